@@ -1,0 +1,95 @@
+// The names, texts and hints of every error code; docs/ERRORS.md is checked against this table.
+#include "base/errc.h"
+
+#include <algorithm>
+#include <array>
+
+namespace sealwire {
+
+namespace {
+
+constexpr auto kTable = std::to_array<ErrcInfo>({
+    {Errc::ok, "ok", "no error", ""},
+    {Errc::argument, "argument", "an argument is not valid",
+     "The detail names the argument; compare it with the function's description."},
+    {Errc::handle, "handle", "the handle is stale, foreign or null",
+     "Its object is over, or it was never a handle of this kind. Stop using a handle at its object's last event."},
+    {Errc::closed, "closed", "the object is closing", "Close was called; wait for its last event."},
+    {Errc::state, "state", "the call does not fit the state of the object",
+     "The detail says what was expected first, or what has happened already."},
+    {Errc::thread, "thread", "the call cannot be made on this thread",
+     "sw_node_close and sw_node_wait wait for the loop thread; from a callback use sw_node_shutdown."},
+    {Errc::fork, "fork", "the process has forked since the library was opened",
+     "Handles belong to the parent. Open a new node in the child after exec, or use spawn in place of fork."},
+    {Errc::no_memory, "no_memory", "out of memory", "Nothing was changed by the call; free memory and try again."},
+    {Errc::again, "again", "the send queue is full", "Nothing was taken; wait for the writable event, then send again."},
+    {Errc::system, "system", "the operating system refused", "The detail carries the system's own message."},
+    {Errc::address, "address", "the address or ticket cannot be read",
+     "Write scheme://host:port#peer-id, for example tcp://127.0.0.1:9000#... or unix:///run/app.sock#..."},
+    {Errc::name, "name", "the host name cannot be resolved", "Check its spelling and the machine's name service."},
+    {Errc::in_use, "in_use", "the address is in use", "Another program listens there; stop it, or listen on port 0."},
+    {Errc::permission, "permission", "permission denied",
+     "Check the rights on the socket path, or use a port of 1024 or higher."},
+    {Errc::key_file, "key_file", "the key file cannot be used",
+     "It must exist, hold a key as `sealwire keygen` writes it, and be readable by its owner only (chmod 600)."},
+    {Errc::key, "key", "the key or network text is not valid",
+     "A peer id has 52 characters of base32; a network secret starts with swnet1 and carries a checksum."},
+    {Errc::descriptors, "descriptors", "out of file descriptors", "Raise the limit (ulimit -n) or close connections."},
+    {Errc::refused, "refused", "nothing is listening there", "Start the peer, or correct host and port."},
+    {Errc::unreachable, "unreachable", "the host cannot be reached", "Check the network and the address."},
+    {Errc::connect_timeout, "connect_timeout", "the address did not answer in time",
+     "A firewall may drop the packets, or the host is down."},
+    {Errc::no_answer, "no_answer", "something listens there but gave no answer to the handshake",
+     "Either the ticket's key is not the key of the program there, or its network differs, or it is another version or "
+     "another kind of program, or it is overloaded. From here these look alike; its log says which."},
+    {Errc::handshake_timeout, "handshake_timeout", "the handshake was not finished in time",
+     "The peer proved its key but did not accept or refuse in time; its decision callback may be blocked."},
+    {Errc::handshake, "handshake", "the handshake failed",
+     "What answered could not prove the key of the ticket; something may be altering the traffic."},
+    {Errc::not_allowed, "not_allowed", "the peer does not allow this key",
+     "Ask its owner to add this program's peer id to the allow-list."},
+    {Errc::rejected, "rejected", "the peer's application refused the connection", "Its code and text say why."},
+    {Errc::self, "self", "the ticket carries this node's own key", "Connect to another peer, or give each its own key."},
+    {Errc::peer_lost, "peer_lost", "the connection to the peer broke",
+     "The process ended, was killed, or the network between failed. Connect again."},
+    {Errc::truncated, "truncated", "the bytes ended without a close",
+     "The peer or something in between cut the connection; what was not acknowledged may be lost."},
+    {Errc::peer_closed, "peer_closed", "the peer closed the session", "Its code and text say why."},
+    {Errc::replaced, "replaced", "a newer session with the same key took the place of this one",
+     "Give each process a key of its own."},
+    {Errc::protocol, "protocol", "the peer broke the protocol", "One of the two has a bug or is hostile; report it."},
+    {Errc::flow, "flow", "the peer sent more than it was granted", "It has a bug or is hostile; report it."},
+    {Errc::limit, "limit", "a limit was reached", "The detail names the limit; raise it in the options if it is too low."},
+    {Errc::record, "record", "a record failed authentication",
+     "Bytes were altered, repeated or lost between the two ends; connect again."},
+    {Errc::timeout, "timeout", "the deadline passed", "Give it more time, or find out what blocks the peer's handler."},
+    {Errc::cancelled, "cancelled", "cancelled", "One of the two ends cancelled it."},
+    {Errc::too_big, "too_big", "the message is larger than the receiver takes",
+     "Raise the receiver's message limit, or send it as a stream."},
+    {Errc::no_route, "no_route", "the peer has no handler for this route",
+     "Check the route's spelling, or register a handler at the peer."},
+    {Errc::unsupported, "unsupported", "the peer cannot do this", "The peer is an older version; update it."},
+    {Errc::not_sent, "not_sent", "the message was not sent", "It surely did not reach the peer; it can be sent again."},
+    {Errc::outcome_unknown, "outcome_unknown", "the connection ended before the outcome was known",
+     "The peer may or may not have handled it; ask the peer before sending it again."},
+    {Errc::handler_failed, "handler_failed", "the peer's handler failed", "The peer's log has the reason."},
+    {Errc::closing, "closing", "the peer is closing", "It takes no new exchanges; connect to it again later."},
+    {Errc::status, "status", "the peer answered with a status of its own", "The status code and text are the application's."},
+});
+
+constexpr const ErrcInfo& system_entry() {
+    return *std::find_if(kTable.begin(), kTable.end(), [](const ErrcInfo& e) { return e.code == Errc::system; });
+}
+
+}  // namespace
+
+const ErrcInfo& describe(Errc code) {
+    for (const ErrcInfo& entry : kTable) {
+        if (entry.code == code) return entry;
+    }
+    return system_entry();
+}
+
+ErrcTable all_errcs() { return {kTable.data(), kTable.data() + kTable.size()}; }
+
+}  // namespace sealwire
