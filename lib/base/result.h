@@ -31,16 +31,31 @@ public:
 
     bool has_value() const { return state_.index() == 0; }
     explicit operator bool() const { return has_value(); }
-    T& value() & { assert(has_value()); return std::get<0>(state_); }
-    const T& value() const& { assert(has_value()); return std::get<0>(state_); }
-    T&& value() && { assert(has_value()); return std::get<0>(std::move(state_)); }
+    T& value() & {
+        assert(has_value());
+        return std::get<0>(state_);
+    }
+    const T& value() const& {
+        assert(has_value());
+        return std::get<0>(state_);
+    }
+    T&& value() && {
+        assert(has_value());
+        return std::get<0>(std::move(state_));
+    }
     T& operator*() & { return value(); }
     const T& operator*() const& { return value(); }
     T&& operator*() && { return std::move(*this).value(); }
     T* operator->() { return &value(); }
     const T* operator->() const { return &value(); }
-    const Error& error() const& { assert(!has_value()); return std::get<1>(state_); }
-    Error&& error() && { assert(!has_value()); return std::get<1>(std::move(state_)); }
+    const Error& error() const& {
+        assert(!has_value());
+        return std::get<1>(state_);
+    }
+    Error&& error() && {
+        assert(!has_value());
+        return std::get<1>(std::move(state_));
+    }
 
 private:
     std::variant<T, Error> state_;
@@ -54,8 +69,14 @@ public:
 
     bool has_value() const { return !error_.has_value(); }
     explicit operator bool() const { return has_value(); }
-    const Error& error() const& { assert(error_); return *error_; }
-    Error&& error() && { assert(error_); return std::move(*error_); }
+    const Error& error() const& {
+        assert(error_);
+        return *error_;
+    }
+    Error&& error() && {
+        assert(error_);
+        return std::move(*error_);
+    }
 
 private:
     std::optional<Error> error_;
