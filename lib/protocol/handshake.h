@@ -51,11 +51,14 @@ using Mac1 = std::array<uint8_t, kMac1Size>;
 class Mac1Key {
 public:
     Mac1Key(const CurvePoint& responder, const Network& network);
+    static Mac1Key empty() { return Mac1Key(); }
     Mac1 compute(std::span<const uint8_t, kMessage1Size - kMac1Size> body) const;
     // Constant time. False also for another size.
     bool check(Bytes message_1) const;
 
 private:
+    Mac1Key() = default;
+
     Secret<32> key_;
 };
 
