@@ -1,15 +1,494 @@
-/* The public C interface of Sealwire. */
+/* Sealwire's public C interface: programs that know each other by public key talk to each other, encrypted always.
+ *
+ * THE CONTRACT, on one page
+ *
+ * Commands go in, events come out. Every function returns at once (sw_node_close and sw_node_wait excepted) and may be
+ * called from any thread and from any callback. What becomes of a command is told by an event.
+ *
+ * Threads.  A node owns one loop thread, on which its callbacks run, never from inside a call of yours and with no lock
+ *   held. Events of one peer come one at a time and in order. With `on_event` NULL no callback but `on_wake` runs, and
+ *   events are fetched with sw_node_next_events on a thread of yours.
+ * Handles.  Values, not pointers: sw_node, sw_listener, sw_peer, sw_exchange. All zero is no handle. A stale, foreign or
+ *   null handle yields SW_ERR_HANDLE, never a crash. Each object has exactly one last event (NODE_CLOSED,
+ *   LISTENER_CLOSED, PEER_CLOSED, DONE); after it the handle is stale and the object's `user` is never used again: that
+ *   is where to free it. Between close and that event calls yield SW_ERR_CLOSED. `*out` of a creating call is written
+ *   before the loop can see the command.
+ * Exchanges opened by the peer end for you with your last reply or status: that call is their end and no DONE follows,
+ *   unless sw_exchange_set_user was called on it, or it ended otherwise (cancelled, peer lost): then DONE follows.
+ * Events.  `const sw_event *` is valid until its callback returns, or until sw_event_release for fetched ones;
+ *   sw_event_retain keeps event and views longer. Ignore event types that you do not know. A message counts as taken
+ *   when its callback returns or its event is released; receipts and the sender's flow control follow from that.
+ * Ownership.  sw_bytes and sw_text that you pass are copied when queued. sw_message is the zero-copy way: on success the
+ *   library takes your reference, on failure you keep it. Opaque pointers (sw_identity, sw_message) are freed by you.
+ * Options.  Each struct starts with `size`, set by its _init function; zero is the default of every other field. NULL
+ *   stands for all defaults. Durations: 0 is the default, SW_NEVER is none.
+ * Errors.  sw_result has fixed numbers; sw_result_name, _text and _hint say what happened and what to do about it,
+ *   sw_error_detail the particulars of this thread's last failure. Nothing throws, aborts or prints.
+ * Backpressure.  A send is taken while less than `send_queue_bytes` are queued for the peer, overshooting by at most one
+ *   message; otherwise SW_ERR_AGAIN, nothing is taken, and exactly one SW_EVENT_WRITABLE follows once it is below half.
+ *   A side's last reply, status and cancel are always taken.
+ * Ending.  sw_node_shutdown returns at once; the last event is SW_EVENT_NODE_CLOSED with a report. sw_node_close =
+ *   shutdown + wait + free. On the loop thread it returns SW_ERR_THREAD and changes nothing; after it no callback runs.
+ * Fork.  In the child of a fork every call returns SW_ERR_FORK; the parent is not affected.
+ * Versions.  The ABI number (libsealwire.so.N) is apart from the release. Structs grow at their end only, enumerations by
+ *   new values only.
+ */
 #ifndef SEALWIRE_H
 #define SEALWIRE_H
+
+#include <stddef.h>
 #include <stdint.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+#if defined(__GNUC__)
 #define SW_API __attribute__((visibility("default")))
-/* The release, e.g. "0.1.0". Since 0.1. */
+#else
+#define SW_API
+#endif
+
+/* ---- Results ---------------------------------------------------------------------------------------------------- */
+
+typedef enum sw_result {
+    SW_OK = 0,
+    /* The call itself */
+    SW_ERR_ARG = 1,
+    SW_ERR_HANDLE = 2,
+    SW_ERR_CLOSED = 3,
+    SW_ERR_STATE = 4,
+    SW_ERR_THREAD = 5,
+    SW_ERR_FORK = 6,
+    SW_ERR_NO_MEMORY = 7,
+    SW_ERR_AGAIN = 8,
+    SW_ERR_SYSTEM = 9,
+    /* Addresses, keys and files */
+    SW_ERR_ADDRESS = 20,
+    SW_ERR_NAME = 21,
+    SW_ERR_IN_USE = 22,
+    SW_ERR_PERMISSION = 23,
+    SW_ERR_KEY_FILE = 24,
+    SW_ERR_KEY = 25,
+    SW_ERR_DESCRIPTORS = 26,
+    /* Reaching a peer */
+    SW_ERR_REFUSED = 40,
+    SW_ERR_UNREACHABLE = 41,
+    SW_ERR_CONNECT_TIMEOUT = 42,
+    SW_ERR_NO_ANSWER = 43,
+    SW_ERR_HANDSHAKE_TIMEOUT = 44,
+    SW_ERR_HANDSHAKE = 45,
+    SW_ERR_NOT_ALLOWED = 46,
+    SW_ERR_REJECTED = 47,
+    SW_ERR_SELF = 48,
+    /* How a session ended */
+    SW_ERR_PEER_LOST = 60,
+    SW_ERR_TRUNCATED = 61,
+    SW_ERR_PEER_CLOSED = 62,
+    SW_ERR_REPLACED = 63,
+    SW_ERR_PROTOCOL = 64,
+    SW_ERR_FLOW = 65,
+    SW_ERR_LIMIT = 66,
+    SW_ERR_RECORD = 67,
+    /* What became of a message or an exchange */
+    SW_ERR_TIMEOUT = 80,
+    SW_ERR_CANCELLED = 81,
+    SW_ERR_TOO_BIG = 82,
+    SW_ERR_NO_ROUTE = 83,
+    SW_ERR_UNSUPPORTED = 84,
+    SW_ERR_NOT_SENT = 85,
+    SW_ERR_OUTCOME_UNKNOWN = 86,
+    SW_ERR_HANDLER_FAILED = 87,
+    SW_ERR_CLOSING = 88,
+    SW_ERR_STATUS = 89
+} sw_result;
+
+/* Stable name ("no_answer"), one clause of text, and what to do about it. Never NULL; static. Since 0.1. */
+SW_API const char *sw_result_name(sw_result result);
+SW_API const char *sw_result_text(sw_result result);
+SW_API const char *sw_result_hint(sw_result result);
+/* Particulars of this thread's last failed call ("port 70000 is above 65535"). Never NULL; valid until this thread's next
+ * call into the library. Since 0.1. */
+SW_API const char *sw_error_detail(void);
+
+/* ---- Plain types ------------------------------------------------------------------------------------------------ */
+
+typedef struct sw_bytes {
+    const void *data; /* may be NULL when size is 0 */
+    size_t size;
+} sw_bytes;
+
+typedef struct sw_text { /* UTF-8, no terminating zero needed */
+    const char *data;
+    size_t size;
+} sw_text;
+
+#define SW_NEVER UINT32_MAX /* as a duration: none */
+#define SW_PEER_ID_SIZE 32u
+#define SW_PEER_ID_TEXT_SIZE 53u /* 52 characters of base32 and a zero */
+#define SW_SEED_SIZE 32u
+#define SW_NETWORK_TEXT_SIZE 65u /* "swnet1", 58 characters of base32 and a zero */
+#define SW_ADDRESS_TEXT_SIZE 320u /* an address or ticket and a zero */
+
+typedef struct sw_peer_id { /* an Ed25519 public key */
+    uint8_t bytes[SW_PEER_ID_SIZE];
+} sw_peer_id;
+
+typedef struct sw_node {
+    uint64_t value;
+} sw_node;
+typedef struct sw_listener {
+    uint64_t value;
+} sw_listener;
+typedef struct sw_peer {
+    uint64_t value;
+} sw_peer;
+typedef struct sw_exchange {
+    sw_peer peer;
+    uint64_t number; /* never used again within its peer */
+} sw_exchange;
+typedef uint32_t sw_route; /* from sw_node_intern; 0 is none */
+
+typedef struct sw_identity sw_identity;
+typedef struct sw_message sw_message;
+typedef struct sw_event sw_event;
+
+/* ---- The library ------------------------------------------------------------------------------------------------ */
+
+/* The release, e.g. "0.1.0"; static. Since 0.1. */
 SW_API const char *sw_version(void);
 /* The ABI number, the N of libsealwire.so.N. Since 0.1. */
 SW_API uint32_t sw_abi_version(void);
+/* One line: release, bundled libraries with their versions, compiler; static. Since 0.1. */
+SW_API const char *sw_build_info(void);
+
+/* ---- Identities, networks, tickets ------------------------------------------------------------------------------ */
+
+/* An identity is a 32-byte Ed25519 seed, kept in guarded memory. Free with sw_identity_free; a node that was opened with
+ * it keeps its own reference. Since 0.1. */
+SW_API sw_result sw_identity_generate(sw_identity **out);
+SW_API sw_result sw_identity_from_seed(sw_bytes seed, sw_identity **out);
+/* SW_ERR_KEY_FILE when the file is missing, malformed, or readable by others than its owner. */
+SW_API sw_result sw_identity_load(sw_text path, sw_identity **out);
+/* Creates the file with mode 0600; SW_ERR_KEY_FILE when it exists already. */
+SW_API sw_result sw_identity_save(const sw_identity *identity, sw_text path);
+SW_API sw_result sw_identity_seed(const sw_identity *identity, uint8_t out[SW_SEED_SIZE]);
+SW_API sw_result sw_identity_id(const sw_identity *identity, sw_peer_id *out);
+SW_API void sw_identity_free(sw_identity *identity); /* NULL is allowed */
+
+SW_API sw_result sw_peer_id_parse(sw_text text, sw_peer_id *out);
+SW_API sw_result sw_peer_id_text(const sw_peer_id *id, char out[SW_PEER_ID_TEXT_SIZE]);
+
+/* A network separates users who must not meet: a public name, or a secret text that starts with swnet1. Since 0.1. */
+SW_API sw_result sw_network_generate(char out[SW_NETWORK_TEXT_SIZE]);
+/* The secret of a passphrase, by Argon2id; takes about a second and 256 MiB. Since 0.1. */
+SW_API sw_result sw_network_from_passphrase(sw_text passphrase, char out[SW_NETWORK_TEXT_SIZE]);
+SW_API sw_result sw_network_check(sw_text network);
+
+/* ticket = address "#" peer id, e.g. tcp://127.0.0.1:9000#... Since 0.1. */
+SW_API sw_result sw_ticket_make(sw_text address, const sw_peer_id *id, char out[SW_ADDRESS_TEXT_SIZE]);
+SW_API sw_result sw_ticket_split(sw_text ticket, char address[SW_ADDRESS_TEXT_SIZE], sw_peer_id *id);
+
+/* ---- Events ----------------------------------------------------------------------------------------------------- */
+
+typedef enum sw_event_type {
+    SW_EVENT_LISTENING = 1,       /* a listener is ready: sw_event.listening */
+    SW_EVENT_LISTENER_CLOSED = 2, /* last event of a listener, or it could not listen: sw_event.closed */
+    SW_EVENT_PEER_ASKS = 3,       /* a peer proved its key and asks to connect: sw_event.peer_asks */
+    SW_EVENT_PEER_CONNECTED = 4,  /* sw_event.connected */
+    SW_EVENT_PEER_CLOSING = 5,    /* the peer drains: it takes no new exchanges; sw_event.closed has code and text */
+    SW_EVENT_PEER_CLOSED = 6,     /* last event of a peer, or it could not be reached: sw_event.closed */
+    SW_EVENT_MESSAGE = 7,         /* the peer sent or requests: sw_event.message */
+    SW_EVENT_REPLY = 8,           /* one of several replies: sw_event.message; DONE follows in the end */
+    SW_EVENT_DONE = 9,            /* last event of an exchange: sw_event.done */
+    SW_EVENT_WRITABLE = 10,       /* after SW_ERR_AGAIN: there is room again */
+    SW_EVENT_RECEIPT = 11,        /* outcomes of messages: sw_event.receipt */
+    SW_EVENT_PONG = 12,           /* answer to sw_peer_ping: sw_event.pong */
+    SW_EVENT_STALLED = 13,        /* large messages wait because earlier ones are not taken */
+    SW_EVENT_LOG = 14,            /* sw_event.log */
+    SW_EVENT_NODE_CLOSED = 15     /* last event of a node: sw_event.node_closed */
+} sw_event_type;
+
+typedef enum sw_expects { SW_EXPECTS_NONE = 0, SW_EXPECTS_ONE = 1, SW_EXPECTS_MANY = 2 } sw_expects;
+
+/* How a body is encoded; the library carries it and never looks inside. */
+typedef enum sw_body_type {
+    SW_BODY_BYTES = 0,
+    SW_BODY_UTF8 = 1,
+    SW_BODY_JSON = 2,
+    SW_BODY_MESSAGEPACK = 3,
+    SW_BODY_CBOR = 4
+} sw_body_type;
+
+typedef enum sw_log_level { SW_LOG_DEBUG = 0, SW_LOG_INFO = 1, SW_LOG_WARNING = 2, SW_LOG_ERROR = 3, SW_LOG_NONE = 4 } sw_log_level;
+
+typedef struct sw_event_listening {
+    sw_listener listener;
+    sw_text address; /* with the real port */
+    sw_text ticket;  /* address and this node's peer id: what others connect to */
+} sw_event_listening;
+
+typedef struct sw_event_closed {
+    sw_listener listener; /* of LISTENER_CLOSED */
+    sw_result result;     /* SW_OK: closed by this side in good order */
+    uint32_t code;        /* of the peer's REJECT or CLOSE: below 64 the protocol's, 64 to 4,095 its application's */
+    sw_text text;         /* the peer's words */
+    sw_text detail;       /* particulars; with sw_result_text and _hint a whole explanation */
+    sw_text endpoint;     /* the address dialled, listened on, or connected from */
+    sw_peer_id id;        /* the peer's id: proved, or of the ticket when it could not be reached */
+    uint64_t not_sent;        /* messages to this peer that surely were not sent */
+    uint64_t outcome_unknown; /* messages of which nobody can tell */
+} sw_event_closed;
+
+typedef struct sw_event_peer_asks {
+    sw_peer_id id;       /* proved by the handshake */
+    sw_text address;     /* where it connects from */
+    sw_bytes data;       /* its application's data, at most 60 KiB */
+    sw_listener listener;
+} sw_event_peer_asks;
+
+typedef struct sw_event_connected {
+    sw_peer_id id;    /* proved by the handshake */
+    sw_text address;
+    sw_bytes data;    /* the other application's data */
+    uint32_t dialled; /* 1: this side connected; 0: the peer did */
+    uint32_t suite;   /* 1 ChaCha20-Poly1305, 2 AEGIS-256 */
+    int64_t clock_difference_ms; /* the peer's wall clock minus this one's */
+    sw_listener listener;        /* through which it came; null when dialled */
+} sw_event_connected;
+
+typedef struct sw_event_message {
+    sw_exchange exchange;
+    sw_peer_id id; /* of the peer, proved */
+    sw_text route;
+    sw_bytes body;
+    uint32_t type;        /* sw_body_type */
+    uint32_t expects;     /* sw_expects: 1 and 2 want an answer by sw_exchange_reply or sw_exchange_status */
+    uint32_t timeout_ms;  /* the requester's deadline for the first reply; SW_NEVER when it has none */
+    uint32_t last;        /* 1: nothing more comes from that side */
+    void *route_user;     /* given to sw_node_route */
+} sw_event_message;
+
+typedef struct sw_event_done {
+    sw_exchange exchange;
+    sw_peer_id id;
+    sw_result result; /* SW_OK; SW_ERR_STATUS and a code from 64 on; or what the protocol says: no_route, timeout, ... */
+    uint32_t code;    /* of the STATUS or CANCEL that ended it; 0 when none did */
+    sw_text text;     /* the words that came with it */
+    sw_bytes body;    /* the one reply of a request that expects one */
+    uint32_t type;    /* sw_body_type of the body */
+    uint32_t has_body; /* 0: answered by a status alone, or not at all */
+} sw_event_done;
+
+typedef struct sw_event_receipt {
+    uint64_t first, last; /* receipt numbers, both included */
+    sw_result result;     /* SW_OK: acknowledged; else SW_ERR_NOT_SENT, SW_ERR_OUTCOME_UNKNOWN, SW_ERR_CANCELLED, ... */
+} sw_event_receipt;
+
+typedef struct sw_event_pong {
+    uint64_t token;
+    uint64_t round_trip_us;
+    int64_t clock_difference_ms;
+} sw_event_pong;
+
+typedef struct sw_event_log {
+    uint32_t level; /* sw_log_level */
+    sw_result result;
+    sw_text text;
+    sw_text peer; /* short form of the peer's id, or empty */
+    sw_text address;
+} sw_event_log;
+
+#define SW_CLOSE_REPORT_PEERS 8
+typedef struct sw_close_peer {
+    sw_peer_id id;
+    uint64_t not_sent;
+    uint64_t outcome_unknown;
+    uint64_t exchanges; /* that were cut off */
+} sw_close_peer;
+
+typedef struct sw_close_report {
+    uint32_t size;
+    uint32_t deadline_passed;  /* 1: not everything could be finished in time */
+    uint64_t not_sent;         /* messages, over all peers */
+    uint64_t outcome_unknown;
+    uint64_t exchanges;        /* that were cut off */
+    uint64_t events_held;      /* fetched or retained events that were not released */
+    uint32_t callback_blocked; /* 1: a callback was still running at the deadline */
+    uint32_t peer_count;       /* peers with something undelivered; the first SW_CLOSE_REPORT_PEERS are listed */
+    sw_close_peer peers[SW_CLOSE_REPORT_PEERS];
+    char blocking_route[256];  /* the route whose handler was running at the deadline; empty when none */
+} sw_close_report;
+
+typedef struct sw_event_node_closed {
+    const sw_close_report *report;
+} sw_event_node_closed;
+
+struct sw_event {
+    uint32_t size; /* of this event with its variant */
+    uint32_t type; /* sw_event_type */
+    sw_node node;
+    sw_peer peer; /* null for events of no peer */
+    void *user;   /* of the object (exchange, peer, listener, node) whose event this is */
+    union {
+        sw_event_listening listening;
+        sw_event_closed closed;
+        sw_event_peer_asks peer_asks;
+        sw_event_connected connected;
+        sw_event_message message;
+        sw_event_done done;
+        sw_event_receipt receipt;
+        sw_event_pong pong;
+        sw_event_log log;
+        sw_event_node_closed node_closed;
+    } as;
+};
+
+typedef void (*sw_event_fn)(const sw_event *event, void *user);
+typedef void (*sw_wake_fn)(void *user);
+typedef void (*sw_free_fn)(void *data, void *user);
+
+/* Keeps an event and everything it points to, beyond callback, peer and node; give *out back with sw_event_release. Does
+ * not delay when its message counts as taken. Since 0.1. */
+SW_API sw_result sw_event_retain(const sw_event *event, const sw_event **out);
+/* For events from sw_node_next_events (each once, in any order, on any thread) and from sw_event_retain. Since 0.1. */
+SW_API void sw_event_release(const sw_event *event);
+
+/* ---- Nodes ------------------------------------------------------------------------------------------------------ */
+
+typedef enum sw_access {
+    SW_ACCESS_ASK = 0,        /* peers on the list come in, about others SW_EVENT_PEER_ASKS asks */
+    SW_ACCESS_ALLOW_LIST = 1, /* peers on the list come in, others are refused with not_allowed */
+    SW_ACCESS_ANYONE = 2      /* every peer that knows this node's key and network comes in */
+} sw_access;
+
+typedef struct sw_node_options {
+    uint32_t size;
+    uint32_t access;             /* sw_access */
+    const sw_identity *identity; /* NULL: a new one, of this node only */
+    sw_text network;             /* name or secret; empty is the public network of that name */
+    sw_event_fn on_event;        /* callbacks on the loop thread; NULL: events are fetched */
+    sw_wake_fn on_wake;          /* with on_event NULL: called on the loop thread when the queue turns from empty to not
+                                    empty, once until it was drained; may call nothing of ours */
+    void *user;                  /* for on_event, on_wake, and of events of no other object */
+    const sw_peer_id *allowed;   /* copied */
+    size_t allowed_count;
+    uint32_t log_level;          /* sw_log_level of SW_EVENT_LOG; default (0) is SW_LOG_INFO when log is set */
+    uint32_t log;                /* 1: deliver SW_EVENT_LOG */
+    uint64_t send_queue_bytes;   /* per peer, default 8 MiB */
+    uint64_t max_message_bytes;  /* that this node takes, default 16 MiB */
+    uint64_t window_bytes;       /* of messages that wait for their handler, per peer; default 256 KiB at start */
+    uint32_t exchange_slots;     /* requests that a peer may have running here, default 256 */
+    uint32_t handshake_timeout_ms; /* for messages 1 to 3, default 5,000 */
+    uint32_t decision_timeout_ms;  /* for the answer to SW_EVENT_PEER_ASKS, default 10,000 */
+    uint32_t request_timeout_ms;   /* for requests that name none, default 30,000 */
+} sw_node_options;
+
+SW_API void sw_node_options_init(sw_node_options *options);
+SW_API sw_result sw_node_open(const sw_node_options *options, sw_node *out);
+SW_API sw_result sw_node_id(sw_node node, sw_peer_id *out);
+/* Replaces the allow-list; connections that are up stay. Since 0.1. */
+SW_API sw_result sw_node_set_allowed(sw_node node, const sw_peer_id *ids, size_t count);
+/* Handles messages to `route`: `fn` is called in place of on_event; when NULL the events come the usual way. Messages to
+ * routes that are not registered are answered `no_route`. An empty route is the default for all that have no other. */
+SW_API sw_result sw_node_route(sw_node node, sw_text route, sw_event_fn fn, void *user);
+SW_API sw_result sw_node_unroute(sw_node node, sw_text route);
+/* A number that stands for the route in sw_send_options: saves looking it up. Since 0.1. */
+SW_API sw_result sw_node_intern(sw_node node, sw_text route, sw_route *out);
+/* Up to `max` events, in the order they happened; *count may be 0. Only with on_event NULL. Since 0.1. */
+SW_API sw_result sw_node_next_events(sw_node node, const sw_event **out, size_t max, size_t *count);
+/* Blocks until there is an event (SW_OK) or the time is over (SW_ERR_TIMEOUT). Not on the loop thread. Since 0.1. */
+SW_API sw_result sw_node_wait(sw_node node, uint32_t timeout_ms);
+/* A descriptor that is readable while there are events; owned and cleared by the library. Since 0.1. */
+SW_API sw_result sw_node_fd(sw_node node, int *out);
+/* Ends listeners and peers, in good order until the deadline (default 2,000 ms), then hard. Since 0.1. */
+SW_API sw_result sw_node_shutdown(sw_node node, uint32_t deadline_ms);
+/* Shutdown, wait, free. Events that were not fetched are dropped. `report` may be NULL; set its size. Since 0.1. */
+SW_API sw_result sw_node_close(sw_node node, uint32_t deadline_ms, sw_close_report *report);
+
+/* ---- Listeners -------------------------------------------------------------------------------------------------- */
+
+typedef struct sw_listen_options {
+    uint32_t size;
+    uint32_t backlog;   /* default 511 */
+    void *user;         /* of the listener's events */
+    uint32_t ipv6_only; /* 1: [::] takes no IPv4 */
+    uint32_t unix_mode; /* of the socket file, default 0600 */
+    uint32_t keepalive_s; /* TCP keepalive, 0 none */
+} sw_listen_options;
+
+SW_API void sw_listen_options_init(sw_listen_options *options);
+/* tcp://host:port (port 0: any), unix:///path or unix:@abstract. SW_EVENT_LISTENING or SW_EVENT_LISTENER_CLOSED follows. */
+SW_API sw_result sw_node_listen(sw_node node, sw_text url, const sw_listen_options *options, sw_listener *out);
+/* From SW_EVENT_LISTENING on; SW_ERR_STATE before. Since 0.1. */
+SW_API sw_result sw_listener_ticket(sw_listener listener, char out[SW_ADDRESS_TEXT_SIZE]);
+SW_API sw_result sw_listener_close(sw_listener listener);
+
+/* ---- Peers ------------------------------------------------------------------------------------------------------ */
+
+typedef struct sw_connect_options {
+    uint32_t size;
+    uint32_t timeout_ms;  /* for everything: name, connection, handshake, decision; default 20,000 */
+    void *user;           /* of the peer's events */
+    sw_bytes data;        /* for the other application, with the handshake; at most 2 KiB by default */
+    uint32_t keepalive_s; /* TCP keepalive, 0 none */
+} sw_connect_options;
+
+SW_API void sw_connect_options_init(sw_connect_options *options);
+/* SW_EVENT_PEER_CONNECTED or SW_EVENT_PEER_CLOSED follows. Messages may be sent at once: they leave when it is up. */
+SW_API sw_result sw_node_connect(sw_node node, sw_text ticket, const sw_connect_options *options, sw_peer *out);
+SW_API sw_result sw_peer_accept(sw_peer peer, sw_bytes data);
+SW_API sw_result sw_peer_reject(sw_peer peer, uint32_t code, sw_text text); /* code 0 (not_allowed) or 64 to 4,095 */
+SW_API sw_result sw_peer_set_user(sw_peer peer, void *user);
+SW_API sw_result sw_peer_get_id(sw_peer peer, sw_peer_id *out);
+SW_API sw_result sw_peer_ping(sw_peer peer, uint64_t token); /* SW_EVENT_PONG follows; token below 2^62 */
+/* Ends the session: running exchanges may end until the deadline (default 2,000 ms). code 0 or 64 to 4,095. */
+SW_API sw_result sw_peer_close(sw_peer peer, uint32_t code, sw_text text, uint32_t deadline_ms);
+
+/* ---- Messages --------------------------------------------------------------------------------------------------- */
+
+typedef struct sw_send_options {
+    uint32_t size;
+    uint32_t type;        /* sw_body_type */
+    uint32_t receipt;     /* 1: an acknowledgement is wanted when the receiver has taken it */
+    sw_route route;       /* in place of the text */
+    sw_message *message;  /* in place of the body */
+    uint64_t *receipt_number; /* where to store the number that SW_EVENT_RECEIPT will name; may be NULL */
+    uint32_t more;        /* of replies: 1, this is not the last one */
+} sw_send_options;
+
+typedef struct sw_request_options {
+    uint32_t size;
+    uint32_t type;
+    sw_route route;
+    uint32_t timeout_ms; /* for the first reply; 0: the node's, SW_NEVER: none */
+    sw_message *message;
+    void *user; /* of the exchange's events */
+} sw_request_options;
+
+SW_API void sw_send_options_init(sw_send_options *options);
+SW_API void sw_request_options_init(sw_request_options *options);
+
+/* Fire and forget; encrypted, in order, delivered at most once. Routes: 1 to 255 bytes of UTF-8. Since 0.1. */
+SW_API sw_result sw_peer_send(sw_peer peer, sw_text route, sw_bytes body, const sw_send_options *options);
+/* One reply, status or failure: SW_EVENT_DONE follows, exactly once. `out` may be NULL. Since 0.1. */
+SW_API sw_result sw_peer_request(sw_peer peer, sw_text route, sw_bytes body, const sw_request_options *options,
+                                 sw_exchange *out);
+SW_API sw_result sw_exchange_reply(sw_exchange exchange, sw_bytes body, const sw_send_options *options);
+/* A fast reply or an error: code 0 or 64 to 4,095, text of at most 1,024 bytes. Since 0.1. */
+SW_API sw_result sw_exchange_status(sw_exchange exchange, uint32_t code, sw_text text);
+/* Ends it at both ends. code 0 (cancelled) or 64 to 4,095. Since 0.1. */
+SW_API sw_result sw_exchange_cancel(sw_exchange exchange, uint32_t code);
+SW_API sw_result sw_exchange_set_user(sw_exchange exchange, void *user);
+
+/* A body in memory of its own, counted by references: create it and fill it, or wrap memory of yours. Since 0.1. */
+SW_API sw_result sw_message_create(size_t size, sw_message **out);
+SW_API sw_result sw_message_wrap(void *data, size_t size, sw_free_fn free, void *user, sw_message **out);
+SW_API void *sw_message_data(sw_message *message);
+SW_API size_t sw_message_size(const sw_message *message);
+SW_API sw_message *sw_message_retain(sw_message *message);
+SW_API void sw_message_release(sw_message *message);
+
 #ifdef __cplusplus
 }
 #endif
