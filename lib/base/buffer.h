@@ -10,15 +10,19 @@
 
 namespace sealwire {
 
-// Header and bytes in one allocation. The count is atomic: views are released on any thread. The bytes themselves are
-// written by one owner before they are shared.
+// Bytes behind the header in one allocation, or memory of somebody else's with a function that gives it back. The count is
+// atomic: views are released on any thread. The bytes themselves are written by one owner before they are shared.
 class Chunk {
 public:
+    using Free = void (*)(void* data, void* user);
+
     // Throws std::bad_alloc when there is no memory.
     static Chunk* create(size_t capacity);
+    // Takes `data` over; `free` (may be null) is called once, on whichever thread releases the last reference.
+    static Chunk* wrap(void* data, size_t size, Free free, void* user);
 
-    uint8_t* data() { return reinterpret_cast<uint8_t*>(this + 1); }
-    const uint8_t* data() const { return reinterpret_cast<const uint8_t*>(this + 1); }
+    uint8_t* data() { return data_; }
+    const uint8_t* data() const { return data_; }
     size_t capacity() const { return capacity_; }
 
     void retain() { references_.fetch_add(1, std::memory_order_relaxed); }
@@ -32,12 +36,16 @@ public:
     Chunk& operator=(const Chunk&) = delete;
 
 private:
-    explicit Chunk(size_t capacity) : capacity_(capacity) {}
+    Chunk(uint8_t* data, size_t capacity, Free free, void* user)
+        : capacity_(capacity), data_(data), free_(free), user_(user) {}
     ~Chunk() = default;
     void destroy();
 
     std::atomic<uint32_t> references_{1};
     size_t capacity_;
+    uint8_t* data_;
+    Free free_;
+    void* user_;
 };
 
 // Owns one reference to a chunk, or nothing.
@@ -45,6 +53,12 @@ class ChunkRef {
 public:
     ChunkRef() = default;
     static ChunkRef create(size_t capacity) { return ChunkRef(Chunk::create(capacity)); }
+    // Takes the caller's reference over.
+    static ChunkRef adopt(Chunk* chunk) { return ChunkRef(chunk); }
+    static ChunkRef share(Chunk* chunk) {
+        if (chunk) chunk->retain();
+        return ChunkRef(chunk);
+    }
     ChunkRef(const ChunkRef& other) : chunk_(other.chunk_) {
         if (chunk_) chunk_->retain();
     }

@@ -1,0 +1,61 @@
+// Events: what a connection tells the layer above, one flat struct for all kinds.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "base/buffer.h"
+#include "base/errc.h"
+
+namespace sealwire {
+
+enum class EventKind : uint8_t {
+    asks,       // responder: the peer's key is proved, accept() or reject() is awaited; body: its application data
+    connected,  // body: the other application's data (initiator only; the responder had it with asks)
+    closing,    // the peer drains: code, text
+    closed,     // last event: errc, code, text; first: not sent, last: outcome unknown
+    message,    // an OPEN's message, complete
+    reply,      // one of many replies
+    done,       // last event of an exchange
+    writable,
+    receipt,    // first to last: errc
+    pong,       // first: token, last: round trip in microseconds, clock_difference_ms
+    stalled,
+};
+
+enum class Expects : uint8_t { none = 0, one = 1, many = 2 };
+
+// What the application owes for a message that it was handed: to be given back by Connection::taken().
+struct Taken {
+    uint64_t number = 0;        // exchange
+    uint32_t charge = 0;        // to the window (OPENs) or the exchange's credit (replies)
+    uint32_t large = 0;         // of the assembly budget
+    bool receipt = false;       // the sender wants to know
+    bool opened = false;        // it was an OPEN's message
+    bool slot = false;          // its exchange occupies a slot
+    uint32_t message = 0;       // its place among the messages of its side
+};
+
+struct Event {
+    EventKind kind{};
+    uint8_t type = 0;               // of the body
+    Expects expects = Expects::none;
+    bool last = false;              // nothing more comes from that side
+    bool has_body = false;
+    bool mine = false;              // done: of an exchange that this side opened
+    Errc errc = Errc::ok;
+    uint32_t code = 0;
+    uint32_t timeout_ms = UINT32_MAX;  // the requester's deadline; UINT32_MAX: none
+    uint32_t route_index = 0;          // place in the peer's route table, 1-based; 0 for a literal
+    uint64_t number = 0;               // exchange, as this side counts (outbox.h)
+    uint64_t first = 0;
+    uint64_t last_number = 0;
+    int64_t clock_difference_ms = 0;
+    std::string_view text{};  // route, or words of STATUS, REJECT or CLOSE
+    Bytes body{};
+    ChunkRef chunk{};  // keeps text and body
+    void* user = nullptr;
+    Taken taken{};
+};
+
+}  // namespace sealwire

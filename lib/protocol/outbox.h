@@ -1,0 +1,211 @@
+// Outbox: the sending half of a session. Commands come from any thread; the caller holds the lock that guards it.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/buffer.h"
+#include "base/flat_map.h"
+#include "base/ring.h"
+#include "protocol/codes.h"
+#include "protocol/events.h"
+#include "protocol/frame.h"
+#include "protocol/limits.h"
+
+namespace sealwire {
+
+// What one message consists of. `body` is copied unless `owner` keeps it.
+struct OutMessage {
+    std::string_view route{};  // of OPENs
+    uint32_t interned = 0;     // the node's number for the route; 0: none
+    Bytes body{};
+    Chunk* owner = nullptr;    // keeps `body`; on success the outbox holds a reference of its own
+    uint8_t type = 0;
+    bool receipt = false;
+    bool more = false;         // of replies: not the last
+    uint32_t timeout_ms = UINT32_MAX;  // of requests: the deadline of the first reply; UINT32_MAX: none
+};
+
+// Exchanges are counted at each end: number = 2n for the n-th that this side opened, 2n + 1 for the peer's n-th. The id on
+// the wire is number ^ (1 where this side did not create the session).
+//
+// No lock of its own and no I/O. Errors: again (queue full: one `writable` event follows), closed, closing, handle (no such
+// exchange), state (its side has ended), too_big, argument.
+class Outbox {
+public:
+    Outbox(const Limits& limits, bool creator);
+    ~Outbox();
+    Outbox(const Outbox&) = delete;
+    Outbox& operator=(const Outbox&) = delete;
+
+    // ---- Commands ----
+    Errc send(const OutMessage& message, uint64_t* receipt);
+    Errc request(const OutMessage& message, Expects expects, void* user, uint64_t& number);
+    Errc reply(uint64_t number, const OutMessage& message, uint64_t* receipt);
+    Errc status(uint64_t number, uint32_t code, std::string_view text);
+    Errc cancel(uint64_t number, uint32_t code);
+    Errc set_user(uint64_t number, void* user);
+    // Stops taking new exchanges; what is queued still goes out.
+    void refuse_new(Errc why) { refuse_ = why; }
+
+    // ---- Mail for the inbox, which takes it at the next sync ----
+    struct Opened {
+        uint64_t number;
+        Expects expects;
+        uint32_t timeout_ms;
+    };
+    struct Ended {
+        uint64_t number;
+        Errc errc;      // ok: by a reply or status of ours; else why the exchange is over now
+        uint32_t code;
+    };
+    struct Mail {
+        std::vector<Opened> opened;
+        std::vector<Ended> ended;
+        std::vector<Taken> taken;  // given back from other threads
+        bool empty() const { return opened.empty() && ended.empty() && taken.empty(); }
+    };
+    Mail& mail() { return mail_; }
+    void taken(const Taken& taken) { mail_.taken.push_back(taken); }
+
+    // ---- From the inbox, at a sync ----
+    struct PeerGrant {
+        uint64_t limit, slots, message;
+    };
+    void channel_up(const PeerGrant& grant);           // ACCEPT sent or received
+    void early_channel();                              // initiator: before ACCEPT
+    void peer_opened(uint64_t number);                 // an exchange of the peer that may be answered
+    void peer_side_ended(uint64_t number);             // nothing more comes from the peer in it
+    void exchange_over(uint64_t number, Event* done);  // fills user; forgets own exchanges, closes the peer's
+    void forget(uint64_t number);                      // after the last event of a peer's exchange
+    void* user_of(uint64_t number);
+    void credit(uint64_t number, uint64_t amount, bool grant);
+    bool window(uint64_t received, uint64_t limit);    // false: impossible values
+    void slots(uint64_t exchanges);
+    void settle(uint64_t number, uint64_t message, uint64_t count, Errc errc, std::vector<Event>& events);
+    void settle_exchange(uint64_t number, Errc errc, std::vector<Event>& events);
+    void drop(uint64_t number);                        // the peer has cancelled: nothing more of ours in it
+    void expire(uint64_t number, uint32_t code);       // CANCEL to the peer, or a void OPEN
+    void control(const Frame& frame);                  // a frame of the sequence without a message
+    bool take_writable();                              // once, when there is room again after Errc::again
+
+    // ---- To the channel ----
+    struct Piece {
+        ChunkRef chunk;
+        Bytes bytes;  // whole frames, at most kMaxPlaintext
+    };
+    // Encodes what may go and hands out what was not handed out yet, up to `most` bytes.
+    void take(size_t most, std::vector<Piece>& pieces);
+    bool has_output() const { return sequence_end_ != handed_ || may_encode(); }
+
+    // ---- At the end ----
+    struct Undelivered {
+        uint64_t not_sent = 0;
+        uint64_t outcome_unknown = 0;
+        uint64_t exchanges = 0;
+    };
+    // Settles every message that is not settled; `peer_received` is what the peer said that it has, or kUnknownReceived.
+    static constexpr uint64_t kUnknownReceived = UINT64_MAX;
+    Undelivered finish(uint64_t peer_received, std::vector<Event>& events);
+
+    uint64_t opened_on_wire() const { return opened_ - waiting_.size(); }
+    uint64_t sequence_end() const { return sequence_end_; }
+    uint64_t received() const { return received_; }
+    uint64_t queued_bytes() const { return queued_ + (sequence_end_ - received_); }
+    size_t live_exchanges() const { return exchanges_.size(); }
+    // Nothing waits, nothing is unreceived, no receipt is outstanding.
+    bool settled() const;
+    uint32_t wire_id_parity() const { return creator_ ? 0 : 1; }
+
+private:
+    struct Pending;
+    struct Sending;
+    struct Exchange {
+        void* user = nullptr;
+        Sending* sending = nullptr;  // owned; only while messages are queued or under way
+        uint32_t credit = static_cast<uint32_t>(kFirstCredit);
+        uint32_t messages = 0;       // of this side so far
+        bool mine = false;
+        bool side_open = false;      // this side may still send
+        bool peer_open = false;      // the peer may still send
+        bool over = false;           // waits for its last event
+        bool status_queued = false;
+    };
+    struct Segment {
+        ChunkRef chunk;
+        uint64_t offset = 0;  // of its first byte in the sequence
+        size_t size = 0;
+    };
+    struct Mark {  // a message until the peer's session has it
+        uint64_t begin;
+        uint64_t end;
+        uint64_t receipt;
+        bool wanted;
+        bool request;
+    };
+    struct Wanted {
+        uint64_t receipt;
+        uint64_t end;
+    };
+
+    Errc open(const OutMessage& message, Expects expects, void* user, uint64_t& number, uint64_t& receipt);
+    bool may_open(size_t body, bool needs_slot) const;
+    bool may_encode() const;
+    void encode_open(Pending& pending);
+    void encode_message(uint64_t number, Exchange& exchange, Pending& pending);
+    void encode_fragment(uint64_t number, Exchange& exchange);
+    bool advance(uint64_t number);  // sends the next of a queued exchange; false when it has to wait
+    void encode_status(uint64_t number, uint32_t code, std::string_view text);
+    void side_done(uint64_t number, Exchange& exchange);
+    void start_next(uint64_t number, Exchange& exchange);
+    void drop_sending(Exchange& exchange);
+    void make_ready(uint64_t number, Sending& sending);
+    uint64_t route_reference(std::string_view route, uint32_t interned, std::string_view& literal);
+    uint8_t* reserve(size_t bytes);
+    void commit(size_t bytes);
+    void mark(uint64_t begin, const Pending& pending, uint64_t number, uint64_t message);
+    void release_received();
+    uint64_t wire_id(uint64_t number) const { return number ^ wire_id_parity(); }
+
+    Limits limits_;
+    bool creator_;
+    bool up_ = false;
+    bool early_ = false;
+    bool again_ = false;
+    Errc refuse_ = Errc::ok;
+    Mail mail_;
+
+    uint64_t opened_ = 0;        // OPENs by command; the last waiting_.size() of them are not encoded yet
+    uint64_t next_receipt_ = 0;
+    uint64_t charged_ = 0;
+    uint64_t limit_ = 0;
+    uint64_t slots_used_ = 0;
+    uint64_t slots_limit_ = 0;
+    uint64_t peer_message_limit_ = UINT64_MAX;
+    uint64_t queued_ = 0;        // bytes of bodies waiting
+
+    Ring<Pending> waiting_;  // OPENs in order
+    FlatMap<Exchange> exchanges_;
+    Ring<uint64_t> ready_first_;  // exchanges whose next frame starts a message
+    Ring<uint64_t> ready_more_;   // ... continues one
+
+    Ring<Segment> segments_;  // encoded and not yet received, the last one open
+    size_t next_chunk_ = 0;
+    uint64_t sequence_end_ = 0;
+    uint64_t handed_ = 0;
+    uint64_t received_ = 0;
+    Ring<Mark> marks_;
+    std::map<std::pair<uint64_t, uint64_t>, Wanted> wanted_;  // by exchange and message
+
+    std::unordered_map<std::string, uint64_t> routes_;
+    std::vector<uint64_t> interned_;  // reference by interned number, 0: none yet
+    size_t route_text_ = 0;
+    std::string last_route_;
+    uint64_t last_reference_ = 0;
+};
+
+}  // namespace sealwire
