@@ -1,0 +1,137 @@
+"""Which peers and workloads the benchmark knows, and how the programs of the peers are found, built and installed."""
+
+import contextlib
+import dataclasses
+import fcntl
+import hashlib
+import pathlib
+import shutil
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+
+
+@dataclasses.dataclass(frozen=True)
+class Workload:
+    """A row of the tables. `argument` is what programs get; the figure comes from the client, the server or run.py."""
+
+    argument: str
+    size: int
+    source: str
+    figure: str
+    unit: str
+    scale: float
+    title: str
+    smoke: int
+    lower_is_better: bool = False
+    one_core: bool = False
+
+
+WORKLOADS = {
+    "W1": Workload("W1", 64, "client", "p50_us", "us", 1, "request and reply of 64 B, one at a time, p50", 300,
+                   lower_is_better=True, one_core=True),
+    "W2": Workload("W2", 64, "client", "requests_per_s", "k/s", 1e-3, "requests of 64 B, 256 outstanding", 5000),
+    "W3a": Workload("W3a", 64, "server", "messages_per_s", "M/s", 1e-6, "one-way messages of 64 B", 50000),
+    "W3b": Workload("W3b", 1024, "server", "messages_per_s", "M/s", 1e-6, "one-way messages of 1 KiB", 10000),
+    "W3c-64K": Workload("W3c", 65536, "server", "bytes_per_s", "GB/s", 1e-9, "one-way messages of 64 KiB", 300),
+    "W3c-1M": Workload("W3c", 1048576, "server", "bytes_per_s", "GB/s", 1e-9, "one-way messages of 1 MiB", 30),
+    "W4": Workload("W4", 64, "server", "connections_per_s", "/s", 1, "connection, handshake, one request, close", 20),
+    "W6": Workload("W6", 64, "run", "rss_per_connection", "KB", 1 / 1024, "memory per idle connection, server side", 40,
+                   lower_is_better=True),
+    "N-W2": Workload("W2", 64, "client", "requests_per_s", "k/s", 1e-3, "W2 from Node.js", 3000),
+    "N-W3a": Workload("W3a", 64, "server", "messages_per_s", "M/s", 1e-6, "W3a from Node.js", 10000),
+    "P-W2": Workload("W2", 64, "client", "requests_per_s", "k/s", 1e-3, "W2 from Python", 3000),
+    "P-W3a": Workload("W3a", 64, "server", "messages_per_s", "M/s", 1e-6, "W3a from Python", 10000),
+}
+GROUPS = {"W3": ["W3a", "W3b", "W3c-64K", "W3c-1M"], "W3c": ["W3c-64K", "W3c-1M"],
+          "N": ["N-W2", "N-W3a"], "P": ["P-W2", "P-W3a"], "all": list(WORKLOADS)}
+
+
+@dataclasses.dataclass(frozen=True)
+class Peer:
+    """`language` decides the workloads (c: W, node: N, python: P) and how `program` is run."""
+
+    language: str
+    program: str
+    flags: tuple = ()
+    about: str = ""
+
+    def knows(self, workload):
+        return workload[0] == {"c": "W", "node": "N", "python": "P"}[self.language]
+
+    def command(self, build):
+        if self.language == "c":
+            return [str(build / "tests" / "bench" / self.program), *self.flags]
+        runtime = str(venv_python(build)) if self.language == "python" else "node"
+        return [runtime, str(HERE / self.program), *self.flags]
+
+
+PEERS = {
+    "raw": Peer("c", "raw_bench", about="TCP, epoll, one thread a side; no encryption"),
+    "tls": Peer("c", "tls_bench", about="TLS 1.3 by OpenSSL, x25519, mutual certificates; epoll, one thread a side"),
+    "zmq": Peer("c", "zmq_bench", about="libzmq, one I/O thread a side; no encryption"),
+    "zmq-curve": Peer("c", "zmq_bench", ("--curve",), "libzmq with CURVE; any client key is admitted"),
+    "zeromqjs": Peer("node", "zeromqjs_bench.mjs", about="npm zeromq; no encryption"),
+    "zeromqjs-curve": Peer("node", "zeromqjs_bench.mjs", ("--curve",), "npm zeromq with CURVE"),
+    "pyzmq": Peer("python", "pyzmq_bench.py", about="pyzmq, blocking; no encryption"),
+    "pyzmq-curve": Peer("python", "pyzmq_bench.py", ("--curve",), "pyzmq with CURVE, blocking"),
+    "pyzmq-asyncio": Peer("python", "pyzmq_bench.py", ("--asyncio",), "zmq.asyncio; no encryption"),
+    "pyzmq-asyncio-curve": Peer("python", "pyzmq_bench.py", ("--asyncio", "--curve"), "zmq.asyncio with CURVE"),
+}
+
+
+def expand_workloads(names):
+    chosen = [one for name in names for one in GROUPS.get(name, [name])]
+    for name in chosen:
+        if name not in WORKLOADS:
+            sys.exit(f"unknown workload {name}; known: {', '.join([*WORKLOADS, *GROUPS])}")
+    return list(dict.fromkeys(chosen))
+
+
+def expand_peers(names):
+    chosen = list(PEERS) if names == ["all"] else list(dict.fromkeys(names))
+    for name in chosen:
+        if name not in PEERS:
+            sys.exit(f"unknown peer {name}; known: {', '.join(PEERS)}")
+    return chosen
+
+
+def venv_python(build):
+    return build / "tests" / "bench" / "venv" / "bin" / "python"
+
+
+@contextlib.contextmanager
+def only_once(stamp, source):
+    """Under a lock, yields whether `source` changed since the stamp was written, and writes the stamp afterwards."""
+    stamp.parent.mkdir(parents=True, exist_ok=True)
+    with open(f"{stamp}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        digest = hashlib.sha256(source.read_bytes()).hexdigest()
+        needed = not stamp.exists() or stamp.read_text() != digest
+        yield needed
+        stamp.write_text(digest)
+
+
+def prepare(build, peers, compile_programs=True):
+    """Builds the C programs and installs, pinned, what the Node.js and Python peers need."""
+    languages = {PEERS[name].language for name in peers}
+    if "c" in languages and compile_programs:
+        if not (build / "build.ninja").exists():
+            subprocess.run(["meson", "setup", str(build), str(ROOT), "-Dbench=true"], check=True)
+        subprocess.run(["meson", "configure", str(build), "-Dbench=true"], check=True)
+        subprocess.run(["ninja", "-C", str(build), "bench-programs"], check=True)
+    if "python" in languages:
+        folder = venv_python(build).parent.parent
+        with only_once(folder.with_name("venv.stamp"), HERE / "requirements.txt") as needed:
+            if needed:
+                shutil.rmtree(folder, ignore_errors=True)
+                subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+                subprocess.run([str(venv_python(build)), "-m", "pip", "install", "--quiet", "--only-binary", ":all:",
+                                "-r", str(HERE / "requirements.txt")], check=True)
+    if "node" in languages:
+        with only_once(HERE / ".node-stamp", HERE / "package-lock.json") as needed:
+            if needed or not (HERE / "node_modules" / "zeromq").exists():
+                subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--loglevel", "error"], cwd=HERE, check=True,
+                               stdout=subprocess.DEVNULL)

@@ -1,0 +1,140 @@
+"""Turns raw results into the Markdown tables of docs/BENCHMARKS.md, with the machine they were measured on."""
+
+import datetime
+import json
+import os
+import pathlib
+import platform
+import re
+import shlex
+import statistics
+import subprocess
+import sys
+
+from peers import HERE, PEERS, ROOT, WORKLOADS, venv_python
+
+BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
+
+
+def _output(*command):
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    except OSError:
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def _cpu_model():
+    with open("/proc/cpuinfo") as file:
+        found = re.search(r"^model name\s*:\s*(.+)$", file.read(), re.MULTILINE)
+    return found[1].strip() if found else platform.machine()
+
+
+def _compiler(build):
+    """First line of `--version` of what compiled the C programs."""
+    for entry in json.loads((build / "compile_commands.json").read_text()):
+        if entry["file"].endswith("stream_raw.c"):
+            words = [word for word in shlex.split(entry["command"]) if pathlib.PurePath(word).name != "ccache"]
+            return _output(words[0], "--version").split("\n")[0]
+    return ""
+
+
+def describe_machine(build, chosen_peers):
+    """What a reader needs to judge the figures; versions only of what is run."""
+    languages = {PEERS[name].language for name in chosen_peers}
+    versions = {}
+    if "c" in languages:
+        for package in ("openssl", "libzmq"):
+            versions[package] = _output("pkg-config", "--modversion", package)
+        versions["compiler"] = _compiler(build)
+    if "node" in languages:
+        versions["Node.js"] = _output("node", "--version")
+        package = HERE / "node_modules" / "zeromq" / "package.json"
+        versions["npm zeromq"] = json.loads(package.read_text())["version"]
+    if "python" in languages:
+        versions["Python"] = platform.python_version()
+        versions["pyzmq"] = _output(str(venv_python(build)), "-c",
+                                    "import zmq; print(zmq.__version__, f'(libzmq {zmq.zmq_version()})')")
+    return {
+        "date": datetime.date.today().isoformat(),
+        "commit": _output("git", "-C", str(ROOT), "describe", "--always", "--dirty", "--exclude", "*"),
+        "cpu": _cpu_model(),
+        "cores": len(os.sched_getaffinity(0)),
+        "kernel": f"{platform.system()} {platform.release()}",
+        "load": round(os.getloadavg()[0], 2),
+        "versions": {name: version for name, version in versions.items() if version},
+    }
+
+
+def _values(rounds, workload, figure=None):
+    what = WORKLOADS[workload]
+    return [figures[figure or what.figure] * what.scale if figures else None for figures in rounds]
+
+
+def _number(value):
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.1f}" if value >= 10 else f"{value:.3g}"
+
+
+def median_ratio(values, reference):
+    """The median over the rounds of value / reference, both of the same round; None where no round has both."""
+    pairs = [a / b for a, b in zip(values, reference) if a is not None and b]
+    return statistics.median(pairs) if pairs else None
+
+
+def table(workload, by_peer, against):
+    """One workload: a row for each peer with median, spread, a second figure where there is one, and ratios."""
+    what = WORKLOADS[workload]
+    against = [name for name in against if name in by_peer]
+    second = {"W1": ("p99", "p99_us"), "W6": ("PSS", "pss_per_connection")}.get(workload)
+    titles = ["peer", f"median, {what.unit}", "min to max"]
+    titles += [f"{second[0]}, {what.unit}"] if second else []
+    titles += [f"x {name}" for name in against]
+    sense = "lower" if what.lower_is_better else "higher"
+    lines = [f"### {workload}: {what.title} ({sense} is better)", "", f"| {' | '.join(titles)} |",
+             f"|{'|'.join(['---'] + ['---:'] * (len(titles) - 1))}|"]
+    for peer, rounds in by_peer.items():
+        values = _values(rounds, workload)
+        good = [value for value in values if value is not None]
+        failed = len(values) - len(good)
+        if not good:
+            lines.append(f"| {peer} | failed |" + " |" * (len(titles) - 2))
+            continue
+        cells = [peer + (f" ({failed} of {len(values)} rounds failed)" if failed else ""),
+                 _number(statistics.median(good)), f"{_number(min(good))} to {_number(max(good))}"]
+        if second:
+            others = [value for value in _values(rounds, workload, second[1]) if value is not None]
+            cells.append(_number(statistics.median(others)))
+        for name in against:
+            ratio = median_ratio(values, _values(by_peer[name], workload))
+            cells.append("" if ratio is None else f"{ratio:.2f}")
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def markdown(machine, options, results):
+    versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
+    length = f"{options.count} messages" if options.count else f"{options.seconds:g} s"
+    settings = f"{options.rounds} rounds, {length} a run, {options.outstanding} outstanding"
+    settings += f" over {options.fan_in} connections" if options.fan_in > 1 else ""
+    settings += f", {options.size} B a message" if options.size else ""
+    settings += f", batches of {options.batch} B" if options.batch is not None else ""
+    settings += f", {options.connections:,} idle connections" if "W6" in results else ""
+    ran = dict.fromkeys(peer for by_peer in results.values() for peer in by_peer)
+    parts = [
+        f"{machine['date']}, commit {machine['commit']}. {machine['cpu']}, {machine['cores']} cores, "
+        f"{machine['kernel']}, load {machine['load']} at the start; {versions}. {settings}.",
+        "\n".join(f"* `{peer}`: {PEERS[peer].about}" for peer in ran),
+    ]
+    order = [name for name in WORKLOADS if name in results]
+    for name in order:
+        parts.append(table(name, {p: results[name][p] for p in PEERS if p in results[name]}, options.against))
+    return "\n\n".join(parts) + "\n"
+
+
+def replace_section(path, text):
+    """Puts `text` between the markers of the file, which must be there."""
+    old = path.read_text()
+    if old.count(BEGIN) != 1 or old.count(END) != 1 or old.index(BEGIN) > old.index(END):
+        sys.exit(f"{path} has no section between {BEGIN} and {END}")
+    head, tail = old.split(BEGIN)[0], old.split(END)[1]
+    path.write_text(f"{head}{BEGIN}\n\n{text}\n{END}{tail}")
