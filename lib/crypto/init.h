@@ -3,8 +3,8 @@
 
 namespace sealwire {
 
-// Initialises libsodium once, from any thread; false when the system gives no randomness. Everything in crypto/ that
-// can be reached without an Identity, Network or SystemRng object (which call it themselves) needs it called before.
+// Initialises libsodium once, from any thread; false when the system gives no randomness. Identity, Network, SystemRng
+// and record keys call it themselves; without it the functions of crypto/ work, but slowly.
 bool crypto_ready();
 
 // True when AEGIS runs on the processor's AES instructions; without them it is slow and open to timing attacks.

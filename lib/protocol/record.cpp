@@ -5,6 +5,7 @@
 #include <array>
 
 #include "crypto/aead.h"
+#include "crypto/init.h"
 
 namespace sealwire {
 
@@ -51,6 +52,7 @@ RecordKey::RecordKey(Suite suite, Secret<32> key, RecordStart start)
       counter_(start.counter),
       interval_(std::max<uint64_t>(start.rekey_interval, 1)),
       suite_(suite) {
+    (void)crypto_ready();  // picks the processor's fastest code; the ciphers work without it
     const uint64_t past = counter_ % interval_;
     next_event_ = past == 0 && counter_ > 0 ? counter_ : counter_ - past + interval_;
     next_event_ = std::min(next_event_, kRecordHardStop);
