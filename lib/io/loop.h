@@ -16,8 +16,8 @@ namespace sealwire {
 // Runs either on a thread of its own (start) or on the caller's (run_until, for tests). What is not said to be callable
 // from any thread belongs to the loop thread; before start and after stop_and_join that is the owner's thread.
 //
-// Order of one turn: I/O callbacks, posted functions, the wake function, timers, then `after_events` once; then it waits.
-// Everything built on the loop (pipes, listeners, timers) is destroyed before it.
+// Order of one turn: I/O callbacks, posted functions, the wake function, timers, then `after_events` once; then it
+// waits. Everything built on the loop (pipes, listeners, timers) is destroyed before it.
 class Loop {
 public:
     static Result<std::unique_ptr<Loop>> create();
@@ -41,14 +41,15 @@ public:
     Time now() const { return now_ == 0 ? refresh_now() : now_; }
     Time refresh_now() const;
 
-    // Runs `function` on the loop thread in its next turn, in the order of the calls. Any thread. False, and the function
-    // dropped, once the loop has been told to stop.
+    // Runs `function` on the loop thread in its next turn, in the order of the calls. Any thread. False, and the
+    // function dropped, once the loop has been told to stop.
     bool post(std::function<void()> function);
     // Makes the loop turn, and call the wake function, once however often it was called since. Any thread, no lock.
     void wake();
     // Called on the loop thread for every wake-up (also those of post). Set before start.
     void set_on_wake(std::function<void()> function);
-    // Called once at the end of every turn in which something happened: the place to flush what callbacks have gathered.
+    // Called once at the end of every turn in which something happened: the place to flush what callbacks have
+    // gathered.
     void set_after_events(std::function<void()> function);
 
     TimerQueue& timers() { return timers_; }

@@ -31,8 +31,8 @@ protected:
     ~PipeHandler() = default;
 };
 
-// Loop thread only. Destroying it at any time (from its own callbacks too) is safe and means: close, and no callback any
-// more. The loop must outlive it. It buffers nothing itself and holds no buffer while idle.
+// Loop thread only. Destroying it at any time (from its own callbacks too) is safe and means: close, and no callback
+// any more. The loop must outlive it. It buffers nothing itself and holds no buffer while idle.
 class Pipe {
 public:
     virtual ~Pipe() = default;
@@ -40,9 +40,9 @@ public:
     // Begins reading. Called once; the handler must outlive the pipe or the time until on_closed.
     virtual void start(PipeHandler& handler) = 0;
 
-    // Hands the blocks, in order, to the system and returns how many bytes it took, which may be any number. If less than
-    // all, the caller keeps the rest and waits for on_writable; calls before that take 0. After a failure, close or
-    // shutdown_write it takes 0; a failure is then told by on_error in a later turn.
+    // Hands the blocks, in order, to the system and returns how many bytes it took, which may be any number. If less
+    // than all, the caller keeps the rest and waits for on_writable; calls before that take 0. After a failure, close
+    // or shutdown_write it takes 0; a failure is then told by on_error in a later turn.
     virtual size_t try_write(std::span<const Bytes> blocks) = 0;
     size_t try_write(Bytes block) { return try_write(std::span<const Bytes>(&block, 1)); }
 
@@ -56,8 +56,8 @@ public:
     // pipe may then be noticed only when something is written. On at the start.
     virtual void set_reading(bool on) = 0;
 
-    // As URLs, e.g. tcp://127.0.0.1:9000, unix:///run/app.sock, unix:@name, memory://name; a unix peer without a name is
-    // `unix:`. The remote address stays readable after close; the local one is then empty.
+    // As URLs, e.g. tcp://127.0.0.1:9000, unix:///run/app.sock, unix:@name, memory://name; a unix peer without a name
+    // is `unix:`. The remote address stays readable after close; the local one is then empty.
     virtual std::string remote_address() const = 0;
     virtual std::string local_address() const = 0;
 

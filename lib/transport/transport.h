@@ -17,8 +17,8 @@ namespace sealwire {
 
 class MemoryHub;
 
-// Turns a host name into numeric addresses (`127.0.0.1`, `::1`, `fe80::1%eth0`), best first. Blocks; called on a detached
-// thread that may outlive the loop and everything else, so it owns what it uses.
+// Turns a host name into numeric addresses (`127.0.0.1`, `::1`, `fe80::1%eth0`), best first. Blocks; called on a
+// detached thread that may outlive the loop and everything else, so it owns what it uses.
 using Resolver = std::function<Result<std::vector<std::string>>(const std::string& host)>;
 
 // The system's resolver (getaddrinfo).
@@ -57,8 +57,9 @@ struct ConnectOptions {
 class ListenerHandler {
 public:
     virtual void on_accept(std::unique_ptr<Pipe> pipe) = 0;
-    // Accepting failed and is paused; it resumes by itself (tried again after 100 ms, doubling up to 1 s). Told once for
-    // each time of trouble: Errc::descriptors when the process or the system is out of descriptors. Existing pipes stay.
+    // Accepting failed and is paused; it resumes by itself (tried again after 100 ms, doubling up to 1 s). Told once
+    // for each time of trouble: Errc::descriptors when the process or the system is out of descriptors. Existing pipes
+    // stay.
     virtual void on_listener_error(Error error) = 0;
     // After close(): the last callback, exactly once. Not called when the listener is destroyed before.
     virtual void on_listener_closed() = 0;

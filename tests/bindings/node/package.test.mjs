@@ -1,0 +1,104 @@
+// The tarball: what is in it, what the addon needs, and that it loads from ESM, CommonJS and a worker, with types.
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+
+const modules = process.env.SEALWIRE_NODE_MODULES
+const folder = mkdtempSync(join(tmpdir(), 'sealwire-pack-'))
+const project = join(folder, 'project')
+const installed = join(project, 'node_modules', 'sealwire')
+let packed
+
+const run = (program, args) => execFileSync(program, args, { cwd: project, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
+// A cache of its own: nothing that is on this machine already can help.
+const npm = (...args) => run('npm', [...args, '--cache', join(folder, 'cache'), '--loglevel', 'error'])
+const script = (name, text) => {
+  writeFileSync(join(project, name), text)
+  return run(process.execPath, [name]).trim()
+}
+
+before(() => {
+  mkdirSync(project)
+  writeFileSync(join(project, 'package.json'), '{ "name": "project", "version": "1.0.0", "private": true }\n')
+  packed = JSON.parse(npm('pack', process.env.SEALWIRE_NODE_PACKAGE, '--json', '--pack-destination', folder))[0]
+  npm('install', '--ignore-scripts', '--offline', '--no-audit', join(folder, packed.filename))
+})
+after(() => rmSync(folder, { recursive: true, force: true }))
+
+const addonPath = () => join(installed, packed.files.find(({ path }) => path.endsWith('sealwire.node')).path)
+const version = () => JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8')).version
+
+test('the tarball holds the compiled package and one prebuild', () => {
+  const names = packed.files.map(({ path }) => path)
+  const prebuilds = names.filter((name) => name.startsWith('prebuilds/'))
+  assert.equal(prebuilds.length, 1)
+  assert.match(prebuilds[0], new RegExp(`^prebuilds/${process.platform}-${process.arch}(-glibc|-musl)?/sealwire\\.node$`))
+  const rest = names.filter((name) => !name.startsWith('prebuilds/') && !/^dist\/[\w-]+(\.d)?\.(js|mjs|ts|mts)$/.test(name))
+  assert.deepEqual(rest.sort(), ['LICENSE', 'README.md', 'package.json'])
+})
+
+test('the installed package has no script to run and no dependency', () => {
+  const description = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'))
+  assert.equal(description.scripts, undefined)
+  assert.equal(description.dependencies, undefined)
+})
+
+test('the addon needs libc only', { skip: process.platform !== 'linux' }, () => {
+  const needed = [...run('readelf', ['-dW', addonPath()]).matchAll(/\(NEEDED\).*\[(.*)\]/g)].map((match) => match[1])
+  for (const name of needed) assert.match(name, /^(lib(c|m|dl|rt|pthread)\.so\.\d|ld-linux-[\w-]+\.so\.\d)$/)
+})
+
+test('the addon exports the two functions of Node-API alone', { skip: process.platform !== 'linux' }, () => {
+  const rows = run('nm', ['-D', '--defined-only', addonPath()]).trim().split('\n')
+  const names = rows.map((row) => row.split(' ').at(-1)).sort()
+  assert.deepEqual(names, ['napi_register_module_v1', 'node_api_module_get_api_version_v1'])
+})
+
+test('it loads from ESM', () => {
+  assert.equal(script('esm.mjs', "import { version } from 'sealwire'\nconsole.log(version)\n"), version())
+})
+
+test('it loads from CommonJS', () => {
+  assert.equal(script('commonjs.cjs', "console.log(require('sealwire').version)\n"), version())
+})
+
+test('ESM and CommonJS give the same objects', () => {
+  const text = `import { createRequire } from 'node:module'
+    import * as esm from 'sealwire'
+    const commonjs = createRequire(import.meta.url)('sealwire')
+    const names = Object.keys(commonjs)
+    console.log(names.length > 0 && names.every((name) => commonjs[name] === esm[name]))`
+  assert.equal(script('same.mjs', text), 'true')
+})
+
+test('it loads in a worker thread, also after another worker that used it has ended', () => {
+  const text = `const { Worker, isMainThread, parentPort } = require('node:worker_threads')
+    const { version } = require('sealwire')
+    if (!isMainThread) parentPort.postMessage(version)
+    else {
+      const once = () => new Promise((resolve, reject) => {
+        let said
+        const worker = new Worker(__filename)
+        worker.on('message', (message) => { said = message })
+        worker.on('error', reject)
+        worker.on('exit', () => resolve(said))
+      })
+      once().then(async (first) => console.log([version, first, await once()].join(' ')))
+    }`
+  const v = version()
+  assert.equal(script('worker.cjs', text), `${v} ${v} ${v}`)
+})
+
+test('its types serve an ESM and a CommonJS program', () => {
+  const code = "import { version } from 'sealwire'\nconst text: string = version\nexport { text }\n"
+  for (const name of ['esm.mts', 'commonjs.cts']) writeFileSync(join(project, name), code)
+  const options = ['--noEmit', '--strict', '--module', 'node16', '--moduleResolution', 'node16', '--types', 'node',
+    '--typeRoots', join(modules, '@types')]
+  const tsc = join(modules, 'typescript', 'bin', 'tsc')
+  run(process.execPath, [tsc, ...options, 'esm.mts', 'commonjs.cts'])
+  writeFileSync(join(project, 'wrong.mts'), "import { version } from 'sealwire'\nconst n: number = version\nexport { n }\n")
+  assert.throws(() => run(process.execPath, [tsc, ...options, 'wrong.mts']), /status|Command failed/)
+})
