@@ -63,8 +63,6 @@ private:
     struct Handles;
     struct Posted;
     Loop();
-    void begin_running();
-    void end_running();
     void on_async();
     void on_prepare();
     void on_timer();
