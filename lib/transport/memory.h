@@ -46,6 +46,7 @@ public:
     // For connections from now on; each draws its own seed from the link's.
     void set_link(const MemoryLink& link) { link_ = link; }
     MemoryLink next_link();
+    bool has(std::string_view name) const { return listeners_.count(std::string(name)) > 0; }
 
 private:
     friend class MemoryListener;
@@ -54,5 +55,10 @@ private:
     uint64_t connections_ = 0;
     std::unordered_map<std::string, MemoryListener*> listeners_;
 };
+
+Result<std::unique_ptr<Listener>> listen_memory(Loop& loop, std::string_view address, const ListenOptions& options,
+                                                ListenerHandler& handler);
+Result<std::unique_ptr<Connecting>> connect_memory(Loop& loop, std::string_view address, const ConnectOptions& options,
+                                                   ConnectHandler& handler);
 
 }  // namespace sealwire
