@@ -50,7 +50,8 @@ Result<std::unique_ptr<Loop>> Loop::create() {
         return fail(code, uv_strerror(status));
     }
     handles.async.data = handles.prepare.data = handles.timer.data = loop.get();
-    const int status = uv_async_init(&handles.loop, &handles.async, [](uv_async_t* async) { loop_of(async).on_async(); });
+    const int status =
+        uv_async_init(&handles.loop, &handles.async, [](uv_async_t* async) { loop_of(async).on_async(); });
     if (status < 0) {
         uv_loop_close(&handles.loop);
         loop->handles_.reset();
@@ -198,8 +199,9 @@ void Loop::arm_timer() {
     }
     // Same clock as ours (uv_hrtime), so relative to uv_now gives the absolute time whatever uv_now's age is.
     const Time uv_now_ms = static_cast<Time>(uv_now(&handles_->loop));
-    uv_timer_start(&handles_->timer, [](uv_timer_t* timer) { loop_of(timer).on_timer(); },
-                   next_ms > uv_now_ms ? static_cast<uint64_t>(next_ms - uv_now_ms) : 0, 0);
+    uv_timer_start(
+        &handles_->timer, [](uv_timer_t* timer) { loop_of(timer).on_timer(); },
+        next_ms > uv_now_ms ? static_cast<uint64_t>(next_ms - uv_now_ms) : 0, 0);
 }
 
 void Loop::on_timer() {

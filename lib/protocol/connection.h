@@ -22,14 +22,14 @@ class ReplayCache;
 struct ConnectionConfig {
     const Identity* identity = nullptr;
     const Network* network = nullptr;
-    const Mac1Key* mac1_key = nullptr;      // of this node as responder
-    ReplayCache* replays = nullptr;         // of message 1
-    uint32_t suites = 0;                    // offered and taken
+    const Mac1Key* mac1_key = nullptr;  // of this node as responder
+    ReplayCache* replays = nullptr;     // of message 1
+    uint32_t suites = 0;                // offered and taken
     Limits limits;
-    std::array<uint8_t, 16> instance{};     // one per node start
+    std::array<uint8_t, 16> instance{};  // one per node start
     std::string software = "sealwire";
-    int64_t wall_offset_ms = 0;             // wall clock = now / 1000 + this
-    LogSink log;                            // may be empty
+    int64_t wall_offset_ms = 0;  // wall clock = now / 1000 + this
+    LogSink log;                 // may be empty
 };
 
 // The contract.
@@ -46,8 +46,8 @@ struct ConnectionConfig {
 class Connection {
 public:
     // `outbox` outlives the connection and is used by it only within sync().
-    static std::unique_ptr<Connection> initiator(const ConnectionConfig& config, const PeerId& responder, Outbox& outbox,
-                                                 Rng& rng, Time now, Bytes application_data);
+    static std::unique_ptr<Connection> initiator(const ConnectionConfig& config, const PeerId& responder,
+                                                 Outbox& outbox, Rng& rng, Time now, Bytes application_data);
     static std::unique_ptr<Connection> responder(const ConnectionConfig& config, Outbox& outbox, Rng& rng, Time now);
     virtual ~Connection();
 

@@ -18,8 +18,8 @@ enum class EventKind : uint8_t {
     reply,      // one of many replies
     done,       // last event of an exchange
     writable,
-    receipt,    // first to last: errc
-    pong,       // first: token, last: round trip in microseconds, clock_difference_ms
+    receipt,  // first to last: errc
+    pong,     // first: token, last: round trip in microseconds, clock_difference_ms
     stalled,
 };
 
@@ -27,22 +27,22 @@ enum class Expects : uint8_t { none = 0, one = 1, many = 2 };
 
 // What the application owes for a message that it was handed: to be given back by Connection::taken().
 struct Taken {
-    uint64_t number = 0;        // exchange
-    uint32_t charge = 0;        // to the window (OPENs) or the exchange's credit (replies)
-    uint32_t large = 0;         // of the assembly budget
-    bool receipt = false;       // the sender wants to know
-    bool opened = false;        // it was an OPEN's message
-    bool slot = false;          // its exchange occupies a slot
-    uint32_t message = 0;       // its place among the messages of its side
+    uint64_t number = 0;   // exchange
+    uint32_t charge = 0;   // to the window (OPENs) or the exchange's credit (replies)
+    uint32_t large = 0;    // of the assembly budget
+    bool receipt = false;  // the sender wants to know
+    bool opened = false;   // it was an OPEN's message
+    bool slot = false;     // its exchange occupies a slot
+    uint32_t message = 0;  // its place among the messages of its side
 };
 
 struct Event {
     EventKind kind{};
-    uint8_t type = 0;               // of the body
+    uint8_t type = 0;  // of the body
     Expects expects = Expects::none;
-    bool last = false;              // nothing more comes from that side
+    bool last = false;  // nothing more comes from that side
     bool has_body = false;
-    bool mine = false;              // done: of an exchange that this side opened
+    bool mine = false;  // done: of an exchange that this side opened
     Errc errc = Errc::ok;
     uint32_t code = 0;
     uint32_t timeout_ms = UINT32_MAX;  // the requester's deadline; UINT32_MAX: none

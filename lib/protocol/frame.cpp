@@ -99,7 +99,7 @@ void open_fields(Coder& c, F& f) {
     c.varint(f.flags);
     if (f.has(void_open)) return c.check(f.flags == void_open);
     c.check(f.flags < 256 && (f.flags & expects_mask) != 3);
-    c.check(!f.has(end) || f.has(last));    // a side ends with a whole message
+    c.check(!f.has(end) || f.has(last));     // a side ends with a whole message
     c.check(!f.has(parts) || !f.has(last));  // PARTs follow, then a MESSAGE with `last`
     c.varint(f.route);
     if (f.route < kRouteFirst) {

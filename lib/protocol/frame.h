@@ -92,9 +92,9 @@ struct Frame {
     uint64_t type = 0;        // of the body; of STATUS details
     uint64_t total = 0;       // of the message, in its first frame when not the last; size of a PART
     uint64_t code = 0;
-    uint64_t amount = 0;      // of credit; count of RECEIPT and of parts; dropped of PUBLISH; received of CLOSE
-    Bytes tlvs{};             // of messages, HELLO and ACCEPT; details of STATUS; digest of DATA; routing of PUBLISH
-    Bytes body{};             // also the tag of JOIN
+    uint64_t amount = 0;  // of credit; count of RECEIPT and of parts; dropped of PUBLISH; received of CLOSE
+    Bytes tlvs{};         // of messages, HELLO and ACCEPT; details of STATUS; digest of DATA; routing of PUBLISH
+    Bytes body{};         // also the tag of JOIN
 
     bool has(uint64_t flag) const { return (flags & flag) != 0; }
 };

@@ -8,42 +8,42 @@
 
 namespace sealwire {
 
-inline constexpr size_t kMaxFrameBody = 16 * 1024;   // of one OPEN, MESSAGE or DATA frame
-inline constexpr size_t kMaxFrame = 20 * 1024;       // any frame but HELLO and ACCEPT
-inline constexpr size_t kMaxHelloFrame = 64'000;     // HELLO and ACCEPT
-inline constexpr size_t kMaxName = 255;              // routes and topics, bytes of UTF-8
-inline constexpr size_t kMaxRoutes = 1024;           // entries of a route table, one table a direction
-inline constexpr size_t kMaxRouteText = 64 * 1024;   // bytes of text in a route table
-inline constexpr size_t kMaxStatus = 4096;           // text and details of a STATUS together
+inline constexpr size_t kMaxFrameBody = 16 * 1024;  // of one OPEN, MESSAGE or DATA frame
+inline constexpr size_t kMaxFrame = 20 * 1024;      // any frame but HELLO and ACCEPT
+inline constexpr size_t kMaxHelloFrame = 64'000;    // HELLO and ACCEPT
+inline constexpr size_t kMaxName = 255;             // routes and topics, bytes of UTF-8
+inline constexpr size_t kMaxRoutes = 1024;          // entries of a route table, one table a direction
+inline constexpr size_t kMaxRouteText = 64 * 1024;  // bytes of text in a route table
+inline constexpr size_t kMaxStatus = 4096;          // text and details of a STATUS together
 inline constexpr size_t kMaxStatusText = 1024;
-inline constexpr size_t kMaxReasonText = 1024;       // text of REJECT and CLOSE
-inline constexpr size_t kMaxTlvBlock = 8 * 1024;     // TLVs of one message
+inline constexpr size_t kMaxReasonText = 1024;    // text of REJECT and CLOSE
+inline constexpr size_t kMaxTlvBlock = 8 * 1024;  // TLVs of one message
 inline constexpr size_t kMaxApplicationData = 60 * 1024;
-inline constexpr size_t kObjectCost = 64;            // what an object is charged beside its bytes
-inline constexpr size_t kPromptBody = 64 * 1024;     // of a message that needs no grant
+inline constexpr size_t kObjectCost = 64;                            // what an object is charged beside its bytes
+inline constexpr size_t kPromptBody = 64 * 1024;                     // of a message that needs no grant
 inline constexpr uint64_t kFirstCredit = kPromptBody + kObjectCost;  // of an exchange and direction
-inline constexpr size_t kMaxFragments = 4096;        // frames of one message
-inline constexpr uint64_t kEarlyCharge = 16 * 1024;  // OPENs that a dialler may send before ACCEPT
+inline constexpr size_t kMaxFragments = 4096;                        // frames of one message
+inline constexpr uint64_t kEarlyCharge = 16 * 1024;                  // OPENs that a dialler may send before ACCEPT
 inline constexpr uint64_t kEarlySlots = 16;
 inline constexpr size_t kMaxEarlyBytes = 24 * 1024;  // of records held before the decision, in plaintext
 inline constexpr unsigned kMaxPingsPerSecond = 10;   // answered; a peer that sends 100 times as many is closed
 inline constexpr unsigned kPingFlood = 1000;         // in one second: ends the session
 
 struct Limits {
-    uint64_t window = 256 * 1024;              // charged bytes of messages that wait for their handler, at first
-    uint64_t window_max = 16 * 1024 * 1024;    // what it may grow to by use
-    uint64_t exchange_slots = 256;             // exchanges that the peer may have running here
-    uint64_t message = 16 * 1024 * 1024;       // the largest message taken
-    uint64_t assembly = 32 * 1024 * 1024;      // large messages being received; at least twice `message`
-    uint64_t send_queue = 8 * 1024 * 1024;     // bytes queued or sent and not yet received by the peer
-    uint64_t encoded_ahead = 256 * 1024;       // encoded and not yet accepted by the transport
-    size_t application_data = 2 * 1024;        // that is taken from a peer's HELLO or ACCEPT
-    Time handshake = 5 * kSecond;              // from accept to message 3
-    Time decision = 10 * kSecond;              // of the application, beyond that
-    Time accept = 15 * kSecond;                // the initiator waits for ACCEPT, from its message 3
-    Time request = 30 * kSecond;               // first reply of a request that names no deadline
-    Time window_delay = 20 * kMillisecond;     // what was received is told at the latest after
-    Time close = 2 * kSecond;                  // from one's own final CLOSE to the peer's
+    uint64_t window = 256 * 1024;            // charged bytes of messages that wait for their handler, at first
+    uint64_t window_max = 16 * 1024 * 1024;  // what it may grow to by use
+    uint64_t exchange_slots = 256;           // exchanges that the peer may have running here
+    uint64_t message = 16 * 1024 * 1024;     // the largest message taken
+    uint64_t assembly = 32 * 1024 * 1024;    // large messages being received; at least twice `message`
+    uint64_t send_queue = 8 * 1024 * 1024;   // bytes queued or sent and not yet received by the peer
+    uint64_t encoded_ahead = 256 * 1024;     // encoded and not yet accepted by the transport
+    size_t application_data = 2 * 1024;      // that is taken from a peer's HELLO or ACCEPT
+    Time handshake = 5 * kSecond;            // from accept to message 3
+    Time decision = 10 * kSecond;            // of the application, beyond that
+    Time accept = 15 * kSecond;              // the initiator waits for ACCEPT, from its message 3
+    Time request = 30 * kSecond;             // first reply of a request that names no deadline
+    Time window_delay = 20 * kMillisecond;   // what was received is told at the latest after
+    Time close = 2 * kSecond;                // from one's own final CLOSE to the peer's
 };
 
 }  // namespace sealwire

@@ -136,8 +136,7 @@ TEST_CASE("the time stands still within a turn and goes on with the next") {
     loop->post([&] {
         first = loop->now();
         const Time begin = first;
-        while (loop->refresh_now() == begin) {
-        }
+        while (loop->refresh_now() == begin) {}
         refreshed = loop->now();
         second = loop->now();
     });

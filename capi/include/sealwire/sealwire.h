@@ -127,7 +127,7 @@ typedef struct sw_text { /* UTF-8, no terminating zero needed */
 #define SW_PEER_ID_SIZE 32u
 #define SW_PEER_ID_TEXT_SIZE 53u /* 52 characters of base32 and a zero */
 #define SW_SEED_SIZE 32u
-#define SW_NETWORK_TEXT_SIZE 65u /* "swnet1", 58 characters of base32 and a zero */
+#define SW_NETWORK_TEXT_SIZE 65u  /* "swnet1", 58 characters of base32 and a zero */
 #define SW_ADDRESS_TEXT_SIZE 320u /* an address or ticket and a zero */
 
 typedef struct sw_peer_id { /* an Ed25519 public key */
@@ -220,7 +220,13 @@ typedef enum sw_body_type {
     SW_BODY_CBOR = 4
 } sw_body_type;
 
-typedef enum sw_log_level { SW_LOG_DEBUG = 0, SW_LOG_INFO = 1, SW_LOG_WARNING = 2, SW_LOG_ERROR = 3, SW_LOG_NONE = 4 } sw_log_level;
+typedef enum sw_log_level {
+    SW_LOG_DEBUG = 0,
+    SW_LOG_INFO = 1,
+    SW_LOG_WARNING = 2,
+    SW_LOG_ERROR = 3,
+    SW_LOG_NONE = 4
+} sw_log_level;
 
 typedef struct sw_event_listening {
     sw_listener listener;
@@ -236,23 +242,23 @@ typedef struct sw_event_closed {
     sw_text detail;       /* particulars; with sw_result_text and _hint a whole explanation */
     sw_text endpoint;     /* the address dialled, listened on, or connected from */
     sw_peer_id id;        /* the peer's id: proved, or of the ticket when it could not be reached */
-    uint64_t not_sent;        /* messages to this peer that surely were not sent */
+    uint64_t not_sent;    /* messages to this peer that surely were not sent */
     uint64_t outcome_unknown; /* messages of which nobody can tell */
 } sw_event_closed;
 
 typedef struct sw_event_peer_asks {
-    sw_peer_id id;       /* proved by the handshake */
-    sw_text address;     /* where it connects from */
-    sw_bytes data;       /* its application's data, at most 60 KiB */
+    sw_peer_id id;   /* proved by the handshake */
+    sw_text address; /* where it connects from */
+    sw_bytes data;   /* its application's data, at most 60 KiB */
     sw_listener listener;
 } sw_event_peer_asks;
 
 typedef struct sw_event_connected {
-    sw_peer_id id;    /* proved by the handshake */
+    sw_peer_id id; /* proved by the handshake */
     sw_text address;
-    sw_bytes data;    /* the other application's data */
-    uint32_t dialled; /* 1: this side connected; 0: the peer did */
-    uint32_t suite;   /* 1 ChaCha20-Poly1305, 2 AEGIS-256 */
+    sw_bytes data;               /* the other application's data */
+    uint32_t dialled;            /* 1: this side connected; 0: the peer did */
+    uint32_t suite;              /* 1 ChaCha20-Poly1305, 2 AEGIS-256 */
     int64_t clock_difference_ms; /* the peer's wall clock minus this one's */
     sw_listener listener;        /* through which it came; null when dialled */
 } sw_event_connected;
@@ -262,21 +268,22 @@ typedef struct sw_event_message {
     sw_peer_id id; /* of the peer, proved */
     sw_text route;
     sw_bytes body;
-    uint32_t type;        /* sw_body_type */
-    uint32_t expects;     /* sw_expects: 1 and 2 want an answer by sw_exchange_reply or sw_exchange_status */
-    uint32_t timeout_ms;  /* the requester's deadline for the first reply; SW_NEVER when it has none */
-    uint32_t last;        /* 1: nothing more comes from that side */
-    void *route_user;     /* given to sw_node_route */
+    uint32_t type;       /* sw_body_type */
+    uint32_t expects;    /* sw_expects: 1 and 2 want an answer by sw_exchange_reply or sw_exchange_status */
+    uint32_t timeout_ms; /* the requester's deadline for the first reply; SW_NEVER when it has none */
+    uint32_t last;       /* 1: nothing more comes from that side */
+    void *route_user;    /* given to sw_node_route */
 } sw_event_message;
 
 typedef struct sw_event_done {
     sw_exchange exchange;
     sw_peer_id id;
-    sw_result result; /* SW_OK; SW_ERR_STATUS and a code from 64 on; or what the protocol says: no_route, timeout, ... */
-    uint32_t code;    /* of the STATUS or CANCEL that ended it; 0 when none did */
-    sw_text text;     /* the words that came with it */
-    sw_bytes body;    /* the one reply of a request that expects one */
-    uint32_t type;    /* sw_body_type of the body */
+    sw_result
+        result;    /* SW_OK; SW_ERR_STATUS and a code from 64 on; or what the protocol says: no_route, timeout, ... */
+    uint32_t code; /* of the STATUS or CANCEL that ended it; 0 when none did */
+    sw_text text;  /* the words that came with it */
+    sw_bytes body; /* the one reply of a request that expects one */
+    uint32_t type; /* sw_body_type of the body */
     uint32_t has_body; /* 0: answered by a status alone, or not at all */
 } sw_event_done;
 
@@ -309,15 +316,15 @@ typedef struct sw_close_peer {
 
 typedef struct sw_close_report {
     uint32_t size;
-    uint32_t deadline_passed;  /* 1: not everything could be finished in time */
-    uint64_t not_sent;         /* messages, over all peers */
+    uint32_t deadline_passed; /* 1: not everything could be finished in time */
+    uint64_t not_sent;        /* messages, over all peers */
     uint64_t outcome_unknown;
     uint64_t exchanges;        /* that were cut off */
     uint64_t events_held;      /* fetched or retained events that were not released */
     uint32_t callback_blocked; /* 1: a callback was still running at the deadline */
     uint32_t peer_count;       /* peers with something undelivered; the first SW_CLOSE_REPORT_PEERS are listed */
     sw_close_peer peers[SW_CLOSE_REPORT_PEERS];
-    char blocking_route[256];  /* the route whose handler was running at the deadline; empty when none */
+    char blocking_route[256]; /* the route whose handler was running at the deadline; empty when none */
 } sw_close_report;
 
 typedef struct sw_event_node_closed {
@@ -373,12 +380,12 @@ typedef struct sw_node_options {
     void *user;                  /* for on_event, on_wake, and of events of no other object */
     const sw_peer_id *allowed;   /* copied */
     size_t allowed_count;
-    uint32_t log_level;          /* sw_log_level of SW_EVENT_LOG; default (0) is SW_LOG_INFO when log is set */
-    uint32_t log;                /* 1: deliver SW_EVENT_LOG */
-    uint64_t send_queue_bytes;   /* per peer, default 8 MiB */
-    uint64_t max_message_bytes;  /* that this node takes, default 16 MiB */
-    uint64_t window_bytes;       /* of messages that wait for their handler, per peer; default 256 KiB at start */
-    uint32_t exchange_slots;     /* requests that a peer may have running here, default 256 */
+    uint32_t log_level;            /* sw_log_level of SW_EVENT_LOG; default (0) is SW_LOG_INFO when log is set */
+    uint32_t log;                  /* 1: deliver SW_EVENT_LOG */
+    uint64_t send_queue_bytes;     /* per peer, default 8 MiB */
+    uint64_t max_message_bytes;    /* that this node takes, default 16 MiB */
+    uint64_t window_bytes;         /* of messages that wait for their handler, per peer; default 256 KiB at start */
+    uint32_t exchange_slots;       /* requests that a peer may have running here, default 256 */
     uint32_t handshake_timeout_ms; /* for messages 1 to 3, default 5,000 */
     uint32_t decision_timeout_ms;  /* for the answer to SW_EVENT_PEER_ASKS, default 10,000 */
     uint32_t request_timeout_ms;   /* for requests that name none, default 30,000 */
@@ -410,10 +417,10 @@ SW_API sw_result sw_node_close(sw_node node, uint32_t deadline_ms, sw_close_repo
 
 typedef struct sw_listen_options {
     uint32_t size;
-    uint32_t backlog;   /* default 511 */
-    void *user;         /* of the listener's events */
-    uint32_t ipv6_only; /* 1: [::] takes no IPv4 */
-    uint32_t unix_mode; /* of the socket file, default 0600 */
+    uint32_t backlog;     /* default 511 */
+    void *user;           /* of the listener's events */
+    uint32_t ipv6_only;   /* 1: [::] takes no IPv4 */
+    uint32_t unix_mode;   /* of the socket file, default 0600 */
     uint32_t keepalive_s; /* TCP keepalive, 0 none */
 } sw_listen_options;
 
@@ -449,12 +456,12 @@ SW_API sw_result sw_peer_close(sw_peer peer, uint32_t code, sw_text text, uint32
 
 typedef struct sw_send_options {
     uint32_t size;
-    uint32_t type;        /* sw_body_type */
-    uint32_t receipt;     /* 1: an acknowledgement is wanted when the receiver has taken it */
-    sw_route route;       /* in place of the text */
-    sw_message *message;  /* in place of the body */
+    uint32_t type;            /* sw_body_type */
+    uint32_t receipt;         /* 1: an acknowledgement is wanted when the receiver has taken it */
+    sw_route route;           /* in place of the text */
+    sw_message *message;      /* in place of the body */
     uint64_t *receipt_number; /* where to store the number that SW_EVENT_RECEIPT will name; may be NULL */
-    uint32_t more;        /* of replies: 1, this is not the last one */
+    uint32_t more;            /* of replies: 1, this is not the last one */
 } sw_send_options;
 
 typedef struct sw_request_options {
