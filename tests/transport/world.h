@@ -1,0 +1,353 @@
+// What the transport tests share: a loop, a pipe's end that records everything, a listener and a connector.
+#pragma once
+
+#include <doctest.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <random>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "io/loop.h"
+#include "transport/memory.h"
+#include "transport/transport.h"
+
+namespace sealwire::transport_test {
+
+inline constexpr Time kGenerous = 30 * kSecond;
+
+enum class Kind { memory, memory_sliced, tcp4, tcp6, unix_path, unix_abstract };
+inline constexpr Kind kKinds[] = {Kind::memory, Kind::memory_sliced, Kind::tcp4,
+                                  Kind::tcp6,   Kind::unix_path,     Kind::unix_abstract};
+inline const char* name_of(Kind kind) {
+    constexpr const char* kNames[] = {"memory", "memory, sliced and late", "tcp v4", "tcp v6", "unix path", "unix abstract"};
+    return kNames[static_cast<int>(kind)];
+}
+inline bool is_socket(Kind kind) { return kind != Kind::memory && kind != Kind::memory_sliced; }
+
+// A directory that goes, with the files it was asked for.
+class TempDir {
+public:
+    TempDir() {
+        char name[] = "/tmp/sealwire-XXXXXX";
+        const char* made = mkdtemp(name);
+        REQUIRE(made != nullptr);
+        path_ = made;
+    }
+    ~TempDir() {
+        for (const std::string& file : files_) ::unlink(file.c_str());
+        ::rmdir(path_.c_str());
+    }
+    TempDir(const TempDir&) = delete;
+    TempDir& operator=(const TempDir&) = delete;
+    std::string file(const std::string& name) {
+        files_.push_back(path_ + "/" + name);
+        return files_.back();
+    }
+    const std::string& path() const { return path_; }
+
+private:
+    std::string path_;
+    std::vector<std::string> files_;
+};
+
+// Above 0 while the test is inside a call to a pipe, listener or connect: callbacks must not come then.
+inline int g_in_call = 0;
+struct InCall {
+    InCall() { ++g_in_call; }
+    ~InCall() { --g_in_call; }
+};
+
+inline std::vector<uint8_t> random_bytes(size_t size, uint32_t seed) {
+    std::mt19937 random(seed);
+    std::vector<uint8_t> bytes(size);
+    for (uint8_t& byte : bytes) byte = static_cast<uint8_t>(random());
+    return bytes;
+}
+
+// One end: records what it is told, checks the order of callbacks, and sends what it is given as the pipe takes it.
+class End final : public PipeHandler {
+public:
+    explicit End(std::unique_ptr<Pipe> given) : pipe(std::move(given)) {}
+
+    void start() {
+        const InCall in_call;
+        pipe->start(*this);
+    }
+    void send(const std::vector<uint8_t>& bytes, uint32_t seed = 1) {
+        outgoing.insert(outgoing.end(), bytes.begin(), bytes.end());
+        random.seed(seed);
+        pump();
+    }
+    // Cuts what is left into random blocks, empty ones too, until the pipe takes less than all.
+    void pump() {
+        while (sent < outgoing.size()) {
+            std::vector<Bytes> blocks;
+            size_t offered = 0;
+            const size_t count = 1 + random() % 100;
+            for (size_t i = 0; i < count && sent + offered < outgoing.size(); ++i) {
+                const size_t most = std::min<size_t>(outgoing.size() - sent - offered, largest_block);
+                const size_t size = random() % (most + 1);
+                blocks.emplace_back(outgoing.data() + sent + offered, size);
+                offered += size;
+            }
+            const size_t taken = try_write(blocks);
+            REQUIRE(taken <= offered);
+            sent += taken;
+            if (taken < offered) return;
+        }
+        if (end_after_sending && !end_sent) {
+            end_sent = true;
+            shutdown_write();
+        }
+    }
+    size_t try_write(std::span<const Bytes> blocks) {
+        const InCall in_call;
+        return pipe->try_write(blocks);
+    }
+    size_t try_write(const std::string& text) {
+        const Bytes block = as_bytes(text);
+        return try_write(std::span<const Bytes>(&block, 1));
+    }
+    void shutdown_write() {
+        const InCall in_call;
+        pipe->shutdown_write();
+    }
+    void close() {
+        const InCall in_call;
+        pipe->close();
+    }
+    void set_reading(bool on) {
+        const InCall in_call;
+        reading = on;
+        pipe->set_reading(on);
+    }
+    void destroy() {
+        const InCall in_call;
+        destroyed = true;
+        pipe.reset();
+    }
+
+    void on_bytes(Bytes bytes) override {
+        told();
+        CHECK_FALSE(ended);
+        CHECK(errors.empty());
+        CHECK(reading);
+        REQUIRE_FALSE(bytes.empty());
+        received_bytes += bytes.size();
+        if (keep) received.insert(received.end(), bytes.begin(), bytes.end());
+        if (when_bytes) when_bytes(bytes);
+    }
+    void on_writable() override {
+        told();
+        CHECK(errors.empty());
+        ++writable;
+        if (when_writable) {
+            when_writable();
+        } else {
+            pump();
+        }
+    }
+    void on_end() override {
+        told();
+        CHECK_FALSE(ended);
+        CHECK(errors.empty());
+        ended = true;
+        if (when_end) when_end();
+    }
+    void on_error(Error error) override {
+        told();
+        CHECK(errors.empty());
+        errors.push_back(std::move(error));
+        if (when_error) when_error();
+    }
+    void on_closed() override {
+        told();
+        ++closed;
+        if (when_closed) when_closed();
+    }
+    bool done() const { return closed > 0; }
+    bool over() const { return ended || !errors.empty(); }
+    std::string text() const { return std::string(received.begin(), received.end()); }
+
+    std::unique_ptr<Pipe> pipe;
+    std::vector<uint8_t> received;
+    size_t received_bytes = 0;
+    std::vector<uint8_t> outgoing;
+    size_t sent = 0;
+    size_t largest_block = 200'000;
+    bool end_after_sending = false;
+    bool end_sent = false;
+    bool keep = true;
+    bool reading = true;
+    bool ended = false;
+    bool destroyed = false;
+    int writable = 0;
+    int closed = 0;
+    std::vector<Error> errors;
+    std::function<void(Bytes)> when_bytes;
+    std::function<void()> when_writable;
+    std::function<void()> when_end;
+    std::function<void()> when_error;
+    std::function<void()> when_closed;
+    std::mt19937 random{1};
+
+private:
+    void told() {
+        CHECK(g_in_call == 0);
+        CHECK(closed == 0);
+        CHECK_FALSE(destroyed);
+    }
+};
+
+class Acceptor final : public ListenerHandler {
+public:
+    void on_accept(std::unique_ptr<Pipe> pipe) override {
+        CHECK(g_in_call == 0);
+        CHECK(closed == 0);
+        accepted.push_back(std::make_unique<End>(std::move(pipe)));
+        if (when_accept) when_accept(*accepted.back());
+    }
+    void on_listener_error(Error error) override {
+        CHECK(g_in_call == 0);
+        errors.push_back(std::move(error));
+    }
+    void on_listener_closed() override {
+        CHECK(g_in_call == 0);
+        ++closed;
+    }
+    void close() {
+        const InCall in_call;
+        listener->close();
+    }
+
+    std::unique_ptr<Listener> listener;
+    std::vector<std::unique_ptr<End>> accepted;
+    std::vector<Error> errors;
+    int closed = 0;
+    std::function<void(End&)> when_accept;
+};
+
+class Connector final : public ConnectHandler {
+public:
+    void on_connected(std::unique_ptr<Pipe> pipe) override {
+        CHECK(g_in_call == 0);
+        ++told;
+        end = std::make_unique<End>(std::move(pipe));
+        if (when_connected) when_connected();
+    }
+    void on_connect_failed(Error failure) override {
+        CHECK(g_in_call == 0);
+        ++told;
+        error = std::move(failure);
+        if (when_failed) when_failed();
+    }
+
+    std::unique_ptr<Connecting> connecting;
+    std::unique_ptr<End> end;
+    Error error;
+    int told = 0;
+    std::function<void()> when_connected;
+    std::function<void()> when_failed;
+};
+
+struct Duo {
+    std::unique_ptr<End> client;
+    std::unique_ptr<End> server;
+};
+
+// Everything for one transport. Declared first in a test, so that it outlives the pipes.
+class World {
+public:
+    explicit World(Kind kind = Kind::memory) : kind_(kind) {
+        if (kind == Kind::memory_sliced) {
+            MemoryLink link;
+            link.latency = kMillisecond;
+            link.chunk_min_bytes = 1;
+            link.chunk_max_bytes = 5'000;
+            link.buffer_bytes = 20'000;
+            hub.set_link(link);
+        }
+        Result<std::unique_ptr<Loop>> made = Loop::create();
+        REQUIRE(made);
+        loop = std::move(*made);
+        listen_options.memory = &hub;
+        connect_options.memory = &hub;
+    }
+    ~World() {
+        acceptor.listener.reset();
+        acceptor.accepted.clear();
+    }
+
+    std::string scheme() const {
+        if (!is_socket(kind_)) return "memory";
+        return kind_ == Kind::tcp4 || kind_ == Kind::tcp6 ? "tcp" : "unix";
+    }
+    std::string listen_address() {
+        switch (kind_) {
+        case Kind::tcp4: return "127.0.0.1:0";
+        case Kind::tcp6: return "[::1]:0";
+        case Kind::unix_path: return directory.file("socket");
+        case Kind::unix_abstract: return "@" + directory.path();
+        default: return "name";
+        }
+    }
+    void listen() { listen(listen_address()); }
+    void listen(const std::string& address) {
+        Result<std::unique_ptr<Listener>> listener =
+            sealwire::listen(*loop, scheme(), address, listen_options, acceptor);
+        const std::string detail = listener ? "" : listener.error().detail;
+        REQUIRE_MESSAGE(listener.has_value(), detail);
+        acceptor.listener = std::move(*listener);
+    }
+    // What connect takes: the URL without its scheme.
+    static std::string place_of(const std::string& url) {
+        const size_t split = url.find("://");
+        return split == std::string::npos ? url.substr(url.find(':') + 1) : url.substr(split + 3);
+    }
+    std::string place() const { return place_of(acceptor.listener->address()); }
+    void connect(Connector& connector, const std::string& address) {
+        const InCall in_call;
+        Result<std::unique_ptr<Connecting>> connecting =
+            sealwire::connect(*loop, scheme(), address, connect_options, connector);
+        const std::string detail = connecting ? "" : connecting.error().detail;
+        REQUIRE_MESSAGE(connecting.has_value(), detail);
+        connector.connecting = std::move(*connecting);
+    }
+    bool until(const std::function<bool()>& done) { return loop->run_until(done, kGenerous); }
+
+    // Two connected ends, started.
+    Duo pair() {
+        if (!acceptor.listener) listen();
+        Connector connector;
+        connect(connector, place());
+        REQUIRE(until([&] { return connector.told > 0 && (!connector.end || !acceptor.accepted.empty()); }));
+        REQUIRE_MESSAGE(connector.end != nullptr, connector.error.detail);
+        Duo duo{std::move(connector.end), std::move(acceptor.accepted.back())};
+        acceptor.accepted.clear();
+        duo.client->start();
+        duo.server->start();
+        return duo;
+    }
+
+    TempDir directory;
+    MemoryHub hub;
+    std::unique_ptr<Loop> loop;
+    ListenOptions listen_options;
+    ConnectOptions connect_options;
+    Acceptor acceptor;
+
+private:
+    Kind kind_;
+};
+
+// Open descriptors of this process.
+int count_descriptors();
+
+}  // namespace sealwire::transport_test
