@@ -3,14 +3,15 @@
 
 #include <array>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
-#include "base/log.h"
 #include "base/random.h"
 #include "base/result.h"
 #include "base/time.h"
 #include "protocol/handshake.h"
+#include "protocol/inbox.h"
 #include "protocol/outbox.h"
 #include "protocol/record.h"
 
@@ -23,70 +24,200 @@ struct ConnectionConfig {
     const Identity* identity = nullptr;
     const Network* network = nullptr;
     const Mac1Key* mac1_key = nullptr;  // of this node as responder
-    ReplayCache* replays = nullptr;     // of message 1
+    ReplayCache* replays = nullptr;     // of message 1; may be null
     uint32_t suites = 0;                // offered and taken
     Limits limits;
     std::array<uint8_t, 16> instance{};  // one per node start
     std::string software = "sealwire";
     int64_t wall_offset_ms = 0;  // wall clock = now / 1000 + this
-    LogSink log;                 // may be empty
 };
 
 // The contract.
 //
-//     inputs     receive(now, bytes), transport_ended / transport_failed(now), on_timeout(now)
-//     commands   those of Outbox (any thread, under its lock); accept, reject, close, abort, ping (loop thread)
+//     inputs     transport_connected(now), receive(now, bytes), transport_ended / transport_failed(now), on_timeout(now)
+//     commands   those of Outbox (any thread, under its lock); accept, reject, close, abort, ping, taken (loop thread)
 //     sync       with the outbox's lock held: mail goes both ways, and what may be sent is taken
 //     outputs    poll_output(buffer), poll_event(event), next_timeout()
 //
 // After any input or command: sync, then poll_output until it gives 0 (or the transport is full), then poll_event until
-// it is false, giving Taken back by taken() when a message's handler returned; then sync again while wants_sync(). The
-// caller's loop in node/peer.cpp and tests/sim/ is the model. `closed` is the last event, exactly once; afterwards only
-// wants_transport_close() counts. All functions but those of the outbox belong to one thread.
+// it is false, giving Taken back by taken() when a message's handler has returned; again while wants_sync(). The loop in
+// node/peer.cpp and that of tests/sim are the models. An event `done` that is not `mine` is followed, with the outbox's
+// lock held, by outbox.forget(number), after its user was asked for once more (the handler may have set it since).
+// `closed` is the last event, exactly once; then only output and wants_transport_close() count. All functions but those of
+// the outbox belong to one thread.
 class Connection {
 public:
-    // `outbox` outlives the connection and is used by it only within sync().
+    // `config`, `outbox` and `rng` outlive the connection; the outbox is used within sync() only.
     static std::unique_ptr<Connection> initiator(const ConnectionConfig& config, const PeerId& responder,
                                                  Outbox& outbox, Rng& rng, Time now, Bytes application_data);
     static std::unique_ptr<Connection> responder(const ConnectionConfig& config, Outbox& outbox, Rng& rng, Time now);
-    virtual ~Connection();
+    ~Connection();
 
-    // The transport is connected (initiator): message 1 may go out.
-    virtual void transport_connected(Time now) = 0;
-    virtual void receive(Time now, Bytes bytes) = 0;
-    // The other end finished its bytes / the transport broke.
-    virtual void transport_ended(Time now) = 0;
-    virtual void transport_failed(Time now, Error error) = 0;
-    virtual void on_timeout(Time now) = 0;
-    virtual Time next_timeout() const = 0;
+    void transport_connected(Time now);  // initiator: message 1 may go out
+    void receive(Time now, Bytes bytes);
+    void transport_ended(Time now);  // the other end finished its bytes
+    void transport_failed(Time now, Error error);
+    void on_timeout(Time now);
+    Time next_timeout() const;
 
-    // Responder, after `asks`.
-    virtual void accept(Time now, Bytes application_data) = 0;
-    virtual void reject(Time now, uint32_t code, std::string_view text) = 0;
-
+    // Responder, after `asks`. Code 0 stands for not_allowed.
+    void accept(Time now, Bytes application_data);
+    void reject(Time now, uint32_t code, std::string_view text);
     // Drains until everything is over and settled or `deadline` (a point in time) has come, then closes for good.
-    virtual void close(Time now, uint32_t code, std::string_view text, Time deadline) = 0;
-    // Ends at once, without a word to the peer where none can be had; `closed` follows with `why`.
-    virtual void abort(Time now, Error why) = 0;
-    virtual void ping(Time now, uint64_t token) = 0;
-    virtual void taken(const Taken& taken) = 0;
+    void close(Time now, uint32_t code, std::string_view text, Time deadline);
+    // Ends at once, without a word to the peer; `closed` follows with `why`.
+    void abort(Time now, Error why);
+    void ping(Time now, uint64_t token);
+    // The application is done with a message of poll_event, or had no handler for it and the peer is to be told `code`.
+    void taken(const Taken& taken) { inbox_.taken(taken); }
+    void refuse(const Taken& taken, WireCode code) { inbox_.refuse(taken, code); }
 
-    virtual void sync(Time now) = 0;
-    virtual bool wants_sync() const = 0;
-    virtual bool poll_event(Event& event) = 0;
-    // Writes whole records or messages to `buffer`, which has room for kOutputUnit at least; 0: nothing to send.
-    virtual size_t poll_output(MutableBytes buffer) = 0;
+    void sync(Time now);
+    bool wants_sync() const;
+    bool poll_event(Event& event);
+    // Writes handshake messages or whole records to `buffer`, which has room for kOutputUnit at least; 0: nothing to send.
+    size_t poll_output(MutableBytes buffer);
     static constexpr size_t kOutputUnit = 2 + kMaxPlaintext + 32;
-    // After the output is written: our direction of the transport should be ended / all of it closed.
-    virtual bool wants_transport_shutdown() const = 0;
-    virtual bool wants_transport_close() const = 0;
+    // Once the output is written: our direction of the transport is to be ended / all of it is to be closed.
+    bool wants_transport_shutdown() const { return shutdown_ && !has_output(); }
+    bool wants_transport_close() const { return close_transport_ && !has_output(); }
+    // Something was taken by sync and waits for poll_output.
+    bool has_output() const;
 
-    virtual bool established() const = 0;
-    virtual const PeerId* peer() const = 0;  // proved (or being dialled); null: not known yet
-    virtual uint32_t suite() const = 0;
-    virtual const std::array<uint8_t, 32>& channel_id() const = 0;
-    virtual int64_t clock_difference_ms() const = 0;
-    virtual Outbox::Undelivered undelivered() const = 0;  // after `closed`
+    bool established() const { return phase_ == Phase::up; }
+    bool closed() const { return closed_told_; }
+    // A valid mac1 was seen: a stranger no more (for the listener's classes of half-open pipes).
+    bool mac1_valid() const { return mac1_valid_; }
+    const PeerId* peer() const { return peer_known_ ? &peer_ : nullptr; }  // proved, or being dialled
+    uint32_t suite() const { return static_cast<uint32_t>(suite_); }
+    const std::array<uint8_t, 32>& channel_id() const { return channel_id_; }
+    int64_t clock_difference_ms() const { return clock_difference_ms_; }
+    const std::string& peer_software() const { return peer_software_; }
+    const Outbox::Undelivered& undelivered() const { return undelivered_; }  // after `closed`
+    // Why it ended, with particulars; after `closed`.
+    const Error& why() const { return why_; }
+    // Something for the log of this side alone (a stranger's failed handshake is answered by silence); once each.
+    std::optional<Error> take_notice() { return std::exchange(notice_, std::nullopt); }
+    // Gives memory back that an idle connection does not need.
+    void trim();
+
+private:
+    enum class Phase : uint8_t {
+        transport,  // initiator: the transport is not connected yet
+        message_2,  // initiator waits for message 2
+        accept,     // ... for ACCEPT
+        message_1,  // responder waits for message 1
+        message_3,
+        hello,     // ... for HELLO
+        decision,  // ... for its application
+        up,
+        closing,     // own final CLOSE or REJECT is out: only the peer's final counts
+        discarding,  // responder after a failure: reads and says nothing
+        over,
+    };
+    struct Record {
+        Bytes bytes;
+        ChunkRef chunk;
+    };
+
+    Connection(const ConnectionConfig& config, Outbox& outbox, Rng& rng, bool initiator);
+    void set_phase(Phase phase, Time deadline);
+    size_t consume(Time now, Bytes in);
+    size_t consume_message_1(Time now, Bytes in);
+    size_t consume_message_2(Time now, Bytes in);
+    size_t consume_message_3(Time now, Bytes in);
+    size_t consume_records(Time now, Bytes in);
+    void begin_channel(HandshakeResult result);
+    void discard(HandshakeFailure failure);
+    void parse(Time now);
+    bool parse_frame(Time now, Reader& in, const ChunkRef& chunk);
+    bool channel_frame(Time now, const Frame& frame);
+    void on_hello(Time now, const Frame& frame);
+    void on_accept(Time now, const Frame& frame);
+    void on_reject(Time now, const Frame& frame);
+    void on_window(const Frame& frame);
+    void on_ping(Time now, const Frame& frame);
+    void on_pong(Time now, const Frame& frame);
+    void on_close(Time now, const Frame& frame);
+    bool read_hello(Time now, const Frame& frame);
+    void send_hello(Time now, FrameKind kind, Bytes application_data);
+    void send_channel(const Frame& frame);
+    void tell_news(Time now);
+    void send_final(Time now, uint32_t code, std::string_view text);
+    void violation(Time now, WireCode code, const char* text);
+    void end(Time now, Error why, uint32_t code = 0, std::string_view text = {});
+    void finish_session();
+    bool pieces_left() const { return next_piece_ < pieces_.size(); }
+    bool records_left() const { return next_record_ < records_.size(); }
+    bool can_send_sequence() const {
+        return sealer_ && !final_sent_ && (phase_ == Phase::up || phase_ == Phase::accept);
+    }
+    size_t wanted() const;
+    size_t seal(uint8_t* out, size_t plain);
+    void send_window(Time now);
+
+    const ConnectionConfig& config_;
+    Outbox& outbox_;
+    Rng& rng_;
+    Inbox inbox_;
+    const bool initiator_;
+    Phase phase_;
+    bool closed_told_ = false;
+    bool shutdown_ = false;
+    bool close_transport_ = false;
+    bool ended_ = false;     // the peer's bytes are at their end
+    bool draining_ = false;  // own CLOSE drain is out
+    bool peer_draining_ = false;
+    bool final_sent_ = false;
+    bool grant_pending_ = false;   // the peer's limits go to the outbox at the next sync
+    bool window_pending_ = false;  // so does a WINDOW
+    bool finish_pending_ = false;
+    bool more_output_ = false;  // the outbox had more than was taken
+    bool news_due_ = false;     // WINDOW and SLOTS go out though nothing else does
+    bool mac1_valid_ = false;
+    bool peer_known_ = false;
+
+    PeerId peer_;
+    Suite suite_ = Suite::chacha20_poly1305;
+    std::array<uint8_t, 32> channel_id_{};
+    std::unique_ptr<InitiatorHandshake> initiating_;
+    std::unique_ptr<ResponderHandshake> responding_;
+    std::optional<RecordSealer> sealer_;
+    std::optional<RecordOpener> opener_;
+
+    std::vector<uint8_t> carry_;             // a message or record that is not whole yet
+    std::vector<uint8_t> raw_out_;           // handshake messages
+    std::vector<uint8_t> channel_out_;       // frames of the channel, not sealed yet
+    size_t channel_first_ = 0;               // size of the HELLO or ACCEPT at its front
+    std::vector<uint8_t> final_out_;         // own final CLOSE or REJECT: the last record
+    std::vector<uint8_t> application_data_;  // of the initiator's HELLO
+    std::vector<Outbox::Piece> pieces_;      // frames of the sequence, not sealed yet
+    size_t next_piece_ = 0;
+    std::vector<Record> records_;  // decrypted, not parsed yet
+    size_t next_record_ = 0;
+    size_t record_offset_ = 0;
+    size_t early_bytes_ = 0;
+
+    Time now_ = 0;  // of the last input
+    Time phase_deadline_ = kNever;
+    Time news_deadline_ = kNever;
+    Time drain_deadline_ = kNever;
+    uint64_t window_received_ = 0;  // of the peer's last WINDOW
+    uint64_t window_limit_ = 0;
+    Outbox::PeerGrant peer_grant_{};
+    uint64_t peer_received_ = Outbox::kUnknownReceived;
+    Error why_;
+    std::optional<Error> notice_;
+    uint32_t close_code_ = 0;  // of the peer's CLOSE or REJECT
+    std::string close_text_;
+    uint32_t own_code_ = 0;  // of our own
+    std::string own_text_;
+    std::string peer_software_;
+    int64_t clock_difference_ms_ = 0;
+    Outbox::Undelivered undelivered_;
+    std::vector<std::pair<uint64_t, Time>> pings_;  // sent and not answered
+    Time ping_window_ = 0;
+    unsigned pings_in_window_ = 0;
 };
 
 }  // namespace sealwire

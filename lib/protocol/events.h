@@ -42,7 +42,8 @@ struct Event {
     Expects expects = Expects::none;
     bool last = false;  // nothing more comes from that side
     bool has_body = false;
-    bool mine = false;  // done: of an exchange that this side opened
+    bool mine = false;     // done: of an exchange that this side opened
+    bool dropped = false;  // internal: not to be delivered
     Errc errc = Errc::ok;
     uint32_t code = 0;
     uint32_t timeout_ms = UINT32_MAX;  // the requester's deadline; UINT32_MAX: none

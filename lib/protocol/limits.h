@@ -1,6 +1,7 @@
 // The protocol's constants and the limits that each end sets, with their defaults (PROTOCOL.md, "Limits").
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -25,6 +26,7 @@ inline constexpr uint64_t kFirstCredit = kPromptBody + kObjectCost;  // of an ex
 inline constexpr size_t kMaxFragments = 4096;                        // frames of one message
 inline constexpr uint64_t kEarlyCharge = 16 * 1024;                  // OPENs that a dialler may send before ACCEPT
 inline constexpr uint64_t kEarlySlots = 16;
+inline constexpr uint64_t kLeastWindow = 24 * 1024;  // less could not take a whole frame
 inline constexpr size_t kMaxEarlyBytes = 24 * 1024;  // of records held before the decision, in plaintext
 inline constexpr unsigned kMaxPingsPerSecond = 10;   // answered; a peer that sends 100 times as many is closed
 inline constexpr unsigned kPingFlood = 1000;         // in one second: ends the session
@@ -44,6 +46,16 @@ struct Limits {
     Time request = 30 * kSecond;             // first reply of a request that names no deadline
     Time window_delay = 20 * kMillisecond;   // what was received is told at the latest after
     Time close = 2 * kSecond;                // from one's own final CLOSE to the peer's
+
+    // With values that could not work raised to the least that can.
+    Limits sound() const {
+        Limits limits = *this;
+        limits.window = std::max(window, kLeastWindow);
+        limits.window_max = std::max(window_max, limits.window);
+        limits.exchange_slots = std::max(exchange_slots, kEarlySlots);
+        limits.assembly = std::max(assembly, 2 * message);
+        return limits;
+    }
 };
 
 }  // namespace sealwire

@@ -15,6 +15,7 @@
 #include "protocol/events.h"
 #include "protocol/frame.h"
 #include "protocol/limits.h"
+#include "protocol/record.h"
 
 namespace sealwire {
 
@@ -23,10 +24,10 @@ struct OutMessage {
     std::string_view route{};  // of OPENs
     uint32_t interned = 0;     // the node's number for the route; 0: none
     Bytes body{};
-    Chunk* owner = nullptr;    // keeps `body`; on success the outbox holds a reference of its own
+    Chunk* owner = nullptr;  // keeps `body`; on success the outbox holds a reference of its own
     uint8_t type = 0;
     bool receipt = false;
-    bool more = false;         // of replies: not the last
+    bool more = false;                 // of replies: not the last
     uint32_t timeout_ms = UINT32_MAX;  // of requests: the deadline of the first reply; UINT32_MAX: none
 };
 
@@ -60,8 +61,9 @@ public:
     };
     struct Ended {
         uint64_t number;
-        Errc errc;      // ok: by a reply or status of ours; else why the exchange is over now
+        Errc errc;  // ok: by a reply or status of ours; else why the exchange is over now
         uint32_t code;
+        bool tell;  // a DONE event is owed
     };
     struct Mail {
         std::vector<Opened> opened;
@@ -76,22 +78,24 @@ public:
     struct PeerGrant {
         uint64_t limit, slots, message;
     };
-    void channel_up(const PeerGrant& grant);           // ACCEPT sent or received
-    void early_channel();                              // initiator: before ACCEPT
-    void peer_opened(uint64_t number);                 // an exchange of the peer that may be answered
-    void peer_side_ended(uint64_t number);             // nothing more comes from the peer in it
-    void exchange_over(uint64_t number, Event* done);  // fills user; forgets own exchanges, closes the peer's
-    void forget(uint64_t number);                      // after the last event of a peer's exchange
+    void channel_up(const PeerGrant& grant);  // ACCEPT sent or received
+    void early_channel();                     // initiator: before ACCEPT
+    void peer_opened(uint64_t number);        // an exchange of the peer that may be answered
+    void peer_side_ended(uint64_t number);    // nothing more comes from the peer in it
+    // Fills user; forgets own exchanges, closes the peer's until forget(). False: it was over already.
+    bool exchange_over(uint64_t number, Event* done);
+    void forget(uint64_t number);  // after the last event of a peer's exchange
     void* user_of(uint64_t number);
     void credit(uint64_t number, uint64_t amount, bool grant);
-    bool window(uint64_t received, uint64_t limit);    // false: impossible values
+    bool window(uint64_t received, uint64_t limit);  // false: impossible values
     void slots(uint64_t exchanges);
-    void settle(uint64_t number, uint64_t message, uint64_t count, Errc errc, std::vector<Event>& events);
+    void settle(uint64_t number, uint64_t message, uint64_t count, std::vector<Event>& events);
     void settle_exchange(uint64_t number, Errc errc, std::vector<Event>& events);
-    void drop(uint64_t number);                        // the peer has cancelled: nothing more of ours in it
-    void expire(uint64_t number, uint32_t code);       // CANCEL to the peer, or a void OPEN
-    void control(const Frame& frame);                  // a frame of the sequence without a message
-    bool take_writable();                              // once, when there is room again after Errc::again
+    void drop(uint64_t number);                       // the peer has cancelled: nothing more of ours in it
+    void expire(uint64_t number, uint32_t code);      // CANCEL to the peer, or a void OPEN
+    void control(const Frame& frame);                 // a frame of the sequence without a message
+    void report_dropped(std::vector<Event>& events);  // receipts of messages that were dropped unsent
+    bool take_writable();                             // once, when there is room again after Errc::again
 
     // ---- To the channel ----
     struct Piece {
@@ -110,7 +114,8 @@ public:
     };
     // Settles every message that is not settled; `peer_received` is what the peer said that it has, or kUnknownReceived.
     static constexpr uint64_t kUnknownReceived = UINT64_MAX;
-    Undelivered finish(uint64_t peer_received, std::vector<Event>& events);
+    // `why` is what unanswered exchanges of the peer ended with.
+    Undelivered finish(uint64_t peer_received, Errc why, std::vector<Event>& events);
 
     uint64_t opened_on_wire() const { return opened_ - waiting_.size(); }
     uint64_t sequence_end() const { return sequence_end_; }
@@ -128,12 +133,11 @@ private:
         void* user = nullptr;
         Sending* sending = nullptr;  // owned; only while messages are queued or under way
         uint32_t credit = static_cast<uint32_t>(kFirstCredit);
-        uint32_t messages = 0;       // of this side so far
+        uint32_t messages = 0;  // of this side so far
         bool mine = false;
-        bool side_open = false;      // this side may still send
-        bool peer_open = false;      // the peer may still send
-        bool over = false;           // waits for its last event
-        bool status_queued = false;
+        bool side_open = false;  // this side may still send
+        bool peer_open = false;  // the peer may still send
+        bool over = false;       // waits for its last event
     };
     struct Segment {
         ChunkRef chunk;
@@ -143,7 +147,7 @@ private:
     struct Mark {  // a message until the peer's session has it
         uint64_t begin;
         uint64_t end;
-        uint64_t receipt;
+        uint64_t receipt;  // of a request: its number
         bool wanted;
         bool request;
     };
@@ -151,24 +155,33 @@ private:
         uint64_t receipt;
         uint64_t end;
     };
+    struct Outcome {
+        uint64_t receipt;
+        Errc errc;
+    };
 
     Errc open(const OutMessage& message, Expects expects, void* user, uint64_t& number, uint64_t& receipt);
-    bool may_open(size_t body, bool needs_slot) const;
+    Errc say(uint64_t number, const OutMessage& message, uint64_t& receipt);
+    bool may_open(size_t route, size_t body, bool needs_slot) const;
     bool may_encode() const;
-    void encode_open(Pending& pending);
-    void encode_message(uint64_t number, Exchange& exchange, Pending& pending);
-    void encode_fragment(uint64_t number, Exchange& exchange);
-    bool advance(uint64_t number);  // sends the next of a queued exchange; false when it has to wait
-    void encode_status(uint64_t number, uint32_t code, std::string_view text);
+    bool front_may_go() const;
+    bool ahead() const { return sequence_end_ - handed_ >= limits_.encoded_ahead; }
+    void pump();
+    void encode_open(const Pending& pending);
+    void encode_first(Exchange& exchange, const Pending& pending);
+    void encode_next(uint64_t number, Exchange& exchange);
+    void advance(uint64_t number, bool first);
+    void make_ready(uint64_t number, Exchange& exchange);
     void side_done(uint64_t number, Exchange& exchange);
-    void start_next(uint64_t number, Exchange& exchange);
-    void drop_sending(Exchange& exchange);
-    void make_ready(uint64_t number, Sending& sending);
+    void drop_sending(Exchange& exchange, std::vector<uint64_t>* receipts = nullptr);
+    Pending* waiting_open(uint64_t number);
+    void make_void(Pending& pending);
     uint64_t route_reference(std::string_view route, uint32_t interned, std::string_view& literal);
     uint8_t* reserve(size_t bytes);
     void commit(size_t bytes);
-    void mark(uint64_t begin, const Pending& pending, uint64_t number, uint64_t message);
+    void mark(uint64_t begin, const Pending& pending);
     void release_received();
+    static void report(std::vector<Outcome>& outcomes, std::vector<Event>& events);
     uint64_t wire_id(uint64_t number) const { return number ^ wire_id_parity(); }
 
     Limits limits_;
@@ -179,14 +192,15 @@ private:
     Errc refuse_ = Errc::ok;
     Mail mail_;
 
-    uint64_t opened_ = 0;        // OPENs by command; the last waiting_.size() of them are not encoded yet
+    uint64_t opened_ = 0;  // OPENs by command; the last waiting_.size() of them are not encoded yet
     uint64_t next_receipt_ = 0;
     uint64_t charged_ = 0;
     uint64_t limit_ = 0;
     uint64_t slots_used_ = 0;
     uint64_t slots_limit_ = 0;
     uint64_t peer_message_limit_ = UINT64_MAX;
-    uint64_t queued_ = 0;        // bytes of bodies waiting
+    uint64_t queued_ = 0;            // bytes of bodies waiting
+    std::vector<uint64_t> dropped_;  // receipts wanted by messages that were dropped before they left
 
     Ring<Pending> waiting_;  // OPENs in order
     FlatMap<Exchange> exchanges_;
@@ -197,11 +211,17 @@ private:
     size_t next_chunk_ = 0;
     uint64_t sequence_end_ = 0;
     uint64_t handed_ = 0;
+    size_t handed_segments_ = 0;  // at the front of segments_, handed out to their end
+    unsigned firsts_in_a_row_ = 0;
     uint64_t received_ = 0;
     Ring<Mark> marks_;
     std::map<std::pair<uint64_t, uint64_t>, Wanted> wanted_;  // by exchange and message
 
-    std::unordered_map<std::string, uint64_t> routes_;
+    struct TextHash {
+        using is_transparent = void;
+        size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
+    };
+    std::unordered_map<std::string, uint64_t, TextHash, std::equal_to<>> routes_;
     std::vector<uint64_t> interned_;  // reference by interned number, 0: none yet
     size_t route_text_ = 0;
     std::string last_route_;

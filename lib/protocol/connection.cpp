@@ -1,0 +1,437 @@
+// Bytes in and out, time and the end of a connection; the handshake's and the channel's frames are in the files beside.
+#include "protocol/connection.h"
+
+#include <algorithm>
+
+namespace sealwire {
+
+namespace {
+
+constexpr size_t kEventBatch = 64;         // events made before the halves meet and they are delivered
+constexpr size_t kTakeBytes = 256 * 1024;  // of the sequence at a time
+constexpr size_t kShareRecord = 4096;  // channel frames join a piece up to this size, else have a record of their own
+
+void append(std::vector<uint8_t>& to, Bytes from) { to.insert(to.end(), from.begin(), from.end()); }
+
+}  // namespace
+
+Connection::Connection(const ConnectionConfig& config, Outbox& outbox, Rng& rng, bool initiator)
+    : config_(config),
+      outbox_(outbox),
+      rng_(rng),
+      inbox_(config.limits, outbox.wire_id_parity()),
+      initiator_(initiator),
+      phase_(initiator ? Phase::transport : Phase::message_1) {}
+
+Connection::~Connection() = default;
+
+void Connection::set_phase(Phase phase, Time deadline) {
+    phase_ = phase;
+    phase_deadline_ = deadline;
+}
+
+// ---- Inputs ----
+
+// How many bytes the message or record at the front of carry_ has in all, as far as can be told.
+size_t Connection::wanted() const {
+    switch (phase_) {
+        case Phase::message_1: return kMessage1Size;
+        case Phase::message_2: return kMessage2Size;
+        case Phase::message_3: return kMessage3Size;
+        default:
+            return carry_.size() < kRecordLengthSize ? kRecordLengthSize
+                                                     : kRecordLengthSize + carry_[0] + 256U * carry_[1];
+    }
+}
+
+void Connection::receive(Time now, Bytes bytes) {
+    now_ = now;
+    while (!bytes.empty() && phase_ != Phase::over && phase_ != Phase::discarding) {
+        if (carry_.empty()) {
+            const size_t used = consume(now, bytes);
+            bytes = bytes.subspan(used);
+            if (used > 0) continue;
+            append(carry_, bytes);
+            break;
+        }
+        const size_t more = std::min(wanted() - carry_.size(), bytes.size());
+        append(carry_, bytes.first(more));
+        bytes = bytes.subspan(more);
+        if (carry_.size() < wanted()) continue;
+        if (consume(now, carry_) > 0) carry_.clear();
+    }
+    if (carry_.empty()) carry_.shrink_to_fit();
+    parse(now);
+}
+
+size_t Connection::consume(Time now, Bytes in) {
+    switch (phase_) {
+        case Phase::message_1: return consume_message_1(now, in);
+        case Phase::message_2: return consume_message_2(now, in);
+        case Phase::message_3: return consume_message_3(now, in);
+        case Phase::transport:
+        case Phase::discarding:
+        case Phase::over: return in.size();
+        default: return consume_records(now, in);
+    }
+}
+
+size_t Connection::consume_records(Time now, Bytes in) {
+    if (in.size() < kRecordLengthSize || in.size() < kRecordLengthSize + in[0] + 256U * in[1]) {
+        // A length that no record has is found before its bytes are awaited.
+        if (in.size() < kRecordLengthSize || kRecordLengthSize + in[0] + 256U * in[1] <= opener_->max_record_size())
+            return 0;
+    }
+    const ChunkRef chunk = ChunkRef::create(in.size());
+    uint8_t* out = chunk->data();
+    size_t used = 0;
+    for (;;) {
+        size_t consumed = 0;
+        size_t plain = 0;
+        const auto status = opener_->open(in.subspan(used), out, consumed, plain);
+        if (status == RecordOpener::Status::need_more) return used;
+        if (status == RecordOpener::Status::bad) {
+            parse(now);
+            end(now, {Errc::record, "a record of the peer failed authentication"});
+            close_transport_ = true;
+            return in.size();
+        }
+        used += consumed;
+        if (phase_ == Phase::decision || phase_ == Phase::hello) early_bytes_ += plain;
+        if (early_bytes_ > kMaxEarlyBytes + kMaxHelloFrame) {
+            violation(now, WireCode::flow, "more than the early bytes before ACCEPT");
+            return in.size();
+        }
+        records_.push_back({Bytes(out, plain), chunk});
+        out += plain;
+    }
+}
+
+void Connection::transport_ended(Time now) {
+    now_ = now;
+    ended_ = true;
+    parse(now);
+    switch (phase_) {
+        case Phase::message_2:
+            end(now, {Errc::no_answer, "the other end closed without an answer to message 1"});
+            break;
+        case Phase::closing: end(now, why_); break;
+        case Phase::over: break;
+        case Phase::discarding: return;  // silent until the deadline, whatever the other end does
+        default: end(now, {Errc::truncated, "the bytes ended without a close"});
+    }
+    close_transport_ = true;
+}
+
+void Connection::transport_failed(Time now, Error error) {
+    now_ = now;
+    parse(now);
+    close_transport_ = true;
+    raw_out_.clear();
+    if (phase_ == Phase::over) return;
+    if (phase_ == Phase::closing) return end(now, why_);
+    if (phase_ == Phase::message_2) {
+        return end(now, {Errc::no_answer, "the other end broke the connection in place of an answer: " + error.detail});
+    }
+    end(now, {Errc::peer_lost, std::move(error.detail)});
+}
+
+Time Connection::next_timeout() const {
+    return std::min({phase_deadline_, news_deadline_, drain_deadline_, inbox_.next_deadline()});
+}
+
+void Connection::on_timeout(Time now) {
+    now_ = now;
+    if (phase_ == Phase::up) inbox_.on_timeout(now);
+    if (now >= news_deadline_) news_due_ = true;
+    if (now >= drain_deadline_) {
+        drain_deadline_ = kNever;
+        if (phase_ == Phase::up) send_final(now, own_code_, own_text_);
+    }
+    if (now < phase_deadline_) return;
+    phase_deadline_ = kNever;
+    switch (phase_) {
+        case Phase::message_2: end(now, {Errc::no_answer, "no answer to message 1 in time"}); break;
+        case Phase::accept:
+            end(now, {Errc::handshake_timeout, "the peer proved its key but neither accepted nor refused in time"});
+            break;
+        case Phase::message_1:
+        case Phase::message_3:
+        case Phase::hello: end(now, {Errc::handshake_timeout, "the handshake was not finished in time"}); break;
+        case Phase::discarding: end(now, why_); break;
+        case Phase::decision: reject(now, 0, "no decision in time"); return;
+        case Phase::closing: end(now, why_); break;
+        default: break;
+    }
+    close_transport_ = true;
+}
+
+// ---- Commands ----
+
+void Connection::close(Time now, uint32_t code, std::string_view text, Time deadline) {
+    now_ = now;
+    if (phase_ == Phase::decision) return reject(now, static_cast<uint32_t>(WireCode::closing), text);
+    if (phase_ == Phase::closing || phase_ == Phase::over) return;
+    if (phase_ != Phase::up) {
+        end(now, {Errc::ok, "closed before it was connected"});
+        close_transport_ = true;
+        return;
+    }
+    if (draining_) {
+        drain_deadline_ = std::min(drain_deadline_, deadline);
+        return;
+    }
+    draining_ = true;
+    drain_deadline_ = deadline;
+    own_code_ = code;
+    own_text_ = text;
+    inbox_.drain();
+    Frame frame{.kind = FrameKind::close, .flags = close_flag::drain, .text = own_text_, .code = code};
+    frame.amount = inbox_.received();
+    send_channel(frame);
+}
+
+void Connection::abort(Time now, Error why) {
+    now_ = now;
+    if (phase_ != Phase::over) end(now, std::move(why));
+    close_transport_ = true;
+    raw_out_.clear();
+    channel_out_.clear();
+    final_out_.clear();
+    pieces_.clear();
+    next_piece_ = 0;
+}
+
+// The peer broke a rule: it is told once, and the session is over.
+void Connection::violation(Time now, WireCode code, const char* text) {
+    if (phase_ == Phase::over) return;
+    if (phase_ == Phase::up) send_final(now, static_cast<uint32_t>(code), text);
+    end(now, {exchange_errc(static_cast<uint32_t>(code)), text});
+}
+
+// ---- The end ----
+
+void Connection::send_final(Time now, uint32_t code, std::string_view text) {
+    if (final_sent_) return;
+    final_sent_ = true;
+    drain_deadline_ = news_deadline_ = kNever;
+    Frame frame{.kind = FrameKind::close, .flags = close_flag::final, .text = text, .code = code};
+    frame.amount = inbox_.received();
+    final_out_.resize(kMaxFrameHead + text.size());
+    Writer writer(final_out_);
+    encode_frame(writer, frame);
+    final_out_.resize(writer.size());
+    shutdown_ = true;
+    why_ = {};
+    set_phase(Phase::closing, after(now, config_.limits.close));
+}
+
+void Connection::end(Time now, Error why, uint32_t code, std::string_view text) {
+    if (phase_ == Phase::over) return;
+    why_ = std::move(why);
+    close_code_ = code;
+    close_text_ = text;
+    finish_pending_ = true;
+    initiating_.reset();
+    responding_.reset();
+    news_deadline_ = drain_deadline_ = kNever;
+    records_.clear();
+    next_record_ = record_offset_ = 0;
+    carry_ = {};
+    // With a last word on its way, the transport has a while to deliver it and the peer to read it.
+    set_phase(Phase::over, shutdown_ ? after(now, config_.limits.close) : kNever);
+    if (!shutdown_ || ended_) close_transport_ = true;
+}
+
+void Connection::finish_session() {
+    finish_pending_ = false;
+    if (!final_sent_) {
+        pieces_.clear();
+        next_piece_ = 0;
+        channel_out_.clear();
+    }
+    const Errc lost = why_.code == Errc::ok ? Errc::closed : why_.code;
+    undelivered_ = outbox_.finish(peer_received_, lost, inbox_.events());
+    Event closed{.kind = EventKind::closed, .errc = why_.code, .code = close_code_};
+    closed.text = close_text_;
+    closed.first = undelivered_.not_sent;
+    closed.last_number = undelivered_.outcome_unknown;
+    inbox_.push(std::move(closed));
+    inbox_.finish();
+    closed_told_ = true;
+}
+
+// ---- Sync and outputs ----
+
+void Connection::sync(Time now) {
+    now_ = now;
+    if (closed_told_) return;
+    if (grant_pending_) outbox_.channel_up(peer_grant_);
+    else if (initiator_ && phase_ <= Phase::accept) outbox_.early_channel();
+    grant_pending_ = false;
+    if (window_pending_ && !outbox_.window(window_received_, window_limit_)) {
+        violation(now, WireCode::protocol, "a WINDOW of bytes that were not sent");
+    }
+    window_pending_ = false;
+    if (draining_) outbox_.refuse_new(Errc::closed);
+    else if (peer_draining_) outbox_.refuse_new(Errc::closing);
+    const bool tell_slots = phase_ == Phase::up && (news_due_ || inbox_.slots_urgent() || outbox_.has_output());
+    inbox_.sync(now, outbox_, tell_slots);
+    if (finish_pending_) return finish_session();
+    if (can_send_sequence() && !pieces_left()) {
+        pieces_.clear();
+        next_piece_ = 0;
+        outbox_.take(kTakeBytes, pieces_);
+        more_output_ = outbox_.has_output();
+    }
+    const bool quiet = draining_ && !records_left() && inbox_.idle() && inbox_.undelivered_events() == 0 &&
+                       outbox_.live_exchanges() == 0 && outbox_.settled();
+    if (quiet && phase_ == Phase::up) send_final(now, own_code_, own_text_);
+    tell_news(now);
+}
+
+// WINDOW rides in what is sent anyway; else it goes when a quarter is free again or what is unreported grows old.
+void Connection::tell_news(Time now) {
+    if (phase_ != Phase::up) return;
+    const bool window = inbox_.window_news();
+    if (window && (news_due_ || pieces_left() || !channel_out_.empty() || inbox_.window_urgent())) {
+        const uint64_t limit = inbox_.window_limit(now);
+        send_channel({.kind = FrameKind::window, .id = inbox_.received(), .number = limit});
+        inbox_.window_told(limit);
+    }
+    news_due_ = false;
+    const bool news = inbox_.window_news() || inbox_.slots_news();
+    if (!news) news_deadline_ = kNever;
+    else if (news_deadline_ == kNever || news_deadline_ <= now)
+        news_deadline_ = after(now, config_.limits.window_delay);
+}
+
+bool Connection::wants_sync() const {
+    if (closed_told_) return false;
+    if (finish_pending_ || grant_pending_ || window_pending_ || inbox_.wants_sync()) return true;
+    if (phase_ != Phase::up) return false;
+    const bool unarmed = news_deadline_ == kNever && (inbox_.window_news() || inbox_.slots_news());
+    return news_due_ || unarmed || inbox_.window_urgent() || inbox_.slots_urgent() || (more_output_ && !has_output());
+}
+
+bool Connection::poll_event(Event& event) {
+    if (inbox_.poll(event)) return true;
+    if (records_left()) parse(now_);
+    return false;
+}
+
+bool Connection::has_output() const {
+    return !raw_out_.empty() || (sealer_ && (!channel_out_.empty() || pieces_left() || !final_out_.empty()));
+}
+
+// Seals `plain` bytes that stand at out + 2; 0 at the hard stop of the counter.
+size_t Connection::seal(uint8_t* out, size_t plain) {
+    if (!sealer_->seal(Bytes(out + kRecordLengthSize, plain), out)) {
+        abort(now_, {Errc::limit, "the record counter is used up; connect again"});
+        return 0;
+    }
+    return sealer_->record_size(plain);
+}
+
+size_t Connection::poll_output(MutableBytes buffer) {
+    uint8_t* const begin = buffer.data();
+    uint8_t* out = begin;
+    size_t room = buffer.size();
+    if (!raw_out_.empty()) {
+        copy_bytes(out, raw_out_);
+        out += raw_out_.size();
+        room -= raw_out_.size();
+        raw_out_ = {};
+    }
+    if (!sealer_) return static_cast<size_t>(out - begin);
+    while (room >= kOutputUnit) {
+        size_t plain = 0;
+        if (!channel_out_.empty()) {
+            // HELLO or ACCEPT leave room for nothing else when they carry much.
+            plain = channel_first_ > kShareRecord ? channel_first_ : std::min(channel_out_.size(), kMaxPlaintext);
+            copy_bytes(out + kRecordLengthSize, Bytes(channel_out_.data(), plain));
+            channel_out_.erase(channel_out_.begin(), channel_out_.begin() + static_cast<ptrdiff_t>(plain));
+            if (channel_out_.empty()) channel_out_ = {};
+            channel_first_ = 0;
+        }
+        const bool shares = plain == 0 || (channel_out_.empty() && pieces_left() &&
+                                           plain + pieces_[next_piece_].bytes.size() <= kShareRecord);
+        if (shares && pieces_left()) {
+            Outbox::Piece& piece = pieces_[next_piece_++];
+            if (plain == 0) {  // sealed from where it lies
+                if (!sealer_->seal(piece.bytes, out)) {
+                    abort(now_, {Errc::limit, "the record counter is used up; connect again"});
+                    break;
+                }
+                const size_t size = sealer_->record_size(piece.bytes.size());
+                piece.chunk.reset();
+                out += size;
+                room -= size;
+                continue;
+            }
+            copy_bytes(out + kRecordLengthSize + plain, piece.bytes);
+            plain += piece.bytes.size();
+            piece.chunk.reset();
+        }
+        if (plain == 0 && !final_out_.empty()) {
+            plain = final_out_.size();
+            copy_bytes(out + kRecordLengthSize, final_out_);
+            final_out_ = {};
+        }
+        if (plain == 0) break;
+        const size_t size = seal(out, plain);
+        if (size == 0) break;
+        out += size;
+        room -= size;
+    }
+    return static_cast<size_t>(out - begin);
+}
+
+// ---- Parsing ----
+
+void Connection::parse(Time now) {
+    while (records_left() && phase_ != Phase::decision && inbox_.undelivered_events() < kEventBatch) {
+        const Record& record = records_[next_record_];
+        Reader in(record.bytes.subspan(record_offset_));
+        const ChunkRef chunk = record.chunk;
+        const bool good = parse_frame(now, in, chunk);
+        if (!good || !records_left()) return;  // ended meanwhile
+        record_offset_ = records_[next_record_].bytes.size() - in.left();
+        if (!in.empty()) continue;
+        record_offset_ = 0;
+        if (++next_record_ < records_.size()) continue;
+        records_.clear();
+        next_record_ = 0;
+    }
+}
+
+bool Connection::parse_frame(Time now, Reader& in, const ChunkRef& chunk) {
+    Frame frame;
+    const uint8_t* const start = in.position();
+    const FrameStatus status = decode_frame(in, frame);
+    if (status == FrameStatus::malformed) return violation(now, WireCode::protocol, "a malformed frame"), false;
+    const uint8_t kind = *start;
+    const auto size = static_cast<size_t>(in.position() - start);
+    const bool channel = (kind & kChannelKind) != 0;
+    if (status == FrameStatus::skipped) {
+        if (phase_ == Phase::hello || phase_ == Phase::accept) {
+            return violation(now, WireCode::protocol, "a frame before HELLO or ACCEPT"), false;
+        }
+        if (!channel && phase_ == Phase::up) inbox_.skip(size);
+        return true;
+    }
+    if (channel) return channel_frame(now, frame);
+    if (phase_ == Phase::closing) return true;  // after one's own final CLOSE nothing is taken
+    if (phase_ != Phase::up) return violation(now, WireCode::protocol, "a frame before HELLO or ACCEPT"), false;
+    if (inbox_.take(now, frame, size, chunk)) return true;
+    violation(now, inbox_.failure(), inbox_.failure_text());
+    return false;
+}
+
+void Connection::trim() {
+    inbox_.trim();
+    if (pieces_.empty() || !pieces_left()) pieces_ = {}, next_piece_ = 0;
+    if (records_.empty()) records_ = {};
+}
+
+}  // namespace sealwire

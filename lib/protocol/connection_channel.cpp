@@ -1,0 +1,355 @@
+// The handshake's messages and the channel's frames: HELLO, ACCEPT, REJECT, WINDOW, PING, PONG, CLOSE.
+#include <algorithm>
+
+#include "protocol/connection.h"
+#include "protocol/replay_cache.h"
+
+namespace sealwire {
+
+namespace {
+
+constexpr uint64_t kFeatures = 0;  // bits are given to parts, topics and questions when they come
+constexpr size_t kMaxPings = 64;   // own ones under way
+
+}  // namespace
+
+std::unique_ptr<Connection> Connection::initiator(const ConnectionConfig& config, const PeerId& responder,
+                                                  Outbox& outbox, Rng& rng, Time now, Bytes application_data) {
+    std::unique_ptr<Connection> connection(new Connection(config, outbox, rng, true));
+    connection->now_ = now;
+    connection->peer_ = responder;
+    connection->peer_known_ = true;
+    connection->application_data_.assign(application_data.begin(), application_data.end());
+    return connection;
+}
+
+std::unique_ptr<Connection> Connection::responder(const ConnectionConfig& config, Outbox& outbox, Rng& rng, Time now) {
+    std::unique_ptr<Connection> connection(new Connection(config, outbox, rng, false));
+    connection->now_ = now;
+    connection->phase_deadline_ = after(now, config.limits.handshake);
+    return connection;
+}
+
+// ---- Handshake ----
+
+void Connection::transport_connected(Time now) {
+    now_ = now;
+    if (phase_ != Phase::transport) return;
+    initiating_ =
+        std::make_unique<InitiatorHandshake>(*config_.identity, peer_, *config_.network, config_.suites, kFeatures);
+    raw_out_.resize(kMessage1Size);
+    const auto made = initiating_->create_message_1(rng_, std::span<uint8_t, kMessage1Size>(raw_out_));
+    if (!made) {
+        raw_out_.clear();
+        close_transport_ = true;
+        return end(now, made.error());
+    }
+    set_phase(Phase::message_2, after(now, config_.limits.handshake));
+}
+
+// After any failure the responder goes on reading, says nothing, and closes when its deadline has come.
+void Connection::discard(HandshakeFailure failure) {
+    responding_.reset();
+    raw_out_ = {};
+    why_ = {Errc::handshake, std::string(handshake_failure_text(failure))};
+    notice_ = why_;
+    phase_ = Phase::discarding;  // the deadline stays
+}
+
+size_t Connection::consume_message_1(Time, Bytes in) {
+    if (in.size() < kMessage1Size) return 0;
+    const Bytes message = in.first(kMessage1Size);
+    if (config_.mac1_key && !config_.mac1_key->check(message)) return discard(HandshakeFailure::not_for_us), in.size();
+    if (config_.replays && !config_.replays->insert(mac1_of(std::span<const uint8_t, kMessage1Size>(message)))) {
+        return discard(HandshakeFailure::not_for_us), in.size();
+    }
+    mac1_valid_ = true;
+    responding_ = std::make_unique<ResponderHandshake>(*config_.identity, *config_.network, config_.suites, kFeatures);
+    if (!responding_->consume_message_1(message)) return discard(responding_->failure()), in.size();
+    raw_out_.resize(kMessage2Size);
+    if (!responding_->create_message_2(rng_, std::span<uint8_t, kMessage2Size>(raw_out_))) {
+        return discard(responding_->failure()), in.size();
+    }
+    phase_ = Phase::message_3;  // within the same deadline
+    return kMessage1Size;
+}
+
+size_t Connection::consume_message_2(Time now, Bytes in) {
+    if (in.size() < kMessage2Size) return 0;
+    const auto fail = [&](const Error& error) {
+        end(now, {Errc::handshake, "message 2 is not from the holder of the key: " + error.detail});
+        close_transport_ = true;
+        return in.size();
+    };
+    if (const auto good = initiating_->consume_message_2(in.first(kMessage2Size)); !good) return fail(good.error());
+    raw_out_.resize(kMessage3Size);
+    auto result = initiating_->create_message_3(std::span<uint8_t, kMessage3Size>(raw_out_));
+    if (!result) return fail(result.error());
+    begin_channel(std::move(*result));
+    initiating_.reset();
+    send_hello(now, FrameKind::hello, application_data_);
+    application_data_ = {};
+    set_phase(Phase::accept, after(now, config_.limits.accept));
+    return kMessage2Size;
+}
+
+size_t Connection::consume_message_3(Time, Bytes in) {
+    if (in.size() < kMessage3Size) return 0;
+    auto result = responding_->consume_message_3(in.first(kMessage3Size));
+    if (!result) return discard(responding_->failure()), in.size();
+    peer_ = result->peer;
+    peer_known_ = true;
+    begin_channel(std::move(*result));
+    responding_.reset();
+    phase_ = Phase::hello;  // within the same deadline
+    return kMessage3Size;
+}
+
+void Connection::begin_channel(HandshakeResult result) {
+    suite_ = result.suite;
+    channel_id_ = result.channel_id;
+    sealer_.emplace(result.suite, std::move(result.send_key));
+    opener_.emplace(result.suite, std::move(result.receive_key));
+}
+
+// ---- HELLO, ACCEPT, REJECT ----
+
+void Connection::send_channel(const Frame& frame) {
+    const size_t before = channel_out_.size();
+    const size_t bound = kMaxFrameHead + frame.text.size() + frame.tlvs.size();
+    channel_out_.resize(before + bound);
+    Writer writer(MutableBytes(channel_out_).subspan(before));
+    encode_frame(writer, frame);
+    channel_out_.resize(before + writer.size());
+}
+
+void Connection::send_hello(Time now, FrameKind kind, Bytes application_data) {
+    std::vector<uint8_t> block(application_data.size() + config_.software.size() + 256);
+    Writer out{MutableBytes(block)};
+    std::array<uint8_t, 80> value{};
+    const auto tlv = [&](uint64_t type, Bytes bytes) {
+        out.varint(type);
+        out.sized(bytes);
+    };
+    tlv(hello_tlv::instance, config_.instance);
+    Writer session{MutableBytes(value)};
+    session.varint(0);  // fresh
+    session.bytes(Bytes(channel_id_).first(16));
+    session.varint(0);  // dials before this one
+    session.varint(0);  // received
+    tlv(hello_tlv::session, session.written());
+    tlv(hello_tlv::software, as_bytes(config_.software));
+    Writer limits{MutableBytes(value)};
+    limits.varint(inbox_.limits().window);
+    limits.varint(inbox_.limits().exchange_slots);
+    limits.varint(0);  // parts
+    limits.varint(inbox_.limits().message);
+    limits.varint(kFirstCredit);
+    limits.varint(0);  // topics
+    tlv(hello_tlv::limits, limits.written());
+    Writer clock{MutableBytes(value)};
+    clock.varint(static_cast<uint64_t>(std::max<int64_t>(0, now / kMillisecond + config_.wall_offset_ms)));
+    tlv(hello_tlv::clock, clock.written());
+    if (!application_data.empty()) tlv(hello_tlv::application, application_data);
+    Frame frame{.kind = kind};
+    frame.tlvs = out.written();
+    send_channel(frame);
+    channel_first_ = channel_out_.size();
+}
+
+// Takes over what a HELLO or ACCEPT states. False: the session is over.
+bool Connection::read_hello(Time now, const Frame& frame) {
+    bool limits_seen = false;
+    bool session_seen = false;
+    bool supported = true;
+    Bytes application;
+    const bool formed = for_each_tlv(frame.tlvs, [&](uint64_t type, Bytes value) {
+        Reader in(value);
+        switch (type) {
+            case hello_tlv::instance: return value.size() == 16;
+            case hello_tlv::session: {
+                const uint64_t kind = in.varint();
+                in.bytes(16);
+                in.varint(), in.varint();
+                session_seen = true;
+                supported = supported && kind == 0;  // a session to resume is not known here
+                return in.ok();
+            }
+            case hello_tlv::software:
+                peer_software_.assign(as_text(value.first(std::min<size_t>(value.size(), 64))));
+                return true;
+            case hello_tlv::limits: {
+                peer_grant_.limit = in.varint();
+                peer_grant_.slots = in.varint();
+                in.varint();
+                peer_grant_.message = in.varint();
+                const uint64_t credit = in.varint();
+                in.varint();
+                limits_seen = true;
+                return in.ok() && peer_grant_.limit >= kLeastWindow && peer_grant_.slots >= kEarlySlots &&
+                       credit >= kFirstCredit;
+            }
+            case hello_tlv::clock:
+                clock_difference_ms_ =
+                    static_cast<int64_t>(in.varint()) - (now / kMillisecond + config_.wall_offset_ms);
+                return in.ok();
+            case hello_tlv::application: application = value; return true;
+            default: supported = supported && type % 2 == 1; return true;
+        }
+    });
+    if (!formed || !limits_seen || !session_seen)
+        return violation(now, WireCode::protocol, "a malformed HELLO or ACCEPT"), false;
+    if (!supported || application.size() > config_.limits.application_data) {
+        const WireCode code = supported ? WireCode::too_big : WireCode::unsupported;
+        if (initiator_) violation(now, code, "an ACCEPT that cannot be taken");
+        else reject(now, static_cast<uint32_t>(code), supported ? "too much application data" : "unsupported in HELLO");
+        return false;
+    }
+    Event event{.kind = initiator_ ? EventKind::connected : EventKind::asks};
+    View copy = View::copy_of(application);
+    event.body = copy.bytes;
+    event.chunk = std::move(copy.chunk);
+    event.clock_difference_ms = clock_difference_ms_;
+    inbox_.push(std::move(event));
+    return true;
+}
+
+void Connection::on_hello(Time now, const Frame& frame) {
+    if (!read_hello(now, frame)) return;
+    set_phase(Phase::decision, after(now, config_.limits.decision));
+}
+
+void Connection::on_accept(Time now, const Frame& frame) {
+    if (!read_hello(now, frame)) return;
+    grant_pending_ = true;
+    set_phase(Phase::up, kNever);
+}
+
+void Connection::accept(Time now, Bytes application_data) {
+    now_ = now;
+    if (phase_ != Phase::decision) return;
+    send_hello(now, FrameKind::accept, application_data);
+    grant_pending_ = true;
+    set_phase(Phase::up, kNever);
+    Event event{.kind = EventKind::connected};
+    event.clock_difference_ms = clock_difference_ms_;
+    inbox_.push(std::move(event));
+    parse(now);
+}
+
+void Connection::reject(Time now, uint32_t code, std::string_view text) {
+    now_ = now;
+    if (phase_ != Phase::decision && phase_ != Phase::hello) return;
+    const uint32_t wire = code == 0 ? static_cast<uint32_t>(WireCode::not_allowed) : code;
+    Frame frame{.kind = FrameKind::reject, .text = text.substr(0, kMaxReasonText), .code = wire};
+    final_out_.resize(kMaxFrameHead + text.size());
+    Writer writer{MutableBytes(final_out_)};
+    encode_frame(writer, frame);
+    final_out_.resize(writer.size());
+    final_sent_ = shutdown_ = true;
+    end(now, {reject_errc(wire), std::string(text)}, wire, text);
+}
+
+void Connection::on_reject(Time now, const Frame& frame) {
+    const auto code = static_cast<uint32_t>(frame.code);
+    peer_received_ = 0;  // whatever was sent early was not taken
+    end(now, {reject_errc(code), std::string(frame.text)}, code, frame.text);
+    close_transport_ = true;
+}
+
+// ---- WINDOW, PING, PONG, CLOSE ----
+
+bool Connection::channel_frame(Time now, const Frame& frame) {
+    const bool first = phase_ == Phase::hello || phase_ == Phase::accept;
+    switch (frame.kind) {
+        case FrameKind::hello:
+            if (phase_ != Phase::hello) break;
+            on_hello(now, frame);
+            return phase_ == Phase::decision;
+        case FrameKind::accept:
+            if (phase_ != Phase::accept) break;
+            on_accept(now, frame);
+            return phase_ == Phase::up;
+        case FrameKind::reject:
+            if (phase_ != Phase::accept) break;
+            on_reject(now, frame);
+            return false;
+        case FrameKind::pad: return true;
+        default:
+            if (first) break;
+            if (frame.kind == FrameKind::close) on_close(now, frame);
+            else if (phase_ == Phase::closing) return true;
+            else if (frame.kind == FrameKind::window) on_window(frame);
+            else if (frame.kind == FrameKind::ping) on_ping(now, frame);
+            else on_pong(now, frame);
+            return phase_ != Phase::over;
+    }
+    violation(now, WireCode::protocol, "a channel frame out of its place");
+    return false;
+}
+
+void Connection::on_window(const Frame& frame) {
+    window_received_ = std::max(window_received_, frame.id);
+    window_limit_ = std::max(window_limit_, frame.number);
+    window_pending_ = true;
+}
+
+void Connection::ping(Time now, uint64_t token) {
+    now_ = now;
+    if (phase_ != Phase::up || pings_.size() >= kMaxPings) return;
+    pings_.emplace_back(token, now);
+    const auto wall = static_cast<uint64_t>(std::max<int64_t>(0, now / kMillisecond + config_.wall_offset_ms));
+    send_channel({.kind = FrameKind::ping, .id = token, .number = wall});
+}
+
+void Connection::on_ping(Time now, const Frame& frame) {
+    if (now - ping_window_ >= kSecond) {
+        ping_window_ = now;
+        pings_in_window_ = 0;
+    }
+    if (++pings_in_window_ > kPingFlood) return violation(now, WireCode::limit, "a flood of PINGs");
+    if (pings_in_window_ > kMaxPingsPerSecond) return;
+    const auto wall = static_cast<uint64_t>(std::max<int64_t>(0, now / kMillisecond + config_.wall_offset_ms));
+    send_channel({.kind = FrameKind::pong, .id = frame.id, .number = wall});
+}
+
+void Connection::on_pong(Time now, const Frame& frame) {
+    const auto sent =
+        std::find_if(pings_.begin(), pings_.end(), [&](const auto& ping) { return ping.first == frame.id; });
+    if (sent == pings_.end()) return;
+    Event event{.kind = EventKind::pong};
+    event.first = frame.id;
+    event.last_number = static_cast<uint64_t>(now - sent->second);
+    // The peer's clock was read about half a round trip ago.
+    const Time middle = sent->second + (now - sent->second) / 2;
+    event.clock_difference_ms = static_cast<int64_t>(frame.number) - (middle / kMillisecond + config_.wall_offset_ms);
+    pings_.erase(sent);
+    inbox_.push(std::move(event));
+}
+
+void Connection::on_close(Time now, const Frame& frame) {
+    const auto code = static_cast<uint32_t>(frame.code);
+    if (frame.has(close_flag::drain)) {
+        news_due_ = true;  // the peer waits for what was received
+        if (phase_ != Phase::up || peer_draining_) return;
+        peer_draining_ = true;
+        Event event{.kind = EventKind::closing, .errc = close_errc(code), .code = code};
+        View copy = View::copy_of(as_bytes(frame.text));
+        event.text = as_text(copy.bytes);
+        event.chunk = std::move(copy.chunk);
+        inbox_.push(std::move(event));
+        return;
+    }
+    peer_received_ = frame.amount;
+    if (final_sent_) {
+        end(now, why_);
+        close_transport_ = true;
+        return;
+    }
+    pieces_.clear();  // the peer takes nothing more
+    next_piece_ = 0;
+    send_final(now, 0, {});
+    end(now, {close_errc(code), std::string(frame.text)}, code, frame.text);
+}
+
+}  // namespace sealwire

@@ -1,0 +1,537 @@
+// The receiving half: frames in, events out, and notes about what the sending half has to know or say.
+#include "protocol/inbox.h"
+
+#include <algorithm>
+#include <cassert>
+
+#include "protocol/inbox_assembly.h"
+
+namespace sealwire {
+
+namespace {
+
+constexpr size_t kSpareRecords = 64;
+
+// What a message states in its TLVs; false: an even one that is not known, so the message cannot be taken.
+bool read_tlvs(Bytes block, uint32_t& timeout_ms, bool& malformed) {
+    bool supported = true;
+    malformed = !for_each_tlv(block, [&](uint64_t type, Bytes value) {
+        if (type == message_tlv::deadline) {
+            Reader in(value);
+            timeout_ms = static_cast<uint32_t>(std::min<uint64_t>(in.varint(), UINT32_MAX - 1));
+            return in.ok() && in.empty();
+        }
+        if (type % 2 == 0) supported = false;
+        return true;
+    });
+    return supported;
+}
+
+}  // namespace
+
+Inbox::Inbox(const Limits& limits, uint32_t wire_id_parity)
+    : limits_(limits.sound()), parity_(wire_id_parity), window_(limits_.window), limit_told_(limits_.window) {}
+
+Inbox::~Inbox() {
+    records_.for_each([](uint64_t, Record*& record) { delete record; });
+    for (Record* record : spare_) delete record;
+}
+
+bool Inbox::fail(WireCode code, const char* text) {
+    failure_ = code;
+    failure_text_ = text;
+    return false;
+}
+
+bool Inbox::take(Time now, const Frame& frame, size_t size, const ChunkRef& chunk) {
+    received_ += size;
+    switch (frame.kind) {
+        case FrameKind::open: return on_open(now, frame, size, chunk);
+        case FrameKind::message: return on_message(frame, chunk);
+        case FrameKind::status: return on_status(frame, chunk);
+        case FrameKind::cancel: return on_cancel(frame);
+        case FrameKind::credit_exchange: return on_credit(frame);
+        case FrameKind::receipt: return on_receipt(frame);
+        case FrameKind::slots: note(Note::Kind::slots, 0, frame.amount); return true;
+        default: return fail(WireCode::protocol, "a frame of a feature that was not negotiated");
+    }
+}
+
+// ---- OPEN ----
+
+bool Inbox::on_open(Time, const Frame& frame, size_t size, const ChunkRef& chunk) {
+    const uint64_t number = (peer_opened_++ << 1) | 1;
+    if (frame.has(open_flag::void_open)) return true;
+    const uint64_t charge = size + kObjectCost;
+    charged_ += charge;
+    if (charged_ > limit_told_) return fail(WireCode::flow, "an OPEN beyond the window");
+    if (frame.has(open_flag::parts)) return fail(WireCode::flow, "parts without slots for them");
+
+    Event event{.kind = EventKind::message, .type = static_cast<uint8_t>(std::min<uint64_t>(frame.type, 255))};
+    event.expects = static_cast<Expects>(frame.flags & open_flag::expects_mask);
+    event.last = frame.has(open_flag::end);
+    event.number = number;
+    const bool last = frame.has(open_flag::last);
+    Taken& token = event.taken;
+    token = {.number = number, .charge = static_cast<uint32_t>(charge)};
+    token.receipt = frame.has(open_flag::receipt);
+    token.opened = true;
+    token.slot = event.expects != Expects::none || !last || !event.last;
+    if (token.slot && ++slots_opened_ > limits_.exchange_slots + slots_freed_told_) {
+        return fail(WireCode::flow, "an exchange beyond the slots");
+    }
+    if (!resolve_route(frame, chunk, event)) return false;
+    bool malformed = false;
+    const bool supported = !frame.has(open_flag::tlvs) || read_tlvs(frame.tlvs, event.timeout_ms, malformed);
+    if (malformed) return fail(WireCode::protocol, "malformed TLVs");
+    const bool answer = token.slot || token.receipt;
+    if (!last && frame.total <= frame.body.size()) return fail(WireCode::protocol, "a total that is not larger");
+    if (!supported) return refuse_open(token, WireCode::unsupported, answer), true;
+    if (draining_) return refuse_open(token, WireCode::closing, answer), true;
+    if (last ? frame.body.size() > limits_.message : frame.total > limits_.message) {
+        return refuse_open(token, WireCode::too_big, answer), true;
+    }
+    if (!token.slot) {  // one-way in one frame: nothing to remember
+        event.body = frame.body;
+        event.chunk = chunk;
+        event.has_body = true;
+        push(std::move(event));
+        return true;
+    }
+    Record& record = add_record(number);
+    record.expects = event.expects;
+    record.slot = true;
+    record.own_ended = event.expects == Expects::none;
+    record.peer_ended = event.last;
+    record.messages = 1;
+    if (last) {
+        event.body = frame.body;
+        event.chunk = chunk;
+        deliver_open(&record, std::move(event));
+        return true;
+    }
+    record.credit_used = std::min<uint64_t>(frame.total, kPromptBody) + kObjectCost;
+    return begin_assembly(record, frame, std::move(event), static_cast<size_t>(frame.total));
+}
+
+bool Inbox::resolve_route(const Frame& frame, const ChunkRef& chunk, Event& event) {
+    if (frame.route == kRouteLiteral) {
+        event.text = frame.text;
+        event.chunk = chunk;
+        return true;
+    }
+    size_t index = 0;
+    if (frame.route == kRouteRemember) {
+        if (routes_.size() >= kMaxRoutes || route_text_ + frame.text.size() > kMaxRouteText) {
+            return fail(WireCode::limit, "a route beyond the table");
+        }
+        route_text_ += frame.text.size();
+        routes_.push_back(std::make_unique<std::string>(frame.text));
+        index = routes_.size() - 1;
+    } else {
+        index = static_cast<size_t>(frame.route - kRouteFirst);
+        if (index >= routes_.size()) return fail(WireCode::protocol, "an unknown route reference");
+    }
+    event.text = *routes_[index];
+    event.route_index = static_cast<uint32_t>(index + 1);
+    return true;
+}
+
+void Inbox::deliver_open(Record* record, Event event) {
+    event.has_body = true;
+    ++record->held;
+    if (event.expects != Expects::none) note(Note::Kind::peer_opened, event.number);
+    push(std::move(event));
+}
+
+// Gives back what an OPEN occupied; its exchange is over here, and what still comes of it is late.
+void Inbox::refuse_open(const Taken& taken, WireCode code, bool answer) {
+    taken_charge_ += taken.charge;
+    if (taken.slot) ++slots_freed_;
+    if (answer) note(Note::Kind::send_status, taken.number, 0, static_cast<uint32_t>(code));
+}
+
+// ---- MESSAGE ----
+
+bool Inbox::on_message(const Frame& frame, const ChunkRef& chunk) {
+    using namespace message_flag;
+    const uint64_t number = number_of(frame.id);
+    if (!known(number)) return fail(WireCode::protocol, "a message of an exchange that was not opened");
+    if (frame.has(asks) || frame.has(answers) || frame.has(parts)) {
+        return fail(WireCode::protocol, "a message of a feature that was not negotiated");
+    }
+    Record* record = find(number);
+    if (!record) return ++late_, true;
+    if (!frame.has(first)) return on_fragment(*record, frame);
+    if (record->assembly) return fail(WireCode::protocol, "a message within another of its exchange");
+
+    const bool mine = (number & 1) == 0;
+    const bool is_last = frame.has(last);
+    const uint64_t total = is_last ? frame.body.size() : frame.total;
+    if (!is_last && total <= frame.body.size()) return fail(WireCode::protocol, "a total that is not larger");
+    const uint64_t charge = std::min<uint64_t>(total, kPromptBody) + kObjectCost;
+    record->credit_used += charge;
+    if (record->credit_used > record->credit) return fail(WireCode::flow, "a message beyond its exchange's credit");
+    // One reply where one is expected, none to a message of the peer's own opening.
+    if (!mine || (record->expects == Expects::one && (record->messages > 0 || (is_last && !frame.has(end))))) {
+        note(Note::Kind::expire, number, 0, static_cast<uint32_t>(WireCode::protocol));
+        done(number, Errc::protocol, static_cast<uint32_t>(WireCode::protocol));
+        return true;
+    }
+    Event event{.kind = EventKind::reply, .type = static_cast<uint8_t>(std::min<uint64_t>(frame.type, 255))};
+    event.number = number;
+    event.mine = true;
+    event.taken = {.number = number, .charge = static_cast<uint32_t>(charge)};
+    event.taken.receipt = frame.has(receipt);
+    event.taken.message = record->messages++;
+    uint32_t ignored = 0;
+    bool malformed = false;
+    const bool supported = !frame.has(tlvs) || read_tlvs(frame.tlvs, ignored, malformed);
+    if (malformed) return fail(WireCode::protocol, "malformed TLVs");
+    if (!supported || total > limits_.message) {
+        const WireCode code = supported ? WireCode::too_big : WireCode::unsupported;
+        note(Note::Kind::expire, number, 0, static_cast<uint32_t>(code));
+        done(number, exchange_errc(static_cast<uint32_t>(code)), static_cast<uint32_t>(code));
+        return true;
+    }
+    if (!is_last) return begin_assembly(*record, frame, std::move(event), static_cast<size_t>(total));
+    event.body = frame.body;
+    event.chunk = chunk;
+    complete(*record, std::move(event), frame.has(end));
+    return true;
+}
+
+bool Inbox::begin_assembly(Record& record, const Frame& frame, Event event, size_t total) {
+    record.assembly = std::make_unique<Assembly>(std::move(event), total);
+    Assembly& assembly = *record.assembly;
+    if (!assembly.append(frame.body)) return fail(WireCode::flow, "a fragment beyond its grant");
+    if (total > kPromptBody) request_grant(record);
+    return true;
+}
+
+bool Inbox::on_fragment(Record& record, const Frame& frame) {
+    if (!record.assembly) return fail(WireCode::protocol, "a fragment of no message");
+    Assembly& assembly = *record.assembly;
+    if (frame.body.size() > assembly.total - assembly.got)
+        return fail(WireCode::protocol, "more than the stated total");
+    if (++assembly.fragments > kMaxFragments) return fail(WireCode::limit, "too many fragments");
+    if (!assembly.append(frame.body)) return fail(WireCode::flow, "a fragment beyond its grant");
+    if (!frame.has(message_flag::last)) return true;
+    if (assembly.got != assembly.total) return fail(WireCode::protocol, "less than the stated total");
+    const std::unique_ptr<Assembly> whole = std::move(record.assembly);
+    Event event = whole->finish();
+    if (record.number & 1) {
+        record.peer_ended = event.last = frame.has(message_flag::end);
+        deliver_open(&record, std::move(event));
+        return true;
+    }
+    if (record.expects == Expects::one && !frame.has(message_flag::end)) {
+        return_large(event.taken);
+        note(Note::Kind::expire, record.number, 0, static_cast<uint32_t>(WireCode::protocol));
+        done(record.number, Errc::protocol, static_cast<uint32_t>(WireCode::protocol));
+        return true;
+    }
+    complete(record, std::move(event), frame.has(message_flag::end));
+    return true;
+}
+
+// A reply is whole.
+void Inbox::complete(Record& record, Event event, bool end) {
+    event.has_body = true;
+    event.last = end;
+    if (record.expects == Expects::one) {
+        event.kind = EventKind::done;
+        push(std::move(event));
+        return erase(record);
+    }
+    const uint64_t number = record.number;
+    push(std::move(event));
+    if (end) done(number, Errc::ok, 0);
+}
+
+// ---- STATUS, CANCEL, RECEIPT, CREDIT ----
+
+bool Inbox::on_status(const Frame& frame, const ChunkRef& chunk) {
+    const uint64_t number = number_of(frame.id);
+    if (!known(number)) return fail(WireCode::protocol, "a status of an exchange that was not opened");
+    if (frame.has(status_flag::answers)) return fail(WireCode::protocol, "an answer to no question");
+    const auto code = static_cast<uint32_t>(frame.code);
+    if (code != 0) note(Note::Kind::settle_exchange, number, 0, code);
+    Record* record = find(number);
+    if (!record) return ++late_, true;
+    if (code == 0 && record->assembly) return fail(WireCode::protocol, "a side's end within its message");
+    if ((number & 1) == 0) {
+        done(number, exchange_errc(code), code, frame.text, chunk);
+    } else if (code == 0) {
+        record->peer_ended = true;
+        finish_if_over(*record);
+    } else {
+        return on_cancel(frame);
+    }
+    return true;
+}
+
+bool Inbox::on_cancel(const Frame& frame) {
+    const uint64_t number = number_of(frame.id);
+    if (!known(number)) return fail(WireCode::protocol, "a cancel of an exchange that was not opened");
+    const auto code = static_cast<uint32_t>(frame.code);
+    note(Note::Kind::settle_exchange, number, 0, static_cast<uint32_t>(WireCode::cancelled));
+    Record* record = find(number);
+    if (!record) return ++late_, true;
+    const Errc errc = exchange_errc(code) == Errc::status || code == 0 ? Errc::cancelled : exchange_errc(code);
+    if ((number & 1) == 0) {
+        done(number, errc, code);
+        return true;
+    }
+    const bool started = record->held > 0 || !record->assembly;
+    drop_assembly(*record);
+    record->peer_ended = true;
+    if (started && !record->own_ended) {
+        record->told = true;
+        Event event{.kind = EventKind::done, .errc = errc, .code = code};
+        event.number = number;
+        push(std::move(event));
+    }
+    record->own_ended = true;
+    finish_if_over(*record);
+    return true;
+}
+
+bool Inbox::on_receipt(const Frame& frame) {
+    const uint64_t number = number_of(frame.id);
+    if (!known(number)) return fail(WireCode::protocol, "a receipt of what was not sent");
+    if (frame.amount > own_opened_ + 1) return fail(WireCode::protocol, "receipts of what was not sent");
+    notes_.push_back({.kind = Note::Kind::settle,
+                      .number = number,
+                      .amount = frame.amount,
+                      .message = frame.has(receipt_flag::number) ? frame.number : 0});
+    return true;
+}
+
+bool Inbox::on_credit(const Frame& frame) {
+    const uint64_t number = number_of(frame.id);
+    if (!known(number)) return fail(WireCode::protocol, "credit of an exchange that was not opened");
+    note(frame.has(credit_flag::grant) ? Note::Kind::grant : Note::Kind::credit, number, frame.amount);
+    return true;
+}
+
+// ---- Records ----
+
+Inbox::Record& Inbox::add_record(uint64_t number) {
+    Record* record = nullptr;
+    if (spare_.empty()) {
+        record = new Record;
+    } else {
+        record = spare_.back();
+        spare_.pop_back();
+    }
+    record->number = number;
+    records_.insert(number) = record;
+    return *record;
+}
+
+Inbox::Record* Inbox::find(uint64_t number) {
+    Record** found = records_.find(number);
+    return found ? *found : nullptr;
+}
+
+void Inbox::erase(Record& record) {
+    drop_assembly(record);
+    deadlines_.remove(record);
+    records_.erase(record.number);
+    if (spare_.size() < kSpareRecords) {
+        record = Record{};
+        spare_.push_back(&record);
+    } else {
+        delete &record;
+    }
+}
+
+// An exchange of the peer frees its slot when both sides have ended and its handler has returned.
+void Inbox::finish_if_over(Record& record) {
+    if (!record.own_ended || !record.peer_ended || record.held > 0 || record.assembly) return;
+    if (record.slot) ++slots_freed_;
+    erase(record);
+}
+
+void Inbox::drop_assembly(Record& record) {
+    if (!record.assembly) return;
+    const std::unique_ptr<Assembly> dropped = std::move(record.assembly);
+    const Taken& token = dropped->event.taken;
+    if (token.opened) taken_charge_ += token.charge;
+    if (dropped->granted) return_large(token);
+}
+
+// The last event of an exchange that this side opened.
+void Inbox::done(uint64_t number, Errc errc, uint32_t code, std::string_view text, const ChunkRef& chunk) {
+    const bool mine = (number & 1) == 0;
+    Event event{.kind = EventKind::done, .mine = mine, .errc = errc, .code = code};
+    event.number = number;
+    event.text = text;
+    event.chunk = chunk;
+    push(std::move(event));
+    if (Record* record = find(number)) {
+        if (mine) return erase(*record);
+        drop_assembly(*record);
+        record->told = record->own_ended = record->peer_ended = true;
+        finish_if_over(*record);
+    }
+}
+
+// ---- Large messages ----
+
+void Inbox::request_grant(Record& record) {
+    (record.number & 1 ? grants_not_started_ : grants_running_).push_back(record.number);
+    give_grants();
+}
+
+// First come first served within each class; exchanges whose handler has not started hold half of the budget at most.
+void Inbox::give_grants() {
+    uint64_t running = 0;
+    while (grant_one(grants_running_, limits_.assembly - std::min(assembly_used_, limits_.assembly), running)) {}
+    for (;;) {
+        const uint64_t half = limits_.assembly / 2;
+        const uint64_t room = std::min(half - std::min(assembly_not_started_, half),
+                                       limits_.assembly - std::min(assembly_used_, limits_.assembly));
+        if (!grant_one(grants_not_started_, room, assembly_not_started_)) break;
+    }
+    const bool waits = !grants_running_.empty() || !grants_not_started_.empty();
+    if (waits && !stalled_) push(Event{.kind = EventKind::stalled});
+    stalled_ = waits;
+}
+
+bool Inbox::grant_one(Ring<uint64_t>& queue, uint64_t most, uint64_t& used) {
+    while (!queue.empty()) {
+        Record* record = find(queue.front());
+        if (!record || !record->assembly || record->assembly->granted) {  // over in the meantime
+            queue.pop_front();
+            continue;
+        }
+        Assembly& assembly = *record->assembly;
+        const size_t rest = assembly.total - kPromptBody;
+        if (rest > most) return false;
+        queue.pop_front();
+        assembly.grant();
+        assembly_used_ += rest;
+        used += rest;
+        note(Note::Kind::send_grant, record->number, rest);
+        return true;
+    }
+    queue.shrink();
+    return false;
+}
+
+void Inbox::return_large(const Taken& taken) {
+    if (taken.large == 0) return;
+    assembly_used_ -= taken.large;
+    if (taken.opened) assembly_not_started_ -= taken.large;
+    give_grants();
+}
+
+// ---- Taken ----
+
+void Inbox::taken(const Taken& taken) {
+    return_large(taken);
+    if (taken.receipt) note_receipt(taken);
+    Record* record = nullptr;
+    if (taken.opened) {
+        taken_charge_ += taken.charge;
+        if (!taken.slot || !(record = find(taken.number))) return;
+        --record->held;
+        return finish_if_over(*record);
+    }
+    if (taken.charge == 0 || !(record = find(taken.number))) return;
+    record->credit_taken += taken.charge;
+    if (record->credit_taken * 2 < kFirstCredit) return;
+    record->credit += record->credit_taken;
+    note(Note::Kind::send_credit, taken.number, record->credit_taken);
+    record->credit_taken = 0;
+}
+
+void Inbox::refuse(const Taken& taken, WireCode code) {
+    return_large(taken);
+    taken_charge_ += taken.charge;
+    if (taken.slot || taken.receipt) {
+        note(Note::Kind::send_status, taken.number, 0, static_cast<uint32_t>(code));
+    }
+    Record* record = taken.slot ? find(taken.number) : nullptr;
+    if (!record) return;
+    --record->held;
+    record->own_ended = record->peer_ended = true;
+    finish_if_over(*record);
+}
+
+void Inbox::note_receipt(const Taken& taken) {
+    Note* last = notes_.empty() ? nullptr : &notes_.back();
+    if (taken.opened && last && last->kind == Note::Kind::send_receipt && !last->has_message &&
+        last->number + 2 * last->amount == taken.number) {
+        ++last->amount;
+        return;
+    }
+    notes_.push_back({.kind = Note::Kind::send_receipt,
+                      .has_message = !taken.opened,
+                      .number = taken.number,
+                      .amount = 1,
+                      .message = taken.message});
+}
+
+void Inbox::on_timeout(Time now) {
+    while (!deadlines_.empty() && deadlines_.top_key() <= now) {
+        const uint64_t number = deadlines_.top().number;
+        note(Note::Kind::expire, number, 0, static_cast<uint32_t>(WireCode::timeout));
+        done(number, Errc::timeout, static_cast<uint32_t>(WireCode::timeout));
+    }
+}
+
+// ---- The window ----
+
+uint64_t Inbox::window_limit(Time now) {
+    // A window that is used up within the delay of a WINDOW is too small for this pipe: it doubles.
+    if (taken_charge_ - growth_mark_ >= window_) {
+        if (now - growth_time_ < limits_.window_delay) window_ = std::min(window_ * 2, limits_.window_max);
+        growth_time_ = now;
+        growth_mark_ = taken_charge_;
+    }
+    return taken_charge_ + window_;
+}
+
+bool Inbox::window_urgent() const {
+    return limit_news() * 4 >= window_ || received_ - received_told_ >= limits_.window;
+}
+
+bool Inbox::poll(Event& event) {
+    bool found = false;
+    while (!found && next_event_ < prepared_) {
+        event = std::move(events_[next_event_++]);
+        found = !event.dropped;
+    }
+    if (next_event_ == events_.size()) {
+        events_.clear();
+        next_event_ = prepared_ = 0;
+    }
+    return found;
+}
+
+void Inbox::trim() {
+    if (events_.empty()) events_.shrink_to_fit();
+    if (notes_.empty()) notes_.shrink_to_fit();
+    records_.shrink();
+    if (records_.empty()) {
+        for (Record* record : spare_) delete record;
+        spare_ = {};
+    }
+}
+
+void Inbox::finish() {
+    notes_.clear();
+    grants_running_.clear();
+    grants_not_started_.clear();
+    records_.for_each([this](uint64_t, Record*& record) {
+        deadlines_.remove(*record);
+        delete record;
+    });
+    records_.clear();
+    prepared_ = events_.size();
+}
+
+}  // namespace sealwire

@@ -1,0 +1,187 @@
+// Inbox: the receiving half of a session. Takes frames of the sequence, gives events; one thread, no lock.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/buffer.h"
+#include "base/flat_map.h"
+#include "base/heap.h"
+#include "base/ring.h"
+#include "protocol/codes.h"
+#include "protocol/events.h"
+#include "protocol/frame.h"
+#include "protocol/limits.h"
+#include "protocol/outbox.h"
+
+namespace sealwire {
+
+// Every frame is taken when it arrives. What an application has not taken yet is bounded by what the peer was granted:
+// the window (messages of OPENs), the credit of each exchange (replies) and the assembly budget (large messages).
+class Inbox {
+public:
+    Inbox(const Limits& limits, uint32_t wire_id_parity);
+    ~Inbox();
+    Inbox(const Inbox&) = delete;
+    Inbox& operator=(const Inbox&) = delete;
+
+    // `size` is the frame's on the wire, `chunk` keeps its views. False: the session ends with failure().
+    bool take(Time now, const Frame& frame, size_t size, const ChunkRef& chunk);
+    WireCode failure() const { return failure_; }
+    const char* failure_text() const { return failure_text_; }
+
+    // An unknown frame of the sequence that may be skipped.
+    void skip(size_t size) { received_ += size; }
+
+    // The application is done with a message. `refused`: it had no handler or could not be taken; the peer is told `code`.
+    void taken(const Taken& taken);
+    void refuse(const Taken& taken, WireCode code);
+    // From now on new exchanges of the peer are refused as `closing`.
+    void drain() { draining_ = true; }
+
+    Time next_deadline() const { return deadlines_.empty() ? kNever : deadlines_.top_key(); }
+    void on_timeout(Time now);
+
+    // With the outbox's lock held: mail goes both ways, and events made since the last time become deliverable.
+    void sync(Time now, Outbox& outbox, bool tell_slots);
+    bool wants_sync() const { return !notes_.empty() || prepared_ != events_.size(); }
+
+    void push(Event event) { events_.push_back(std::move(event)); }
+    // The next event that a sync has prepared.
+    bool poll(Event& event);
+    size_t undelivered_events() const { return events_.size() - next_event_; }
+    std::vector<Event>& events() { return events_; }
+
+    // WINDOW: what to tell, and whether there is news worth a record of its own.
+    uint64_t received() const { return received_; }
+    uint64_t window_limit(Time now);
+    bool window_news() const { return received_ != received_told_ || limit_news() > 0; }
+    bool window_urgent() const;
+    void window_told(uint64_t limit) { received_told_ = received_, limit_told_ = std::max(limit_told_, limit); }
+    const Limits& limits() const { return limits_; }
+
+    // Exchanges of the peer that are not over here, and own ones that wait for an answer.
+    bool idle() const { return records_.empty(); }
+    bool slots_news() const { return slots_freed_ != slots_freed_told_; }
+    bool slots_urgent() const { return (slots_freed_ - slots_freed_told_) * 4 >= limits_.exchange_slots; }
+    uint64_t late_frames() const { return late_; }
+    // Gives memory back that is not used now.
+    void trim();
+    // The session is over: nothing more is delivered but what events() holds, as it is.
+    void finish();
+
+private:
+    struct Assembly;
+    struct Record {
+        uint64_t number = 0;
+        Time deadline = kNever;
+        HeapPlace place;
+        Expects expects = Expects::none;
+        bool peer_ended = false;
+        bool own_ended = false;  // of the peer's exchanges: nothing more is to be sent
+        bool slot = false;
+        bool told = false;      // of the peer's: its last event is made
+        uint32_t held = 0;      // messages handed to the application and not taken yet
+        uint32_t messages = 0;  // of the peer so far
+        uint64_t credit = kFirstCredit;
+        uint64_t credit_used = 0;
+        uint64_t credit_taken = 0;  // of it, given back by the application and not granted again
+        std::unique_ptr<Assembly> assembly;
+    };
+    // Work for the outbox at the next sync.
+    struct Note {
+        enum class Kind : uint8_t {
+            peer_opened,
+            credit,
+            grant,
+            slots,
+            settle,
+            settle_exchange,
+            expire,
+            send_receipt,
+            send_credit,
+            send_grant,
+            send_status,
+        };
+        Kind kind;
+        bool has_message = false;
+        uint32_t code = 0;
+        uint64_t number = 0;
+        uint64_t amount = 0;
+        uint64_t message = 0;
+    };
+
+    bool fail(WireCode code, const char* text);
+    bool on_open(Time now, const Frame& frame, size_t size, const ChunkRef& chunk);
+    bool on_message(const Frame& frame, const ChunkRef& chunk);
+    bool on_fragment(Record& record, const Frame& frame);
+    bool on_status(const Frame& frame, const ChunkRef& chunk);
+    bool on_cancel(const Frame& frame);
+    bool on_receipt(const Frame& frame);
+    bool on_credit(const Frame& frame);
+    bool resolve_route(const Frame& frame, const ChunkRef& chunk, Event& event);
+    bool begin_assembly(Record& record, const Frame& frame, Event event, size_t total);
+    void complete(Record& record, Event event, bool end);
+    void deliver_open(Record* record, Event event);
+    void refuse_open(const Taken& taken, WireCode code, bool answer);
+    bool known(uint64_t number) const { return (number >> 1) < ((number & 1) ? peer_opened_ : own_opened_); }
+    uint64_t number_of(uint64_t wire_id) const { return wire_id ^ parity_; }
+
+    Record& add_record(uint64_t number);
+    Record* find(uint64_t number);
+    void erase(Record& record);
+    void finish_if_over(Record& record);
+    void drop_assembly(Record& record);
+    void done(uint64_t number, Errc errc, uint32_t code, std::string_view text = {}, const ChunkRef& chunk = {});
+    void request_grant(Record& record);
+    void give_grants();
+    bool grant_one(Ring<uint64_t>& queue, uint64_t most, uint64_t& used);
+    void return_large(const Taken& taken);
+    void note(Note::Kind kind, uint64_t number, uint64_t amount = 0, uint32_t code = 0) {
+        notes_.push_back({.kind = kind, .code = code, .number = number, .amount = amount});
+    }
+    void note_receipt(const Taken& taken);
+    uint64_t limit_news() const { return taken_charge_ + window_ - limit_told_; }
+    void apply(const Note& note, Outbox& outbox);
+    bool take_mail(Time now, Outbox& outbox);
+
+    Limits limits_;
+    uint64_t parity_;
+    WireCode failure_ = WireCode::ok;
+    const char* failure_text_ = "";
+    bool draining_ = false;
+    bool stalled_ = false;
+
+    uint64_t received_ = 0;  // offset in the peer's sequence
+    uint64_t received_told_ = 0;
+    uint64_t peer_opened_ = 0;
+    uint64_t own_opened_ = 0;
+    uint64_t charged_ = 0;       // to the window, in all
+    uint64_t taken_charge_ = 0;  // of it, given back
+    uint64_t window_;
+    uint64_t limit_told_;
+    Time growth_time_ = 0;
+    uint64_t growth_mark_ = 0;
+    uint64_t slots_opened_ = 0;
+    uint64_t slots_freed_ = 0;
+    uint64_t slots_freed_told_ = 0;
+    uint64_t late_ = 0;
+
+    std::vector<std::unique_ptr<std::string>> routes_;
+    size_t route_text_ = 0;
+    FlatMap<Record*> records_;
+    std::vector<Record*> spare_;
+    Heap<Record, Time, &Record::place> deadlines_;
+    uint64_t assembly_used_ = 0;         // granted and not given back
+    uint64_t assembly_not_started_ = 0;  // of it, for exchanges whose handler has not started
+    Ring<uint64_t> grants_running_;      // exchanges that wait for a grant
+    Ring<uint64_t> grants_not_started_;
+
+    std::vector<Note> notes_;
+    std::vector<Event> events_;
+    size_t next_event_ = 0;
+    size_t prepared_ = 0;
+};
+
+}  // namespace sealwire

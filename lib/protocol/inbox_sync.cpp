@@ -1,0 +1,100 @@
+// The meeting of the two halves: the only place where inbox and outbox see each other, under the outbox's lock.
+#include <algorithm>
+
+#include "protocol/inbox.h"
+#include "protocol/inbox_assembly.h"
+
+namespace sealwire {
+
+void Inbox::sync(Time now, Outbox& outbox, bool tell_slots) {
+    take_mail(now, outbox);
+    // Notes may bring further ones only by way of settled receipts, which are events.
+    for (const Note& each : notes_) apply(each, outbox);
+    notes_.clear();
+    outbox.report_dropped(events_);
+    if (outbox.take_writable()) push(Event{.kind = EventKind::writable});
+    if (tell_slots && slots_news()) {
+        slots_freed_told_ = slots_freed_;
+        Frame frame{.kind = FrameKind::slots};
+        frame.amount = limits_.exchange_slots + slots_freed_;
+        outbox.control(frame);
+    }
+    own_opened_ = outbox.opened_on_wire();
+    for (; prepared_ < events_.size(); ++prepared_) {
+        Event& event = events_[prepared_];
+        // One of the peer's that was answered before its cancel came is over already: nothing is owed.
+        if (event.kind == EventKind::done) event.dropped = !outbox.exchange_over(event.number, &event) && !event.mine;
+        else if (event.kind == EventKind::reply) event.user = outbox.user_of(event.number);
+    }
+}
+
+bool Inbox::take_mail(Time now, Outbox& outbox) {
+    Outbox::Mail& mail = outbox.mail();
+    if (mail.empty()) return false;
+    for (const Outbox::Opened& opened : mail.opened) {
+        Record& record = add_record(opened.number);
+        record.expects = opened.expects;
+        if (opened.timeout_ms != UINT32_MAX) {
+            record.deadline = after(now, Time{opened.timeout_ms} * kMillisecond);
+            deadlines_.set(record, record.deadline);
+        }
+    }
+    for (const Outbox::Ended& ended : mail.ended) {
+        Record* record = find(ended.number);
+        if (!record || record->told) continue;  // over by an event that is on its way
+        const bool mine = (ended.number & 1) == 0;
+        if (mine || ended.errc != Errc::ok) {
+            if (ended.tell) {
+                done(ended.number, ended.errc, ended.code);
+                continue;
+            }
+            record->peer_ended = true;
+        } else if (ended.tell) {
+            record->told = true;
+            Event event{.kind = EventKind::done};
+            event.number = ended.number;
+            push(std::move(event));
+        }
+        record->own_ended = true;
+        finish_if_over(*record);
+    }
+    for (const Taken& each : mail.taken) taken(each);
+    mail.opened.clear();
+    mail.ended.clear();
+    mail.taken.clear();
+    return true;
+}
+
+void Inbox::apply(const Note& note, Outbox& outbox) {
+    switch (note.kind) {
+        case Note::Kind::peer_opened: return outbox.peer_opened(note.number);
+        case Note::Kind::credit: return outbox.credit(note.number, note.amount, false);
+        case Note::Kind::grant: return outbox.credit(note.number, note.amount, true);
+        case Note::Kind::slots: return outbox.slots(note.amount);
+        case Note::Kind::settle: return outbox.settle(note.number, note.message, note.amount, events_);
+        case Note::Kind::settle_exchange: {
+            const Errc errc = exchange_errc(note.code);
+            return outbox.settle_exchange(note.number, errc == Errc::status ? Errc::cancelled : errc, events_);
+        }
+        case Note::Kind::expire: return outbox.expire(note.number, note.code);
+        case Note::Kind::send_receipt: {
+            Frame frame{.kind = FrameKind::receipt, .id = note.number};
+            frame.flags = note.has_message ? receipt_flag::number : 0;
+            frame.number = note.message;
+            frame.amount = note.amount;
+            return outbox.control(frame);
+        }
+        case Note::Kind::send_credit:
+        case Note::Kind::send_grant: {
+            Frame frame{.kind = FrameKind::credit_exchange, .id = note.number};
+            frame.flags = note.kind == Note::Kind::send_grant ? credit_flag::grant : 0;
+            frame.amount = note.amount;
+            return outbox.control(frame);
+        }
+        case Note::Kind::send_status:
+            outbox.exchange_over(note.number, nullptr);
+            return outbox.control({.kind = FrameKind::status, .id = note.number, .code = note.code});
+    }
+}
+
+}  // namespace sealwire

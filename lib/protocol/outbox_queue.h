@@ -1,0 +1,68 @@
+// What waits in an outbox: messages not yet encoded, and the one of an exchange that is under way.
+#pragma once
+
+#include "protocol/outbox.h"
+
+namespace sealwire {
+
+// A message (or status) that is to be encoded. While it is encoded at once `body` borrows the caller's bytes.
+struct Outbox::Pending {
+    View body{};
+    std::string text{};  // route, or the words of a status
+    uint64_t number = 0;
+    uint64_t receipt = 0;
+    uint64_t message = 0;  // its place among the messages of its side
+    uint32_t interned = 0;
+    uint32_t timeout_ms = UINT32_MAX;
+    uint8_t type = 0;
+    Expects expects = Expects::none;
+    bool receipt_wanted = false;
+    bool more = false;
+    bool is_void = false;
+    bool is_status = false;
+
+    Pending() = default;
+    Pending(const OutMessage& from, uint64_t exchange, uint64_t receipt_number, Expects answers)
+        : text(from.route),
+          number(exchange),
+          receipt(receipt_number),
+          interned(from.interned),
+          timeout_ms(from.timeout_ms),
+          type(from.type),
+          expects(answers),
+          receipt_wanted(from.receipt),
+          more(from.more) {
+        body.bytes = from.body;
+    }
+    // Makes `body` outlive the call.
+    void keep(const OutMessage& from) {
+        if (from.owner) body.chunk = ChunkRef::share(from.owner);
+        else body = View::copy_of(from.body);
+    }
+    void copy_identity(const Pending& from) {
+        number = from.number;
+        receipt = from.receipt;
+        receipt_wanted = from.receipt_wanted;
+        expects = from.expects;
+    }
+    bool needs_slot() const { return expects != Expects::none || body.bytes.size() > kMaxFrameBody; }
+    size_t cost() const { return body.bytes.size() + text.size() + kObjectCost; }
+};
+
+struct Outbox::Sending {
+    Ring<Pending> queue;
+    Pending current;     // meaningful while active
+    size_t offset = 0;   // bytes of it encoded
+    size_t allowed = 0;  // bytes of it that may be encoded: 64 KiB, or all once granted
+    bool active = false;
+    bool ready = false;  // stands in ready_first_ or ready_more_
+
+    void begin(const Pending& pending, size_t sent) {
+        current = pending;
+        offset = sent;
+        allowed = std::min(pending.body.bytes.size(), kPromptBody);
+        active = true;
+    }
+};
+
+}  // namespace sealwire

@@ -1,0 +1,133 @@
+// What became of each message: receipts, cancels, and the account at the end of a session.
+#include <algorithm>
+
+#include "protocol/outbox.h"
+#include "protocol/outbox_queue.h"
+
+namespace sealwire {
+
+// Events of ranges, made from single outcomes in any order.
+void Outbox::report(std::vector<Outcome>& outcomes, std::vector<Event>& events) {
+    std::sort(outcomes.begin(), outcomes.end(),
+              [](const Outcome& a, const Outcome& b) { return a.receipt < b.receipt; });
+    for (const Outcome& outcome : outcomes) {
+        Event* last = events.empty() ? nullptr : &events.back();
+        const bool extends = last && last->kind == EventKind::receipt && last->errc == outcome.errc &&
+                             last->last_number + 1 == outcome.receipt;
+        if (extends) {
+            last->last_number = outcome.receipt;
+            continue;
+        }
+        Event event{.kind = EventKind::receipt, .errc = outcome.errc};
+        event.first = event.last_number = outcome.receipt;
+        events.push_back(std::move(event));
+    }
+}
+
+void Outbox::settle(uint64_t number, uint64_t message, uint64_t count, std::vector<Event>& events) {
+    std::vector<Outcome> outcomes;
+    // A run names OPENs of consecutive numbers; those in between that wanted no receipt are passed over.
+    for (auto at = wanted_.lower_bound({number, message}); at != wanted_.end();) {
+        const auto [exchange, place] = at->first;
+        const bool named = count == 1
+                               ? exchange == number && place == message
+                               : place == 0 && (exchange & 1) == (number & 1) && (exchange - number) >> 1 < count;
+        if (exchange != number && (exchange - number) >> 1 >= count) break;
+        if (!named) {
+            if (count == 1) break;
+            ++at;
+            continue;
+        }
+        outcomes.push_back({at->second.receipt, Errc::ok});
+        at = wanted_.erase(at);
+    }
+    report(outcomes, events);
+}
+
+void Outbox::settle_exchange(uint64_t number, Errc errc, std::vector<Event>& events) {
+    std::vector<Outcome> outcomes;
+    for (auto at = wanted_.lower_bound({number, 0}); at != wanted_.end() && at->first.first == number;) {
+        outcomes.push_back({at->second.receipt, errc});
+        at = wanted_.erase(at);
+    }
+    report(outcomes, events);
+}
+
+void Outbox::report_dropped(std::vector<Event>& events) {
+    if (dropped_.empty()) return;
+    std::vector<Outcome> outcomes;
+    for (uint64_t receipt : dropped_) outcomes.push_back({receipt, Errc::cancelled});
+    dropped_.clear();
+    report(outcomes, events);
+}
+
+Outbox::Undelivered Outbox::finish(uint64_t peer_received, Errc why, std::vector<Event>& events) {
+    std::vector<Outcome> outcomes;
+    std::vector<uint64_t> unsent_requests;
+    const bool told = peer_received != kUnknownReceived;
+    for (size_t i = 0; i < marks_.size(); ++i) {
+        const Mark& mark = marks_[i];
+        const bool not_sent = told ? mark.end > peer_received : mark.begin >= handed_;
+        const bool arrived = told && !not_sent;
+        if (mark.request) {
+            if (not_sent) unsent_requests.push_back(mark.receipt);
+        } else if (mark.wanted || !arrived) {
+            outcomes.push_back({mark.receipt, not_sent ? Errc::not_sent : Errc::outcome_unknown});
+        }
+    }
+    for (const auto& [key, wanted] : wanted_) {
+        if (wanted.end <= received_) outcomes.push_back({wanted.receipt, Errc::outcome_unknown});
+    }
+    for (size_t i = 0; i < waiting_.size(); ++i) {
+        const Pending& pending = waiting_[i];
+        if (pending.is_void) continue;
+        if (pending.expects != Expects::none) unsent_requests.push_back(pending.number);
+        else outcomes.push_back({pending.receipt, Errc::not_sent});
+    }
+    std::vector<Event> done;
+    exchanges_.for_each([&](uint64_t number, Exchange& exchange) {
+        std::vector<uint64_t> receipts;
+        drop_sending(exchange, &receipts);
+        const bool request = exchange.mine && exchange.peer_open;
+        if (request && !receipts.empty()) unsent_requests.push_back(number);
+        if (!request) {
+            for (uint64_t receipt : receipts) outcomes.push_back({receipt, Errc::not_sent});
+        }
+        if (exchange.over || (exchange.mine && !request)) return;
+        Event event{.kind = EventKind::done, .mine = exchange.mine, .errc = why};
+        event.number = number;
+        event.user = exchange.user;
+        done.push_back(std::move(event));
+    });
+    std::sort(unsent_requests.begin(), unsent_requests.end());
+    std::sort(done.begin(), done.end(), [](const Event& a, const Event& b) { return a.number < b.number; });
+    Undelivered result;
+    for (Event& event : done) {
+        if (!event.mine) continue;
+        const bool unsent = std::binary_search(unsent_requests.begin(), unsent_requests.end(), event.number);
+        event.errc = unsent ? Errc::not_sent : Errc::outcome_unknown;
+    }
+    for (const Outcome& outcome : outcomes) {
+        ++(outcome.errc == Errc::not_sent ? result.not_sent : result.outcome_unknown);
+    }
+    result.exchanges = done.size();
+    report(outcomes, events);
+    std::move(done.begin(), done.end(), std::back_inserter(events));
+
+    refuse_ = Errc::closed;
+    waiting_.clear();
+    exchanges_.clear();
+    ready_first_.clear();
+    ready_more_.clear();
+    segments_.clear();
+    marks_.clear();
+    wanted_.clear();
+    dropped_.clear();
+    queued_ = 0;
+    handed_ = received_ = sequence_end_;
+    handed_segments_ = 0;
+    again_ = false;
+    return result;
+}
+
+}  // namespace sealwire
