@@ -127,10 +127,15 @@ void Loop::stop_and_join() {
 bool Loop::run_until(const std::function<bool()>& done, Time timeout) {
     assert(!handles_->thread.joinable() && t_running == nullptr);
     t_running = this;
-    bool late = false;
-    Timer deadline(timers_, [&] { late = true; });
-    deadline.set(after(refresh_now(), timeout));
-    while (!done() && !late) uv_run(&handles_->loop, UV_RUN_ONCE);
+    const Time limit = after(refresh_now(), timeout);
+    // Fires early when done() became true just before the loop would wait (on_prepare).
+    Timer deadline(timers_, [&] { deadline.set(limit); });
+    deadline.set(limit);
+    until_done_ = &done;
+    until_timer_ = &deadline;
+    while (!done() && refresh_now() < limit) uv_run(&handles_->loop, UV_RUN_ONCE);
+    until_done_ = nullptr;
+    until_timer_ = nullptr;
     if (after_events_) after_events_();
     t_running = nullptr;
     return done();
@@ -183,6 +188,8 @@ void Loop::on_async() {
 // Runs last before the loop waits: the turn is over.
 void Loop::on_prepare() {
     if (after_events_) after_events_();
+    // What run_until waits for may have come with that: do not wait for something else to happen.
+    if (until_done_ && (*until_done_)()) until_timer_->set(0);
     now_ = 0;
     arm_timer();
 }

@@ -73,6 +73,8 @@ private:
     mutable Time now_ = 0;  // 0: not read in this turn
     TimerQueue timers_;
     Time timer_armed_ms_ = kNever;
+    const std::function<bool()>* until_done_ = nullptr;  // while run_until runs
+    Timer* until_timer_ = nullptr;
     std::function<void()> on_wake_;
     std::function<void()> after_events_;
     std::unique_ptr<uint8_t[]> read_buffer_;

@@ -101,8 +101,10 @@ TEST_CASE("after_events is called once behind all callbacks of a turn, and its c
     Timer timer(loop->timers(), [&] { ++gathered; });
     for (int i = 0; i < 5; ++i) loop->post([&] { ++gathered; });
     timer.set(0);
+    const Time begin = loop->refresh_now();
     CHECK(loop->run_until([&] { return !flushed.empty(); }, kGenerous));
     CHECK(flushed == std::vector<int>{6});
+    CHECK(loop->refresh_now() - begin < kGenerous);  // run_until looks again after the flush
 }
 
 TEST_CASE("timers of a running loop fire in order and never early") {
