@@ -87,11 +87,10 @@ std::vector<CurvePoint> small_order_points() {
 
 TEST_CASE("each of the 20,480 bit flips is refused, those of message 1 also with mac1 recomputed") {
     const Handshakes recorded = recorded_handshake();
-    const uint64_t step = kSanitized ? 10 : 1;
     uint64_t flips = 0;
     uint64_t with_new_mac = 0;
     uint64_t accepted = 0;
-    for (size_t bit = 0; bit < 8 * kMessage1Size; bit += step) {
+    for (size_t bit = 0; bit < 8 * kMessage1Size; ++bit) {
         auto message = recorded.message_1;
         message[bit / 8] ^= static_cast<uint8_t>(1U << (bit % 8));
         ResponderHandshake responder(bob(), network(), 1, 0);
@@ -106,7 +105,7 @@ TEST_CASE("each of the 20,480 bit flips is refused, those of message 1 also with
             ++with_new_mac;
         }
     }
-    for (size_t bit = 0; bit < 8 * kMessage2Size; bit += step) {
+    for (size_t bit = 0; bit < 8 * kMessage2Size; ++bit) {
         auto message = recorded.message_2;
         message[bit / 8] ^= static_cast<uint8_t>(1U << (bit % 8));
         InitiatorHandshake initiator = waiting_initiator();
@@ -114,7 +113,7 @@ TEST_CASE("each of the 20,480 bit flips is refused, those of message 1 also with
         if (initiator.failure() != HandshakeFailure::message_2) ++accepted;
         ++flips;
     }
-    for (size_t bit = 0; bit < 8 * kMessage3Size; bit += step) {
+    for (size_t bit = 0; bit < 8 * kMessage3Size; ++bit) {
         auto message = recorded.message_3;
         message[bit / 8] ^= static_cast<uint8_t>(1U << (bit % 8));
         ResponderHandshake responder = waiting_responder(recorded);
@@ -123,7 +122,7 @@ TEST_CASE("each of the 20,480 bit flips is refused, those of message 1 also with
         ++flips;
     }
     MESSAGE("bit flips: " << flips << ", with mac1 recomputed: " << with_new_mac << ", accepted: " << accepted);
-    CHECK(flips == 20'480 / step + (20'480 % step != 0 ? 1 : 0));
+    CHECK(flips == 20'480);
     CHECK(accepted == 0);
     // The unchanged messages are accepted: the test can tell.
     CHECK(waiting_initiator().consume_message_2(recorded.message_2));
