@@ -142,7 +142,7 @@ Time Connection::next_timeout() const {
 
 void Connection::on_timeout(Time now) {
     now_ = now;
-    if (phase_ == Phase::up) inbox_.on_timeout(now);
+    if (phase_ != Phase::over) inbox_.on_timeout(now);
     if (now >= news_deadline_) news_due_ = true;
     if (now >= drain_deadline_) {
         drain_deadline_ = kNever;

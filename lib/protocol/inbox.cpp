@@ -87,7 +87,8 @@ bool Inbox::on_open(Time, const Frame& frame, size_t size, const ChunkRef& chunk
     const bool answer = token.slot || token.receipt;
     if (!last && frame.total <= frame.body.size()) return fail(WireCode::protocol, "a total that is not larger");
     if (!supported) return refuse_open(token, WireCode::unsupported, answer), true;
-    if (draining_) return refuse_open(token, WireCode::closing, answer), true;
+    // One-way messages were sent before the sender knew of the drain: they are still delivered, so that none is lost.
+    if (draining_ && event.expects != Expects::none) return refuse_open(token, WireCode::closing, answer), true;
     if (last ? frame.body.size() > limits_.message : frame.total > limits_.message) {
         return refuse_open(token, WireCode::too_big, answer), true;
     }
@@ -453,6 +454,10 @@ void Inbox::refuse(const Taken& taken, WireCode code) {
     taken_charge_ += taken.charge;
     if (taken.slot || taken.receipt) {
         note(Note::Kind::send_status, taken.number, 0, static_cast<uint32_t>(code));
+    }
+    // The application never heard of the exchange: neither shall it of its end.
+    for (size_t i = next_event_; taken.slot && i < events_.size(); ++i) {
+        if (events_[i].kind == EventKind::done && events_[i].number == taken.number) events_[i].dropped = true;
     }
     Record* record = taken.slot ? find(taken.number) : nullptr;
     if (!record) return;

@@ -201,8 +201,9 @@ bool Outbox::exchange_over(uint64_t number, Event* done) {
     if (done) done->user = exchange->user;
     drop_sending(*exchange);
     exchange->over = true;
-    if (exchange->mine || !done) exchanges_.erase(number);
-    return true;
+    const bool answered = !exchange->mine && !exchange->side_open && !exchange->user;  // nothing is owed
+    if (exchange->mine || !done || answered) exchanges_.erase(number);
+    return !answered;
 }
 
 void Outbox::forget(uint64_t number) { exchanges_.erase(number); }
@@ -323,7 +324,7 @@ void Outbox::mark(uint64_t begin, const Pending& pending) {
     marks_.push_back(
         {begin, sequence_end_, request ? pending.number : pending.receipt, pending.receipt_wanted, request});
     if (pending.receipt_wanted) {
-        wanted_[{pending.number, pending.message}] = {pending.receipt, sequence_end_};
+        wanted_[{pending.number, pending.message}] = {pending.receipt, begin, sequence_end_};
     }
 }
 
@@ -480,9 +481,8 @@ void Outbox::drop_sending(Exchange& exchange, std::vector<uint64_t>* receipts) {
     if (!sending) return;
     const auto drop = [&](const Pending& pending) {
         queued_ -= pending.cost();
-        if (pending.is_status) return;
-        if (receipts) receipts->push_back(pending.receipt);
-        else if (pending.receipt_wanted) dropped_.push_back(pending.receipt);
+        if (pending.is_status || pending.expects != Expects::none) return;
+        (receipts ? *receipts : dropped_).push_back(pending.receipt);
     };
     if (sending->active) drop(sending->current);
     for (size_t i = 0; i < sending->queue.size(); ++i) drop(sending->queue[i]);

@@ -153,6 +153,7 @@ private:
     };
     struct Wanted {
         uint64_t receipt;
+        uint64_t begin;  // of its last frame
         uint64_t end;
     };
     struct Outcome {

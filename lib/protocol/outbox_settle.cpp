@@ -65,18 +65,19 @@ Outbox::Undelivered Outbox::finish(uint64_t peer_received, Errc why, std::vector
     std::vector<Outcome> outcomes;
     std::vector<uint64_t> unsent_requests;
     const bool told = peer_received != kUnknownReceived;
+    const auto not_sent = [&](uint64_t begin, uint64_t end) { return told ? end > peer_received : begin >= handed_; };
     for (size_t i = 0; i < marks_.size(); ++i) {
         const Mark& mark = marks_[i];
-        const bool not_sent = told ? mark.end > peer_received : mark.begin >= handed_;
-        const bool arrived = told && !not_sent;
+        const bool unsent = not_sent(mark.begin, mark.end);
         if (mark.request) {
-            if (not_sent) unsent_requests.push_back(mark.receipt);
-        } else if (mark.wanted || !arrived) {
-            outcomes.push_back({mark.receipt, not_sent ? Errc::not_sent : Errc::outcome_unknown});
+            if (unsent) unsent_requests.push_back(mark.receipt);
+        } else if (!mark.wanted && (unsent || !told)) {
+            outcomes.push_back({mark.receipt, unsent ? Errc::not_sent : Errc::outcome_unknown});
         }
     }
     for (const auto& [key, wanted] : wanted_) {
-        if (wanted.end <= received_) outcomes.push_back({wanted.receipt, Errc::outcome_unknown});
+        const bool unsent = wanted.end > received_ && not_sent(wanted.begin, wanted.end);
+        outcomes.push_back({wanted.receipt, unsent ? Errc::not_sent : Errc::outcome_unknown});
     }
     for (size_t i = 0; i < waiting_.size(); ++i) {
         const Pending& pending = waiting_[i];
@@ -87,13 +88,12 @@ Outbox::Undelivered Outbox::finish(uint64_t peer_received, Errc why, std::vector
     std::vector<Event> done;
     exchanges_.for_each([&](uint64_t number, Exchange& exchange) {
         std::vector<uint64_t> receipts;
-        drop_sending(exchange, &receipts);
         const bool request = exchange.mine && exchange.peer_open;
-        if (request && !receipts.empty()) unsent_requests.push_back(number);
-        if (!request) {
-            for (uint64_t receipt : receipts) outcomes.push_back({receipt, Errc::not_sent});
-        }
-        if (exchange.over || (exchange.mine && !request)) return;
+        if (request && exchange.sending) unsent_requests.push_back(number);
+        drop_sending(exchange, &receipts);
+        for (uint64_t receipt : receipts) outcomes.push_back({receipt, Errc::not_sent});
+        const bool answered = !exchange.mine && !exchange.side_open && !exchange.user;
+        if (exchange.over || answered || (exchange.mine && !request)) return;
         Event event{.kind = EventKind::done, .mine = exchange.mine, .errc = why};
         event.number = number;
         event.user = exchange.user;

@@ -1,0 +1,332 @@
+// The hostile application and its books.
+#include "sim/endpoint.h"
+
+#include <cinttypes>
+
+namespace sealwire::sim {
+
+namespace {
+
+constexpr size_t kScratch = 128 * 1024;
+
+}  // namespace
+
+Endpoint::Endpoint(std::string name, const ConnectionConfig& config, SeededRng& rng, const Temper& temper)
+    : name_(std::move(name)), config_(config), rng_(rng), temper_(temper), scratch_(kScratch) {}
+
+void Endpoint::connect(Time now, const PeerId& responder) {
+    outbox_ = std::make_unique<Outbox>(config_.limits, true);
+    connection_ = Connection::initiator(config_, responder, *outbox_, rng_, now, {});
+    connection_->transport_connected(now);
+    drive(now);
+}
+
+void Endpoint::listen(Time now) {
+    outbox_ = std::make_unique<Outbox>(config_.limits, false);
+    connection_ = Connection::responder(config_, *outbox_, rng_, now);
+}
+
+void Endpoint::complain(std::string text) {
+    if (complaint_.empty()) complaint_ = name_ + ": " + std::move(text);
+}
+
+// serial, size, then bytes that follow from both.
+std::vector<uint8_t> Endpoint::body(uint64_t serial) {
+    size_t size = 16 + static_cast<size_t>(rng_.below(100));
+    if (rng_.chance(10)) size = static_cast<size_t>(rng_.between(16, 16 * 1024 + 2));
+    if (temper_.large && rng_.chance(6)) size = static_cast<size_t>(rng_.between(16, temper_.large)), ++counts.large;
+    std::vector<uint8_t> bytes(size);
+    Writer out{MutableBytes(bytes)};
+    out.le64(serial);
+    out.le64(size);
+    for (size_t i = 16; i < size; ++i) bytes[i] = static_cast<uint8_t>(serial * 31 + i * 7);
+    return bytes;
+}
+
+bool Endpoint::check_body(Bytes bytes, uint64_t& serial) {
+    Reader in(bytes);
+    serial = in.le64();
+    if (in.le64() != bytes.size() || !in.ok()) return false;
+    for (size_t i = 16; i < bytes.size(); ++i) {
+        if (bytes[i] != static_cast<uint8_t>(serial * 31 + i * 7)) return false;
+    }
+    return true;
+}
+
+bool Endpoint::accepted(Errc errc, const char* what) {
+    if (errc == Errc::ok) return true;
+    if (errc == Errc::again) {
+        ++agains_;
+        return false;
+    }
+    const bool allowed = errc == Errc::closed || errc == Errc::closing || errc == Errc::handle || errc == Errc::state;
+    if (!allowed) complain(std::string(what) + " gave " + std::string(describe(errc).name));
+    return false;
+}
+
+void Endpoint::act(Time now) {
+    if (closed_ || closing_ || settling_ || !connection_) return;
+    const std::string route = "route" + std::to_string(rng_.below(rng_.chance(5) ? 3000 : 4));
+    const unsigned dice = static_cast<unsigned>(rng_.below(100));
+    if (dice < 45) {
+        const auto bytes = body(next_serial_);
+        OutMessage message{.route = route, .body = bytes};
+        message.receipt = rng_.chance(temper_.receipts);
+        uint64_t receipt = 0;
+        if (accepted(outbox_->send(message, &receipt), "send")) {
+            one_way_[receipt] = next_serial_++;
+            if (message.receipt) wanted_.insert(receipt);
+            ++counts.sends;
+        }
+    } else if (dice < 90) {
+        const auto bytes = body(next_serial_);
+        OutMessage message{.route = route, .body = bytes};
+        message.timeout_ms = static_cast<uint32_t>(rng_.between(temper_.timeout_ms / 2 + 1, temper_.timeout_ms));
+        const Expects expects = rng_.chance(80) ? Expects::one : Expects::many;
+        uint64_t number = 0;
+        if (accepted(outbox_->request(message, expects, this, number), "request")) {
+            ++next_serial_;
+            if (requests_.count(number)) complain("an exchange number was used twice");
+            requests_[number];
+            ++counts.requests;
+        }
+    } else if (dice < 95 && !requests_.empty() && rng_.chance(temper_.cancel)) {
+        auto at = requests_.lower_bound(rng_.below(requests_.rbegin()->first + 1));
+        if (accepted(outbox_->cancel(at->first, rng_.chance(50) ? 11 : 70), "cancel")) ++counts.cancels;
+    } else {
+        connection_->ping(now, rng_.below(1000));
+    }
+    drive(now);
+}
+
+void Endpoint::arrive(Time now, Bytes bytes, LinkEnd end) {
+    if (!connection_) return;
+    if (!bytes.empty()) connection_->receive(now, bytes);
+    if (end == LinkEnd::ended) connection_->transport_ended(now);
+    if (end == LinkEnd::broken) connection_->transport_failed(now, {Errc::peer_lost, "cut"});
+    drive(now);
+}
+
+void Endpoint::tick(Time now) {
+    if (!connection_) return;
+    if (connection_->next_timeout() <= now) connection_->on_timeout(now);
+    for (size_t i = 0; i < held_.size();) {
+        if (held_[i].at > now && !settling_) {
+            ++i;
+            continue;
+        }
+        const Taken taken = held_[i].taken;
+        held_[i] = held_.back();
+        held_.pop_back();
+        give_back(now, taken);
+    }
+    for (size_t i = 0; i < answers_.size();) {
+        if (answers_[i].at > now && !settling_) {
+            ++i;
+            continue;
+        }
+        const uint64_t number = answers_[i].number;
+        answers_[i] = answers_.back();
+        answers_.pop_back();
+        answer(number);
+    }
+    drive(now);
+}
+
+void Endpoint::close(Time now, Time deadline) {
+    if (closed_ || closing_ || !connection_) return;
+    closing_ = true;
+    connection_->close(now, 0, "", deadline);
+    drive(now);
+}
+
+Time Endpoint::next() const {
+    if (!connection_) return kNever;
+    Time next = connection_->next_timeout();
+    for (const Held& held : held_) next = std::min(next, held.at);
+    for (const Answer& answer : answers_) next = std::min(next, answer.at);
+    return next;
+}
+
+bool Endpoint::quiet() const {
+    for (const auto& [number, request] : requests_) {
+        if (!request.done) return false;
+    }
+    return held_.empty() && answers_.empty() && wanted_.empty() && (!outbox_ || outbox_->settled());
+}
+
+// The loop that connection.h asks for.
+void Endpoint::drive(Time now) {
+    for (unsigned guard = 0; guard < 100'000; ++guard) {
+        connection_->sync(now);
+        while (!out_->full()) {
+            const size_t size = connection_->poll_output(scratch_);
+            if (size == 0) break;
+            out_->push(now, Bytes(scratch_.data(), size));
+            connection_->sync(now);
+        }
+        Event event;
+        while (connection_->poll_event(event)) handle(now, event);
+        if (connection_->wants_transport_shutdown()) out_->close(now, LinkEnd::ended);
+        if (connection_->wants_transport_close()) out_->close(now, LinkEnd::ended);
+        if (!connection_->wants_sync() || out_->full()) return;
+    }
+    complain("the connection never comes to rest");
+}
+
+void Endpoint::handle(Time now, Event& event) {
+    if (closed_) return complain("an event after closed");
+    switch (event.kind) {
+        case EventKind::asks: connection_->accept(now, {}); return;
+        case EventKind::connected: connected_ = true; return;
+        case EventKind::closing: return;
+        case EventKind::message: return on_message(now, event);
+        case EventKind::reply:
+        case EventKind::done: {
+            free_hostages(now);
+            if (event.kind == EventKind::done && !event.mine) {
+                if (!serving_.count(event.number)) complain("done of an exchange that was answered or never was");
+                serving_.erase(event.number);
+                outbox_->forget(event.number);
+                return;
+            }
+            const auto request = requests_.find(event.number);
+            if (request == requests_.end()) return complain("an answer to no request");
+            if (request->second.done) return complain("an answer after done");
+            if (event.user != this) complain("user of the exchange is lost");
+            uint64_t serial = 0;
+            if (event.has_body && !check_body(event.body, serial)) complain("a reply came altered");
+            if (event.has_body) give_back(now, event.taken);
+            if (event.kind == EventKind::reply) return;
+            request->second.done = true;
+            ++counts.done;
+            if (event.errc == Errc::protocol || event.errc == Errc::flow || event.errc == Errc::limit) {
+                complain("an exchange ended with " + std::string(describe(event.errc).name));
+            }
+            return;
+        }
+        case EventKind::receipt:
+            free_hostages(now);
+            for (uint64_t receipt = event.first; receipt <= event.last_number; ++receipt) {
+                if (!settled_.emplace(receipt, event.errc).second) complain("a message was settled twice");
+                wanted_.erase(receipt);
+                ++counts.receipts;
+            }
+            return;
+        case EventKind::writable:
+            if (++writables_ > agains_) complain("writable without again");
+            return;
+        case EventKind::pong:
+        case EventKind::stalled: return;
+        case EventKind::closed: closed_ = true; return;
+    }
+}
+
+void Endpoint::on_message(Time now, Event& event) {
+    free_hostages(now);
+    uint64_t serial = 0;
+    if (!check_body(event.body, serial)) return complain("a message came altered");
+    if (!delivered_.insert(serial).second) complain("a message was delivered twice");
+    ++counts.delivered;
+    if (event.expects == Expects::none && event.body.size() <= kMaxFrameBody) delivered_small_.push_back(serial);
+    if (rng_.chance(3)) {
+        connection_->refuse(event.taken, WireCode::no_route);
+        return;
+    }
+    if (event.expects != Expects::none) {
+        serving_[event.number] = event.expects == Expects::many;
+        if (rng_.chance(temper_.never)) {
+            if (rng_.chance(50)) answers_.push_back({kNever, event.number});
+        } else if (rng_.chance(temper_.hostage)) {
+            answers_.push_back({kNever, event.number});
+        } else if (rng_.chance(temper_.late_reply)) {
+            answers_.push_back({now + static_cast<Time>(rng_.between(1, 200'000)), event.number});
+        } else {
+            answer(event.number);
+        }
+    }
+    if (rng_.chance(temper_.late_taken)) {
+        held_.push_back({now + static_cast<Time>(rng_.between(1, 100'000)), event.taken});
+    } else {
+        give_back(now, event.taken);
+    }
+}
+
+void Endpoint::give_back(Time, const Taken& taken) {
+    if (rng_.chance(50)) connection_->taken(taken);
+    else outbox_->taken(taken);  // as from another thread
+}
+
+void Endpoint::answer(uint64_t number) {
+    const auto serving = serving_.find(number);
+    if (serving == serving_.end()) return;
+    const bool many = serving->second;
+    if (rng_.chance(temper_.cancel / 4)) {
+        if (accepted(outbox_->cancel(number, 11), "handler's cancel")) serving_.erase(number);
+        return;
+    }
+    if (rng_.chance(temper_.status)) {
+        if (accepted(outbox_->status(number, rng_.chance(50) ? 0 : 64, "words"), "status")) serving_.erase(number);
+        return;
+    }
+    const uint64_t replies = many ? rng_.below(6) : 0;
+    for (uint64_t i = 0; i < replies; ++i) {
+        const auto bytes = body(next_serial_++);
+        if (!accepted(outbox_->reply(number, {.body = bytes, .more = true}, nullptr), "reply")) break;
+        ++counts.replies;
+    }
+    const auto bytes = body(next_serial_++);
+    OutMessage last{.body = bytes};
+    last.receipt = rng_.chance(temper_.receipts);
+    uint64_t receipt = 0;
+    if (accepted(outbox_->reply(number, last, &receipt), "last reply")) {
+        serving_.erase(number);
+        if (last.receipt) wanted_.insert(receipt);
+        ++counts.replies;
+    }
+}
+
+void Endpoint::free_hostages(Time now) {
+    for (Answer& answer : answers_) {
+        if (answer.at == kNever && rng_.chance(40)) answer.at = now;
+    }
+}
+
+void Endpoint::check_books(const Endpoint& other, bool clean) {
+    if (!closed_) complain("never closed: " + state());
+    for (const auto& [number, request] : requests_) {
+        if (!request.done) complain("request " + std::to_string(number) + " never ended");
+    }
+    if (!wanted_.empty()) complain("receipt " + std::to_string(*wanted_.begin()) + " never settled");
+    const Errc end = why();
+    if (end == Errc::protocol || end == Errc::flow || end == Errc::limit || end == Errc::record) {
+        complain("ended with " + std::string(describe(end).name) + ": " + connection_->why().detail);
+    }
+    for (size_t i = 1; i < delivered_small_.size(); ++i) {
+        if (delivered_small_[i] < delivered_small_[i - 1]) complain("one-way messages came out of order");
+    }
+    for (const auto& [receipt, serial] : one_way_) {
+        const auto settled = settled_.find(receipt);
+        const bool arrived = other.delivered_.count(serial) > 0;
+        if (settled != settled_.end() && settled->second == Errc::ok && !arrived)
+            complain("acknowledged but not delivered");
+        if (settled != settled_.end() && settled->second == Errc::not_sent && arrived)
+            complain("not sent but delivered");
+        if (!arrived && settled == settled_.end() && connected_) complain("lost silently: " + std::to_string(serial));
+        if (clean && !arrived) {
+            complain("not delivered in a clean run: " +
+                     std::string(settled == settled_.end() ? "not settled" : describe(settled->second).name));
+        }
+    }
+}
+
+std::string Endpoint::state() const {
+    return "requests " + std::to_string(requests_.size()) + ", done " + std::to_string(counts.done) + ", held " +
+           std::to_string(held_.size()) + ", answers " + std::to_string(answers_.size()) + ", wanted " +
+           std::to_string(wanted_.size()) + ", live " + std::to_string(outbox_->live_exchanges()) + ", queued " +
+           std::to_string(outbox_->queued_bytes()) + ", sequence " + std::to_string(outbox_->sequence_end()) + "/" +
+           std::to_string(outbox_->received()) + (connected_ ? ", connected" : ", not connected") + ", why " +
+           std::string(describe(why()).name);
+}
+
+}  // namespace sealwire::sim

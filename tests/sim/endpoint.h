@@ -1,0 +1,108 @@
+// One simulated program: a connection, and an application that behaves as badly as it may, and keeps the books.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "protocol/connection.h"
+#include "sim/world.h"
+
+namespace sealwire::sim {
+
+// How an application treats what it is asked; all of it allowed, much of it nasty.
+struct Temper {
+    unsigned late_taken = 0;  // percent of messages that are kept for a while before they are given back
+    unsigned late_reply = 0;  // ... answered later
+    unsigned hostage = 0;     // ... answered only when another message, receipt or cancel comes
+    unsigned never = 0;       // ... never answered (the requester's deadline ends them)
+    unsigned status = 0;
+    unsigned cancel = 0;  // requests cancelled by the requester, and by the handler
+    unsigned receipts = 0;
+    size_t large = 0;         // bytes of the largest body
+    uint32_t timeout_ms = 0;  // of requests
+};
+
+class Endpoint {
+public:
+    Endpoint(std::string name, const ConnectionConfig& config, SeededRng& rng, const Temper& temper);
+
+    void connect(Time now, const PeerId& responder);  // initiator
+    void listen(Time now);                            // responder
+    void attach(Link& out) { out_ = &out; }
+
+    void act(Time now);  // one random command
+    void arrive(Time now, Bytes bytes, LinkEnd end);
+    void tick(Time now);  // timeouts and what was put off
+    void close(Time now, Time deadline);
+    void settle_down() { settling_ = true; }  // everything put off is done soon, nothing new begins
+    void drive(Time now);
+
+    Time next() const;
+    bool closed() const { return closed_; }
+    bool connected() const { return connected_; }
+    bool quiet() const;
+    Errc why() const { return connection_ ? connection_->why().code : Errc::ok; }
+    const std::string& complaint() const { return complaint_; }  // empty: all books balance
+    const Connection& connection() const { return *connection_; }
+    void check_books(const Endpoint& other, bool clean);
+    std::string state() const;
+
+    struct Counts {
+        uint64_t sends = 0, requests = 0, replies = 0, delivered = 0, done = 0, receipts = 0, cancels = 0, large = 0;
+    };
+    Counts counts;
+
+private:
+    struct Request {
+        bool done = false;
+    };
+    struct Held {
+        Time at;
+        Taken taken;
+    };
+    struct Answer {
+        Time at;  // kNever: hostage
+        uint64_t number;
+    };
+    void complain(std::string text);
+    void handle(Time now, Event& event);
+    void on_message(Time now, Event& event);
+    void give_back(Time now, const Taken& taken);
+    void answer(uint64_t number);
+    void free_hostages(Time now);
+    std::vector<uint8_t> body(uint64_t serial);
+    bool check_body(Bytes bytes, uint64_t& serial);
+    bool accepted(Errc errc, const char* what);
+
+    std::string name_;
+    const ConnectionConfig& config_;
+    SeededRng& rng_;
+    Temper temper_;
+    std::unique_ptr<Outbox> outbox_;
+    std::unique_ptr<Connection> connection_;
+    Link* out_ = nullptr;
+    std::vector<uint8_t> scratch_;
+    bool connected_ = false;
+    bool closed_ = false;
+    bool settling_ = false;
+    bool closing_ = false;
+    uint64_t agains_ = 0;
+    uint64_t writables_ = 0;
+    std::string complaint_;
+
+    uint64_t next_serial_ = 1;
+    std::map<uint64_t, Request> requests_;   // by exchange
+    std::map<uint64_t, uint64_t> one_way_;   // receipt -> serial of sends
+    std::set<uint64_t> wanted_;              // receipts not settled yet
+    std::map<uint64_t, Errc> settled_;       // receipt -> outcome
+    std::set<uint64_t> delivered_;           // serials of the peer's messages
+    std::vector<uint64_t> delivered_small_;  // in order of arrival, of one-way messages in one frame
+    std::map<uint64_t, bool> serving_;       // peer's exchanges to be answered
+    std::vector<Held> held_;
+    std::vector<Answer> answers_;
+};
+
+}  // namespace sealwire::sim

@@ -1,0 +1,189 @@
+// Two peers, a link between them, seeded hostile applications: every exchange ends, every message settles once.
+#include <doctest.h>
+
+#include <cstdlib>
+#include <iostream>
+
+#include "crypto/init.h"
+#include "crypto/sodium_rng.h"
+#include "protocol/replay_cache.h"
+#include "sim/endpoint.h"
+
+using namespace sealwire;
+using namespace sealwire::sim;
+
+namespace {
+
+uint64_t from_environment(const char* name, uint64_t otherwise) {
+    const char* text = std::getenv(name);
+    return text ? std::strtoull(text, nullptr, 10) : otherwise;
+}
+
+struct Keys {
+    SeededRng rng{7};
+    Identity alice = Identity::generate(rng);
+    Identity bob = Identity::generate(rng);
+    Network network;
+    Mac1Key mac1{bob.curve_point(), network};
+};
+
+struct Outcome {
+    std::string complaint;
+    Endpoint::Counts counts;
+    bool cut = false;
+    bool connected = false;
+    uint64_t steps = 0;
+};
+
+Limits random_limits(SeededRng& rng) {
+    Limits limits;
+    if (rng.chance(60)) limits.window = rng.between(24 * 1024, 64 * 1024);
+    if (rng.chance(60)) limits.exchange_slots = rng.between(16, 24);
+    limits.message = rng.chance(50) ? 256 * 1024 : 1024 * 1024;
+    limits.assembly = 2 * limits.message;
+    if (rng.chance(50)) limits.send_queue = rng.between(2'000, 100'000);
+    if (rng.chance(50)) limits.encoded_ahead = rng.between(1'000, 70'000);
+    return limits;
+}
+
+Temper random_temper(SeededRng& rng) {
+    const auto percent = [&](uint64_t most) { return rng.chance(50) ? static_cast<unsigned>(rng.below(most)) : 0U; };
+    Temper temper;
+    temper.late_taken = percent(90);
+    temper.late_reply = percent(90);
+    temper.hostage = percent(80);
+    temper.never = percent(40);
+    temper.status = percent(60);
+    temper.cancel = percent(100);
+    temper.receipts = percent(100);
+    temper.large = rng.chance(40) ? static_cast<size_t>(rng.between(20'000, 250'000)) : 0;
+    temper.timeout_ms = static_cast<uint32_t>(rng.between(20, 3'000));
+    return temper;
+}
+
+Outcome run(const Keys& keys, uint64_t seed) {
+    SeededRng rng(seed * 0x2545F4914F6CDD1DULL + 1);
+    ConnectionConfig alice_config{.identity = &keys.alice, .network = &keys.network};
+    ConnectionConfig bob_config{.identity = &keys.bob, .network = &keys.network, .mac1_key = &keys.mac1};
+    alice_config.suites = bob_config.suites = supported_suites();
+    alice_config.limits = random_limits(rng);
+    bob_config.limits = random_limits(rng);
+    alice_config.limits.message = bob_config.limits.message;
+    Endpoint alice("alice", alice_config, rng, random_temper(rng));
+    Endpoint bob("bob", bob_config, rng, random_temper(rng));
+    Link there, back;
+    Outcome outcome;
+    outcome.cut = rng.chance(40);
+    for (Link* link : {&there, &back}) {
+        link->latency = static_cast<Time>(rng.chance(30) ? 0 : rng.below(30'000));
+        if (rng.chance(30)) link->slice = static_cast<size_t>(rng.between(1, 3'000));
+        if (rng.chance(40)) link->capacity = static_cast<size_t>(rng.between(1, 200'000));
+    }
+    if (outcome.cut) (rng.chance(50) ? there : back).cut_after = rng.below(rng.chance(50) ? 4'000 : 300'000);
+    alice.attach(there);
+    bob.attach(back);
+
+    Time now = 1'000'000;
+    bob.listen(now);
+    alice.connect(now, keys.bob.id());
+    uint64_t actions = rng.between(1, 150);
+    Time settle_at = kNever;
+    Time close_at = kNever;
+    const bool close_early = rng.chance(15);
+    const auto either = [&]() -> Endpoint& { return rng.chance(50) ? alice : bob; };
+    for (; !(alice.closed() && bob.closed()); ++outcome.steps) {
+        if (outcome.steps > 2'000'000) {
+            outcome.complaint = "no end; alice: " + alice.state() + "; bob: " + bob.state();
+            return outcome;
+        }
+        if (actions > 0 && rng.chance(50)) {
+            either().act(now);
+            if (--actions == 0) settle_at = now + 2 * kSecond;
+            continue;
+        }
+        Time next = std::min({there.next(), back.next(), alice.next(), bob.next(), settle_at, close_at});
+        if (actions > 0) next = std::min(next, now + static_cast<Time>(rng.below(5'000)));
+        if (next == kNever) next = now + 10 * kMillisecond;
+        now = std::max(now, next);
+        LinkEnd end{};
+        if (there.next() <= now) {
+            const auto bytes = there.pop(now, rng, end);
+            bob.arrive(now, bytes, end);
+            if (there.was_cut()) back.close(now, LinkEnd::broken);
+            alice.drive(now);
+        }
+        if (back.next() <= now) {
+            const auto bytes = back.pop(now, rng, end);
+            alice.arrive(now, bytes, end);
+            if (back.was_cut()) there.close(now, LinkEnd::broken);
+            bob.drive(now);
+        }
+        if (alice.next() <= now || settle_at <= now) alice.tick(now);
+        if (bob.next() <= now || settle_at <= now) bob.tick(now);
+        if (close_at == kNever && actions == 0 && (close_early || (alice.quiet() && bob.quiet()))) close_at = now;
+        if (settle_at <= now && settle_at != kNever) {
+            settle_at = now + 100 * kMillisecond;
+            alice.settle_down();
+            bob.settle_down();
+        }
+        if (close_at <= now && close_at != kNever) {
+            close_at = kNever - 1;
+            const Time deadline = now + 5 * kSecond;
+            if (rng.chance(70)) alice.close(now, deadline);
+            if (rng.chance(70) || !alice.closed()) bob.close(now, deadline);
+        }
+    }
+    const bool clean = !outcome.cut && !close_early;
+    alice.check_books(bob, clean);
+    bob.check_books(alice, clean);
+    outcome.connected = alice.connected();
+    outcome.complaint = alice.complaint().empty() ? bob.complaint() : alice.complaint();
+    for (const Endpoint* each : {&alice, &bob}) {
+        outcome.counts.sends += each->counts.sends;
+        outcome.counts.requests += each->counts.requests;
+        outcome.counts.replies += each->counts.replies;
+        outcome.counts.delivered += each->counts.delivered;
+        outcome.counts.done += each->counts.done;
+        outcome.counts.receipts += each->counts.receipts;
+        outcome.counts.cancels += each->counts.cancels;
+        outcome.counts.large += each->counts.large;
+    }
+    return outcome;
+}
+
+}  // namespace
+
+// SEALWIRE_SIM_SEED runs one seed alone, SEALWIRE_SIM_RUNS sets how many are run.
+TEST_CASE("hostile applications over bad links: every exchange ends, every message settles once") {
+    REQUIRE(crypto_ready());
+    const Keys keys;
+    const uint64_t only = from_environment("SEALWIRE_SIM_SEED", 0);
+    const uint64_t first = only ? only : 1;
+    const uint64_t runs = only ? 1 : from_environment("SEALWIRE_SIM_RUNS", 10'000);
+    Endpoint::Counts total;
+    uint64_t cuts = 0, connected = 0, failed = 0;
+    for (uint64_t seed = first; seed < first + runs; ++seed) {
+        const Outcome outcome = run(keys, seed);
+        if (!outcome.complaint.empty()) {
+            ++failed;
+            if (failed <= 10) FAIL_CHECK("SEALWIRE_SIM_SEED=" << seed << " " << outcome.complaint);
+        }
+        cuts += outcome.cut;
+        connected += outcome.connected;
+        total.sends += outcome.counts.sends;
+        total.requests += outcome.counts.requests;
+        total.delivered += outcome.counts.delivered;
+        total.done += outcome.counts.done;
+        total.receipts += outcome.counts.receipts;
+        total.cancels += outcome.counts.cancels;
+        total.large += outcome.counts.large;
+    }
+    CHECK(failed == 0);
+    std::cout << "sim: " << runs << " runs, " << cuts << " with a cut, " << connected << " connected, " << total.sends
+              << " sends, " << total.requests << " requests, " << total.done << " done, " << total.delivered
+              << " delivered, " << total.receipts << " settled receipts, " << total.cancels << " cancels, "
+              << total.large << " large bodies, " << failed << " failed\n";
+    if (only) return;
+    CHECK(connected * 10 > runs * 6);
+    CHECK(total.done == total.requests);
+}
