@@ -7,6 +7,7 @@
 #include <map>
 #include <string>
 
+#include "protocol/record.h"
 #include "support/json.h"
 #include "support/test_rng.h"
 
@@ -224,6 +225,16 @@ TEST_CASE("the published vector with psk and ML-KEM-768 comes out byte for byte"
     REQUIRE(client.split(keys[0], keys[1]));
     CHECK(keys[0] == Secret<32>(block32(vector["key_c2s"])));
     CHECK(keys[1] == Secret<32>(block32(vector["key_s2c"])));
+
+    // A record sealed after one rekey opens with the vector's key after one rekey.
+    RecordSealer sealer(Suite::chacha20_poly1305, std::move(keys[0]), {1, 1});
+    RecordOpener opener(Suite::chacha20_poly1305, Secret<32>(block32(vector["rekey1_c2s"])), {1, kRecordHardStop - 1});
+    Block record(sealer.record_size(4));
+    REQUIRE(sealer.seal(Block(4), record.data()));
+    size_t consumed = 0;
+    size_t size = 0;
+    Block opened(record.size());
+    CHECK(opener.open(record, opened.data(), consumed, size) == RecordOpener::Status::ok);
 }
 
 TEST_CASE(
