@@ -1,9 +1,14 @@
 // What waits in an outbox: messages not yet encoded, and the one of an exchange that is under way.
 #pragma once
 
+#include <algorithm>
+
 #include "protocol/outbox.h"
 
 namespace sealwire {
+
+// What a message is charged to its exchange.
+inline uint64_t prompt_charge(size_t total) { return std::min(total, kPromptBody) + kObjectCost; }
 
 // A message (or status) that is to be encoded. While it is encoded at once `body` borrows the caller's bytes.
 struct Outbox::Pending {

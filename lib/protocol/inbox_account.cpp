@@ -1,0 +1,201 @@
+// The receiving half's accounts: exchanges, large messages and their grants, what was taken, the window.
+#include <algorithm>
+
+#include "protocol/inbox.h"
+#include "protocol/inbox_assembly.h"
+
+namespace sealwire {
+
+namespace {
+
+constexpr size_t kSpareRecords = 64;
+
+}  // namespace
+
+Inbox::Record& Inbox::add_record(uint64_t number) {
+    Record* record = nullptr;
+    if (spare_.empty()) {
+        record = new Record;
+    } else {
+        record = spare_.back();
+        spare_.pop_back();
+    }
+    record->number = number;
+    records_.insert(number) = record;
+    return *record;
+}
+
+Inbox::Record* Inbox::find(uint64_t number) {
+    Record** found = records_.find(number);
+    return found ? *found : nullptr;
+}
+
+void Inbox::erase(Record& record) {
+    drop_assembly(record);
+    deadlines_.remove(record);
+    records_.erase(record.number);
+    if (spare_.size() < kSpareRecords) {
+        record = Record{};
+        spare_.push_back(&record);
+    } else {
+        delete &record;
+    }
+}
+
+// An exchange of the peer frees its slot when both sides have ended and its handler has returned.
+void Inbox::finish_if_over(Record& record) {
+    if (!record.own_ended || !record.peer_ended || record.held > 0 || record.assembly) return;
+    if (record.slot) ++slots_freed_;
+    erase(record);
+}
+
+void Inbox::drop_assembly(Record& record) {
+    if (!record.assembly) return;
+    const std::unique_ptr<Assembly> dropped = std::move(record.assembly);
+    const Taken& token = dropped->event.taken;
+    if (token.opened) taken_charge_ += token.charge;
+    if (dropped->granted) return_large(token);
+}
+
+// The last event of an exchange that this side opened.
+void Inbox::done(uint64_t number, Errc errc, uint32_t code, std::string_view text, const ChunkRef& chunk) {
+    const bool mine = (number & 1) == 0;
+    Event event{.kind = EventKind::done, .mine = mine, .errc = errc, .code = code};
+    event.number = number;
+    event.text = text;
+    event.chunk = chunk;
+    push(std::move(event));
+    if (Record* record = find(number)) {
+        if (mine) return erase(*record);
+        drop_assembly(*record);
+        record->told = record->own_ended = record->peer_ended = true;
+        finish_if_over(*record);
+    }
+}
+
+// ---- Large messages ----
+
+void Inbox::request_grant(Record& record) {
+    (record.number & 1 ? grants_not_started_ : grants_running_).push_back(record.number);
+    give_grants();
+}
+
+// First come first served within each class; exchanges whose handler has not started hold half of the budget at most.
+void Inbox::give_grants() {
+    uint64_t running = 0;
+    while (grant_one(grants_running_, limits_.assembly - std::min(assembly_used_, limits_.assembly), running)) {}
+    for (;;) {
+        const uint64_t half = limits_.assembly / 2;
+        const uint64_t room = std::min(half - std::min(assembly_not_started_, half),
+                                       limits_.assembly - std::min(assembly_used_, limits_.assembly));
+        if (!grant_one(grants_not_started_, room, assembly_not_started_)) break;
+    }
+    const bool waits = !grants_running_.empty() || !grants_not_started_.empty();
+    if (waits && !stalled_) push(Event{.kind = EventKind::stalled});
+    stalled_ = waits;
+}
+
+bool Inbox::grant_one(Ring<uint64_t>& queue, uint64_t most, uint64_t& used) {
+    while (!queue.empty()) {
+        Record* record = find(queue.front());
+        if (!record || !record->assembly || record->assembly->granted) {  // over in the meantime
+            queue.pop_front();
+            continue;
+        }
+        Assembly& assembly = *record->assembly;
+        const size_t rest = assembly.total - kPromptBody;
+        if (rest > most) return false;
+        queue.pop_front();
+        assembly.grant();
+        assembly_used_ += rest;
+        used += rest;
+        note(Note::Kind::send_grant, record->number, rest);
+        return true;
+    }
+    queue.shrink();
+    return false;
+}
+
+void Inbox::return_large(const Taken& taken) {
+    if (taken.large == 0) return;
+    assembly_used_ -= taken.large;
+    if (taken.opened) assembly_not_started_ -= taken.large;
+    give_grants();
+}
+
+// ---- Taken ----
+
+void Inbox::taken(const Taken& taken) {
+    return_large(taken);
+    if (taken.receipt) note_receipt(taken);
+    Record* record = nullptr;
+    if (taken.opened) {
+        taken_charge_ += taken.charge;
+        if (!taken.slot || !(record = find(taken.number))) return;
+        --record->held;
+        return finish_if_over(*record);
+    }
+    if (taken.charge == 0 || !(record = find(taken.number))) return;
+    record->credit_taken += taken.charge;
+    if (record->credit_taken * 2 < kFirstCredit) return;
+    record->credit += record->credit_taken;
+    note(Note::Kind::send_credit, taken.number, record->credit_taken);
+    record->credit_taken = 0;
+}
+
+void Inbox::refuse(const Taken& taken, WireCode code) {
+    return_large(taken);
+    taken_charge_ += taken.charge;
+    if (taken.slot || taken.receipt) {
+        note(Note::Kind::send_status, taken.number, 0, static_cast<uint32_t>(code));
+    }
+    // The application never heard of the exchange: neither shall it of its end.
+    for (size_t i = next_event_; taken.slot && i < events_.size(); ++i) {
+        if (events_[i].kind == EventKind::done && events_[i].number == taken.number) events_[i].dropped = true;
+    }
+    Record* record = taken.slot ? find(taken.number) : nullptr;
+    if (!record) return;
+    --record->held;
+    record->own_ended = record->peer_ended = true;
+    finish_if_over(*record);
+}
+
+void Inbox::note_receipt(const Taken& taken) {
+    Note* last = notes_.empty() ? nullptr : &notes_.back();
+    if (taken.opened && last && last->kind == Note::Kind::send_receipt && !last->has_message &&
+        last->number + 2 * last->amount == taken.number) {
+        ++last->amount;
+        return;
+    }
+    notes_.push_back({.kind = Note::Kind::send_receipt,
+                      .has_message = !taken.opened,
+                      .number = taken.number,
+                      .amount = 1,
+                      .message = taken.message});
+}
+
+void Inbox::on_timeout(Time now) {
+    while (!deadlines_.empty() && deadlines_.top_key() <= now) {
+        const uint64_t number = deadlines_.top().number;
+        note(Note::Kind::expire, number, 0, static_cast<uint32_t>(WireCode::timeout));
+        done(number, Errc::timeout, static_cast<uint32_t>(WireCode::timeout));
+    }
+}
+
+// ---- The window ----
+
+uint64_t Inbox::window_limit(Time now) {
+    // A window that is used up within the delay of a WINDOW is too small for this pipe: it doubles.
+    if (taken_charge_ - growth_mark_ >= window_) {
+        if (now - growth_time_ < limits_.window_delay) window_ = std::min(window_ * 2, limits_.window_max);
+        growth_time_ = now;
+        growth_mark_ = taken_charge_;
+    }
+    return taken_charge_ + window_;
+}
+
+bool Inbox::window_urgent() const {
+    return limit_news() * 4 >= window_ || received_ - received_told_ >= limits_.window;
+}
+
+}  // namespace sealwire

@@ -1,0 +1,337 @@
+// Commands become frames: at once where they may, and in their order where they had to wait.
+#include <algorithm>
+#include <cassert>
+
+#include "protocol/outbox.h"
+#include "protocol/outbox_queue.h"
+
+namespace sealwire {
+
+namespace {
+
+constexpr size_t kFirstChunk = 512;
+constexpr unsigned kFirstsBeforeMore = 32;  // a stream of small messages cannot hold up a large one for ever
+
+uint8_t* put_bytes(uint8_t* to, Bytes from) {
+    copy_bytes(to, from);
+    return to + from.size();
+}
+
+uint8_t* put_text(uint8_t* to, std::string_view text) { return put_bytes(put_varint(to, text.size()), as_bytes(text)); }
+
+// The TLV block of an OPEN that states a deadline: block length, type, value length, value.
+uint8_t* put_deadline(uint8_t* to, uint32_t timeout_ms) {
+    const auto size = static_cast<uint8_t>(varint_size(timeout_ms));
+    *to++ = static_cast<uint8_t>(2 + size);
+    *to++ = static_cast<uint8_t>(message_tlv::deadline);
+    *to++ = size;
+    return put_varint(to, timeout_ms);
+}
+
+}  // namespace
+
+bool Outbox::may_open(size_t route, size_t body, bool needs_slot) const {
+    if (!up_ && (!early_ || body > kMaxFrameBody)) return false;
+    const size_t bound = kMaxFrameHead + route + std::min(body, kMaxFrameBody) + kObjectCost;
+    return charged_ + bound <= limit_ && (!needs_slot || slots_used_ < slots_limit_);
+}
+
+bool Outbox::front_may_go() const {
+    if (waiting_.empty()) return false;
+    const Pending& front = waiting_[0];
+    if (front.is_void) return up_ || early_;
+    return may_open(front.text.size(), front.body.bytes.size(), front.needs_slot());
+}
+
+bool Outbox::may_encode() const { return !ready_first_.empty() || !ready_more_.empty() || front_may_go(); }
+
+uint64_t Outbox::route_reference(std::string_view route, uint32_t interned, std::string_view& literal) {
+    if (interned && interned < interned_.size() && interned_[interned]) return interned_[interned];
+    uint64_t reference = 0;
+    if (last_reference_ && route == last_route_) {
+        reference = last_reference_;
+    } else if (const auto found = routes_.find(route); found != routes_.end()) {
+        reference = found->second;
+    }
+    const bool remembered = reference != 0;
+    if (!remembered) {
+        literal = route;
+        if (routes_.size() >= kMaxRoutes || route_text_ + route.size() > kMaxRouteText) return kRouteLiteral;
+        reference = kRouteFirst + routes_.size();
+        routes_.emplace(route, reference);
+        route_text_ += route.size();
+    }
+    if (interned) {
+        if (interned >= interned_.size()) interned_.resize(interned + 1);
+        interned_[interned] = reference;
+    } else if (reference != last_reference_) {
+        last_route_ = route;
+        last_reference_ = reference;
+    }
+    return remembered ? reference : kRouteRemember;
+}
+
+uint8_t* Outbox::reserve(size_t bytes) {
+    if (!segments_.empty()) {
+        Segment& tail = segments_.back();
+        if (tail.chunk->capacity() - tail.size >= bytes) return tail.chunk->data() + tail.size;
+    }
+    next_chunk_ = std::min(next_chunk_ ? next_chunk_ * 4 : kFirstChunk, kMaxPlaintext);
+    segments_.push_back({ChunkRef::create(std::max(next_chunk_, bytes)), sequence_end_, 0});
+    return segments_.back().chunk->data();
+}
+
+void Outbox::commit(size_t bytes) {
+    segments_.back().size += bytes;
+    sequence_end_ += bytes;
+}
+
+void Outbox::mark(uint64_t begin, const Pending& pending) {
+    const bool request = pending.expects != Expects::none;
+    marks_.push_back(
+        {begin, sequence_end_, request ? pending.number : pending.receipt, pending.receipt_wanted, request});
+    if (pending.receipt_wanted) {
+        wanted_[{pending.number, pending.message}] = {pending.receipt, begin, sequence_end_};
+    }
+}
+
+void Outbox::encode_open(const Pending& pending) {
+    const uint64_t begin = sequence_end_;
+    if (pending.is_void) {
+        uint8_t* at = reserve(3);
+        at[0] = static_cast<uint8_t>(FrameKind::open);
+        put_varint(at + 1, open_flag::void_open);
+        return commit(3);
+    }
+    const Bytes body = pending.body.bytes;
+    const Bytes head = body.first(std::min(body.size(), kMaxFrameBody));
+    const bool last = head.size() == body.size();
+    std::string_view literal;
+    const uint64_t reference = route_reference(pending.text, pending.interned, literal);
+    const bool deadline = pending.expects != Expects::none && pending.timeout_ms != UINT32_MAX;
+    uint64_t flags = static_cast<uint64_t>(pending.expects);
+    if (last) flags |= open_flag::last | open_flag::end;
+    if (deadline) flags |= open_flag::tlvs;
+    if (pending.receipt_wanted) flags |= open_flag::receipt;
+
+    uint8_t* const start = reserve(kMaxFrameHead + literal.size() + head.size());
+    uint8_t* at = start;
+    *at++ = static_cast<uint8_t>(FrameKind::open);
+    *at++ = static_cast<uint8_t>(flags);  // below 128: void stands alone
+    at = put_varint(at, reference);
+    if (reference < kRouteFirst) at = put_text(at, literal);
+    *at++ = pending.type;
+    if (!last) at = put_varint(at, body.size());
+    if (deadline) at = put_deadline(at, pending.timeout_ms);
+    at = put_bytes(put_varint(at, head.size()), head);
+    const auto size = static_cast<size_t>(at - start);
+    commit(size);
+    charged_ += size + kObjectCost;
+    if (pending.needs_slot()) ++slots_used_;
+    if (last) return mark(begin, pending);
+
+    Exchange* exchange = exchanges_.find(pending.number);
+    exchange->credit -= static_cast<uint32_t>(prompt_charge(body.size()));
+    exchange->messages = 1;
+    exchange->sending = new Sending;
+    exchange->sending->begin(pending, head.size());
+    queued_ += pending.cost();
+    make_ready(pending.number, *exchange);
+}
+
+// The first frame of a MESSAGE; the rest, if any, goes into the exchange's Sending.
+void Outbox::encode_first(Exchange& exchange, const Pending& pending) {
+    const uint64_t begin = sequence_end_;
+    const Bytes body = pending.body.bytes;
+    const Bytes head = body.first(std::min(body.size(), kMaxFrameBody));
+    const bool last = head.size() == body.size();
+    uint64_t flags = message_flag::first;
+    if (last) flags |= message_flag::last | (pending.more ? 0 : message_flag::end);
+    if (pending.receipt_wanted) flags |= message_flag::receipt;
+    uint8_t* const start = reserve(kMaxFrameHead + head.size());
+    uint8_t* at = start;
+    *at++ = static_cast<uint8_t>(FrameKind::message);
+    at = put_varint(at, wire_id(pending.number));
+    *at++ = static_cast<uint8_t>(flags);  // below 128: nothing answers yet
+    *at++ = pending.type;
+    if (!last) at = put_varint(at, body.size());
+    at = put_bytes(put_varint(at, head.size()), head);
+    commit(static_cast<size_t>(at - start));
+    exchange.credit -= static_cast<uint32_t>(prompt_charge(body.size()));
+    Pending numbered;
+    numbered.copy_identity(pending);
+    numbered.message = exchange.messages++;
+    if (last) return mark(begin, numbered);
+    exchange.sending->begin(pending, head.size());
+    exchange.sending->current.message = numbered.message;
+}
+
+// The next fragment of the message under way.
+void Outbox::encode_next(uint64_t number, Exchange& exchange) {
+    Sending& sending = *exchange.sending;
+    const uint64_t begin = sequence_end_;
+    const Bytes body = sending.current.body.bytes;
+    const size_t size = std::min(kMaxFrameBody, sending.allowed - sending.offset);
+    const Bytes part = body.subspan(sending.offset, size);
+    sending.offset += size;
+    const bool last = sending.offset == body.size();
+    uint8_t* const start = reserve(kMaxFrameHead + size);
+    uint8_t* at = start;
+    *at++ = static_cast<uint8_t>(FrameKind::message);
+    at = put_varint(at, wire_id(number));
+    *at++ = static_cast<uint8_t>(last ? message_flag::last | (sending.current.more ? 0 : message_flag::end) : 0);
+    at = put_bytes(put_varint(at, size), part);
+    commit(static_cast<size_t>(at - start));
+    if (!last) return;
+    mark(begin, sending.current);
+    queued_ -= sending.current.cost();
+    sending.active = false;
+    sending.current = Pending{};
+}
+
+void Outbox::make_ready(uint64_t number, Exchange& exchange) {
+    Sending* sending = exchange.sending;
+    if (!sending || sending->ready) return;
+    if (sending->active) {
+        if (sending->offset == sending->allowed) return;  // waits for its grant
+        sending->ready = true;
+        ready_more_.push_back(number);
+    } else if (!sending->queue.empty()) {
+        const Pending& next = sending->queue.front();
+        if (!next.is_status && exchange.credit < prompt_charge(next.body.bytes.size())) return;  // waits for credit
+        sending->ready = true;
+        ready_first_.push_back(number);
+    }
+}
+
+void Outbox::advance(uint64_t number, bool first) {
+    Exchange* exchange = exchanges_.find(number);
+    if (!exchange || !exchange->sending || !exchange->sending->ready) return;  // over in the meantime
+    Sending& sending = *exchange->sending;
+    if (sending.active == first) return;  // stands in the other queue
+    sending.ready = false;
+    if (!first) {
+        encode_next(number, *exchange);
+    } else {
+        Pending next = std::move(sending.queue.front());
+        sending.queue.pop_front();
+        if (next.is_status) {
+            control({.kind = FrameKind::status, .id = number, .text = next.text});
+            queued_ -= next.cost();
+        } else {
+            const size_t cost = next.cost();
+            encode_first(*exchange, next);
+            if (!sending.active) queued_ -= cost;
+        }
+    }
+    if (sending.active || !sending.queue.empty()) return make_ready(number, *exchange);
+    drop_sending(*exchange);
+    if (!exchange->side_open || exchange->mine) side_done(number, *exchange);
+}
+
+// This side has sent its end in the exchange.
+void Outbox::side_done(uint64_t number, Exchange& exchange) {
+    exchange.side_open = false;
+    if (exchange.mine) {
+        if (!exchange.peer_open) exchanges_.erase(number);  // one-way: nothing more is told
+        return;
+    }
+    if (exchange.peer_open) return;
+    const bool tell = exchange.user != nullptr;
+    mail_.ended.push_back({number, Errc::ok, 0, tell});
+    exchange.over = true;
+    if (!tell) exchanges_.erase(number);
+}
+
+void Outbox::drop_sending(Exchange& exchange, std::vector<uint64_t>* receipts) {
+    Sending* sending = std::exchange(exchange.sending, nullptr);
+    if (!sending) return;
+    const auto drop = [&](const Pending& pending) {
+        queued_ -= pending.cost();
+        if (pending.is_status || pending.expects != Expects::none) return;
+        (receipts ? *receipts : dropped_).push_back(pending.receipt);
+    };
+    if (sending->active) drop(sending->current);
+    for (size_t i = 0; i < sending->queue.size(); ++i) drop(sending->queue[i]);
+    delete sending;
+}
+
+Outbox::Pending* Outbox::waiting_open(uint64_t number) {
+    const uint64_t first = opened_ - waiting_.size();
+    const uint64_t n = number >> 1;
+    return n >= first && n < opened_ ? &waiting_[static_cast<size_t>(n - first)] : nullptr;
+}
+
+void Outbox::make_void(Pending& pending) {
+    queued_ -= pending.cost();
+    pending.is_void = true;
+    pending.body = {};
+    pending.text.clear();
+    queued_ += pending.cost();
+}
+
+void Outbox::pump() {
+    while (!ahead()) {
+        const bool more_first = firsts_in_a_row_ < kFirstsBeforeMore || ready_more_.empty();
+        if (more_first && front_may_go()) {
+            ++firsts_in_a_row_;
+            Pending pending = std::move(waiting_.front());
+            waiting_.pop_front();
+            queued_ -= pending.cost();
+            encode_open(pending);
+        } else if (more_first && !ready_first_.empty()) {
+            ++firsts_in_a_row_;
+            const uint64_t number = ready_first_.front();
+            ready_first_.pop_front();
+            advance(number, true);
+        } else if (!ready_more_.empty()) {
+            firsts_in_a_row_ = 0;
+            const uint64_t number = ready_more_.front();
+            ready_more_.pop_front();
+            advance(number, false);
+        } else {
+            break;
+        }
+    }
+    waiting_.shrink();
+    ready_first_.shrink();
+    ready_more_.shrink();
+}
+
+void Outbox::take(size_t most, std::vector<Piece>& pieces) {
+    pump();
+    size_t taken = 0;
+    while (handed_segments_ < segments_.size() && taken < most) {
+        const Segment& segment = segments_[handed_segments_];
+        const auto from = static_cast<size_t>(handed_ - segment.offset);
+        const size_t size = segment.size - from;
+        if (size) pieces.push_back({segment.chunk, Bytes(segment.chunk->data() + from, size)});
+        handed_ += size;
+        taken += size;
+        if (handed_segments_ + 1 == segments_.size()) break;  // the tail stays open
+        ++handed_segments_;
+    }
+}
+
+void Outbox::release_received() {
+    while (!marks_.empty() && marks_.front().end <= received_) marks_.pop_front();
+    while (!segments_.empty()) {
+        const Segment& front = segments_.front();
+        if (front.offset + front.size > received_) break;
+        if (segments_.size() == 1 && handed_ != sequence_end_) break;
+        segments_.pop_front();
+        if (handed_segments_ > 0) --handed_segments_;
+    }
+    if (segments_.empty()) {
+        next_chunk_ = 0;
+        segments_.shrink();
+        marks_.shrink();
+        exchanges_.shrink();
+    }
+}
+
+bool Outbox::settled() const {
+    return waiting_.empty() && queued_ == 0 && sequence_end_ == received_ && wanted_.empty();
+}
+
+}  // namespace sealwire
