@@ -71,7 +71,10 @@ private:
 };
 
 StreamConnecting::StreamConnecting(Loop& loop, const ConnectOptions& options, ConnectHandler& handler)
-    : loop_(loop), options_(options), handler_(handler), step_(loop.timers(), [this] { on_step(); }),
+    : loop_(loop),
+      options_(options),
+      handler_(handler),
+      step_(loop.timers(), [this] { on_step(); }),
       timeout_(loop.timers(), [this] { on_timeout(); }) {
     if (options.timeout > 0) timeout_.set(after(loop.now(), options.timeout));
 }
@@ -86,8 +89,9 @@ void StreamConnecting::begin(const SocketAddress& address) {
 void StreamConnecting::begin(const std::string& host, uint16_t port) {
     port_ = port;
     failure_ = {Errc::name, host + ": the name server does not answer"};
-    resolution_ = std::make_unique<Resolution>(
-        loop_, options_.resolver, host, [this](Result<std::vector<std::string>> hosts) { on_resolved(std::move(hosts)); });
+    resolution_ =
+        std::make_unique<Resolution>(loop_, options_.resolver, host,
+                                     [this](Result<std::vector<std::string>> hosts) { on_resolved(std::move(hosts)); });
 }
 
 void StreamConnecting::on_resolved(Result<std::vector<std::string>> hosts) {

@@ -22,7 +22,9 @@ uint64_t next_random(uint64_t& state) {
 class MemoryPipe final : public Pipe {
 public:
     MemoryPipe(Loop& loop, const MemoryLink& link, std::string address, uint64_t seed)
-        : loop_(loop), link_(link), address_(std::move(address)), random_(seed), work_(loop.timers(), [this] { work(); }) {}
+        : loop_(loop), link_(link), address_(std::move(address)), random_(seed), work_(loop.timers(), [this] {
+              work();
+          }) {}
     ~MemoryPipe() override {
         if (gone_) *gone_ = true;
         leave_peer();
@@ -103,8 +105,8 @@ private:
     std::deque<Segment> incoming_;
     size_t incoming_bytes_ = 0;
     uint64_t delivered_ = 0;
-    Time end_due_ = kNever;          // when the peer's end arrives, behind the bytes
-    const char* broken_ = nullptr;   // why
+    Time end_due_ = kNever;         // when the peer's end arrives, behind the bytes
+    const char* broken_ = nullptr;  // why
     bool cut_ = false;
     bool error_told_ = false;
     bool end_told_ = false;
@@ -130,7 +132,8 @@ size_t MemoryPipe::try_write(std::span<const Bytes> blocks) {
         if (size > 0) {
             std::deque<Segment>& queue = peer_->incoming_;
             if (queue.empty() || queue.back().due != due) queue.push_back({due, {}});
-            queue.back().bytes.insert(queue.back().bytes.end(), block.begin(), block.begin() + static_cast<ptrdiff_t>(size));
+            queue.back().bytes.insert(queue.back().bytes.end(), block.begin(),
+                                      block.begin() + static_cast<ptrdiff_t>(size));
             taken += size;
         }
         if (size < block.size()) {
@@ -181,7 +184,8 @@ bool MemoryPipe::deliver(const bool& gone) {
     const Time now = loop_.now();
     // No more than one buffer's worth a turn.
     size_t budget = link_.buffer_bytes;
-    while (!closing_ && !cut_ && !error_told_ && reading_ && budget > 0 && !incoming_.empty() && incoming_.front().due <= now) {
+    while (!closing_ && !cut_ && !error_told_ && reading_ && budget > 0 && !incoming_.empty() &&
+           incoming_.front().due <= now) {
         Segment& segment = incoming_.front();
         const size_t least = std::max<size_t>(1, link_.chunk_min_bytes);
         const size_t most = std::max(least, link_.chunk_max_bytes);
@@ -314,14 +318,16 @@ Result<std::unique_ptr<Listener>> listen_memory(Loop& loop, std::string_view add
     if (!options.memory) return fail(Errc::argument, "the memory scheme needs a hub in the options");
     if (address.empty()) return fail(Errc::address, "a memory address is a name");
     if (options.memory->has(address)) return fail(Errc::in_use, "memory://" + std::string(address));
-    return std::unique_ptr<Listener>(std::make_unique<MemoryListener>(loop, *options.memory, std::string(address), handler));
+    return std::unique_ptr<Listener>(
+        std::make_unique<MemoryListener>(loop, *options.memory, std::string(address), handler));
 }
 
 Result<std::unique_ptr<Connecting>> connect_memory(Loop& loop, std::string_view address, const ConnectOptions& options,
                                                    ConnectHandler& handler) {
     if (!options.memory) return fail(Errc::argument, "the memory scheme needs a hub in the options");
     if (address.empty()) return fail(Errc::address, "a memory address is a name");
-    return std::unique_ptr<Connecting>(std::make_unique<MemoryConnecting>(loop, *options.memory, std::string(address), handler));
+    return std::unique_ptr<Connecting>(
+        std::make_unique<MemoryConnecting>(loop, *options.memory, std::string(address), handler));
 }
 
 }  // namespace sealwire

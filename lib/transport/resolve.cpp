@@ -66,7 +66,8 @@ Result<std::vector<std::string>> resolve_with_system(const std::string& host) {
     std::vector<std::string> result;
     for (const addrinfo* entry = list; entry; entry = entry->ai_next) {
         char text[NI_MAXHOST];
-        if (getnameinfo(entry->ai_addr, entry->ai_addrlen, text, sizeof text, nullptr, 0, NI_NUMERICHOST) != 0) continue;
+        if (getnameinfo(entry->ai_addr, entry->ai_addrlen, text, sizeof text, nullptr, 0, NI_NUMERICHOST) != 0)
+            continue;
         if (std::find(result.begin(), result.end(), text) == result.end()) result.emplace_back(text);
     }
     freeaddrinfo(list);

@@ -70,13 +70,13 @@ void set_descriptor_flags(int socket) {
 
 Errc common_code(int number) {
     switch (number) {
-    case EMFILE:
-    case ENFILE: return Errc::descriptors;
-    case ENOMEM:
-    case ENOBUFS: return Errc::no_memory;
-    case EACCES:
-    case EPERM: return Errc::permission;
-    default: return Errc::system;
+        case EMFILE:
+        case ENFILE: return Errc::descriptors;
+        case ENOMEM:
+        case ENOBUFS: return Errc::no_memory;
+        case EACCES:
+        case EPERM: return Errc::permission;
+        default: return Errc::system;
     }
 }
 
@@ -84,10 +84,10 @@ Errc common_code(int number) {
 
 std::string SocketAddress::url() const {
     switch (family()) {
-    case AF_INET: return v4_url(v4.sin_addr, v4.sin_port);
-    case AF_INET6: return v6_url(v6);
-    case AF_UNIX: return unix_url(local, length);
-    default: return {};
+        case AF_INET: return v4_url(v4.sin_addr, v4.sin_port);
+        case AF_INET6: return v6_url(v6);
+        case AF_UNIX: return unix_url(local, length);
+        default: return {};
     }
 }
 
@@ -177,8 +177,8 @@ Result<SocketAddress> unix_address(std::string_view text) {
 #endif
     }
     if (text.size() >= room) {
-        return fail(Errc::address, "the path of a unix socket has at most " + std::to_string(room - 1) + " bytes, this one " +
-                                       std::to_string(text.size()));
+        return fail(Errc::address, "the path of a unix socket has at most " + std::to_string(room - 1) +
+                                       " bytes, this one " + std::to_string(text.size()));
     }
     std::memcpy(address.local.sun_path, text.data(), text.size());
     address.length = static_cast<socklen_t>(offset + text.size() + 1);
@@ -245,22 +245,22 @@ std::string errno_text(int number) { return std::generic_category().message(numb
 Error connect_error(int number, const std::string& what) {
     Errc code = common_code(number);
     switch (number) {
-    case ECONNREFUSED:
-    case ENOENT:      // unix: no such socket file
-    case ENOTDIR:
-    case ECONNRESET:  // reset before the connection was complete
-        code = Errc::refused;
-        break;
-    case ENETUNREACH:
-    case EHOSTUNREACH:
-    case ENETDOWN:
-    case EHOSTDOWN:
-    case EAFNOSUPPORT: code = Errc::unreachable; break;
-    case ETIMEDOUT: code = Errc::connect_timeout; break;
-    case EPROTOTYPE:  // unix: a socket, but not a stream
-    case ENAMETOOLONG:
-    case EINVAL: code = Errc::address; break;
-    default: break;
+        case ECONNREFUSED:
+        case ENOENT:  // unix: no such socket file
+        case ENOTDIR:
+        case ECONNRESET:  // reset before the connection was complete
+            code = Errc::refused;
+            break;
+        case ENETUNREACH:
+        case EHOSTUNREACH:
+        case ENETDOWN:
+        case EHOSTDOWN:
+        case EAFNOSUPPORT: code = Errc::unreachable; break;
+        case ETIMEDOUT: code = Errc::connect_timeout; break;
+        case EPROTOTYPE:  // unix: a socket, but not a stream
+        case ENAMETOOLONG:
+        case EINVAL: code = Errc::address; break;
+        default: break;
     }
     return {code, what + ": " + errno_text(number)};
 }
@@ -268,32 +268,32 @@ Error connect_error(int number, const std::string& what) {
 Error listen_error(int number, const std::string& what) {
     Errc code = common_code(number);
     switch (number) {
-    case EADDRINUSE: code = Errc::in_use; break;
-    case EADDRNOTAVAIL:
-    case EAFNOSUPPORT:
-    case ENOENT:
-    case ENOTDIR:
-    case ELOOP:
-    case ENAMETOOLONG:
-    case EINVAL: code = Errc::address; break;
-    case EROFS: code = Errc::permission; break;
-    default: break;
+        case EADDRINUSE: code = Errc::in_use; break;
+        case EADDRNOTAVAIL:
+        case EAFNOSUPPORT:
+        case ENOENT:
+        case ENOTDIR:
+        case ELOOP:
+        case ENAMETOOLONG:
+        case EINVAL: code = Errc::address; break;
+        case EROFS: code = Errc::permission; break;
+        default: break;
     }
     return {code, what + ": " + errno_text(number)};
 }
 
 Error stream_error(int number) {
     switch (number) {
-    case ECONNRESET:
-    case ECONNABORTED:
-    case EPIPE:
-    case ENOTCONN:
-    case ETIMEDOUT:
-    case ENETRESET:
-    case ENETDOWN:
-    case ENETUNREACH:
-    case EHOSTUNREACH: return {Errc::peer_lost, errno_text(number)};
-    default: return {common_code(number), errno_text(number)};
+        case ECONNRESET:
+        case ECONNABORTED:
+        case EPIPE:
+        case ENOTCONN:
+        case ETIMEDOUT:
+        case ENETRESET:
+        case ENETDOWN:
+        case ENETUNREACH:
+        case EHOSTUNREACH: return {Errc::peer_lost, errno_text(number)};
+        default: return {common_code(number), errno_text(number)};
     }
 }
 

@@ -63,7 +63,8 @@ void ListenerCore::on_poll(int status, int) {
             return;
         }
         if (setup_.configure) setup_.configure(socket);
-        std::string name = remote.family() == AF_INET || remote.family() == AF_INET6 ? remote.url() : setup_.unix_remote;
+        std::string name =
+            remote.family() == AF_INET || remote.family() == AF_INET6 ? remote.url() : setup_.unix_remote;
         Result<std::unique_ptr<Pipe>> pipe = make_stream_pipe(loop(), socket, std::move(name));
         if (!pipe) {
             pause(std::move(pipe).error());
@@ -97,7 +98,8 @@ private:
 
 }  // namespace
 
-Result<std::unique_ptr<Listener>> make_stream_listener(Loop& loop, StreamListenerSetup setup, ListenerHandler& handler) {
+Result<std::unique_ptr<Listener>> make_stream_listener(Loop& loop, StreamListenerSetup setup,
+                                                       ListenerHandler& handler) {
     const int socket = setup.socket;
     const std::function<void()> before_close = setup.before_close;
     ListenerCore* core = new ListenerCore(loop, std::move(setup), handler);

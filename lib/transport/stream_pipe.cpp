@@ -54,9 +54,9 @@ private:
     std::unique_ptr<Timer> failure_turn_;  // made for the turn in which a failed write is told
     int write_error_ = 0;
     bool reading_ = true;
-    bool ended_ = false;       // the peer's direction
-    bool shut_down_ = false;   // ours
-    bool backed_up_ = false;   // waiting for on_writable
+    bool ended_ = false;      // the peer's direction
+    bool shut_down_ = false;  // ours
+    bool backed_up_ = false;  // waiting for on_writable
     bool failed_ = false;
 };
 

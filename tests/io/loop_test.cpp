@@ -168,6 +168,7 @@ TEST_CASE("all signals are blocked on the loop thread, none is on the thread tha
         blocked.set_value(sigismember(&mask, SIGTERM) && sigismember(&mask, SIGPIPE) && sigismember(&mask, SIGUSR1));
     });
     CHECK(blocked.get_future().get());
+    loop->stop_and_join();  // before the promise goes
     sigset_t mine;
     pthread_sigmask(SIG_SETMASK, nullptr, &mine);
     CHECK(sigismember(&mine, SIGTERM) == 0);

@@ -95,7 +95,8 @@ TEST_CASE("ten thousand writes of at most one byte arrive in order") {
         for (const uint8_t byte : bytes) {
             duo.client->outgoing.push_back(byte);
             const Bytes block(&byte, 1);
-            if (duo.client->sent + 1 == duo.client->outgoing.size()) duo.client->sent += duo.client->try_write({&block, 1});
+            if (duo.client->sent + 1 == duo.client->outgoing.size())
+                duo.client->sent += duo.client->try_write({&block, 1});
         }
         duo.client->largest_block = 1;
         REQUIRE(world.until([&] { return duo.server->received.size() >= bytes.size() || duo.server->over(); }));
@@ -340,7 +341,8 @@ TEST_CASE("a listener that closes ends the connections it had not accepted and a
             world.connect(connector, world.place());
         }
         const auto all_told = [&] {
-            return std::all_of(std::begin(connectors), std::end(connectors), [](const Connector& c) { return c.told == 1; });
+            return std::all_of(std::begin(connectors), std::end(connectors),
+                               [](const Connector& c) { return c.told == 1; });
         };
         REQUIRE(world.until([&] { return world.acceptor.closed == 1 && all_told(); }));
         CHECK(world.acceptor.accepted.size() == 1);
@@ -363,8 +365,8 @@ TEST_CASE("a listener may be destroyed from its on_accept") {
         Connector connectors[3];
         for (Connector& connector : connectors) world.connect(connector, world.place());
         REQUIRE(world.until([&] {
-            return !world.acceptor.accepted.empty() &&
-                   std::all_of(std::begin(connectors), std::end(connectors), [](const Connector& c) { return c.told == 1; });
+            return !world.acceptor.accepted.empty() && std::all_of(std::begin(connectors), std::end(connectors),
+                                                                   [](const Connector& c) { return c.told == 1; });
         }));
         CHECK(world.acceptor.accepted.size() == 1);
         CHECK(world.acceptor.closed == 0);
@@ -378,11 +380,11 @@ TEST_CASE("addresses are told as URLs that can be connected to, and the remote o
         CHECK(duo.client->pipe->remote_address() == url);
         CHECK(duo.server->pipe->local_address() == url);
         switch (kind) {
-        case Kind::tcp4: CHECK(url.rfind("tcp://127.0.0.1:", 0) == 0); break;
-        case Kind::tcp6: CHECK(url.rfind("tcp://[::1]:", 0) == 0); break;
-        case Kind::unix_path: CHECK(url == "unix://" + world.directory.path() + "/socket"); break;
-        case Kind::unix_abstract: CHECK(url == "unix:@" + world.directory.path()); break;
-        default: CHECK(url == "memory://name");
+            case Kind::tcp4: CHECK(url.rfind("tcp://127.0.0.1:", 0) == 0); break;
+            case Kind::tcp6: CHECK(url.rfind("tcp://[::1]:", 0) == 0); break;
+            case Kind::unix_path: CHECK(url == "unix://" + world.directory.path() + "/socket"); break;
+            case Kind::unix_abstract: CHECK(url == "unix:@" + world.directory.path()); break;
+            default: CHECK(url == "memory://name");
         }
         if (world.scheme() == "tcp") {
             CHECK(url.substr(url.size() - 2) != ":0");

@@ -92,16 +92,34 @@ Errc listen_code(const std::string& scheme, const std::string& address) {
 }  // namespace
 
 TEST_CASE("addresses that are none are told apart from failures to connect") {
-    for (const std::string address : {"", ":", "127.0.0.1", ":80", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:-1",
-                                      "127.0.0.1: 80", "127.0.0.1:80x", "::1:80", "[::1]", "[::1]80", "[::1", "[127.0.0.1]:80",
-                                      "[name]:80", "a b:80", "a/b:80", "a@b:80", "a#b:80", "127.0.0.1:0", "*:80"}) {
+    for (const std::string address : {"",
+                                      ":",
+                                      "127.0.0.1",
+                                      ":80",
+                                      "127.0.0.1:",
+                                      "127.0.0.1:65536",
+                                      "127.0.0.1:-1",
+                                      "127.0.0.1: 80",
+                                      "127.0.0.1:80x",
+                                      "::1:80",
+                                      "[::1]",
+                                      "[::1]80",
+                                      "[::1",
+                                      "[127.0.0.1]:80",
+                                      "[name]:80",
+                                      "a b:80",
+                                      "a/b:80",
+                                      "a@b:80",
+                                      "a#b:80",
+                                      "127.0.0.1:0",
+                                      "*:80"}) {
         CAPTURE(address);
         CHECK(connect_code("tcp", address) == Errc::address);
     }
     CHECK(connect_code("tcp", std::string(254, 'a') + ":80") == Errc::address);
     CHECK(connect_code("tcp", std::string("a\0b:80", 6)) == Errc::address);
-    for (const std::string address : {"", "name:80", "127.0.0.1", "[::1]:x", "[127.0.0.1]:0", "127.1:0", "0x7f.0.0.1:0",
-                                      "192.0.2.1:0"}) {
+    for (const std::string address :
+         {"", "name:80", "127.0.0.1", "[::1]:x", "[127.0.0.1]:0", "127.1:0", "0x7f.0.0.1:0", "192.0.2.1:0"}) {
         CAPTURE(address);
         CHECK(listen_code("tcp", address) == Errc::address);
     }
@@ -128,7 +146,8 @@ TEST_CASE("localhost and the star can be listened on; the star takes both famili
         for (const std::string host : {"127.0.0.1", "[::1]"}) {
             Connector connector;
             world.connect(connector, host + port);
-            REQUIRE(world.until([&] { return connector.told == 1 && (!connector.end || !world.acceptor.accepted.empty()); }));
+            REQUIRE(world.until(
+                [&] { return connector.told == 1 && (!connector.end || !world.acceptor.accepted.empty()); }));
             REQUIRE(connector.end);
             const End& accepted = *world.acceptor.accepted.back();
             CHECK(accepted.pipe->remote_address().rfind("tcp://" + host + ":", 0) == 0);

@@ -42,7 +42,8 @@ void leave_dead_socket(const std::string& path) {
 
 Errc listen_code(World& world, const std::string& path) {
     Acceptor acceptor;
-    const Result<std::unique_ptr<Listener>> listener = listen(*world.loop, "unix", path, world.listen_options, acceptor);
+    const Result<std::unique_ptr<Listener>> listener =
+        listen(*world.loop, "unix", path, world.listen_options, acceptor);
     return listener ? Errc::ok : listener.error().code;
 }
 

@@ -26,7 +26,8 @@ enum class Kind { memory, memory_sliced, tcp4, tcp6, unix_path, unix_abstract };
 inline constexpr Kind kKinds[] = {Kind::memory, Kind::memory_sliced, Kind::tcp4,
                                   Kind::tcp6,   Kind::unix_path,     Kind::unix_abstract};
 inline const char* name_of(Kind kind) {
-    constexpr const char* kNames[] = {"memory", "memory, sliced and late", "tcp v4", "tcp v6", "unix path", "unix abstract"};
+    constexpr const char* kNames[] = {"memory",       "memory, sliced and late", "tcp v4", "tcp v6", "unix path",
+                                      "unix abstract"};
     return kNames[static_cast<int>(kind)];
 }
 inline bool is_socket(Kind kind) { return kind != Kind::memory && kind != Kind::memory_sliced; }
@@ -291,11 +292,11 @@ public:
     }
     std::string listen_address() {
         switch (kind_) {
-        case Kind::tcp4: return "127.0.0.1:0";
-        case Kind::tcp6: return "[::1]:0";
-        case Kind::unix_path: return directory.file("socket");
-        case Kind::unix_abstract: return "@" + directory.path();
-        default: return "name";
+            case Kind::tcp4: return "127.0.0.1:0";
+            case Kind::tcp6: return "[::1]:0";
+            case Kind::unix_path: return directory.file("socket");
+            case Kind::unix_abstract: return "@" + directory.path();
+            default: return "name";
         }
     }
     void listen() { listen(listen_address()); }
