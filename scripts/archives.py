@@ -80,7 +80,9 @@ class AptSource:
         signed = f"[signed-by={KEYRING}] " if KEYRING.is_file() else ""
         sources = "".join(f"deb-src {signed}{mirror} {suite} main\n" for suite in SUITES)
         (folder / "sources.list").write_text(sources)
-        self.options = ["-o", f"Dir::Etc::sourcelist={folder}/sources.list", "-o", "Dir::Etc::sourceparts=/dev/null",
+        # A mirror may lag: an index past its date is as good here, since its signature is checked and so is our own hash.
+        self.options = ["-o", "Acquire::Check-Valid-Until=false", "-o", "Acquire::Retries=3",
+                        "-o", f"Dir::Etc::sourcelist={folder}/sources.list", "-o", "Dir::Etc::sourceparts=/dev/null",
                         "-o", f"Dir::State::Lists={folder}/lists", "-o", f"Dir::Cache={folder}/cache"]
         if os.geteuid() == 0:
             self.options += ["-o", "APT::Sandbox::User=root"]

@@ -79,7 +79,7 @@ class Consumers:
 
     def cmake(self):
         project = self.new_project("with-cmake", CMakeLists__txt=CMAKE_CONSUMER)
-        run("cmake", "-S", ".", "-B", "out", f"-Dsealwire_DIR={self.library_folder() / 'cmake' / 'sealwire'}", cwd=project)
+        run("cmake", "-G", "Ninja", "-S", ".", "-B", "out", f"-Dsealwire_DIR={self.library_folder() / 'cmake' / 'sealwire'}", cwd=project)
         run("cmake", "--build", "out", cwd=project)
         return self.speaks(project / "out" / "consumer")
 
