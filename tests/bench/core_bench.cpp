@@ -23,7 +23,8 @@ struct End {
     void pump(Time now, End& to) {
         do {
             connection->sync(now);
-            for (size_t size; (size = connection->poll_output(wire)) > 0;) to.connection->receive(now, Bytes(wire.data(), size));
+            for (size_t size; (size = connection->poll_output(wire)) > 0;)
+                to.connection->receive(now, Bytes(wire.data(), size));
             Event event;
             while (connection->poll_event(event)) handle(now, event);
         } while (connection->wants_sync());
@@ -80,8 +81,9 @@ int main(int argc, char** argv) {
         server.pump(now, client);
     }
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    std::printf("%s of %zu bytes: %.1f ns each, %.2f M/s, %.2f GB/s, suite %u\n", request ? "request and reply" : "one-way",
-                size, seconds / static_cast<double>(count) * 1e9, static_cast<double>(count) / seconds / 1e6,
+    std::printf("%s of %zu bytes: %.1f ns each, %.2f M/s, %.2f GB/s, suite %u\n",
+                request ? "request and reply" : "one-way", size, seconds / static_cast<double>(count) * 1e9,
+                static_cast<double>(count) / seconds / 1e6,
                 static_cast<double>(count) * static_cast<double>(size) / seconds / 1e9, client.connection->suite());
     return 0;
 }

@@ -140,8 +140,8 @@ static void dial(struct bench *b, sw_peer *peer) {
 static void on_reply(struct bench *b, const sw_event *event) {
     const sw_event_done *done = &event->as.done;
     const uint64_t number = (uint64_t)(uintptr_t)event->user;
-    const bool good = done->result == SW_OK && done->body.size == b->options->size &&
-                      bench_message_number(done->body.data) == number;
+    const bool good =
+        done->result == SW_OK && done->body.size == b->options->size && bench_message_number(done->body.data) == number;
     if (b->closing) {
         tell(b, &b->finished, NULL);
         return;
@@ -203,7 +203,8 @@ static void connect_peers(struct bench *b, uint32_t count) {
     b->peers = bench_allocate(b->peers, (b->peer_count + count) * sizeof *b->peers);
     for (uint32_t i = 0; i < count; i++) {
         dial(b, &b->peers[b->peer_count++]);
-        if (b->options->kind == 6) { /* each is used once, then idle; a few at a time, as the listener's backlog is finite */
+        if (b->options->kind ==
+            6) { /* each is used once, then idle; a few at a time, as the listener's backlog is finite */
             request(b, b->peers[b->peer_count - 1], false, b->sent++);
             if (b->sent % 64 == 0) wait_count(b, &b->closed, b->sent);
         }
