@@ -8,6 +8,7 @@ namespace sealwire {
 namespace {
 
 constexpr size_t kEventBatch = 64;         // events made before the halves meet and they are delivered
+constexpr size_t kNoteBatch = 256;         // likewise, frames that only the outbox has to know of
 constexpr size_t kTakeBytes = 256 * 1024;  // of the sequence at a time
 constexpr size_t kShareRecord = 4096;  // channel frames join a piece up to this size, else have a record of their own
 
@@ -275,7 +276,10 @@ void Connection::sync(Time now) {
     window_pending_ = false;
     if (draining_) outbox_.refuse_new(Errc::closed);
     else if (peer_draining_) outbox_.refuse_new(Errc::closing);
-    const bool tell_slots = phase_ == Phase::up && (news_due_ || inbox_.slots_urgent() || outbox_.has_output());
+    // Who does not read what we send is granted nothing more, so that answers never pile up beyond the send queue.
+    backlog_ = outbox_.queued_bytes() >= config_.limits.send_queue;
+    const bool tell_slots =
+        phase_ == Phase::up && !backlog_ && (news_due_ || inbox_.slots_urgent() || outbox_.has_output());
     inbox_.sync(now, outbox_, tell_slots);
     if (finish_pending_) return finish_session();
     if (can_send_sequence() && !pieces_left()) {
@@ -293,25 +297,31 @@ void Connection::sync(Time now) {
 // WINDOW rides in what is sent anyway; else it goes when a quarter is free again or what is unreported grows old.
 void Connection::tell_news(Time now) {
     if (phase_ != Phase::up) return;
-    const bool window = inbox_.window_news();
-    if (window && (news_due_ || pieces_left() || !channel_out_.empty() || inbox_.window_urgent())) {
-        const uint64_t limit = inbox_.window_limit(now);
+    const bool rides = news_due_ || pieces_left() || !channel_out_.empty() || window_urgent();
+    if (rides && window_news() && channel_out_.size() < kShareRecord) {
+        const uint64_t limit = backlog_ ? inbox_.limit_told() : inbox_.window_limit(now);
         send_channel({.kind = FrameKind::window, .id = inbox_.received(), .number = limit});
         inbox_.window_told(limit);
     }
     news_due_ = false;
-    const bool news = inbox_.window_news() || inbox_.slots_news();
-    if (!news) news_deadline_ = kNever;
+    if (!window_news() && !slots_news()) news_deadline_ = kNever;
     else if (news_deadline_ == kNever || news_deadline_ <= now)
         news_deadline_ = after(now, config_.limits.window_delay);
 }
+
+// While the peer does not take what is sent, it is told what was received and granted nothing.
+bool Connection::window_news() const { return backlog_ ? inbox_.received_news() > 0 : inbox_.window_news(); }
+bool Connection::slots_news() const { return !backlog_ && inbox_.slots_news(); }
+bool Connection::window_urgent() const { return backlog_ ? inbox_.received_urgent() : inbox_.window_urgent(); }
 
 bool Connection::wants_sync() const {
     if (closed_told_) return false;
     if (finish_pending_ || grant_pending_ || window_pending_ || inbox_.wants_sync()) return true;
     if (phase_ != Phase::up) return false;
-    const bool unarmed = news_deadline_ == kNever && (inbox_.window_news() || inbox_.slots_news());
-    return news_due_ || unarmed || inbox_.window_urgent() || inbox_.slots_urgent() || (more_output_ && !has_output());
+    const bool unarmed = news_deadline_ == kNever && (window_news() || slots_news());
+    const bool urgent =
+        (window_urgent() && channel_out_.size() < kShareRecord) || (slots_news() && inbox_.slots_urgent());
+    return news_due_ || unarmed || urgent || (more_output_ && !has_output());
 }
 
 bool Connection::poll_event(Event& event) {
@@ -390,7 +400,8 @@ size_t Connection::poll_output(MutableBytes buffer) {
 // ---- Parsing ----
 
 void Connection::parse(Time now) {
-    while (records_left() && phase_ != Phase::decision && inbox_.undelivered_events() < kEventBatch) {
+    while (records_left() && phase_ != Phase::decision && inbox_.undelivered_events() < kEventBatch &&
+           inbox_.pending_notes() < kNoteBatch) {
         const Record& record = records_[next_record_];
         Reader in(record.bytes.subspan(record_offset_));
         const ChunkRef chunk = record.chunk;

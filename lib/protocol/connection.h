@@ -143,6 +143,9 @@ private:
     void send_hello(Time now, FrameKind kind, Bytes application_data);
     void send_channel(const Frame& frame);
     void tell_news(Time now);
+    bool window_news() const;
+    bool slots_news() const;
+    bool window_urgent() const;
     void send_final(Time now, uint32_t code, std::string_view text);
     void violation(Time now, WireCode code, const char* text);
     void end(Time now, Error why, uint32_t code = 0, std::string_view text = {});
@@ -172,6 +175,7 @@ private:
     bool grant_pending_ = false;   // the peer's limits go to the outbox at the next sync
     bool window_pending_ = false;  // so does a WINDOW
     bool finish_pending_ = false;
+    bool backlog_ = false;      // the peer does not take what is sent
     bool more_output_ = false;  // the outbox had more than was taken
     bool news_due_ = false;     // WINDOW and SLOTS go out though nothing else does
     bool mac1_valid_ = false;

@@ -56,8 +56,12 @@ public:
     // WINDOW: what to tell, and whether there is news worth a record of its own.
     uint64_t received() const { return received_; }
     uint64_t window_limit(Time now);
+    uint64_t limit_told() const { return limit_told_; }
+    size_t pending_notes() const { return notes_.size(); }
     bool window_news() const { return received_ != received_told_ || limit_news() > 0; }
     bool window_urgent() const;
+    uint64_t received_news() const { return received_ - received_told_; }
+    bool received_urgent() const { return received_news() >= limits_.window; }
     void window_told(uint64_t limit) { received_told_ = received_, limit_told_ = std::max(limit_told_, limit); }
     const Limits& limits() const { return limits_; }
 

@@ -194,8 +194,6 @@ uint64_t Inbox::window_limit(Time now) {
     return taken_charge_ + window_;
 }
 
-bool Inbox::window_urgent() const {
-    return limit_news() * 4 >= window_ || received_ - received_told_ >= limits_.window;
-}
+bool Inbox::window_urgent() const { return limit_news() * 4 >= window_ || received_urgent(); }
 
 }  // namespace sealwire
