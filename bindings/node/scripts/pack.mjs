@@ -27,11 +27,11 @@ for (const platform of readdirSync(join(staged, 'prebuilds'))) {
   const folder = join(scratch, platform)
   const [os, cpu, libc] = platform.split('-')
   cpSync(join(staged, 'prebuilds', platform), folder, { recursive: true })
-  cpSync(join(staged, 'LICENSE'), join(folder, 'LICENSE'))
+  for (const name of ['LICENSE', 'THIRD-PARTY-NOTICES']) cpSync(join(staged, name), join(folder, name))
   const description = {
     name: `@sealwire/${platform}`, version, license, author, engines,
     description: `The binary of sealwire for ${platform}`,
-    os: [os], cpu: [cpu], ...(libc ? { libc: [libc] } : {}), files: ['sealwire.node'],
+    os: [os], cpu: [cpu], ...(libc ? { libc: [libc] } : {}), files: ['sealwire.node', 'THIRD-PARTY-NOTICES'],
   }
   writeFileSync(join(folder, 'package.json'), JSON.stringify(description, null, 2) + '\n')
   pack(folder, join(out, 'npm-split'))

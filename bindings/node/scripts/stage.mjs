@@ -1,5 +1,5 @@
 // Puts the package together in the build folder: compiled TypeScript, this machine's prebuild, package.json without tools.
-//   node stage.mjs --source bindings/node --out FOLDER --addon sealwire.node --license LICENSE --stamp FILE
+//   node stage.mjs --source bindings/node --out FOLDER --addon sealwire.node --license LICENSE --notices FILE --stamp FILE
 import { spawnSync } from 'node:child_process'
 import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -7,7 +7,7 @@ import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 
 const text = { type: 'string' }
-const { values } = parseArgs({ options: { source: text, out: text, addon: text, license: text, stamp: text } })
+const { values } = parseArgs({ options: { source: text, out: text, addon: text, license: text, notices: text, stamp: text } })
 const [source, out] = [resolve(values.source), resolve(values.out)]
 
 rmSync(out, { recursive: true, force: true })
@@ -23,6 +23,7 @@ delete description.devDependencies
 writeFileSync(join(out, 'package.json'), JSON.stringify(description, null, 2) + '\n')
 copyFileSync(join(source, 'README.md'), join(out, 'README.md'))
 copyFileSync(values.license, join(out, 'LICENSE'))
+copyFileSync(values.notices, join(out, 'THIRD-PARTY-NOTICES'))
 
 // The package itself says what this platform is called.
 const platform = createRequire(import.meta.url)(join(out, 'dist', 'platform.js'))

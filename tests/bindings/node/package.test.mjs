@@ -37,7 +37,7 @@ test('the tarball holds the compiled package and one prebuild', () => {
   assert.equal(prebuilds.length, 1)
   assert.match(prebuilds[0], new RegExp(`^prebuilds/${process.platform}-${process.arch}(-glibc|-musl)?/sealwire\\.node$`))
   const rest = names.filter((name) => !name.startsWith('prebuilds/') && !/^dist\/[\w-]+(\.d)?\.(js|mjs|ts|mts)$/.test(name))
-  assert.deepEqual(rest.sort(), ['LICENSE', 'README.md', 'package.json'])
+  assert.deepEqual(rest.sort(), ['LICENSE', 'README.md', 'THIRD-PARTY-NOTICES', 'package.json'])
 })
 
 test('the installed package has no script to run and no dependency', () => {

@@ -30,6 +30,8 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel, source_root):
     assert package - extensions == sources, "bindings/python/sealwire/meson.build lists what belongs to the package"
     assert {name.split("/")[0] for name in names - package} == {next(iter(names - package)).split("/")[0]}
     assert all(".dist-info/" in name for name in names - package)
+    licences = {name.split("/")[-1] for name in names - package}
+    assert {"LICENSE", "THIRD-PARTY-NOTICES"} <= licences
 
 
 def test_the_extension_needs_libc_only(extension):
