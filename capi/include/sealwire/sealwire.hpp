@@ -1,0 +1,497 @@
+// Sealwire for C++17: RAII and std::function over the C interface; header-only, nothing to link but libsealwire.
+//
+// THE CONTRACT. That of sealwire.h, with these forms:
+//
+// Errors.   A call that fails throws sealwire::error (code, name, detail, hint). What becomes of a command later is no
+//   exception but an event or the outcome that a handler gets.
+// Handles.  node and listener own what they stand for, can be moved and not copied, and close it when destroyed. peer and
+//   exchange are values: copy them freely; a stale one yields SW_ERR_HANDLE.
+// Threads.  run_on::loop (the default): handlers run on the node's loop thread, those of one peer one at a time and in
+//   order. run_on::poll: handlers run inside node::poll on the thread that calls it; node::fd is readable when there is
+//   something for it to do. Every function may be called from any thread and from handlers, except node::close, the
+//   node's destructor and node::poll, which handlers must not call.
+// Views.    What a handler is given (sw_event, incoming, outcome and their string_views) is valid until it returns; keep
+//   copies, or a `retained` event. A peer or an exchange may be kept.
+// Exceptions in handlers.  In a route handler of a request they end the exchange: status{code, text} with that status, any
+//   other with handler_failed. What else escapes goes to node_options::on_exception; without one it leaves node::poll
+//   (run_on::poll), or ends the program by std::terminate as with any thread (run_on::loop).
+// Users.    The `user` pointers of the C interface are taken: nodes, routes and exchanges carry what is needed here.
+// Cost.     A send makes no allocation here; a request with a handler makes one for it.
+#ifndef SEALWIRE_HPP
+#define SEALWIRE_HPP
+
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "basics.hpp"
+
+namespace sealwire {
+
+// ---- Messages -------------------------------------------------------------------------------------------------------
+
+// A body in memory of its own, that sends hand over without copying.
+class message {
+public:
+    explicit message(size_t size) { check(sw_message_create(size, &owned_)); }
+    message(message&& other) noexcept : owned_(std::exchange(other.owned_, nullptr)) {}
+    message& operator=(message other) noexcept {
+        std::swap(owned_, other.owned_);
+        return *this;
+    }
+    ~message() { sw_message_release(owned_); }
+    char* data() { return static_cast<char*>(sw_message_data(owned_)); }
+    size_t size() const { return sw_message_size(owned_); }
+    sw_message* get() const { return owned_; }
+    sw_message* release() { return std::exchange(owned_, nullptr); }
+
+private:
+    sw_message* owned_ = nullptr;
+};
+
+// What a handler of a request gets when the exchange is over.
+class outcome {
+public:
+    explicit outcome(const sw_event& event) : done_(event.as.done) {}
+    explicit operator bool() const { return done_.result == SW_OK; }
+    sw_result result() const { return done_.result; }  // SW_OK, SW_ERR_STATUS, or why there is no answer
+    uint32_t code() const { return done_.code; }
+    std::string_view text() const { return view_of(done_.text); }
+    bool has_body() const { return done_.has_body != 0; }
+    std::string_view body() const { return view_of(done_.body); }
+    sw_body_type type() const { return static_cast<sw_body_type>(done_.type); }
+    const sw_event_done& raw() const { return done_; }
+    void check() const {
+        if (done_.result != SW_OK) throw error(done_.result, std::string(text()));
+    }
+
+private:
+    const sw_event_done& done_;
+};
+
+using outcome_fn = std::function<void(const outcome&)>;
+
+class exchange {
+public:
+    exchange() : raw_{} {}
+    explicit exchange(sw_exchange raw) : raw_(raw) {}
+    sw_exchange raw() const { return raw_; }
+
+    // The last reply, or with `more` one of several (only the latter can find the queue full: SW_ERR_AGAIN).
+    void reply(std::string_view body, sw_body_type type = SW_BODY_BYTES, bool more = false) const {
+        sw_send_options options;
+        sw_send_options_init(&options);
+        options.type = type;
+        options.more = more ? 1 : 0;
+        sealwire::check(sw_exchange_reply(raw_, bytes_of(body), &options));
+    }
+    void reply(message body, sw_body_type type = SW_BODY_BYTES) const {
+        sw_send_options options;
+        sw_send_options_init(&options);
+        options.type = type;
+        options.message = body.get();
+        sealwire::check(sw_exchange_reply(raw_, {}, &options));
+        body.release();
+    }
+    // Code 0 is the fast reply 'done'; 64 to 4,095 an error of the application.
+    void finish(uint32_t code = 0, std::string_view text = {}) const {
+        sealwire::check(sw_exchange_status(raw_, code, text_of(text)));
+    }
+    void cancel(uint32_t code = 0) const { sealwire::check(sw_exchange_cancel(raw_, code)); }
+
+private:
+    sw_exchange raw_;
+};
+
+struct send_options {
+    sw_body_type type = SW_BODY_BYTES;
+    uint64_t* receipt = nullptr;  // when set: an acknowledgement is wanted, and its number is stored here
+    sw_route route = 0;           // from node::intern; then the route's text may be empty
+};
+
+struct request_options {
+    sw_body_type type = SW_BODY_BYTES;
+    uint32_t timeout_ms = 0;  // for the reply; 0: the node's default, SW_NEVER: none
+    sw_route route = 0;
+};
+
+class peer {
+public:
+    peer() : raw_{} {}
+    explicit peer(sw_peer raw) : raw_(raw) {}
+    sw_peer raw() const { return raw_; }
+    explicit operator bool() const { return raw_.value != 0; }
+    friend bool operator==(peer a, peer b) { return a.raw_.value == b.raw_.value; }
+    friend bool operator!=(peer a, peer b) { return !(a == b); }
+
+    peer_id id() const {
+        peer_id out;
+        check(sw_peer_get_id(raw_, &out));
+        return out;
+    }
+    // Fire and forget.
+    void send(std::string_view route, std::string_view body, const send_options& options = {}) const {
+        if (!try_send(route, body, options)) throw error(SW_ERR_AGAIN, sw_error_detail());
+    }
+    // false when the queue is full: nothing was taken, and exactly one SW_EVENT_WRITABLE follows.
+    bool try_send(std::string_view route, std::string_view body, const send_options& options = {}) const {
+        const sw_send_options raw = raw_options(options);
+        return taken(sw_peer_send(raw_, text_of(route), bytes_of(body), &raw));
+    }
+    // The zero-copy way: takes the message when it returns true.
+    bool try_send(std::string_view route, message& body, const send_options& options = {}) const {
+        sw_send_options raw = raw_options(options);
+        raw.message = body.get();
+        if (!taken(sw_peer_send(raw_, text_of(route), {}, &raw))) return false;
+        body.release();
+        return true;
+    }
+    // `done` is called exactly once, unless the request throws.
+    exchange request(std::string_view route, std::string_view body, const request_options& options,
+                     outcome_fn done) const {
+        sw_request_options raw;
+        sw_request_options_init(&raw);
+        raw.type = options.type;
+        raw.timeout_ms = options.timeout_ms;
+        raw.route = options.route;
+        auto handler = std::make_unique<outcome_fn>(std::move(done));
+        raw.user = handler.get();
+        sw_exchange out;
+        check(sw_peer_request(raw_, text_of(route), bytes_of(body), &raw, &out));
+        handler.release();  // the node frees it after SW_EVENT_DONE
+        return exchange(out);
+    }
+    exchange request(std::string_view route, std::string_view body, outcome_fn done) const {
+        return request(route, body, {}, std::move(done));
+    }
+    void ping(uint64_t token = 0) const { check(sw_peer_ping(raw_, token)); }  // SW_EVENT_PONG follows
+    void accept(std::string_view data = {}) const { check(sw_peer_accept(raw_, bytes_of(data))); }
+    void reject(uint32_t code = 0, std::string_view text = {}) const {
+        check(sw_peer_reject(raw_, code, text_of(text)));
+    }
+    void close(uint32_t code = 0, std::string_view text = {}, uint32_t deadline_ms = 0) const {
+        check(sw_peer_close(raw_, code, text_of(text), deadline_ms));
+    }
+
+private:
+    static sw_send_options raw_options(const send_options& options) {
+        sw_send_options raw;
+        sw_send_options_init(&raw);
+        raw.type = options.type;
+        raw.route = options.route;
+        raw.receipt = options.receipt ? 1 : 0;
+        raw.receipt_number = options.receipt;
+        return raw;
+    }
+    static bool taken(sw_result result) {
+        if (result == SW_ERR_AGAIN) return false;
+        check(result);
+        return true;
+    }
+    sw_peer raw_;
+};
+
+// A message that a route handler gets: what the peer sent or requests.
+class incoming {
+public:
+    explicit incoming(const sw_event& event) : event_(event) {}
+    sealwire::peer peer() const { return sealwire::peer(event_.peer); }
+    peer_id id() const { return raw().id; }  // proved
+    std::string_view route() const { return view_of(raw().route); }
+    std::string_view body() const { return view_of(raw().body); }
+    sw_body_type type() const { return static_cast<sw_body_type>(raw().type); }
+    bool wants_reply() const { return raw().expects != SW_EXPECTS_NONE; }
+    uint32_t timeout_ms() const { return raw().timeout_ms; }
+    sealwire::exchange exchange() const { return sealwire::exchange(raw().exchange); }  // may be kept, to answer later
+    void reply(std::string_view body, sw_body_type type = SW_BODY_BYTES) const { exchange().reply(body, type); }
+    void finish(uint32_t code = 0, std::string_view text = {}) const { exchange().finish(code, text); }
+    const sw_event_message& raw() const { return event_.as.message; }
+
+private:
+    const sw_event& event_;
+};
+
+using route_fn = std::function<void(const incoming&)>;
+
+// Keeps an event, and everything that it points to, beyond its handler.
+class retained {
+public:
+    explicit retained(const sw_event& event) { check(sw_event_retain(&event, &owned_)); }
+    retained(retained&& other) noexcept : owned_(std::exchange(other.owned_, nullptr)) {}
+    retained& operator=(retained other) noexcept {
+        std::swap(owned_, other.owned_);
+        return *this;
+    }
+    ~retained() {
+        if (owned_) sw_event_release(owned_);
+    }
+    const sw_event& operator*() const { return *owned_; }
+    const sw_event* operator->() const { return owned_; }
+
+private:
+    const sw_event* owned_ = nullptr;
+};
+
+// ---- Listeners ------------------------------------------------------------------------------------------------------
+
+class listener {
+public:
+    listener() : raw_{} {}
+    explicit listener(sw_listener raw) : raw_(raw) {}
+    listener(listener&& other) noexcept : raw_(std::exchange(other.raw_, {})) {}
+    listener& operator=(listener other) noexcept {
+        std::swap(raw_, other.raw_);
+        return *this;
+    }
+    ~listener() { close(); }
+    sw_listener raw() const { return raw_; }
+    // From SW_EVENT_LISTENING on; SW_ERR_STATE before.
+    std::string ticket() const {
+        char out[SW_ADDRESS_TEXT_SIZE];
+        check(sw_listener_ticket(raw_, out));
+        return out;
+    }
+    void close() {
+        if (raw_.value) sw_listener_close(raw_);  // one that is over already is as good as closed
+        raw_ = {};
+    }
+
+private:
+    sw_listener raw_;
+};
+
+// ---- Nodes ----------------------------------------------------------------------------------------------------------
+
+enum class run_on { loop, poll };
+
+struct node_options {
+    const sealwire::identity* identity = nullptr;  // nullptr: a new one, of this node only
+    std::string network;
+    sw_access access = SW_ACCESS_ALLOW_LIST;
+    std::vector<peer_id> allowed;
+    run_on handlers = run_on::loop;
+
+    std::function<void(const sw_event_listening&)> on_listening;
+    std::function<void(peer, const sw_event_peer_asks&)> on_asks;  // peer::accept or peer::reject, now or later
+    std::function<void(peer, const sw_event_connected&)> on_connected;
+    std::function<void(peer, const sw_event_closed&)> on_closed;  // or it could not be reached
+    std::function<void(const sw_event_log&)> on_log;              // when set, the node logs
+    std::function<void(const sw_event&)> on_event;                // every event that has no handler above
+    std::function<void(std::exception_ptr)> on_exception;
+
+    // The rest of sw_node_options, 0 being the default: set fields here (limits, timeouts, log_level).
+    sw_node_options limits = {};
+};
+
+class node {
+public:
+    explicit node(node_options options = {}) : state_(std::make_unique<state>(std::move(options))) {
+        const node_options& from = state_->options;
+        sw_node_options raw;
+        sw_node_options_init(&raw);
+        const uint32_t size = raw.size;
+        raw = from.limits;
+        raw.size = size;
+        raw.access = static_cast<uint32_t>(from.access);
+        raw.identity = from.identity ? from.identity->get() : nullptr;
+        raw.network = text_of(from.network);
+        raw.on_event = from.handlers == run_on::loop ? &state::on_loop : nullptr;
+        raw.on_wake = nullptr;
+        raw.user = state_.get();
+        const std::vector<sw_peer_id> allowed(from.allowed.begin(), from.allowed.end());
+        raw.allowed = allowed.data();
+        raw.allowed_count = allowed.size();
+        raw.log = from.on_log ? 1 : 0;
+        check(sw_node_open(&raw, &raw_));
+    }
+    node(node&& other) noexcept : raw_(std::exchange(other.raw_, {})), state_(std::move(other.state_)) {}
+    node& operator=(node other) noexcept {
+        std::swap(raw_, other.raw_);
+        std::swap(state_, other.state_);
+        return *this;
+    }
+    ~node() {
+        try {
+            close();
+        } catch (const std::exception&) {  // a handler of a last event threw; the node is closed nevertheless
+        }
+    }
+
+    sw_node raw() const { return raw_; }
+    peer_id id() const {
+        peer_id out;
+        check(sw_node_id(raw_, &out));
+        return out;
+    }
+    void set_allowed(const std::vector<peer_id>& ids) {
+        const std::vector<sw_peer_id> raw(ids.begin(), ids.end());
+        check(sw_node_set_allowed(raw_, raw.data(), raw.size()));
+    }
+    // An empty route takes what no other route takes. A handler lives as long as its node.
+    void route(std::string_view route, route_fn handler) {
+        const std::lock_guard<std::mutex> lock(state_->mutex);
+        state_->routes.push_back(std::move(handler));
+        check(sw_node_route(raw_, text_of(route), nullptr, &state_->routes.back()));  // comes back as route_user
+    }
+    void unroute(std::string_view route) { check(sw_node_unroute(raw_, text_of(route))); }
+    sw_route intern(std::string_view route) {
+        sw_route out = 0;
+        check(sw_node_intern(raw_, text_of(route), &out));
+        return out;
+    }
+    // on_listening follows, or SW_EVENT_LISTENER_CLOSED to on_event.
+    sealwire::listener listen(std::string_view url, const sw_listen_options* options = nullptr) {
+        sw_listener out{};
+        check(sw_node_listen(raw_, text_of(url), options, &out));
+        return sealwire::listener(out);
+    }
+    // on_connected or on_closed follows; messages may be sent at once.
+    peer connect(std::string_view ticket, uint32_t timeout_ms = 0, std::string_view data = {}) {
+        sw_connect_options options;
+        sw_connect_options_init(&options);
+        options.timeout_ms = timeout_ms;
+        options.data = bytes_of(data);
+        sw_peer out{};
+        check(sw_node_connect(raw_, text_of(ticket), &options, &out));
+        return peer(out);
+    }
+
+    // With run_on::poll: waits at most so long for events, runs their handlers, says how many there were.
+    size_t poll(uint32_t timeout_ms) {
+        std::exception_ptr escaped;
+        const size_t count = drain(timeout_ms, escaped);
+        if (escaped) std::rethrow_exception(escaped);
+        return count;
+    }
+    // With run_on::poll: readable while there are events; for an event loop of yours.
+    int fd() const {
+        int out = -1;
+        check(sw_node_fd(raw_, &out));
+        return out;
+    }
+
+    void shutdown(uint32_t deadline_ms = 0) { check(sw_node_shutdown(raw_, deadline_ms)); }
+    // Ends listeners and peers in good order, at the deadline (default 2,000 ms) hard. With run_on::poll it runs the
+    // handlers of the last events. No handler runs after it.
+    void close(uint32_t deadline_ms = 0, sw_close_report* report = nullptr) {
+        if (!raw_.value) return;
+        std::exception_ptr escaped;
+        if (state_->options.handlers == run_on::poll && sw_node_shutdown(raw_, deadline_ms) != SW_ERR_FORK) {
+            while (!state_->closed) drain(SW_NEVER, escaped);
+        }
+        sw_close_report own{};
+        if (!report) report = &own;
+        report->size = sizeof *report;
+        const sw_result result = sw_node_close(raw_, deadline_ms, report);
+        if (result == SW_ERR_THREAD) check(result);  // a handler called: nothing has changed
+        raw_ = {};
+        state_.reset();
+        if (escaped) std::rethrow_exception(escaped);
+        check(result);
+    }
+
+private:
+    // What handlers need; its address is the `user` of the C interface, so a node can be moved.
+    struct state {
+        explicit state(node_options from) : options(std::move(from)) {}
+
+        static void on_loop(const sw_event* event, void* user) noexcept { static_cast<state*>(user)->dispatch(*event); }
+
+        void dispatch(const sw_event& event) {
+            if (!options.on_exception) return deliver(event);
+            try {
+                deliver(event);
+            } catch (...) {
+                options.on_exception(std::current_exception());
+            }
+        }
+        void deliver(const sw_event& event) {
+            const sealwire::peer from(event.peer);
+            switch (event.type) {
+                case SW_EVENT_MESSAGE:
+                    if (event.as.message.route_user) return answer(event);
+                    break;
+                case SW_EVENT_DONE:
+                    if (event.user) {  // set by peer::request alone
+                        const std::unique_ptr<outcome_fn> done(static_cast<outcome_fn*>(event.user));
+                        if (*done) (*done)(outcome(event));
+                        return;
+                    }
+                    break;
+                case SW_EVENT_LISTENING:
+                    if (options.on_listening) return options.on_listening(event.as.listening);
+                    break;
+                case SW_EVENT_PEER_ASKS:
+                    if (options.on_asks) return options.on_asks(from, event.as.peer_asks);
+                    break;
+                case SW_EVENT_PEER_CONNECTED:
+                    if (options.on_connected) return options.on_connected(from, event.as.connected);
+                    break;
+                case SW_EVENT_PEER_CLOSED:
+                    if (options.on_closed) return options.on_closed(from, event.as.closed);
+                    break;
+                case SW_EVENT_LOG:
+                    if (options.on_log) return options.on_log(event.as.log);
+                    break;
+                case SW_EVENT_NODE_CLOSED: closed = true; break;
+                default: break;
+            }
+            if (options.on_event) options.on_event(event);
+        }
+        void answer(const sw_event& event) {
+            const sw_event_message& message = event.as.message;
+            const route_fn& handler = *static_cast<route_fn*>(message.route_user);
+            if (message.expects == SW_EXPECTS_NONE) return handler(incoming(event));
+            try {
+                handler(incoming(event));
+            } catch (const status& thrown) {
+                sw_exchange_status(message.exchange, thrown.code(), text_of(thrown.what()));
+            } catch (...) {
+                fail(message.exchange);
+                if (options.on_exception) options.on_exception(std::current_exception());
+            }
+        }
+        // The requester is told that the handler failed, and nothing of its particulars.
+        static void fail(sw_exchange exchange) {
+            constexpr uint32_t kHandlerFailed = 13;  // docs/PROTOCOL.md, codes
+            if (sw_exchange_status(exchange, kHandlerFailed, {}) != SW_OK) sw_exchange_cancel(exchange, 0);
+        }
+
+        node_options options;
+        std::mutex mutex;
+        std::list<route_fn> routes;  // addresses stay
+        bool closed = false;         // run_on::poll: the last event was handled
+    };
+
+    // Throws what the library says; what handlers throw goes to `escaped`, once all events of this turn had theirs.
+    size_t drain(uint32_t timeout_ms, std::exception_ptr& escaped) {
+        const sw_result waited = timeout_ms ? sw_node_wait(raw_, timeout_ms) : SW_OK;
+        if (waited != SW_ERR_TIMEOUT) check(waited);
+        const sw_event* events[64];
+        size_t count = 0;
+        check(sw_node_next_events(raw_, events, 64, &count));
+        for (size_t i = 0; i < count; ++i) {
+            try {
+                state_->dispatch(*events[i]);
+            } catch (...) {
+                if (!escaped) escaped = std::current_exception();
+            }
+            sw_event_release(events[i]);
+        }
+        return count;
+    }
+
+    sw_node raw_{};
+    std::unique_ptr<state> state_;
+};
+
+}  // namespace sealwire
+
+#endif
