@@ -287,6 +287,7 @@ void Connection::sync(Time now) {
         next_piece_ = 0;
         outbox_.take(kTakeBytes, pieces_);
         more_output_ = outbox_.has_output();
+        inbox_.set_own_opened(outbox_.opened_on_wire());
     }
     const bool quiet = draining_ && !records_left() && inbox_.idle() && inbox_.undelivered_events() == 0 &&
                        outbox_.live_exchanges() == 0 && outbox_.settled();

@@ -45,6 +45,8 @@ public:
 
     // With the outbox's lock held: mail goes both ways, and events made since the last time become deliverable.
     void sync(Time now, Outbox& outbox, bool tell_slots);
+    // How many exchanges of ours the peer may know of: to be told whenever frames were taken for sending.
+    void set_own_opened(uint64_t count) { own_opened_ = count; }
     bool wants_sync() const { return !notes_.empty() || prepared_ != events_.size(); }
 
     void push(Event event) { events_.push_back(std::move(event)); }

@@ -19,7 +19,6 @@ void Inbox::sync(Time now, Outbox& outbox, bool tell_slots) {
         frame.amount = limits_.exchange_slots + slots_freed_;
         outbox.control(frame);
     }
-    own_opened_ = outbox.opened_on_wire();
     for (; prepared_ < events_.size(); ++prepared_) {
         Event& event = events_[prepared_];
         // One of the peer's that was answered before its cancel came is over already: nothing is owed.
