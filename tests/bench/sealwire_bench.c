@@ -7,6 +7,8 @@
 
 #include "common.h"
 
+static const sw_text kNoText; /* the route goes by its number */
+
 struct bench {
     const struct bench_options *options;
     sw_node node;
@@ -126,7 +128,7 @@ static void request(struct bench *b, sw_peer peer, bool last, uint64_t number) {
     options.user = (void *)(uintptr_t)number;
     bench_message_set(b->body, last, number);
     if (b->options->kind == 1) b->start_ns = bench_now_ns();
-    check(sw_peer_request(peer, b->text, (sw_bytes){b->body, b->options->size}, &options, NULL), "sw_peer_request");
+    check(sw_peer_request(peer, kNoText, (sw_bytes){b->body, b->options->size}, &options, NULL), "sw_peer_request");
 }
 
 static void dial(struct bench *b, sw_peer *peer) {
@@ -228,7 +230,7 @@ static void run_requests(struct bench *b) {
         memset(body, 0, o->size);
         bench_message_set(body, false, i);
         if (o->kind == 1) b->start_ns = bench_now_ns();
-        check(sw_peer_request(b->peers[i % o->connections], b->text, (sw_bytes){body, o->size}, &options, NULL),
+        check(sw_peer_request(b->peers[i % o->connections], kNoText, (sw_bytes){body, o->size}, &options, NULL),
               "sw_peer_request");
         free(body);
     }
@@ -248,7 +250,7 @@ static void send_one(struct bench *b, sw_message *large, bool last, uint64_t num
         bench_message_set(b->body, last, number);
     }
     for (;;) {
-        const sw_result result = sw_peer_send(b->peers[0], b->text, body, &options);
+        const sw_result result = sw_peer_send(b->peers[0], kNoText, body, &options);
         if (result == SW_OK) return;
         if (result != SW_ERR_AGAIN) check(result, "sw_peer_send");
         pthread_mutex_lock(&b->mutex);
