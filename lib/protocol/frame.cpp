@@ -12,7 +12,6 @@ constexpr uint64_t kTagSize = 16;
 // Fields are walked by one function for both directions; `Coder` is Decoder or Encoder.
 struct Decoder {
     Reader& in;
-    static constexpr bool decoding = true;
     void varint(uint64_t& value) { value = in.varint(); }
     void text(std::string_view& value, size_t most) {
         value = in.text();
@@ -39,7 +38,6 @@ struct Decoder {
 struct Encoder {
     Writer& out;
     bool valid = true;
-    static constexpr bool decoding = false;
     void varint(const uint64_t& value) { out.varint(value); }
     void text(const std::string_view& value, size_t most) {
         check(value.size() <= most);
@@ -104,7 +102,7 @@ void open_fields(Coder& c, F& f) {
     c.varint(f.route);
     if (f.route < kRouteFirst) {
         c.text(f.text, kMaxName);
-        c.check(!Coder::decoding || valid_name(f.text));
+        c.check(valid_name(f.text));
     }
     c.varint(f.type);
     message_head(c, f, f.has(last), f.has(tlvs), f.has(parts));
@@ -246,7 +244,10 @@ void fields(Coder& c, F& f) {
     c.check(false);
 }
 
-bool is_hello(FrameKind kind) { return kind == FrameKind::hello || kind == FrameKind::accept; }
+bool fits(FrameKind kind, size_t size) {
+    const bool hello = kind == FrameKind::hello || kind == FrameKind::accept;
+    return kind == FrameKind::pad || size <= (hello ? kMaxHelloFrame : kMaxFrame);
+}
 
 }  // namespace
 
@@ -258,23 +259,24 @@ FrameStatus decode_frame(Reader& in, Frame& frame) {
     const uint8_t* start = in.position();
     const uint8_t kind = in.u8();
     if (kind & kSkippableKind) {
-        const Bytes skipped = in.sized();
-        return in.ok() && skipped.size() <= kMaxFrame ? FrameStatus::skipped : FrameStatus::malformed;
+        in.sized();
+        const bool good = in.ok() && static_cast<size_t>(in.position() - start) <= kMaxFrame;
+        return good ? FrameStatus::skipped : FrameStatus::malformed;
     }
     frame = Frame{.kind = static_cast<FrameKind>(kind)};
     Decoder decoder{in};
     fields(decoder, frame);
     if (!in.ok()) return FrameStatus::malformed;
     const auto size = static_cast<size_t>(in.position() - start);
-    const bool fits = frame.kind == FrameKind::pad || size <= (is_hello(frame.kind) ? kMaxHelloFrame : kMaxFrame);
-    return fits ? FrameStatus::ok : FrameStatus::malformed;
+    return fits(frame.kind, size) ? FrameStatus::ok : FrameStatus::malformed;
 }
 
 bool encode_frame(Writer& out, const Frame& frame) {
+    const size_t before = out.size();
     out.u8(static_cast<uint8_t>(frame.kind));
     Encoder encoder{out};
     fields(encoder, frame);
-    return encoder.ok();
+    return encoder.ok() && fits(frame.kind, out.size() - before);
 }
 
 }  // namespace sealwire

@@ -3,46 +3,14 @@
 // To write them anew after a change of the protocol: SEALWIRE_WRITE_VECTORS=1 protocol-test -tc="*known answers*".
 #include <doctest.h>
 
-#include <cstdlib>
-#include <fstream>
-
 #include "protocol/by_hand.h"
 #include "protocol/record.h"
-#include "support/json.h"
+#include "support/vector_file.h"
 
 using namespace sealwire;
 using namespace sealwire::test;
 
 namespace {
-
-// A flat list of objects whose values are texts and numbers; enough to write both files, in a fixed layout.
-class Object {
-public:
-    Object& text(const std::string& name, const std::string& value) { return raw(name, "\"" + value + "\""); }
-    Object& hex(const std::string& name, Bytes value) { return text(name, to_hex(value.data(), value.size())); }
-    Object& number(const std::string& name, uint64_t value) { return raw(name, std::to_string(value)); }
-    Object& raw(const std::string& name, const std::string& value) {
-        body_ += (body_.empty() ? "" : ",") + std::string("\n      \"") + name + "\": " + value;
-        return *this;
-    }
-    std::string body() const { return "    {" + body_ + "\n    }"; }
-
-private:
-    std::string body_;
-};
-
-std::string document(const std::string& about, const std::vector<Object>& vectors) {
-    std::string text = "{\n  \"about\": \"" + about + "\",\n  \"vectors\": [\n";
-    for (size_t i = 0; i < vectors.size(); ++i) text += vectors[i].body() + (i + 1 < vectors.size() ? ",\n" : "\n");
-    return text + "  ]\n}\n";
-}
-
-// Writes the file when asked to; then the file must be what the code makes now.
-void settle(const std::string& name, const std::string& made) {
-    if (std::getenv("SEALWIRE_WRITE_VECTORS") != nullptr) std::ofstream(vector_path(name), std::ios::binary) << made;
-    const bool same = read_file(vector_path(name)) == made;
-    CHECK(same);
-}
 
 // JSON numbers end at 2^53, so 64 bits are written as the 8 bytes that p1 and p2 hold.
 Block negotiation_features(uint64_t features) {
