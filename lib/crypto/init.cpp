@@ -10,6 +10,8 @@ bool crypto_ready() {
     return ready;
 }
 
+const char* sodium_library_version() { return sodium_version_string(); }
+
 bool has_aes_instructions() {
     if (!crypto_ready()) return false;
     return sodium_runtime_has_aesni() != 0 || sodium_runtime_has_armcrypto() != 0;

@@ -101,6 +101,16 @@ Result<Endpoint> Endpoint::parse(std::string_view text, bool port_zero) {
             return bad("an address holds no space and no control character");
     if (text.find('#') != std::string_view::npos)
         return bad("an address holds no '#': that begins the key of a ticket");
+    constexpr std::string_view kAbstract = "unix:@";  // a Linux name that is no file
+    if (text.starts_with(kAbstract)) {
+        Endpoint endpoint;
+        endpoint.scheme = "unix";
+        endpoint.address = endpoint.path = text.substr(kAbstract.size() - 1);
+        if (endpoint.path.size() < 2 || endpoint.path.size() > kMaxUnixPath) {
+            return bad("the name of a unix socket has 1 to 106 bytes");
+        }
+        return endpoint;
+    }
     const size_t colon = text.find("://");
     if (colon == std::string_view::npos) return bad("the scheme is missing: write tcp://host:port or unix:///path");
     const std::string_view scheme = text.substr(0, colon);

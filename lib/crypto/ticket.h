@@ -15,7 +15,7 @@ inline constexpr size_t kMaxTicketSize = 1024;
 // scheme://address. Strict: lower-case known scheme, no white space or control character, no query.
 //   tcp tls      host:port, v6 as [host]:port
 //   ws wss       host:port or host:port/path
-//   unix         an absolute path of at most 107 bytes
+//   unix         an absolute path of at most 107 bytes; or, as unix:@name, an abstract name of Linux
 //   memory       a name
 struct Endpoint {
     std::string scheme;
@@ -24,7 +24,10 @@ struct Endpoint {
     uint16_t port = 0;    // 0 only where port_zero was allowed
     std::string path;     // of unix, ws, wss; the name for memory
 
-    std::string text() const { return scheme + "://" + address; }
+    std::string text() const {
+        const bool abstract = scheme == "unix" && address.starts_with('@');
+        return scheme + (abstract ? ":" : "://") + address;
+    }
 
     // Port 0 (any free port) makes sense for listening only.
     static Result<Endpoint> parse(std::string_view text, bool port_zero);

@@ -1,0 +1,218 @@
+// Events: the union that C sees, callbacks, retain and release.
+#include "event.h"
+
+#include <cstddef>
+
+#include "edge.h"
+#include "node/peer.h"
+
+using namespace sealwire;
+using namespace sealwire::capi;
+
+namespace sealwire::capi {
+
+namespace {
+
+constexpr size_t kCopyBelow = 4096;  // of bodies: 64 bytes that are kept must not keep 64 KiB
+
+#define SAME(name, kind) static_assert(static_cast<int>(SW_EVENT_##name) == static_cast<int>(NodeEventKind::kind))
+SAME(LISTENING, listening);
+SAME(LISTENER_CLOSED, listener_closed);
+SAME(PEER_ASKS, peer_asks);
+SAME(PEER_CONNECTED, peer_connected);
+SAME(PEER_CLOSING, peer_closing);
+SAME(PEER_CLOSED, peer_closed);
+SAME(MESSAGE, message);
+SAME(REPLY, reply);
+SAME(DONE, done);
+SAME(WRITABLE, writable);
+SAME(RECEIPT, receipt);
+SAME(PONG, pong);
+SAME(STALLED, stalled);
+SAME(LOG, log);
+SAME(NODE_CLOSED, node_closed);
+#undef SAME
+
+static_assert(sizeof(PeerId) == sizeof(sw_peer_id));
+
+sw_peer_id id_or_zero(const PeerId* id) {
+    sw_peer_id out{};
+    if (id) put_id(*id, out);
+    return out;
+}
+
+sw_exchange exchange_of(const NodeEvent& event) { return {{event.peer}, event.number}; }
+
+// What the application expects to be told as its own codes has one result in C.
+sw_result result_of_event(const NodeEvent& event) { return static_cast<sw_result>(event.errc); }
+
+template <class Variant>
+uint32_t size_with(const Variant&) {
+    return static_cast<uint32_t>(offsetof(sw_event, as) + sizeof(Variant));
+}
+
+}  // namespace
+
+void put_report(const CloseReport& report, sw_close_report& out) {
+    std::memset(&out, 0, sizeof out);
+    out.size = sizeof out;
+    out.deadline_passed = report.deadline_passed;
+    out.not_sent = report.not_sent;
+    out.outcome_unknown = report.outcome_unknown;
+    out.exchanges = report.exchanges;
+    out.events_held = report.events_held;
+    out.callback_blocked = report.callback_blocked;
+    out.peer_count = report.peer_count;
+    static_assert(SW_CLOSE_REPORT_PEERS == CloseReport::kPeers);
+    for (size_t i = 0; i < report.peers.size(); ++i) {
+        const CloseReport::Peer& peer = report.peers[i];
+        put_id(peer.id, out.peers[i].id);
+        out.peers[i].not_sent = peer.not_sent;
+        out.peers[i].outcome_unknown = peer.outcome_unknown;
+        out.peers[i].exchanges = peer.exchanges;
+    }
+    put_text(report.blocking_route, out.blocking_route);
+}
+
+void EventBox::show(const NodeEvent& event) {
+    source = &event;
+    face.type = static_cast<uint32_t>(event.kind);
+    face.node = {event.node};
+    face.peer = {event.peer};
+    face.user = event.user;
+    face.size = offsetof(sw_event, as);
+    switch (event.kind) {
+        case NodeEventKind::listening:
+            face.as.listening = {{event.listener}, text_of(event.address), text_of(event.text)};
+            face.size = size_with(face.as.listening);
+            break;
+        case NodeEventKind::listener_closed:
+        case NodeEventKind::peer_closing:
+        case NodeEventKind::peer_closed: {
+            sw_event_closed& closed = face.as.closed;
+            closed.listener = {event.listener};
+            closed.result = result_of_event(event);
+            closed.code = event.code;
+            closed.text = text_of(event.text);
+            closed.detail = text_of(event.detail);
+            closed.endpoint = text_of(event.address);
+            closed.id = id_or_zero(event.id);
+            closed.not_sent = event.first;
+            closed.outcome_unknown = event.last_number;
+            face.size = size_with(closed);
+            break;
+        }
+        case NodeEventKind::peer_asks:
+            face.as.peer_asks = {id_or_zero(event.id), text_of(event.address), bytes_of(event.body), {event.listener}};
+            face.size = size_with(face.as.peer_asks);
+            break;
+        case NodeEventKind::peer_connected: {
+            sw_event_connected& connected = face.as.connected;
+            connected.id = id_or_zero(event.id);
+            connected.address = text_of(event.address);
+            connected.data = bytes_of(event.body);
+            connected.dialled = event.dialled;
+            connected.suite = event.suite;
+            connected.clock_difference_ms = event.clock_difference_ms;
+            connected.listener = {event.listener};
+            face.size = size_with(connected);
+            break;
+        }
+        case NodeEventKind::message:
+        case NodeEventKind::reply: {
+            sw_event_message& message = face.as.message;
+            message.exchange = exchange_of(event);
+            message.id = id_or_zero(event.id);
+            message.route = text_of(event.text);
+            message.body = bytes_of(event.body);
+            message.type = event.type;
+            message.expects = static_cast<uint32_t>(event.expects);
+            message.timeout_ms = event.timeout_ms;
+            message.last = event.last;
+            message.route_user = event.route_user;
+            face.size = size_with(message);
+            break;
+        }
+        case NodeEventKind::done: {
+            sw_event_done& done = face.as.done;
+            done.exchange = exchange_of(event);
+            done.id = id_or_zero(event.id);
+            done.result = result_of_event(event);
+            done.code = event.code;
+            done.text = text_of(event.text);
+            done.body = bytes_of(event.body);
+            done.type = event.type;
+            done.has_body = event.has_body;
+            face.size = size_with(done);
+            break;
+        }
+        case NodeEventKind::receipt:
+            face.as.receipt = {event.first, event.last_number, result_of_event(event)};
+            face.size = size_with(face.as.receipt);
+            break;
+        case NodeEventKind::pong:
+            face.as.pong = {event.first, event.last_number, event.clock_difference_ms};
+            face.size = size_with(face.as.pong);
+            break;
+        case NodeEventKind::log:
+            face.as.log = {static_cast<uint32_t>(event.level), result_of_event(event), text_of(event.text),
+                           text_of(event.detail), text_of(event.address)};
+            face.size = size_with(face.as.log);
+            break;
+        case NodeEventKind::node_closed:
+            put_report(*event.report, report);
+            face.as.node_closed.report = &report;
+            face.size = size_with(face.as.node_closed);
+            break;
+        case NodeEventKind::writable:
+        case NodeEventKind::stalled: break;
+    }
+}
+
+void Sink::call(const NodeEvent& event, const Handler* handler) {
+    EventBox box;
+    box.queue = queue_;
+    box.heap = nullptr;
+    box.show(event);
+    if (handler && handler->fn) {
+        reinterpret_cast<sw_event_fn>(handler->fn)(&box.face, handler->user);
+    } else if (on_event_) {
+        on_event_(&box.face, user_);
+    }
+}
+
+}  // namespace sealwire::capi
+
+sw_result sw_event_retain(const sw_event* event, const sw_event** out) {
+    return guarded([&] {
+        if (!event || !out) return bad("event or out is null");
+        EventBox& box = EventBox::of(event);
+        if (box.heap && box.heap->retained()) {
+            box.heap->share();
+            *out = event;
+            return SW_OK;
+        }
+        auto kept = std::make_unique<HeapEvent>(box.queue, true);
+        kept->fill(*box.source, kCopyBelow);
+        box.queue->hold();
+        *out = &kept.release()->box().face;
+        return SW_OK;
+    });
+}
+
+void sw_event_release(const sw_event* event) {
+    guarded_void([&] {
+        if (!event) return;
+        EventBox& box = EventBox::of(event);
+        HeapEvent* heap = box.heap;
+        if (!heap) return;  // a borrowed one is not the callback's to release
+        EventQueue* queue = box.queue;
+        if (heap->retained()) {
+            if (heap->unshare()) queue->release(std::unique_ptr<QueuedEvent>(heap), false);
+            return;
+        }
+        const NodeEvent& source = heap->event();
+        if (source.owes) Peer::give_back(source.peer, source.taken);
+        queue->release(std::unique_ptr<QueuedEvent>(heap), true);
+    });
+}

@@ -1,0 +1,46 @@
+// Listeners: where a node takes connections, and the ticket that leads there.
+#include "node/listener.h"
+
+#include "edge.h"
+#include "node/node.h"
+
+using namespace sealwire;
+using namespace sealwire::capi;
+
+void sw_listen_options_init(sw_listen_options* options) {
+    if (options) *options = sw_listen_options{.size = sizeof *options};
+}
+
+sw_result sw_node_listen(sw_node node, sw_text url, const sw_listen_options* given, sw_listener* out) {
+    return guarded([&] {
+        if (!out) return bad("out is null");
+        if (!valid(url)) return bad("url is not a text");
+        sw_listen_options options;
+        if (!read_options(given, options)) return bad(kSizeRule);
+        if (options.backlog > INT_MAX) return bad("backlog is too large");
+        if (options.unix_mode > 0777) return bad("unix_mode is no file mode");
+        Errc errc = Errc::ok;
+        const std::shared_ptr<Node> self = Node::find(node.value, errc);
+        if (!self) return failed(errc);
+        ListeningOptions listening;
+        listening.user = options.user;
+        listening.transport.backlog = options.backlog ? static_cast<int>(options.backlog) : 511;
+        listening.transport.ipv6_only = options.ipv6_only != 0;
+        listening.transport.unix_mode = options.unix_mode ? options.unix_mode : 0600;
+        listening.transport.tcp.keepalive = Time{options.keepalive_s} * kSecond;
+        return result_of(self->listen(view(url), listening, &out->value));
+    });
+}
+
+sw_result sw_listener_ticket(sw_listener listener, char out[SW_ADDRESS_TEXT_SIZE]) {
+    return guarded([&] {
+        if (!out) return bad("out is null");
+        const auto ticket = Listening::ticket(listener.value);
+        if (!ticket) return failed(ticket.error());
+        return put_text(*ticket, out, SW_ADDRESS_TEXT_SIZE) ? SW_OK : failed(Errc::address, "the ticket is too long");
+    });
+}
+
+sw_result sw_listener_close(sw_listener listener) {
+    return guarded([&] { return result_of(Listening::close(listener.value)); });
+}

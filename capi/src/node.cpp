@@ -1,0 +1,200 @@
+// Nodes: options, routes, fetching events, and the end.
+#include "node/node.h"
+
+#include "edge.h"
+#include "event.h"
+#include "identity.h"
+#include "node/random.h"
+
+using namespace sealwire;
+using namespace sealwire::capi;
+
+namespace {
+
+constexpr uint64_t kMostMessageBytes = 64u * 1024 * 1024;  // frames of one message times their bodies
+constexpr uint64_t kLeastWindowBytes = 64u * 1024;
+constexpr uint32_t kLeastSlots = 16;
+
+// Runs `body` with the node, which it keeps alive meanwhile.
+template <class Body>
+sw_result with_node(sw_node handle, Body body) {
+    return guarded([&]() -> sw_result {
+        Errc errc = Errc::ok;
+        const std::shared_ptr<Node> node = Node::find(handle.value, errc);
+        return node ? body(*node) : failed(errc);
+    });
+}
+
+// Commands that a node takes until its end has begun.
+template <class Body>
+sw_result with_open_node(sw_node handle, Body body) {
+    return with_node(handle, [&](Node& node) { return node.closing() ? failed(Errc::closed) : body(node); });
+}
+
+Result<Limits> limits_of(const sw_node_options& options) {
+    Limits limits;
+    if (options.send_queue_bytes) limits.send_queue = options.send_queue_bytes;
+    if (options.max_message_bytes > kMostMessageBytes) return fail(Errc::argument, "max_message_bytes is above 64 MiB");
+    if (options.max_message_bytes) limits.message = options.max_message_bytes;
+    limits.assembly = std::max(limits.assembly, 2 * limits.message);
+    if (options.window_bytes && options.window_bytes < kLeastWindowBytes) {
+        return fail(Errc::argument, "window_bytes is below 64 KiB");
+    }
+    if (options.window_bytes) limits.window = options.window_bytes;
+    limits.window_max = std::max(limits.window_max, limits.window);
+    if (options.exchange_slots && options.exchange_slots < kLeastSlots) {
+        return fail(Errc::argument, "exchange_slots is below 16");
+    }
+    if (options.exchange_slots) limits.exchange_slots = options.exchange_slots;
+    limits.handshake = duration_of(options.handshake_timeout_ms, limits.handshake);
+    limits.decision = duration_of(options.decision_timeout_ms, limits.decision);
+    limits.request = duration_of(options.request_timeout_ms, limits.request);
+    return limits;
+}
+
+Result<NodeConfig> config_of(const sw_node_options& options) {
+    if (options.access > SW_ACCESS_ANYONE) return fail(Errc::argument, "access is no value of sw_access");
+    if (options.log_level > SW_LOG_NONE) return fail(Errc::argument, "log_level is no value of sw_log_level");
+    if (!valid(options.network)) return fail(Errc::argument, "network is not a text");
+    if (options.allowed_count > 0 && !options.allowed) return fail(Errc::argument, "allowed is null");
+    if (options.allowed_count > SSIZE_MAX / sizeof(sw_peer_id))
+        return fail(Errc::argument, "allowed_count is too large");
+    if (!prepare_crypto()) return fail(Errc::system, "the system gives no randomness");
+    auto limits = limits_of(options);
+    if (!limits) return Unexpected{std::move(limits).error()};
+    auto network = Network::parse(view(options.network));
+    if (!network) return Unexpected{std::move(network).error()};
+    NodeConfig config{.identity = options.identity ? options.identity->identity : nullptr,
+                      .network = std::move(*network),
+                      .access = static_cast<Access>(options.access),
+                      .limits = *limits,
+                      .user = options.user};
+    for (size_t i = 0; i < options.allowed_count; ++i) config.allowed.push_back(id_of(options.allowed[i]));
+    config.log = options.log != 0 && options.log_level != SW_LOG_NONE;
+    config.log_level = options.log_level == 0 ? LogLevel::info : static_cast<LogLevel>(options.log_level);
+    config.queued = options.on_event == nullptr;
+    config.on_wake = config.queued ? options.on_wake : nullptr;
+    return config;
+}
+
+}  // namespace
+
+void sw_node_options_init(sw_node_options* options) {
+    if (options) *options = sw_node_options{.size = sizeof *options};
+}
+
+sw_result sw_node_open(const sw_node_options* given, sw_node* out) {
+    return guarded([&] {
+        if (!out) return bad("out is null");
+        sw_node_options options;
+        if (!read_options(given, options)) return bad(kSizeRule);
+        auto config = config_of(options);
+        if (!config) return failed(config.error());
+        auto sink = std::make_unique<Sink>(options.on_event, options.user);
+        return result_of(Node::open(std::move(*config), std::move(sink), &out->value));
+    });
+}
+
+sw_result sw_node_id(sw_node node, sw_peer_id* out) {
+    return with_node(node, [&](Node& self) {
+        if (!out) return bad("out is null");
+        put_id(self.id(), *out);
+        return SW_OK;
+    });
+}
+
+sw_result sw_node_set_allowed(sw_node node, const sw_peer_id* ids, size_t count) {
+    return with_open_node(node, [&](Node& self) {
+        if (count > SSIZE_MAX / sizeof(sw_peer_id) || (count > 0 && !ids)) return bad("ids is null or count too large");
+        std::vector<PeerId> list;
+        list.reserve(count);
+        for (size_t i = 0; i < count; ++i) list.push_back(id_of(ids[i]));
+        self.allowed().set(list);
+        return SW_OK;
+    });
+}
+
+sw_result sw_node_route(sw_node node, sw_text route, sw_event_fn fn, void* user) {
+    return with_open_node(node, [&](Node& self) {
+        if (!valid(route)) return bad("route is not a text");
+        if (route.size > 0 && !is_route_name(view(route))) return bad(kRouteRule);
+        if (fn && self.queued()) return failed(Errc::state, "this node's events are fetched: fn has to be NULL");
+        self.routes().set(view(route), {reinterpret_cast<void (*)()>(fn), user});
+        return SW_OK;
+    });
+}
+
+sw_result sw_node_unroute(sw_node node, sw_text route) {
+    return with_open_node(node, [&](Node& self) {
+        if (!valid(route)) return bad("route is not a text");
+        const Errc errc = self.routes().remove(view(route));
+        return errc == Errc::ok ? SW_OK : failed(errc, "the route is not registered");
+    });
+}
+
+sw_result sw_node_intern(sw_node node, sw_text route, sw_route* out) {
+    return with_open_node(node, [&](Node& self) {
+        if (!out) return bad("out is null");
+        if (!valid(route) || !is_route_name(view(route))) return bad(kRouteRule);
+        const auto number = self.routes().intern(view(route));
+        if (!number) return failed(number.error());
+        *out = *number;
+        return SW_OK;
+    });
+}
+
+sw_result sw_node_next_events(sw_node node, const sw_event** out, size_t max, size_t* count) {
+    return with_node(node, [&](Node& self) {
+        if (!count || (!out && max > 0)) return bad("out or count is null");
+        if (!self.queued()) return failed(Errc::state, "this node's events go to on_event");
+        *count = 0;
+        QueuedEvent* batch[64];
+        while (*count < max) {
+            const size_t wanted = std::min(max - *count, std::size(batch));
+            const size_t taken = self.next_events(batch, wanted);
+            for (size_t i = 0; i < taken; ++i) out[(*count)++] = &static_cast<HeapEvent*>(batch[i])->box().face;
+            if (taken < wanted) break;
+        }
+        return SW_OK;
+    });
+}
+
+sw_result sw_node_wait(sw_node node, uint32_t timeout_ms) {
+    return with_node(node, [&](Node& self) {
+        if (!self.queued()) return failed(Errc::state, "this node's events go to on_event");
+        return result_of(self.wait(timeout_ms == SW_NEVER ? kNever : Time{timeout_ms} * kMillisecond));
+    });
+}
+
+sw_result sw_node_fd(sw_node node, int* out) {
+    return with_node(node, [&](Node& self) {
+        if (!out) return bad("out is null");
+        if (!self.queued()) return failed(Errc::state, "this node's events go to on_event");
+        const auto descriptor = self.descriptor();
+        if (!descriptor) return failed(descriptor.error());
+        *out = *descriptor;
+        return SW_OK;
+    });
+}
+
+sw_result sw_node_shutdown(sw_node node, uint32_t deadline_ms) {
+    return with_node(node, [&](Node& self) {
+        self.shutdown(duration_of(deadline_ms, kDefaultEnd));
+        return SW_OK;
+    });
+}
+
+sw_result sw_node_close(sw_node node, uint32_t deadline_ms, sw_close_report* report) {
+    return with_node(node, [&](Node& self) {
+        const size_t room = report ? report->size : 0;
+        if (report && room < 8) return bad("the size of the report is not set");
+        const auto closed = self.close(duration_of(deadline_ms, kDefaultEnd));
+        if (!closed) return failed(closed.error());
+        if (!report) return SW_OK;
+        sw_close_report whole;
+        put_report(*closed, whole);
+        whole.size = static_cast<uint32_t>(room);
+        std::memcpy(report, &whole, std::min(room, sizeof whole));
+        return SW_OK;
+    });
+}

@@ -1,0 +1,83 @@
+// Peers: connecting, deciding, closing.
+#include "node/peer.h"
+
+#include "edge.h"
+#include "node/node.h"
+
+using namespace sealwire;
+using namespace sealwire::capi;
+
+namespace {
+
+constexpr uint64_t kFirstTooLarge = uint64_t{1} << 62;  // for a varint
+
+}  // namespace
+
+void sw_connect_options_init(sw_connect_options* options) {
+    if (options) *options = sw_connect_options{.size = sizeof *options};
+}
+
+sw_result sw_node_connect(sw_node node, sw_text ticket, const sw_connect_options* given, sw_peer* out) {
+    return guarded([&] {
+        if (!out) return bad("out is null");
+        if (!valid(ticket)) return bad("ticket is not a text");
+        sw_connect_options options;
+        if (!read_options(given, options)) return bad(kSizeRule);
+        if (!valid(options.data)) return bad("data is null or too large");
+        if (options.data.size > kMaxApplicationData) return failed(Errc::too_big, "data is above 60 KiB");
+        Errc errc = Errc::ok;
+        const std::shared_ptr<Node> self = Node::find(node.value, errc);
+        if (!self) return failed(errc);
+        DialOptions dial;
+        dial.timeout = duration_of(options.timeout_ms, dial.timeout);
+        dial.keepalive = Time{options.keepalive_s} * kSecond;
+        dial.user = options.user;
+        dial.data = view(options.data);
+        return result_of(self->connect(view(ticket), dial, &out->value));
+    });
+}
+
+sw_result sw_peer_accept(sw_peer peer, sw_bytes data) {
+    return guarded([&] {
+        if (!valid(data)) return bad("data is null or too large");
+        return result_of(Peer::accept(peer.value, view(data)));
+    });
+}
+
+sw_result sw_peer_reject(sw_peer peer, uint32_t code, sw_text text) {
+    return guarded([&] {
+        if (!valid(text)) return bad("text is not a text");
+        if (!valid_code(code)) return bad(kCodeRule);
+        return result_of(Peer::reject(peer.value, code, view(text)));
+    });
+}
+
+sw_result sw_peer_set_user(sw_peer peer, void* user) {
+    return guarded([&] { return result_of(Peer::set_user(peer.value, user)); });
+}
+
+sw_result sw_peer_get_id(sw_peer peer, sw_peer_id* out) {
+    return guarded([&] {
+        if (!out) return bad("out is null");
+        PeerId id;
+        const Errc errc = Peer::get_id(peer.value, id);
+        if (errc != Errc::ok) return failed(errc);
+        put_id(id, *out);
+        return SW_OK;
+    });
+}
+
+sw_result sw_peer_ping(sw_peer peer, uint64_t token) {
+    return guarded([&] {
+        if (token >= kFirstTooLarge) return bad("token is not below 2^62");
+        return result_of(Peer::ping(peer.value, token));
+    });
+}
+
+sw_result sw_peer_close(sw_peer peer, uint32_t code, sw_text text, uint32_t deadline_ms) {
+    return guarded([&] {
+        if (!valid(text)) return bad("text is not a text");
+        if (!valid_code(code)) return bad(kCodeRule);
+        return result_of(Peer::close(peer.value, code, view(text), duration_of(deadline_ms, kDefaultEnd)));
+    });
+}

@@ -1,0 +1,92 @@
+// Listening: the command, the transport's listener, and its events.
+#include "node/listener.h"
+
+#include "node/node.h"
+
+namespace sealwire {
+
+Listening::Listening(Node& node, Endpoint endpoint, const ListeningOptions& options)
+    : node_(node), endpoint_(std::move(endpoint)), options_(options) {
+    handle_ = HandleTable::process().add(HandleKind::listener, this);
+}
+
+Listening::~Listening() {
+    HandleTable::process().close(handle_);
+    if (!over_) HandleTable::process().retire(handle_);
+}
+
+Result<std::string> Listening::ticket(uint64_t listener) {
+    const HandleTable::Locked<Listening> locked(HandleTable::process(), listener, HandleKind::listener);
+    if (!locked) return fail(locked.errc());
+    if (locked->ticket_.empty()) return fail(Errc::state, "it does not listen yet: wait for the event");
+    return locked->ticket_;
+}
+
+Errc Listening::close(uint64_t listener) {
+    HandleTable::Locked<Listening> locked(HandleTable::process(), listener, HandleKind::listener);
+    if (!locked) return locked.errc();
+    if (locked->closing_) return Errc::closed;
+    locked->closing_ = true;
+    const std::shared_ptr<Node> node = locked->node_.shared_from_this();
+    locked.unlock();
+    node->loop().post([listener] {
+        Listening* listening = nullptr;
+        {
+            const HandleTable::Locked<Listening> found(HandleTable::process(), listener, HandleKind::listener);
+            if (found) listening = &*found;
+        }
+        if (listening) listening->shut_down();
+    });
+    return Errc::ok;
+}
+
+void Listening::start() {
+    if (over_) return;
+    if (node_.closing()) return over({Errc::closed, "the node is closing"});
+    auto listener = listen(node_.loop(), endpoint_.scheme, endpoint_.address, options_.transport, *this);
+    if (!listener) return over(listener.error());
+    listener_ = std::move(*listener);
+    address_ = listener_->address();
+    const std::string ticket = address_ + "#" + node_.id().text();
+    {
+        const std::lock_guard lock(HandleTable::process().mutex_of(handle_));
+        ticket_ = ticket;
+    }
+    node_.log(LogLevel::info, Errc::ok, {}, address_, "listening");
+    NodeEvent event{.kind = NodeEventKind::listening};
+    event.listener = handle_;
+    event.user = options_.user;
+    event.address = address_;
+    event.text = ticket;
+    node_.emit(event);
+}
+
+void Listening::shut_down() {
+    if (over_) return;
+    if (listener_) listener_->close();
+    else over({});
+}
+
+void Listening::on_accept(std::unique_ptr<Pipe> pipe) { node_.accepted(handle_, std::move(pipe)); }
+
+void Listening::on_listener_error(Error error) {
+    node_.log(LogLevel::error, error.code, {}, address_, "accepting is paused: " + error.detail);
+}
+
+void Listening::over(const Error& error) {
+    if (over_) return;
+    over_ = true;
+    if (address_.empty()) address_ = endpoint_.text();
+    node_.log(error.code == Errc::ok ? LogLevel::info : LogLevel::error, error.code, {}, address_,
+              error.code == Errc::ok ? "no longer listening" : "cannot listen: " + error.detail);
+    NodeEvent event{.kind = NodeEventKind::listener_closed};
+    event.listener = handle_;
+    event.user = options_.user;
+    event.errc = error.code;
+    event.detail = error.detail;
+    event.address = address_;
+    node_.emit_last(event, handle_);
+    node_.finished(*this);
+}
+
+}  // namespace sealwire

@@ -1,0 +1,56 @@
+// Listening: one address at which a node takes connections, from the command to its last event.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "crypto/ticket.h"
+#include "node/handle_table.h"
+#include "transport/transport.h"
+
+namespace sealwire {
+
+class Node;
+
+struct ListeningOptions {
+    ListenOptions transport;
+    void* user = nullptr;
+};
+
+class Listening final : private ListenerHandler {
+public:
+    // ---- Commands: any thread, by handle ----
+    // state before it listens.
+    static Result<std::string> ticket(uint64_t listener);
+    static Errc close(uint64_t listener);
+
+    // ---- For the node ----
+    // Any thread.
+    Listening(Node& node, Endpoint endpoint, const ListeningOptions& options);
+    ~Listening();
+    uint64_t handle() const { return handle_; }
+    // Loop thread.
+    void start();
+    void shut_down();
+
+    size_t index = 0;  // in the node's list
+
+private:
+    void on_accept(std::unique_ptr<Pipe> pipe) override;
+    void on_listener_error(Error error) override;
+    void on_listener_closed() override { over({}); }
+    void over(const Error& error);
+
+    Node& node_;
+    const Endpoint endpoint_;
+    const ListeningOptions options_;
+    uint64_t handle_ = 0;
+    std::unique_ptr<Listener> listener_;  // loop thread
+    std::string ticket_;                  // under the lock of the slot; empty before it listens
+    bool closing_ = false;                // under the lock of the slot
+    std::string address_;                 // with the real port
+    bool over_ = false;
+};
+
+}  // namespace sealwire

@@ -1,0 +1,276 @@
+// A node's commands, its loop's turns and the delivery of events.
+#include "node/node.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "crypto/ticket.h"
+#include "node/fork_guard.h"
+#include "node/listener.h"
+#include "node/peer.h"
+#include "node/random.h"
+#include "protocol/handshake.h"
+
+namespace sealwire {
+
+namespace {
+
+constexpr Time kSweepInterval = 5 * kSecond;  // idle peers give memory back after one to two of it
+
+int64_t wall_clock_ms() {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
+        .count();
+}
+
+std::shared_ptr<const Identity> identity_of(const NodeConfig& config) {
+    return config.identity ? config.identity : std::make_shared<const Identity>(new_identity());
+}
+
+// A list whose items know their places.
+template <class T>
+void append(std::vector<std::unique_ptr<T>>& list, std::unique_ptr<T> item) {
+    item->index = list.size();
+    list.push_back(std::move(item));
+}
+
+template <class T>
+std::unique_ptr<T> take_out(std::vector<std::unique_ptr<T>>& list, T& item) {
+    std::unique_ptr<T> taken = std::move(list[item.index]);
+    if (item.index + 1 != list.size()) {
+        list[item.index] = std::move(list.back());
+        list[item.index]->index = item.index;
+    }
+    list.pop_back();
+    return taken;
+}
+
+}  // namespace
+
+Node::Node(NodeConfig config, std::unique_ptr<EventSink> sink)
+    : config_(std::move(config)),
+      sink_(std::move(sink)),
+      identity_(identity_of(config_)),
+      replays_(rng_),
+      mac1_key_(identity_->curve_point(), config_.network),
+      queue_(EventQueue::create(config_.on_wake, config_.user)),
+      scratch_(new uint8_t[kScratch]) {
+    sink_->attach(queue_);
+    allowed_.set(config_.allowed);
+    connection_config_.identity = identity_.get();
+    connection_config_.network = &config_.network;
+    connection_config_.mac1_key = &mac1_key_;
+    connection_config_.replays = &replays_;
+    connection_config_.suites = supported_suites();
+    connection_config_.limits = config_.limits;
+    rng_.fill(connection_config_.instance);
+}
+
+Node::~Node() {
+    loop_.reset();
+    queue_->abandon();
+}
+
+Result<void> Node::open(NodeConfig config, std::unique_ptr<EventSink> sink, uint64_t* out) {
+    ForkGuard::watch();
+    const std::shared_ptr<Node> node(new Node(std::move(config), std::move(sink)));
+    auto loop = Loop::create();
+    if (!loop) return Unexpected{std::move(loop).error()};
+    node->loop_ = std::move(*loop);
+    node->connection_config_.wall_offset_ms = wall_clock_ms() - node->loop_->refresh_now() / kMillisecond;
+    node->loop_->set_after_events([raw = node.get()] { raw->after_turn(); });
+    node->handle_ = HandleTable::process().add(HandleKind::node, node.get());
+    if (node->handle_ == 0) return fail(Errc::limit, "all handles are in use");
+    node->self_ = node;
+    *out = node->handle_;
+    if (auto started = node->loop_->start(); !started) {
+        HandleTable::process().retire(node->handle_);
+        *out = 0;
+        node->self_.reset();
+        return started;
+    }
+    return {};
+}
+
+std::shared_ptr<Node> Node::find(uint64_t handle, Errc& errc) {
+    const HandleTable::Locked<Node> locked(HandleTable::process(), handle, HandleKind::node);
+    errc = locked.errc();
+    return locked ? locked->shared_from_this() : nullptr;
+}
+
+// ---- Listeners and peers ----
+
+Result<void> Node::listen(std::string_view url, const ListeningOptions& options, uint64_t* out) {
+    auto endpoint = Endpoint::parse(url, true);
+    if (!endpoint) return Unexpected{std::move(endpoint).error()};
+    if (!has_scheme(endpoint->scheme))
+        return fail(Errc::address, "this build has no transport for " + endpoint->scheme);
+    auto listening =
+        std::make_shared<std::unique_ptr<Listening>>(std::make_unique<Listening>(*this, std::move(*endpoint), options));
+    if ((*listening)->handle() == 0) return fail(Errc::limit, "all handles are in use");
+    const std::lock_guard lock(end_mutex_);  // so that nothing is posted after the shutdown's post
+    if (closing()) return fail(Errc::closed, "the node is closing");
+    *out = (*listening)->handle();
+    loop_->post([this, listening] {
+        Listening& added = **listening;
+        append(listenings_, std::move(*listening));
+        added.start();
+    });
+    return {};
+}
+
+Result<void> Node::connect(std::string_view ticket, const DialOptions& options, uint64_t* out) {
+    auto parsed = Ticket::parse(ticket);
+    if (!parsed) return Unexpected{std::move(parsed).error()};
+    if (!has_scheme(parsed->endpoint.scheme)) {
+        return fail(Errc::address, "this build has no transport for " + parsed->endpoint.scheme);
+    }
+    if (same_holder(parsed->peer, id())) return fail(Errc::self, "the ticket's key is this node's own");
+    auto peer = std::make_shared<std::unique_ptr<Peer>>(std::make_unique<Peer>(*this, std::move(*parsed), options));
+    if ((*peer)->handle() == 0) return fail(Errc::limit, "all handles are in use");
+    const std::lock_guard lock(end_mutex_);
+    if (closing()) return fail(Errc::closed, "the node is closing");
+    *out = (*peer)->handle();
+    loop_->post([this, peer] {
+        Peer& added = **peer;
+        append(peers_, std::move(*peer));
+        added.start_dial();
+    });
+    return {};
+}
+
+void Node::accepted(uint64_t listener, std::unique_ptr<Pipe> pipe) {
+    if (shutting_down_) return;
+    auto peer = std::make_unique<Peer>(*this, listener, std::move(pipe));
+    if (peer->handle() == 0)
+        return log(LogLevel::error, Errc::limit, {}, {}, "all handles are in use: a pipe is refused");
+    Peer& added = *peer;
+    append(peers_, std::move(peer));
+    added.start_accepted();
+}
+
+void Node::finished(Peer& peer) {
+    if (peer.index >= peers_.size() || peers_[peer.index].get() != &peer) return;
+    dead_peers_.push_back(take_out(peers_, peer));
+}
+
+void Node::finished(Listening& listening) { dead_listenings_.push_back(take_out(listenings_, listening)); }
+
+// ---- Turns ----
+
+bool Node::list_dirty(Peer& peer) {
+    const std::lock_guard lock(dirty_mutex_);
+    dirty_.push_back(&peer);
+    return !std::exchange(woken_, true);
+}
+
+void Node::drain_dirty() {
+    {
+        const std::lock_guard lock(dirty_mutex_);
+        draining_.swap(dirty_);
+        woken_ = false;
+    }
+    for (Peer* peer : draining_) peer->drive_if_dirty();
+    draining_.clear();
+}
+
+void Node::flush_urgent() {
+    urgent_ = false;
+    std::vector<Peer*> peers;
+    {
+        const std::lock_guard lock(dirty_mutex_);
+        peers = dirty_;
+    }
+    for (Peer* peer : peers) peer->flush_only();
+}
+
+void Node::after_turn() {
+    drain_dirty();
+    clear_graveyard();
+    complete_if_over();
+    queue_->flush();
+    const std::lock_guard lock(dirty_mutex_);
+    if (!dirty_.empty())
+        loop_->wake();  // callbacks of this drain have sent: one more turn, after a look at the sockets
+}
+
+void Node::clear_graveyard() {
+    if (!dead_peers_.empty()) {
+        const std::lock_guard lock(dirty_mutex_);
+        std::erase_if(dirty_, [this](Peer* peer) {
+            return std::any_of(dead_peers_.begin(), dead_peers_.end(),
+                               [peer](auto& dead) { return dead.get() == peer; });
+        });
+    }
+    dead_peers_.clear();
+    dead_listenings_.clear();
+}
+
+void Node::arm_sweep() {
+    if (shutting_down_) return;
+    if (!sweep_timer_) sweep_timer_ = std::make_unique<Timer>(loop_->timers(), [this] { sweep(); });
+    if (!sweep_timer_->armed()) sweep_timer_->set(after(loop_->now(), kSweepInterval));
+}
+
+void Node::sweep() {
+    bool all_idle = true;
+    for (const auto& peer : peers_) all_idle = peer->trim() && all_idle;
+    if (!all_idle) arm_sweep();
+}
+
+// ---- Events ----
+
+void Node::emit(NodeEvent& event, const Route* route) {
+    event.node = handle_;
+    if (!event.user && event.peer == 0 && event.listener == 0) event.user = config_.user;
+    if (muted_.load(std::memory_order_relaxed)) return;
+    if (config_.queued) {
+        std::unique_ptr<QueuedEvent> queued = queue_->recycle();
+        if (!queued) queued = sink_->make();
+        queued->fill(event, 0);
+        queue_->push(std::move(queued));
+        return;
+    }
+    running_route_.store(route ? route->name : nullptr, std::memory_order_relaxed);
+    const uint64_t count = callbacks_.load(std::memory_order_relaxed);
+    callbacks_.store(count + 1, std::memory_order_release);
+    sink_->call(event, route ? &route->handler : nullptr);
+    callbacks_.store(count + 2, std::memory_order_release);
+}
+
+void Node::emit_last(NodeEvent& event, uint64_t handle) {
+    HandleTable::process().close(handle);
+    emit(event);
+    if (!config_.queued || muted_.load(std::memory_order_relaxed)) HandleTable::process().retire(handle);
+}
+
+void Node::log(LogLevel level, Errc code, std::string_view peer, std::string_view address, std::string_view text) {
+    if (!logs(level)) return;
+    NodeEvent event{.kind = NodeEventKind::log, .level = level, .errc = code};
+    event.text = text;
+    event.detail = peer;
+    event.address = address;
+    emit(event);
+}
+
+size_t Node::next_events(QueuedEvent** out, size_t max) {
+    const size_t count = queue_->take(out, max);
+    for (size_t i = 0; i < count; ++i) {
+        const uint64_t handle = last_event_of(out[i]->event());
+        if (handle == 0) continue;
+        HandleTable::process().retire(handle);
+        if (handle != handle_) continue;
+        std::unique_lock lock(end_mutex_);
+        retired_ = true;
+        release_self(lock);
+    }
+    return count;
+}
+
+Errc Node::wait(Time timeout) {
+    if (loop_->on_loop_thread()) return Errc::thread;
+    if (queue_->wait(timeout)) return Errc::ok;
+    const std::lock_guard lock(end_mutex_);
+    return retired_ ? Errc::closed : Errc::timeout;
+}
+
+}  // namespace sealwire

@@ -1,0 +1,174 @@
+// Node: an endpoint of ours: its loop thread, identity, listeners, peers, routes, access, and the delivery of events.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "crypto/network.h"
+#include "crypto/sodium_rng.h"
+#include "io/loop.h"
+#include "node/access.h"
+#include "node/event_queue.h"
+#include "node/half_open.h"
+#include "node/handle_table.h"
+#include "node/node_event.h"
+#include "node/routes.h"
+#include "protocol/connection.h"
+#include "protocol/replay_cache.h"
+
+namespace sealwire {
+
+class Listening;
+class Pipe;
+class Peer;
+struct DialOptions;
+struct ListeningOptions;
+
+struct NodeConfig {
+    std::shared_ptr<const Identity> identity;  // null: a new one
+    Network network;
+    Access access = Access::ask;
+    std::vector<PeerId> allowed;
+    Limits limits;
+    bool log = false;
+    LogLevel log_level = LogLevel::info;
+    bool queued = false;  // events are fetched
+    EventQueue::Wake on_wake = nullptr;
+    void* user = nullptr;
+};
+
+// Owned by itself from open() until it is over and nobody waits for it any more; who uses it holds a shared_ptr.
+class Node final : public std::enable_shared_from_this<Node> {
+public:
+    // `*out` is written before the loop runs. Throws std::bad_alloc.
+    static Result<void> open(NodeConfig config, std::unique_ptr<EventSink> sink, uint64_t* out);
+    // Null with handle or closed.
+    static std::shared_ptr<Node> find(uint64_t handle, Errc& errc);
+    ~Node();
+
+    // ---- Any thread ----
+    const PeerId& id() const { return identity_->id(); }
+    uint64_t handle() const { return handle_; }
+    bool queued() const { return config_.queued; }
+    bool closing() const { return closing_.load(std::memory_order_acquire); }
+    Routes& routes() { return routes_; }
+    AllowList& allowed() { return allowed_; }
+    const Limits& limits() const { return connection_config_.limits; }
+    Loop& loop() { return *loop_; }
+
+    // `*out` is written before the loop can see the command.
+    Result<void> listen(std::string_view url, const ListeningOptions& options, uint64_t* out);
+    Result<void> connect(std::string_view ticket, const DialOptions& options, uint64_t* out);
+
+    // Queue mode.
+    size_t next_events(QueuedEvent** out, size_t max);
+    // ok, timeout, closed, or thread on the loop thread. `timeout` is a duration.
+    Errc wait(Time timeout);
+    Result<int> descriptor() { return queue_->descriptor(); }
+    // In both modes: a retained event exists.
+    EventQueue& queue() { return *queue_; }
+
+    // Ends everything in good order until `deadline` (a duration) has passed, then hard. Returns at once.
+    void shutdown(Time deadline);
+    // And waits for the end. thread on the loop thread, with nothing changed.
+    Result<CloseReport> close(Time deadline);
+
+    // ---- For peers and listeners; loop thread but where said ----
+    // Under the lock of the peer's slot, any thread: true when the loop has to be woken.
+    bool list_dirty(Peer& peer);
+    // A command's bytes are many: what waits is sent before the next event is delivered.
+    void set_urgent() { urgent_ = true; }
+    // A peer is active: some time after the last of its doings its memory is looked at.
+    void arm_sweep();
+    bool urgent() const { return urgent_; }
+    void flush_urgent();
+    void emit(NodeEvent& event, const Route* route = nullptr);
+    void log(LogLevel level, Errc code, std::string_view peer, std::string_view address, std::string_view text);
+    bool logs(LogLevel level) const { return config_.log && level >= config_.log_level; }
+    Access access() const { return config_.access; }
+    const ConnectionConfig& connection_config() const { return connection_config_; }
+    Rng& rng() { return rng_; }
+    MutableBytes scratch() { return {scratch_.get(), kScratch}; }
+    HalfOpen& half_open() { return half_open_; }
+    void accepted(uint64_t listener, std::unique_ptr<Pipe> pipe);
+    void account(const PeerId* id, const Outbox::Undelivered& undelivered);
+    // They are over, and destroyed at the end of the turn.
+    void finished(Peer& peer);
+    void finished(Listening& listening);
+    // The last event of an object was delivered (callback mode) or queued: its handle is closed, and stale once it was seen.
+    void emit_last(NodeEvent& event, uint64_t handle);
+
+private:
+    static constexpr size_t kScratch = 512 * 1024;
+
+    Node(NodeConfig config, std::unique_ptr<EventSink> sink);
+    void add(std::unique_ptr<Peer> peer);
+    void after_turn();
+    void drain_dirty();
+    void clear_graveyard();
+    void begin_shutdown(Time deadline);
+    void on_deadline();
+    void complete_if_over();
+    void complete();
+    void sweep();
+    bool callback_is_stuck(uint64_t seen);
+    void join(std::unique_lock<std::mutex>& lock);
+    void release_self(std::unique_lock<std::mutex>& lock);
+
+    NodeConfig config_;
+    std::unique_ptr<EventSink> sink_;
+    std::shared_ptr<const Identity> identity_;
+    SystemRng rng_;
+    ReplayCache replays_;
+    Mac1Key mac1_key_;
+    ConnectionConfig connection_config_;
+    std::unique_ptr<Loop> loop_;
+    EventQueue* queue_;
+    Routes routes_;
+    AllowList allowed_;
+    uint64_t handle_ = 0;
+
+    std::mutex dirty_mutex_;
+    std::vector<Peer*> dirty_;  // under dirty_mutex_
+    bool woken_ = false;        // under dirty_mutex_: the loop was woken since it last drained
+
+    // Loop thread.
+    std::unique_ptr<uint8_t[]> scratch_;
+    std::vector<std::unique_ptr<Peer>> peers_;
+    std::vector<std::unique_ptr<Listening>> listenings_;
+    std::vector<std::unique_ptr<Peer>> dead_peers_;
+    std::vector<std::unique_ptr<Listening>> dead_listenings_;
+    std::vector<Peer*> draining_;
+    HalfOpen half_open_;
+    bool urgent_ = false;
+    bool shutting_down_ = false;
+    bool completed_ = false;
+    CloseReport account_;
+    std::unique_ptr<Timer> deadline_timer_;
+    std::unique_ptr<Timer> sweep_timer_;
+
+    // Which callback runs: odd while one does; and the name of its route.
+    std::atomic<uint64_t> callbacks_{0};
+    std::atomic<const std::string*> running_route_{nullptr};
+    std::atomic<bool> muted_{false};  // closed while a callback was blocked: no further one runs
+    std::atomic<bool> closing_{false};
+
+    // The end.
+    std::mutex end_mutex_;  // guards all below
+    std::condition_variable end_changed_;
+    std::shared_ptr<Node> self_;
+    CloseReport report_;
+    unsigned closers_ = 0;  // threads in close()
+    bool over_ = false;     // the last event was emitted; the loop thread does nothing more
+    bool joining_ = false;
+    bool joined_ = false;
+    bool retired_ = false;  // the handle is stale
+};
+
+}  // namespace sealwire

@@ -1,0 +1,303 @@
+// Peer's life on the loop thread: the only place where a protocol connection and a transport's pipe meet.
+#include "node/peer.h"
+
+#include <new>
+
+#include "node/node.h"
+
+namespace sealwire {
+
+namespace {
+
+constexpr int kRounds = 16;  // of one turn for one peer, then the others have theirs
+
+}  // namespace
+
+Peer::Peer(Node& node, Ticket ticket, const DialOptions& options)
+    : node_(node),
+      dialled_(true),
+      outbox_(node.limits(), true),
+      stage_(Stage::dialling),
+      user_(options.user),
+      id_(ticket.peer),
+      id_known_(true),
+      timer_(node.loop().timers(), [this] { on_timer(); }),
+      dial_timeout_(options.timeout),
+      keepalive_(options.keepalive),
+      told_(true),
+      endpoint_(std::move(ticket.endpoint)),
+      address_(endpoint_.text()) {
+    connection_ = Connection::initiator(node.connection_config(), id_, outbox_, node.rng(), 0, options.data);
+    register_handle();
+}
+
+Peer::Peer(Node& node, uint64_t listener, std::unique_ptr<Pipe> pipe)
+    : node_(node),
+      dialled_(false),
+      listener_(listener),
+      outbox_(node.limits(), false),
+      stage_(Stage::handshaking),
+      pipe_(std::move(pipe)),
+      timer_(node.loop().timers(), [this] { on_timer(); }),
+      address_(pipe_->remote_address()) {
+    connection_ = Connection::responder(node.connection_config(), outbox_, node.rng(), node.loop().now());
+    register_handle();
+}
+
+void Peer::register_handle() {
+    handle_ = HandleTable::process().add(HandleKind::peer, this);
+    if (handle_ != 0) mutex_ = &HandleTable::process().mutex_of(handle_);
+}
+
+Peer::~Peer() {
+    node_.half_open().leave(half_open_);
+    if (over_) return;
+    HandleTable::process().close(handle_);
+    HandleTable::process().retire(handle_);
+}
+
+// ---- Dialling ----
+
+void Peer::start_dial() {
+    if (node_.closing()) return abort({Errc::closed, "the node is closing"});
+    const Time now = node_.loop().now();
+    if (dial_timeout_ != kNever) {
+        dial_timer_ = std::make_unique<Timer>(node_.loop().timers(), [this] { on_dial_timeout(); });
+        dial_timer_->set(after(now, dial_timeout_));
+    }
+    ConnectOptions options;
+    options.timeout = dial_timeout_ == kNever ? 0 : dial_timeout_;
+    options.tcp.keepalive = keepalive_;
+    auto connecting = connect(node_.loop(), endpoint_.scheme, endpoint_.address, options, *this);
+    if (!connecting) return abort(connecting.error());
+    connecting_ = std::move(*connecting);
+}
+
+void Peer::on_connected(std::unique_ptr<Pipe> pipe) {
+    connecting_.reset();
+    pipe_ = std::move(pipe);
+    pipe_->start(*this);
+    connection_->transport_connected(node_.loop().now());
+    set_stage(Stage::handshaking);
+    drive();
+}
+
+void Peer::on_connect_failed(Error error) {
+    connecting_.reset();
+    abort(std::move(error));
+}
+
+void Peer::on_dial_timeout() {
+    if (connection_->established() || connection_->closed()) return;
+    if (!pipe_) return abort({Errc::connect_timeout, "no connection within the time for everything"});
+    if (!received_) return abort({Errc::no_answer, "no answer to message 1 within the time for everything"});
+    abort({Errc::handshake_timeout, "the peer proved its key but did not decide within the time for everything"});
+}
+
+// ---- The pipe ----
+
+void Peer::start_accepted() {
+    if (Peer* oldest = node_.half_open().enter(*this, half_open_)) {
+        oldest->log(LogLevel::info, Errc::limit, "too many strangers: the oldest is dropped");
+        oldest->abort({Errc::limit, "too many strangers"});
+    }
+    pipe_->start(*this);
+    set_timer();
+}
+
+void Peer::on_bytes(Bytes bytes) {
+    received_ = true;
+    try {
+        connection_->receive(node_.loop().now(), bytes);
+    } catch (const std::bad_alloc&) {
+        connection_->abort(node_.loop().now(), {Errc::no_memory, "no memory for what the peer sent"});
+    }
+    check_mac1();
+    drive();
+}
+
+void Peer::on_writable() {
+    blocked_ = false;
+    if (write_remainder()) drive();
+}
+
+void Peer::on_end() {
+    connection_->transport_ended(node_.loop().now());
+    drive();
+}
+
+void Peer::on_error(Error error) {
+    blocked_ = false;
+    remainder_ = {};
+    remainder_done_ = 0;
+    pipe_.reset();
+    connection_->transport_failed(node_.loop().now(), std::move(error));
+    drive();
+}
+
+// Who has shown a valid mac1 is no stranger any more, but may be one too many.
+void Peer::check_mac1() {
+    tell_notice();
+    if (dialled_ || mac1_seen_ || !connection_->mac1_valid()) return;
+    mac1_seen_ = true;
+    if (node_.half_open().promote(half_open_, address_)) return;
+    log(LogLevel::warning, Errc::limit, "busy: too many handshakes at once, this one is refused");
+    connection_->abort(node_.loop().now(), {Errc::limit, "too many handshakes at once"});
+}
+
+void Peer::tell_notice() {
+    if (const std::optional<Error> notice = connection_->take_notice()) log(LogLevel::warning, *notice);
+}
+
+// ---- The turn of one peer ----
+
+void Peer::abort(Error why) {
+    connection_->abort(node_.loop().now(), std::move(why));
+    drive();
+}
+
+void Peer::shut_down(Time deadline) {
+    set_stage(Stage::closing);
+    const Time now = node_.loop().now();
+    connection_->close(now, 0, {}, after(now, deadline));
+    drive();
+}
+
+void Peer::drive() {
+    if (driving_) return;
+    driving_ = true;
+    try {
+        turn();
+    } catch (const std::bad_alloc&) {
+        connection_->abort(node_.loop().now(), {Errc::no_memory, "no memory to go on"});
+        turn();
+    }
+    driving_ = false;
+}
+
+void Peer::turn() {
+    if (!active_) node_.arm_sweep();
+    active_ = true;
+    for (int round = 0;; ++round) {
+        sync();
+        flush();
+        deliver();
+        if (over_ || (!connection_->wants_sync() && !dirty_.load(std::memory_order_relaxed))) break;
+        if (round < kRounds) continue;
+        const std::lock_guard lock(*mutex_);
+        touch(0);
+        break;
+    }
+    finish_transport();
+    set_timer();
+}
+
+void Peer::sync() {
+    const Time now = node_.loop().now();
+    if (over_) return;
+    const std::lock_guard lock(*mutex_);
+    dirty_.store(false, std::memory_order_relaxed);
+    unflushed_.store(0, std::memory_order_relaxed);
+    connection_->sync(now);
+}
+
+void Peer::drive_if_dirty() {
+    listed.store(false);
+    if (dirty_.load()) drive();
+}
+
+void Peer::flush_only() {
+    if (over_ || !connection_ || !dirty_.load(std::memory_order_relaxed)) return;
+    sync();
+    flush();
+}
+
+bool Peer::write_remainder() {
+    const Bytes rest = Bytes(remainder_).subspan(remainder_done_);
+    const size_t taken = pipe_->try_write(rest);
+    remainder_done_ += taken;
+    if (taken < rest.size()) {
+        blocked_ = true;
+        return false;
+    }
+    remainder_ = {};
+    remainder_done_ = 0;
+    return true;
+}
+
+// The pipe's appetite decides how much is made at all.
+void Peer::flush() {
+    if (!pipe_ || blocked_) return;
+    const MutableBytes scratch = node_.scratch();
+    while (connection_->has_output()) {
+        size_t used = 0;
+        while (scratch.size() - used >= Connection::kOutputUnit) {
+            const size_t made = connection_->poll_output(scratch.subspan(used));
+            if (made == 0) break;
+            used += made;
+        }
+        if (used == 0) break;
+        const size_t taken = pipe_->try_write(Bytes(scratch.first(used)));
+        if (taken == used) continue;
+        remainder_.assign(scratch.begin() + static_cast<ptrdiff_t>(taken),
+                          scratch.begin() + static_cast<ptrdiff_t>(used));
+        remainder_done_ = 0;
+        blocked_ = true;
+        break;
+    }
+}
+
+void Peer::finish_transport() {
+    if (pipe_) {
+        if (!blocked_ && connection_->wants_transport_shutdown() && !shut_) {
+            shut_ = true;
+            pipe_->shutdown_write();
+        }
+        if (connection_->wants_transport_close()) pipe_.reset();
+    }
+    if (over_ && (!pipe_ || connection_->wants_transport_close())) {
+        pipe_.reset();
+        connecting_.reset();
+        node_.finished(*this);
+    }
+}
+
+void Peer::set_timer() {
+    const Time next = connection_->next_timeout();
+    if (timer_.armed() ? timer_.at() != next : next != kNever) timer_.set(next);
+}
+
+void Peer::on_timer() {
+    connection_->on_timeout(node_.loop().now());
+    // A pipe that takes nothing any more does not hold up the end.
+    if (over_ && blocked_) {
+        blocked_ = false;
+        pipe_.reset();
+    }
+    drive();
+}
+
+bool Peer::trim() {
+    if (active_) {
+        active_ = false;
+        return false;
+    }
+    connection_->trim();
+    return true;
+}
+
+void Peer::set_stage(Stage stage) {
+    if (over_) return;
+    const std::lock_guard lock(*mutex_);
+    if (stage_ != Stage::closing) stage_ = stage;
+}
+
+void Peer::log(LogLevel level, Errc code, std::string_view text) {
+    if (!node_.logs(level)) return;
+    const bool known = id_known_.load(std::memory_order_relaxed);
+    node_.log(level, code, known ? id_.short_text() : std::string(), address_, text);
+}
+
+void Peer::log(LogLevel level, const Error& error) { log(level, error.code, error.detail); }
+
+}  // namespace sealwire

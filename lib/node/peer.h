@@ -1,0 +1,160 @@
+// Peer: one remote identity as a node sees it; joins a connection of the protocol with the pipe that carries it.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "crypto/ticket.h"
+#include "node/half_open.h"
+#include "node/handle_table.h"
+#include "node/node_event.h"
+#include "node/routes.h"
+#include "protocol/connection.h"
+#include "transport/transport.h"
+
+namespace sealwire {
+
+class Node;
+
+struct DialOptions {
+    Time timeout = 20 * kSecond;  // for everything
+    Time keepalive = 0;
+    void* user = nullptr;
+    Bytes data{};  // for the other application; copied
+};
+
+// The slot of its handle guards what commands touch (the outbox, stage_); all else belongs to the loop thread. It is made
+// on any thread, lives from then on the loop thread, and dies at the end of a turn, with its handle closed before.
+class Peer final : private PipeHandler, private ConnectHandler {
+public:
+    // ---- Commands: any thread, by handle ----
+    static Errc send(uint64_t peer, OutMessage& message, uint64_t* receipt);
+    // `*number` is written before the loop can see the request; may be null.
+    static Errc request(uint64_t peer, OutMessage& message, Expects expects, void* user, uint64_t* number);
+    static Errc reply(uint64_t peer, uint64_t number, OutMessage& message, uint64_t* receipt);
+    static Errc status(uint64_t peer, uint64_t number, uint32_t code, std::string_view text);
+    static Errc cancel(uint64_t peer, uint64_t number, uint32_t code);
+    static Errc set_exchange_user(uint64_t peer, uint64_t number, void* user);
+    static Errc accept(uint64_t peer, Bytes data);
+    static Errc reject(uint64_t peer, uint32_t code, std::string_view text);
+    static Errc ping(uint64_t peer, uint64_t token);
+    // `deadline` is a duration.
+    static Errc close(uint64_t peer, uint32_t code, std::string_view text, Time deadline);
+    static Errc set_user(uint64_t peer, void* user);
+    static Errc get_id(uint64_t peer, PeerId& id);
+    // A fetched message was released.
+    static void give_back(uint64_t peer, const Taken& taken);
+
+    // ---- For the node ----
+    // One that is to be dialled, any thread; start_dial() follows on the loop thread.
+    Peer(Node& node, Ticket ticket, const DialOptions& options);
+    // One that has connected, loop thread.
+    Peer(Node& node, uint64_t listener, std::unique_ptr<Pipe> pipe);
+    ~Peer();
+
+    uint64_t handle() const { return handle_; }
+    void start_dial();
+    void start_accepted();
+    // Brings everything up to date after an input or command: see connection.h.
+    void drive();
+    // Only what can be sent is sent; no event is delivered.
+    void flush_only();
+    // Taken from the node's list of peers that have commands waiting.
+    void drive_if_dirty();
+    void shut_down(Time deadline);
+    void abort(Error why);
+    // Gives memory back that is not needed while idle, if it was; else false: it is to be asked again.
+    bool trim();
+
+    size_t index = 0;                 // in the node's list
+    std::atomic<bool> listed{false};  // in the node's list of dirty peers
+
+private:
+    enum class Stage : uint8_t { dialling, handshaking, asking, decided, up, closing };
+    using Locked = HandleTable::Locked<Peer>;
+    static Locked lock(uint64_t peer) { return {HandleTable::process(), peer, HandleKind::peer}; }
+
+    void on_bytes(Bytes bytes) override;
+    void on_writable() override;
+    void on_end() override;
+    void on_error(Error error) override;
+    void on_closed() override {}
+    void on_connected(std::unique_ptr<Pipe> pipe) override;
+    void on_connect_failed(Error error) override;
+
+    // Under the lock, after a command: the node to be woken once the lock is released, or null.
+    std::shared_ptr<Node> touch(size_t bytes);
+    // Runs a command on the loop thread, if the peer still lives then.
+    static Errc post(Locked& peer, std::function<void(Peer&)> command);
+    static Errc resolve(const Locked& peer, OutMessage& message);
+
+    void register_handle();
+    void turn();
+    void sync();
+    void flush();
+    bool write_remainder();
+    void deliver();
+    void handle_event(Event& event);
+    void on_asks(Event& event);
+    void on_up(Event& event);
+    void on_message(Event& event);
+    void on_over(Event& event);
+    void finish_transport();
+    void set_timer();
+    void on_timer();
+    void on_dial_timeout();
+    void check_mac1();
+    void tell_notice();
+    const Route* route_of(const Event& event);
+    NodeEvent event_of(NodeEventKind kind, const Event& event) const;
+    void set_stage(Stage stage);
+    void log(LogLevel level, Errc code, std::string_view text);
+    void log(LogLevel level, const Error& error);
+
+    Node& node_;
+    const bool dialled_;
+    const uint64_t listener_ = 0;
+    uint64_t handle_ = 0;
+    std::mutex* mutex_ = nullptr;
+
+    // Under the lock.
+    Outbox outbox_;
+    Stage stage_;
+    std::atomic<void*> user_{nullptr};
+    std::atomic<bool> dirty_{false};    // commands wait; set under the lock
+    std::atomic<size_t> unflushed_{0};  // bytes of commands since the last sync
+    PeerId id_{};                       // written once, before id_known_
+    std::atomic<bool> id_known_{false};
+
+    // Loop thread.
+    std::unique_ptr<Connection> connection_;
+    std::unique_ptr<Pipe> pipe_;
+    std::unique_ptr<Connecting> connecting_;
+    Timer timer_;
+    std::unique_ptr<Timer> dial_timer_;
+    Time dial_timeout_ = 0;
+    Time keepalive_ = 0;
+    std::vector<uint8_t> remainder_;  // output that the pipe did not take yet
+    size_t remainder_done_ = 0;
+    bool blocked_ = false;  // the pipe takes nothing until on_writable
+    bool driving_ = false;
+    bool told_ = false;      // the application knows of this peer
+    bool over_ = false;      // its last event was delivered
+    bool shut_ = false;      // our direction of the pipe is ended
+    bool received_ = false;  // any byte
+    bool active_ = false;    // since the last trim
+    bool mac1_seen_ = false;
+    HalfOpen::Place half_open_;
+    Endpoint endpoint_;                      // to dial
+    std::string address_;                    // dialled, or connected from
+    View asked_data_;                        // of the peer's application, until connected
+    std::vector<const Route*> route_cache_;  // by route index; valid for route_version_
+    uint64_t route_version_ = 0;
+    uint64_t unrouted_ = 0;  // one-way messages that had no handler
+};
+
+}  // namespace sealwire

@@ -1,0 +1,194 @@
+// Peer's commands: each finds its peer by handle, under the lock of whose slot it speaks to the outbox or posts to the loop.
+#include "node/node.h"
+#include "node/peer.h"
+
+namespace sealwire {
+
+namespace {
+
+constexpr size_t kCommandCost = 32;         // bytes that a command without a body stands for
+constexpr size_t kUrgentBytes = 32 * 1024;  // of commands on the loop thread: sent before the next event
+
+void wake(const std::shared_ptr<Node>& node) {
+    if (node) node->loop().wake();
+}
+
+}  // namespace
+
+// From other threads the first command since the last drain wakes the loop, once the lock is released; on the loop thread
+// what waits is sent at the end of the turn.
+std::shared_ptr<Node> Peer::touch(size_t bytes) {
+    const size_t waiting = unflushed_.load(std::memory_order_relaxed) + bytes + kCommandCost;
+    unflushed_.store(waiting, std::memory_order_relaxed);
+    const bool here = node_.loop().on_loop_thread();
+    if (here && waiting >= kUrgentBytes) node_.set_urgent();
+    // Cleared under this lock only, by the sync that will see this command.
+    if (dirty_.load(std::memory_order_relaxed)) return nullptr;
+    dirty_.store(true);
+    const bool first = !listed.exchange(true) && node_.list_dirty(*this);
+    return first && !here ? node_.shared_from_this() : nullptr;
+}
+
+Errc Peer::resolve(const Locked& peer, OutMessage& message) {
+    if (message.interned == 0) return Errc::ok;
+    const std::string* route = peer->node_.routes().interned(message.interned);
+    if (!route) return Errc::argument;
+    message.route = *route;
+    return Errc::ok;
+}
+
+Errc Peer::send(uint64_t handle, OutMessage& message, uint64_t* receipt) {
+    Locked peer = lock(handle);
+    if (!peer) return peer.errc();
+    if (const Errc errc = resolve(peer, message); errc != Errc::ok) return errc;
+    if (const Errc errc = peer->outbox_.send(message, receipt); errc != Errc::ok) return errc;
+    const std::shared_ptr<Node> node = peer->touch(message.body.size());
+    peer.unlock();
+    wake(node);
+    return Errc::ok;
+}
+
+Errc Peer::request(uint64_t handle, OutMessage& message, Expects expects, void* user, uint64_t* number) {
+    Locked peer = lock(handle);
+    if (!peer) return peer.errc();
+    if (const Errc errc = resolve(peer, message); errc != Errc::ok) return errc;
+    if (message.timeout_ms == 0) {
+        const Time limit = peer->node_.limits().request;
+        message.timeout_ms = limit == kNever ? UINT32_MAX : static_cast<uint32_t>(limit / kMillisecond);
+    }
+    uint64_t opened = 0;
+    if (const Errc errc = peer->outbox_.request(message, expects, user, opened); errc != Errc::ok) return errc;
+    if (number) *number = opened;
+    const std::shared_ptr<Node> node = peer->touch(message.body.size());
+    peer.unlock();
+    wake(node);
+    return Errc::ok;
+}
+
+Errc Peer::reply(uint64_t handle, uint64_t number, OutMessage& message, uint64_t* receipt) {
+    Locked peer = lock(handle);
+    if (!peer) return peer.errc();
+    if (const Errc errc = peer->outbox_.reply(number, message, receipt); errc != Errc::ok) return errc;
+    const std::shared_ptr<Node> node = peer->touch(message.body.size());
+    peer.unlock();
+    wake(node);
+    return Errc::ok;
+}
+
+Errc Peer::status(uint64_t handle, uint64_t number, uint32_t code, std::string_view text) {
+    Locked peer = lock(handle);
+    if (!peer) return peer.errc();
+    if (const Errc errc = peer->outbox_.status(number, code, text); errc != Errc::ok) return errc;
+    const std::shared_ptr<Node> node = peer->touch(text.size());
+    peer.unlock();
+    wake(node);
+    return Errc::ok;
+}
+
+Errc Peer::cancel(uint64_t handle, uint64_t number, uint32_t code) {
+    Locked peer = lock(handle);
+    if (!peer) return peer.errc();
+    const uint32_t wire = code == 0 ? static_cast<uint32_t>(WireCode::cancelled) : code;
+    if (const Errc errc = peer->outbox_.cancel(number, wire); errc != Errc::ok) return errc;
+    const std::shared_ptr<Node> node = peer->touch(0);
+    peer.unlock();
+    wake(node);
+    return Errc::ok;
+}
+
+Errc Peer::set_exchange_user(uint64_t handle, uint64_t number, void* user) {
+    Locked peer = lock(handle);
+    return peer ? peer->outbox_.set_user(number, user) : peer.errc();
+}
+
+void Peer::give_back(uint64_t handle, const Taken& taken) {
+    Locked peer = lock(handle);
+    if (!peer) return;
+    peer->outbox_.taken(taken);
+    const std::shared_ptr<Node> node = peer->touch(0);
+    peer.unlock();
+    wake(node);
+}
+
+Errc Peer::post(Locked& peer, std::function<void(Peer&)> command) {
+    const uint64_t handle = peer->handle_;
+    const std::shared_ptr<Node> node = peer->node_.shared_from_this();
+    peer.unlock();
+    const bool posted = node->loop().post([handle, command = std::move(command)] {
+        Peer* found = nullptr;
+        {
+            const Locked again = lock(handle);
+            if (again) found = &*again;
+        }
+        // Only this thread ends it, so it lives on without the lock.
+        if (!found) return;
+        command(*found);
+        found->drive();
+    });
+    return posted ? Errc::ok : Errc::closed;
+}
+
+Errc Peer::accept(uint64_t handle, Bytes data) {
+    if (data.size() > kMaxApplicationData) return Errc::too_big;
+    Locked peer = lock(handle);
+    if (!peer) return peer.errc();
+    if (peer->stage_ == Stage::closing) return Errc::closed;
+    if (peer->stage_ != Stage::asking) return Errc::state;
+    std::string copy(as_text(data));
+    peer->stage_ = Stage::decided;
+    return post(peer, [copy = std::move(copy)](Peer& self) {
+        self.connection_->accept(self.node_.loop().now(), as_bytes(copy));
+    });
+}
+
+Errc Peer::reject(uint64_t handle, uint32_t code, std::string_view text) {
+    if (text.size() > kMaxReasonText) return Errc::argument;
+    Locked peer = lock(handle);
+    if (!peer) return peer.errc();
+    if (peer->stage_ == Stage::closing) return Errc::closed;
+    if (peer->stage_ != Stage::asking) return Errc::state;
+    std::string copy(text);
+    peer->stage_ = Stage::decided;
+    return post(peer, [code, copy = std::move(copy)](Peer& self) {
+        self.connection_->reject(self.node_.loop().now(), code, copy);
+    });
+}
+
+Errc Peer::ping(uint64_t handle, uint64_t token) {
+    Locked peer = lock(handle);
+    if (!peer) return peer.errc();
+    if (peer->stage_ == Stage::closing) return Errc::closed;
+    if (peer->stage_ != Stage::up) return Errc::state;
+    return post(peer, [token](Peer& self) { self.connection_->ping(self.node_.loop().now(), token); });
+}
+
+Errc Peer::close(uint64_t handle, uint32_t code, std::string_view text, Time deadline) {
+    if (text.size() > kMaxReasonText) return Errc::argument;
+    Locked peer = lock(handle);
+    if (!peer) return peer.errc();
+    if (peer->stage_ == Stage::closing) return Errc::closed;
+    std::string copy(text);
+    peer->stage_ = Stage::closing;
+    peer->outbox_.refuse_new(Errc::closed);
+    return post(peer, [code, copy = std::move(copy), deadline](Peer& self) {
+        const Time now = self.node_.loop().now();
+        if (self.connection_) self.connection_->close(now, code, copy, after(now, deadline));
+    });
+}
+
+Errc Peer::set_user(uint64_t handle, void* user) {
+    Locked peer = lock(handle);
+    if (!peer) return peer.errc();
+    peer->user_.store(user, std::memory_order_relaxed);
+    return Errc::ok;
+}
+
+Errc Peer::get_id(uint64_t handle, PeerId& id) {
+    Locked peer = lock(handle);
+    if (!peer) return peer.errc();
+    if (!peer->id_known_.load(std::memory_order_acquire)) return Errc::state;
+    id = peer->id_;
+    return Errc::ok;
+}
+
+}  // namespace sealwire

@@ -1,0 +1,173 @@
+// What a connection tells, made into what the application is told.
+#include "node/node.h"
+#include "node/peer.h"
+
+namespace sealwire {
+
+void Peer::deliver() {
+    Event event;
+    while (connection_->poll_event(event)) {
+        handle_event(event);
+        if (node_.urgent()) node_.flush_urgent();
+    }
+}
+
+NodeEvent Peer::event_of(NodeEventKind kind, const Event& event) const {
+    NodeEvent out{.kind = kind, .type = event.type, .expects = event.expects, .last = event.last};
+    out.has_body = event.has_body;
+    out.errc = event.errc;
+    out.code = event.code;
+    out.timeout_ms = event.timeout_ms;
+    out.peer = handle_;
+    out.user = user_.load(std::memory_order_relaxed);
+    out.id = &id_;
+    out.text = event.text;
+    out.body = event.body;
+    out.chunk = event.chunk.get();
+    out.number = event.number;
+    out.first = event.first;
+    out.last_number = event.last_number;
+    out.clock_difference_ms = event.clock_difference_ms;
+    out.taken = event.taken;
+    return out;
+}
+
+void Peer::handle_event(Event& event) {
+    switch (event.kind) {
+        case EventKind::message: return on_message(event);
+        case EventKind::reply:
+        case EventKind::done: {
+            const bool done = event.kind == EventKind::done;
+            if (done && !event.mine && !over_) {  // the handler may have set its user since the event was made
+                const std::lock_guard lock(*mutex_);
+                if (void* user = outbox_.user_of(event.number)) event.user = user;
+                outbox_.forget(event.number);
+            }
+            NodeEvent out = event_of(done ? NodeEventKind::done : NodeEventKind::reply, event);
+            out.user = event.user;
+            out.owes = event.has_body;
+            node_.emit(out);
+            if (event.has_body && !node_.queued()) connection_->taken(event.taken);
+            return;
+        }
+        case EventKind::asks: return on_asks(event);
+        case EventKind::connected: return on_up(event);
+        case EventKind::closed: return on_over(event);
+        case EventKind::closing: {
+            log(LogLevel::info, Errc::closing, "the peer takes no new exchanges");
+            NodeEvent out = event_of(NodeEventKind::peer_closing, event);
+            out.address = address_;
+            return node_.emit(out);
+        }
+        case EventKind::writable:
+        case EventKind::receipt:
+        case EventKind::pong:
+        case EventKind::stalled: {
+            const NodeEventKind kind = event.kind == EventKind::writable  ? NodeEventKind::writable
+                                       : event.kind == EventKind::receipt ? NodeEventKind::receipt
+                                       : event.kind == EventKind::pong    ? NodeEventKind::pong
+                                                                          : NodeEventKind::stalled;
+            NodeEvent out = event_of(kind, event);
+            return node_.emit(out);
+        }
+    }
+}
+
+const Route* Peer::route_of(const Event& event) {
+    const Routes::Table& table = node_.routes().table();
+    if (table.version != route_version_) {
+        route_version_ = table.version;
+        route_cache_.clear();
+    }
+    if (event.route_index == 0) return table.find(event.text);
+    if (event.route_index >= route_cache_.size()) route_cache_.resize(event.route_index + 1);
+    const Route*& known = route_cache_[event.route_index];
+    if (!known) known = table.find(event.text);
+    return known;
+}
+
+void Peer::on_message(Event& event) {
+    const Route* route = route_of(event);
+    if (!route) {
+        connection_->refuse(event.taken, WireCode::no_route);
+        if (event.expects == Expects::none && ++unrouted_ == 1) {
+            log(LogLevel::warning, Errc::no_route,
+                "a message to a route without a handler is dropped, and later ones are");
+        }
+        return;
+    }
+    NodeEvent out = event_of(NodeEventKind::message, event);
+    out.route_user = route->handler.user;
+    out.owes = true;
+    node_.emit(out, route);
+    if (!node_.queued()) connection_->taken(event.taken);
+}
+
+// The peer has proved its key: is it let in?
+void Peer::on_asks(Event& event) {
+    id_ = *connection_->peer();
+    id_known_.store(true, std::memory_order_release);
+    const Time now = node_.loop().now();
+    asked_data_ = {event.chunk, event.body};
+    const bool on_list = node_.allowed().contains(id_);
+    if (on_list || node_.access() == Access::anyone) {
+        set_stage(Stage::decided);
+        return connection_->accept(now, {});
+    }
+    if (node_.access() == Access::allow_list) {
+        log(LogLevel::warning, Errc::not_allowed, "not on the allow-list: refused");
+        return connection_->reject(now, 0, {});
+    }
+    set_stage(Stage::asking);
+    told_ = true;
+    NodeEvent out = event_of(NodeEventKind::peer_asks, event);
+    out.address = address_;
+    out.listener = listener_;
+    node_.emit(out);
+}
+
+void Peer::on_up(Event& event) {
+    set_stage(Stage::up);
+    node_.half_open().leave(half_open_);
+    dial_timer_.reset();
+    told_ = true;
+    log(LogLevel::info, Errc::ok, dialled_ ? "connected" : "accepted");
+    NodeEvent out = event_of(NodeEventKind::peer_connected, event);
+    if (!dialled_) {
+        out.body = asked_data_.bytes;
+        out.chunk = asked_data_.chunk.get();
+    }
+    out.address = address_;
+    out.listener = listener_;
+    out.dialled = dialled_;
+    out.suite = connection_->suite();
+    node_.emit(out);
+    asked_data_ = {};
+}
+
+void Peer::on_over(Event& event) {
+    over_ = true;
+    dial_timer_.reset();
+    connecting_.reset();
+    node_.half_open().leave(half_open_);
+    const Error& why = connection_->why();
+    const Outbox::Undelivered& undelivered = connection_->undelivered();
+    node_.account(&id_, undelivered);
+    if (!told_) {  // nobody was told that it exists
+        if (why.code != Errc::handshake) log(LogLevel::info, why);
+        HandleTable::process().close(handle_);
+        HandleTable::process().retire(handle_);
+        return;
+    }
+    std::string text = why.detail;
+    if (unrouted_ > 0) text += " (" + std::to_string(unrouted_) + " messages had no handler)";
+    log(event.errc == Errc::ok || event.errc == Errc::peer_closed ? LogLevel::info : LogLevel::warning, event.errc,
+        text.empty() ? "closed" : text);
+    NodeEvent out = event_of(NodeEventKind::peer_closed, event);
+    out.detail = why.detail;
+    out.address = address_;
+    out.listener = listener_;
+    node_.emit_last(out, handle_);
+}
+
+}  // namespace sealwire

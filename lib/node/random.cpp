@@ -1,0 +1,28 @@
+// The system's randomness behind the makers of crypto/.
+#include "node/random.h"
+
+#include <uv.h>
+
+#include "crypto/init.h"
+#include "crypto/network.h"
+#include "crypto/sodium_rng.h"
+
+namespace sealwire {
+
+bool prepare_crypto() { return crypto_ready(); }
+
+Identity new_identity() {
+    SystemRng rng;
+    return Identity::generate(rng);
+}
+
+std::string new_network_secret() {
+    SystemRng rng;
+    return Network::generate(rng);
+}
+
+std::string bundled_versions() {
+    return std::string("libsodium ") + sodium_library_version() + ", libuv " + uv_version_string();
+}
+
+}  // namespace sealwire

@@ -1,0 +1,69 @@
+// Routes: which handler a message goes to, and the numbers that stand for route texts.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "base/result.h"
+#include "node/node_event.h"
+
+namespace sealwire {
+
+// One route as the loop sees it. The name lives as long as the node.
+struct Route {
+    const std::string* name = nullptr;
+    Handler handler;
+};
+
+// Changed on any thread; read on the loop thread by snapshots, and by numbers without a lock.
+class Routes {
+public:
+    struct Table {
+        uint64_t version = 0;
+        std::unordered_map<std::string_view, Route> by_name;
+        // The handler of messages to `name`; null: no_route.
+        const Route* find(std::string_view name) const;
+    };
+
+    // An empty name registers the default. Replaces what was registered.
+    void set(std::string_view name, Handler handler);
+    // state when it is not registered.
+    Errc remove(std::string_view name);
+
+    // The number of `name`; limit when there are too many.
+    Result<uint32_t> intern(std::string_view name);
+    // Null for a number that was not given out. Any thread, no lock.
+    const std::string* interned(uint32_t number) const;
+
+    // Loop thread: the table as it is now; the same pointer while nothing changes. Holds until the next call.
+    const Table& table();
+
+private:
+    static constexpr uint32_t kPage = 1024;
+    static constexpr uint32_t kPages = 64;
+    using Page = std::array<std::string, kPage>;
+
+    const std::string& name_of(std::string_view name);  // under mutex_
+
+    std::mutex mutex_;
+    std::deque<std::string> names_;
+    std::unordered_map<std::string_view, const std::string*> known_names_;
+    std::unordered_map<std::string_view, Route> routes_;
+    std::unordered_map<std::string_view, uint32_t> numbers_;
+    std::array<std::unique_ptr<Page>, kPages> pages_;  // written under mutex_, read below count_
+    std::atomic<uint32_t> count_{0};
+    std::atomic<uint64_t> version_{1};
+    Table table_;  // loop thread
+};
+
+// 1 to 255 bytes of UTF-8 without a zero byte.
+bool is_route_name(std::string_view name);
+
+}  // namespace sealwire
