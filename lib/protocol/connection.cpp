@@ -9,6 +9,7 @@ namespace {
 
 constexpr size_t kEventBatch = 64;         // events made before the halves meet and they are delivered
 constexpr size_t kNoteBatch = 256;         // likewise, frames that only the outbox has to know of
+constexpr size_t kLeastChunk = 1024;       // for what one read brings
 constexpr size_t kTakeBytes = 256 * 1024;  // of the sequence at a time
 constexpr size_t kShareRecord = 4096;  // channel frames join a piece up to this size, else have a record of their own
 
@@ -83,7 +84,7 @@ size_t Connection::consume_records(Time now, Bytes in) {
         if (in.size() < kRecordLengthSize || kRecordLengthSize + in[0] + 256U * in[1] <= opener_->max_record_size())
             return 0;
     }
-    const ChunkRef chunk = ChunkRef::create(in.size());
+    const ChunkRef chunk = receive_chunk(in.size());
     uint8_t* out = chunk->data();
     size_t used = 0;
     for (;;) {
@@ -106,6 +107,14 @@ size_t Connection::consume_records(Time now, Bytes in) {
         records_.push_back({Bytes(out, plain), chunk});
         out += plain;
     }
+}
+
+// The chunk of the last read serves again when nobody kept a view of it.
+ChunkRef Connection::receive_chunk(size_t size) {
+    if (!last_chunk_ || last_chunk_->capacity() < size || !last_chunk_->unique()) {
+        last_chunk_ = ChunkRef::create(std::max(size, kLeastChunk));
+    }
+    return last_chunk_;
 }
 
 void Connection::transport_ended(Time now) {
@@ -282,6 +291,7 @@ void Connection::sync(Time now) {
         phase_ == Phase::up && !backlog_ && (news_due_ || inbox_.slots_urgent() || outbox_.has_output());
     inbox_.sync(now, outbox_, tell_slots);
     if (finish_pending_) return finish_session();
+    if (std::exchange(trim_outbox_, false)) outbox_.trim();
     if (can_send_sequence() && !pieces_left()) {
         pieces_.clear();
         next_piece_ = 0;
@@ -442,6 +452,8 @@ bool Connection::parse_frame(Time now, Reader& in, const ChunkRef& chunk) {
 
 void Connection::trim() {
     inbox_.trim();
+    trim_outbox_ = true;
+    last_chunk_.reset();
     if (pieces_.empty() || !pieces_left()) pieces_ = {}, next_piece_ = 0;
     if (records_.empty()) records_ = {};
 }

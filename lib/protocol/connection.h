@@ -98,7 +98,7 @@ public:
     const Error& why() const { return why_; }
     // Something for the log of this side alone (a stranger's failed handshake is answered by silence); once each.
     std::optional<Error> take_notice() { return std::exchange(notice_, std::nullopt); }
-    // Gives memory back that an idle connection does not need.
+    // Gives memory back that an idle connection does not need; the outbox's share at the next sync.
     void trim();
 
 private:
@@ -156,6 +156,7 @@ private:
         return sealer_ && !final_sent_ && (phase_ == Phase::up || phase_ == Phase::accept);
     }
     size_t wanted() const;
+    ChunkRef receive_chunk(size_t size);
     size_t seal(uint8_t* out, size_t plain);
     void send_window(Time now);
 
@@ -172,6 +173,7 @@ private:
     bool draining_ = false;  // own CLOSE drain is out
     bool peer_draining_ = false;
     bool final_sent_ = false;
+    bool trim_outbox_ = false;
     bool grant_pending_ = false;   // the peer's limits go to the outbox at the next sync
     bool window_pending_ = false;  // so does a WINDOW
     bool finish_pending_ = false;
@@ -197,6 +199,7 @@ private:
     std::vector<uint8_t> application_data_;  // of the initiator's HELLO
     std::vector<Outbox::Piece> pieces_;      // frames of the sequence, not sealed yet
     size_t next_piece_ = 0;
+    ChunkRef last_chunk_;          // of the last read
     std::vector<Record> records_;  // decrypted, not parsed yet
     size_t next_record_ = 0;
     size_t record_offset_ = 0;

@@ -41,8 +41,10 @@ Errc Outbox::open(const OutMessage& message, Expects expects, void* user, uint64
     number = opened_ << 1;
     receipt = next_receipt_++;
     Pending pending(message, number, receipt, expects);
+    pending.route = find_route(message.route, message.interned);
+    if (!pending.route) pending.text = message.route;
     const bool now = waiting_.empty() && may_open(message.route.size(), message.body.size(), needs_slot) && !ahead();
-    if (!now || !single) pending.keep(message);
+    if (!now || !single) keep(pending, message);
     if (needs_slot) {
         Exchange& exchange = exchanges_.insert(number);
         exchange = Exchange{};
@@ -88,7 +90,7 @@ Errc Outbox::say(uint64_t number, const OutMessage& message, uint64_t& receipt) 
         if (!message.more) side_done(number, *exchange);
         return Errc::ok;
     }
-    pending.keep(message);
+    keep(pending, message);
     queued_ += pending.cost();
     if (!exchange->sending) exchange->sending = new Sending;
     exchange->sending->queue.push_back(std::move(pending));
@@ -108,6 +110,7 @@ Errc Outbox::status(uint64_t number, uint32_t code, std::string_view text) {
         pending.number = number;
         pending.text = text;
         pending.is_status = true;
+        keep(pending, {});
         queued_ += pending.cost();
         exchange->sending->queue.push_back(std::move(pending));
         make_ready(number, *exchange);
@@ -194,7 +197,7 @@ void Outbox::credit(uint64_t number, uint64_t amount, bool grant) {
     if (grant) {
         if (!exchange->sending || !exchange->sending->active) return;
         Sending& sending = *exchange->sending;
-        sending.allowed = std::min<uint64_t>(sending.current.body.bytes.size(), sending.allowed + amount);
+        sending.allowed = std::min<uint64_t>(sending.current.body.size(), sending.allowed + amount);
     } else {
         exchange->credit = static_cast<uint32_t>(std::min<uint64_t>(exchange->credit + amount, UINT32_MAX));
     }

@@ -124,9 +124,13 @@ public:
     size_t live_exchanges() const { return exchanges_.size(); }
     // Nothing waits, nothing is unreceived, no receipt is outstanding.
     bool settled() const;
+    // Gives memory back that an idle peer does not need.
+    void trim();
     uint32_t wire_id_parity() const { return creator_ ? 0 : 1; }
 
 private:
+    // A route and its reference: 0 until an OPEN has carried its text.
+    using Route = std::pair<const std::string, uint64_t>;
     struct Pending;
     struct Sending;
     struct Exchange {
@@ -169,7 +173,7 @@ private:
     bool ahead() const { return sequence_end_ - handed_ >= limits_.encoded_ahead; }
     void pump();
     void encode_open(const Pending& pending);
-    void encode_first(Exchange& exchange, const Pending& pending);
+    void encode_first(Exchange& exchange, Pending& pending);
     void encode_next(uint64_t number, Exchange& exchange);
     void advance(uint64_t number, bool first);
     void make_ready(uint64_t number, Exchange& exchange);
@@ -177,7 +181,9 @@ private:
     void drop_sending(Exchange& exchange, std::vector<uint64_t>* receipts = nullptr);
     Pending* waiting_open(uint64_t number);
     void make_void(Pending& pending);
-    uint64_t route_reference(std::string_view route, uint32_t interned, std::string_view& literal);
+    Route* find_route(std::string_view route, uint32_t interned);
+    void keep(Pending& pending, const OutMessage& from);
+    ChunkRef new_chunk(size_t capacity);
     uint8_t* reserve(size_t bytes);
     void commit(size_t bytes);
     void mark(uint64_t begin, const Pending& pending);
@@ -210,6 +216,9 @@ private:
 
     Ring<Segment> segments_;  // encoded and not yet received, the last one open
     size_t next_chunk_ = 0;
+    std::vector<ChunkRef> spare_;  // of full size, while there is traffic
+    ChunkRef slab_;                // where small bodies that wait are copied to, one behind the other
+    size_t slab_used_ = 0;
     uint64_t sequence_end_ = 0;
     uint64_t handed_ = 0;
     size_t handed_segments_ = 0;  // at the front of segments_, handed out to their end
@@ -223,10 +232,10 @@ private:
         size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
     };
     std::unordered_map<std::string, uint64_t, TextHash, std::equal_to<>> routes_;
-    std::vector<uint64_t> interned_;  // reference by interned number, 0: none yet
+    std::vector<Route*> interned_;  // by interned number; entries of routes_ never move
+    Route* last_route_ = nullptr;
+    uint64_t references_ = 0;  // given out
     size_t route_text_ = 0;
-    std::string last_route_;
-    uint64_t last_reference_ = 0;
 };
 
 }  // namespace sealwire

@@ -10,6 +10,8 @@ namespace sealwire {
 namespace {
 
 constexpr size_t kFirstChunk = 512;
+constexpr size_t kSlabShare = 4 * 1024;  // bodies up to this size share a chunk while they wait
+constexpr size_t kSpareChunks = 8;
 constexpr unsigned kFirstsBeforeMore = 32;  // a stream of small messages cannot hold up a large one for ever
 
 uint8_t* put_bytes(uint8_t* to, Bytes from) {
@@ -40,35 +42,64 @@ bool Outbox::front_may_go() const {
     if (waiting_.empty()) return false;
     const Pending& front = waiting_[0];
     if (front.is_void) return up_ || early_;
-    return may_open(front.text.size(), front.body.bytes.size(), front.needs_slot());
+    return may_open(front.route_bound(), front.body.size(), front.needs_slot());
 }
 
 bool Outbox::may_encode() const { return !ready_first_.empty() || !ready_more_.empty() || front_may_go(); }
 
-uint64_t Outbox::route_reference(std::string_view route, uint32_t interned, std::string_view& literal) {
+// The table's entry of a route, made when there is room; null: its text goes with each OPEN.
+Outbox::Route* Outbox::find_route(std::string_view route, uint32_t interned) {
     if (interned && interned < interned_.size() && interned_[interned]) return interned_[interned];
-    uint64_t reference = 0;
-    if (last_reference_ && route == last_route_) {
-        reference = last_reference_;
-    } else if (const auto found = routes_.find(route); found != routes_.end()) {
-        reference = found->second;
-    }
-    const bool remembered = reference != 0;
-    if (!remembered) {
-        literal = route;
-        if (routes_.size() >= kMaxRoutes || route_text_ + route.size() > kMaxRouteText) return kRouteLiteral;
-        reference = kRouteFirst + routes_.size();
-        routes_.emplace(route, reference);
+    if (!interned && last_route_ && last_route_->first == route) return last_route_;
+    auto found = routes_.find(route);
+    if (found == routes_.end()) {
+        if (routes_.size() >= kMaxRoutes || route_text_ + route.size() > kMaxRouteText) return nullptr;
+        found = routes_.emplace(route, 0).first;
         route_text_ += route.size();
     }
+    Route* entry = &*found;
     if (interned) {
         if (interned >= interned_.size()) interned_.resize(interned + 1);
-        interned_[interned] = reference;
-    } else if (reference != last_reference_) {
-        last_route_ = route;
-        last_reference_ = reference;
+        interned_[interned] = entry;
+    } else {
+        last_route_ = entry;
     }
-    return remembered ? reference : kRouteRemember;
+    return entry;
+}
+
+// Makes what a message consists of outlive the call: small bodies share a chunk.
+void Outbox::keep(Pending& pending, const OutMessage& from) {
+    if (from.owner && (pending.route || from.route.empty())) {
+        pending.chunk = ChunkRef::share(from.owner);
+        return;
+    }
+    const size_t text = pending.text.size();
+    const size_t size = text + pending.body.size();
+    size_t at = 0;
+    if (size > kSlabShare) {
+        pending.chunk = ChunkRef::create(size);
+    } else {
+        if (!slab_ || slab_->capacity() - slab_used_ < size) {
+            const bool reusable = slab_ && slab_->unique();
+            if (!reusable) slab_ = new_chunk(queued_ > kSlabShare ? kMaxPlaintext : kSlabShare);
+            slab_used_ = 0;
+        }
+        at = slab_used_;
+        slab_used_ += size;
+        pending.chunk = slab_;
+    }
+    uint8_t* const to = pending.chunk->data() + at;
+    copy_bytes(to, as_bytes(pending.text));
+    copy_bytes(to + text, pending.body);
+    pending.text = as_text(Bytes(to, text));
+    pending.body = Bytes(to + text, pending.body.size());
+}
+
+ChunkRef Outbox::new_chunk(size_t capacity) {
+    if (capacity != kMaxPlaintext || spare_.empty()) return ChunkRef::create(capacity);
+    ChunkRef chunk = std::move(spare_.back());
+    spare_.pop_back();
+    return chunk;
 }
 
 uint8_t* Outbox::reserve(size_t bytes) {
@@ -77,7 +108,7 @@ uint8_t* Outbox::reserve(size_t bytes) {
         if (tail.chunk->capacity() - tail.size >= bytes) return tail.chunk->data() + tail.size;
     }
     next_chunk_ = std::min(next_chunk_ ? next_chunk_ * 4 : kFirstChunk, kMaxPlaintext);
-    segments_.push_back({ChunkRef::create(std::max(next_chunk_, bytes)), sequence_end_, 0});
+    segments_.push_back({new_chunk(std::max(next_chunk_, bytes)), sequence_end_, 0});
     return segments_.back().chunk->data();
 }
 
@@ -103,18 +134,26 @@ void Outbox::encode_open(const Pending& pending) {
         put_varint(at + 1, open_flag::void_open);
         return commit(3);
     }
-    const Bytes body = pending.body.bytes;
+    const Bytes body = pending.body;
     const Bytes head = body.first(std::min(body.size(), kMaxFrameBody));
     const bool last = head.size() == body.size();
-    std::string_view literal;
-    const uint64_t reference = route_reference(pending.text, pending.interned, literal);
+    std::string_view literal = pending.text;
+    uint64_t reference = kRouteLiteral;
+    if (pending.route) {
+        reference = pending.route->second;
+        literal = pending.route->first;
+        if (reference == 0) {  // the first OPEN on the wire that names it
+            pending.route->second = kRouteFirst + references_++;
+            reference = kRouteRemember;
+        }
+    }
     const bool deadline = pending.expects != Expects::none && pending.timeout_ms != UINT32_MAX;
     uint64_t flags = static_cast<uint64_t>(pending.expects);
     if (last) flags |= open_flag::last | open_flag::end;
     if (deadline) flags |= open_flag::tlvs;
     if (pending.receipt_wanted) flags |= open_flag::receipt;
 
-    uint8_t* const start = reserve(kMaxFrameHead + literal.size() + head.size());
+    uint8_t* const start = reserve(kMaxFrameHead + (reference < kRouteFirst ? literal.size() : 0) + head.size());
     uint8_t* at = start;
     *at++ = static_cast<uint8_t>(FrameKind::open);
     *at++ = static_cast<uint8_t>(flags);  // below 128: void stands alone
@@ -140,9 +179,9 @@ void Outbox::encode_open(const Pending& pending) {
 }
 
 // The first frame of a MESSAGE; the rest, if any, goes into the exchange's Sending.
-void Outbox::encode_first(Exchange& exchange, const Pending& pending) {
+void Outbox::encode_first(Exchange& exchange, Pending& pending) {
     const uint64_t begin = sequence_end_;
-    const Bytes body = pending.body.bytes;
+    const Bytes body = pending.body;
     const Bytes head = body.first(std::min(body.size(), kMaxFrameBody));
     const bool last = head.size() == body.size();
     uint64_t flags = message_flag::first;
@@ -158,19 +197,16 @@ void Outbox::encode_first(Exchange& exchange, const Pending& pending) {
     at = put_bytes(put_varint(at, head.size()), head);
     commit(static_cast<size_t>(at - start));
     exchange.credit -= static_cast<uint32_t>(prompt_charge(body.size()));
-    Pending numbered;
-    numbered.copy_identity(pending);
-    numbered.message = exchange.messages++;
-    if (last) return mark(begin, numbered);
+    pending.message = exchange.messages++;
+    if (last) return mark(begin, pending);
     exchange.sending->begin(pending, head.size());
-    exchange.sending->current.message = numbered.message;
 }
 
 // The next fragment of the message under way.
 void Outbox::encode_next(uint64_t number, Exchange& exchange) {
     Sending& sending = *exchange.sending;
     const uint64_t begin = sequence_end_;
-    const Bytes body = sending.current.body.bytes;
+    const Bytes body = sending.current.body;
     const size_t size = std::min(kMaxFrameBody, sending.allowed - sending.offset);
     const Bytes part = body.subspan(sending.offset, size);
     sending.offset += size;
@@ -198,7 +234,7 @@ void Outbox::make_ready(uint64_t number, Exchange& exchange) {
         ready_more_.push_back(number);
     } else if (!sending->queue.empty()) {
         const Pending& next = sending->queue.front();
-        if (!next.is_status && exchange.credit < prompt_charge(next.body.bytes.size())) return;  // waits for credit
+        if (!next.is_status && exchange.credit < prompt_charge(next.body.size())) return;  // waits for credit
         sending->ready = true;
         ready_first_.push_back(number);
     }
@@ -266,7 +302,9 @@ void Outbox::make_void(Pending& pending) {
     queued_ -= pending.cost();
     pending.is_void = true;
     pending.body = {};
-    pending.text.clear();
+    pending.text = {};
+    pending.route = nullptr;
+    pending.chunk.reset();
     queued_ += pending.cost();
 }
 
@@ -293,9 +331,6 @@ void Outbox::pump() {
             break;
         }
     }
-    waiting_.shrink();
-    ready_first_.shrink();
-    ready_more_.shrink();
 }
 
 void Outbox::take(size_t most, std::vector<Piece>& pieces) {
@@ -319,15 +354,26 @@ void Outbox::release_received() {
         const Segment& front = segments_.front();
         if (front.offset + front.size > received_) break;
         if (segments_.size() == 1 && handed_ != sequence_end_) break;
+        // The next to come needs one as well; the peer of an idle one gives all back (trim).
+        if (front.chunk->capacity() == kMaxPlaintext && spare_.size() < kSpareChunks && front.chunk->unique()) {
+            spare_.push_back(front.chunk);
+        }
         segments_.pop_front();
         if (handed_segments_ > 0) --handed_segments_;
     }
-    if (segments_.empty()) {
-        next_chunk_ = 0;
-        segments_.shrink();
-        marks_.shrink();
-        exchanges_.shrink();
-    }
+    if (segments_.empty()) next_chunk_ = 0;
+}
+
+void Outbox::trim() {
+    if (queued_ == 0) slab_.reset();
+    spare_ = {};
+    segments_.shrink();
+    marks_.shrink();
+    exchanges_.shrink();
+    waiting_.shrink();
+    ready_first_.shrink();
+    ready_more_.shrink();
+    if (mail_.empty()) mail_ = {};
 }
 
 bool Outbox::settled() const {

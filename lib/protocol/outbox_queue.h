@@ -10,14 +10,15 @@ namespace sealwire {
 // What a message is charged to its exchange.
 inline uint64_t prompt_charge(size_t total) { return std::min(total, kPromptBody) + kObjectCost; }
 
-// A message (or status) that is to be encoded. While it is encoded at once `body` borrows the caller's bytes.
+// A message (or status) that is to be encoded. While it is encoded at once it borrows the caller's bytes.
 struct Outbox::Pending {
-    View body{};
-    std::string text{};  // route, or the words of a status
+    ChunkRef chunk{};  // keeps what follows, once kept
+    Bytes body{};
+    std::string_view text{};  // the words of a status, or a route that is in no table
+    Route* route = nullptr;   // of an OPEN; null: `text`
     uint64_t number = 0;
     uint64_t receipt = 0;
-    uint64_t message = 0;  // its place among the messages of its side
-    uint32_t interned = 0;
+    uint32_t message = 0;  // its place among the messages of its side
     uint32_t timeout_ms = UINT32_MAX;
     uint8_t type = 0;
     Expects expects = Expects::none;
@@ -28,30 +29,17 @@ struct Outbox::Pending {
 
     Pending() = default;
     Pending(const OutMessage& from, uint64_t exchange, uint64_t receipt_number, Expects answers)
-        : text(from.route),
+        : body(from.body),
           number(exchange),
           receipt(receipt_number),
-          interned(from.interned),
           timeout_ms(from.timeout_ms),
           type(from.type),
           expects(answers),
           receipt_wanted(from.receipt),
-          more(from.more) {
-        body.bytes = from.body;
-    }
-    // Makes `body` outlive the call.
-    void keep(const OutMessage& from) {
-        if (from.owner) body.chunk = ChunkRef::share(from.owner);
-        else body = View::copy_of(from.body);
-    }
-    void copy_identity(const Pending& from) {
-        number = from.number;
-        receipt = from.receipt;
-        receipt_wanted = from.receipt_wanted;
-        expects = from.expects;
-    }
-    bool needs_slot() const { return expects != Expects::none || body.bytes.size() > kMaxFrameBody; }
-    size_t cost() const { return body.bytes.size() + text.size() + kObjectCost; }
+          more(from.more) {}
+    bool needs_slot() const { return expects != Expects::none || body.size() > kMaxFrameBody; }
+    size_t cost() const { return body.size() + text.size() + kObjectCost; }
+    size_t route_bound() const { return route ? route->first.size() : text.size(); }
 };
 
 struct Outbox::Sending {
@@ -65,7 +53,7 @@ struct Outbox::Sending {
     void begin(const Pending& pending, size_t sent) {
         current = pending;
         offset = sent;
-        allowed = std::min(pending.body.bytes.size(), kPromptBody);
+        allowed = std::min(pending.body.size(), kPromptBody);
         active = true;
     }
 };

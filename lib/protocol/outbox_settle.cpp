@@ -120,6 +120,8 @@ Outbox::Undelivered Outbox::finish(uint64_t peer_received, Errc why, std::vector
     ready_first_.clear();
     ready_more_.clear();
     segments_.clear();
+    spare_.clear();
+    slab_.reset();
     marks_.clear();
     wanted_.clear();
     dropped_.clear();
