@@ -283,6 +283,7 @@ bool Peer::trim() {
         return false;
     }
     connection_->trim();
+    sync();
     return true;
 }
 
