@@ -1,4 +1,4 @@
-// What sealwire.hpp is built on: errors as exceptions, views, peer ids, identities, networks, tickets.
+// What sealwire.hpp is built on: errors as exceptions, views, peer ids, identities, networks, tickets, bodies.
 #ifndef SEALWIRE_BASICS_HPP
 #define SEALWIRE_BASICS_HPP
 
@@ -143,6 +143,27 @@ struct ticket {
         check(sw_ticket_make(text_of(address), &id, out));
         return out;
     }
+};
+
+// ---- Bodies ---------------------------------------------------------------------------------------------------------
+
+// A body in memory of its own, that sends hand over without copying.
+class message {
+public:
+    explicit message(size_t size) { check(sw_message_create(size, &owned_)); }
+    message(message&& other) noexcept : owned_(std::exchange(other.owned_, nullptr)) {}
+    message& operator=(message other) noexcept {
+        std::swap(owned_, other.owned_);
+        return *this;
+    }
+    ~message() { sw_message_release(owned_); }
+    char* data() { return static_cast<char*>(sw_message_data(owned_)); }
+    size_t size() const { return sw_message_size(owned_); }
+    sw_message* get() const { return owned_; }
+    sw_message* release() { return std::exchange(owned_, nullptr); }
+
+private:
+    sw_message* owned_ = nullptr;
 };
 
 }  // namespace sealwire

@@ -37,25 +37,6 @@ namespace sealwire {
 
 // ---- Messages -------------------------------------------------------------------------------------------------------
 
-// A body in memory of its own, that sends hand over without copying.
-class message {
-public:
-    explicit message(size_t size) { check(sw_message_create(size, &owned_)); }
-    message(message&& other) noexcept : owned_(std::exchange(other.owned_, nullptr)) {}
-    message& operator=(message other) noexcept {
-        std::swap(owned_, other.owned_);
-        return *this;
-    }
-    ~message() { sw_message_release(owned_); }
-    char* data() { return static_cast<char*>(sw_message_data(owned_)); }
-    size_t size() const { return sw_message_size(owned_); }
-    sw_message* get() const { return owned_; }
-    sw_message* release() { return std::exchange(owned_, nullptr); }
-
-private:
-    sw_message* owned_ = nullptr;
-};
-
 // What a handler of a request gets when the exchange is over.
 class outcome {
 public:
@@ -386,11 +367,15 @@ public:
         if (state_->options.handlers == run_on::poll && sw_node_shutdown(raw_, deadline_ms) != SW_ERR_FORK) {
             while (!state_->closed) drain(SW_NEVER, escaped);
         }
-        sw_close_report own{};
-        if (!report) report = &own;
-        report->size = sizeof *report;
-        const sw_result result = sw_node_close(raw_, deadline_ms, report);
+        sw_close_report last{};
+        last.size = sizeof last;
+        sw_result result = sw_node_close(raw_, deadline_ms, &last);
         if (result == SW_ERR_THREAD) check(result);  // a handler called: nothing has changed
+        if (result == SW_ERR_HANDLE) {               // its last event has been: that had the report
+            result = SW_OK;
+            last = state_->report;
+        }
+        if (report) *report = last;
         raw_ = {};
         state_.reset();
         if (escaped) std::rethrow_exception(escaped);
@@ -440,7 +425,10 @@ private:
                 case SW_EVENT_LOG:
                     if (options.on_log) return options.on_log(event.as.log);
                     break;
-                case SW_EVENT_NODE_CLOSED: closed = true; break;
+                case SW_EVENT_NODE_CLOSED:
+                    closed = true;
+                    report = *event.as.node_closed.report;
+                    break;
                 default: break;
             }
             if (options.on_event) options.on_event(event);
@@ -467,7 +455,8 @@ private:
         node_options options;
         std::mutex mutex;
         std::list<route_fn> routes;  // addresses stay
-        bool closed = false;         // run_on::poll: the last event was handled
+        bool closed = false;         // the last event has come, with this report
+        sw_close_report report{};
     };
 
     // Throws what the library says; what handlers throw goes to `escaped`, once all events of this turn had theirs.

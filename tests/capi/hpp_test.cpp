@@ -1,0 +1,224 @@
+// sealwire.hpp at work: handlers on the loop thread and in poll, exceptions, ownership of requests' handlers.
+#include "sealwire/sealwire.hpp"
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdio>
+#include <optional>
+
+#include "support/tap.h"
+
+namespace {
+
+using sealwire::error;
+
+// What several threads wait for; generous, and over at once when it happens.
+class Board {
+public:
+    template <typename Fn>
+    void change(Fn fn) {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        fn();
+        changed_.notify_all();
+    }
+    template <typename Over>
+    bool wait(Over over) {
+        std::unique_lock<std::mutex> lock(mutex_);
+        return changed_.wait_for(lock, std::chrono::seconds(30), over);
+    }
+
+private:
+    std::mutex mutex_;
+    std::condition_variable changed_;
+};
+
+// A server whose handlers run on its loop thread.
+struct Server {
+    Board board;
+    std::string ticket, note;
+    int exceptions = 0, asked = 0;
+    sealwire::node node;
+    sealwire::listener listener;
+
+    Server() : node(options()) {
+        node.route("echo", [](const sealwire::incoming& request) { request.reply(request.body(), request.type()); });
+        node.route("fast", [](const sealwire::incoming& request) { request.finish(0, "done"); });
+        node.route("status", [](const sealwire::incoming&) { throw sealwire::status(77, "no tea"); });
+        node.route("broken", [](const sealwire::incoming&) { throw std::logic_error("a bug"); });
+        node.route("silent", [](const sealwire::incoming&) {});
+        node.route("note", [this](const sealwire::incoming& sent) { board.change([&] { note = sent.body(); }); });
+        listener = node.listen("tcp://127.0.0.1:0");
+    }
+    sealwire::node_options options() {
+        sealwire::node_options options;
+        options.network = "hpp test";
+        options.access = SW_ACCESS_ASK;
+        options.on_listening = [this](const sw_event_listening& event) {
+            board.change([&] { ticket = sealwire::view_of(event.ticket); });
+        };
+        options.on_asks = [this](sealwire::peer peer, const sw_event_peer_asks& event) {
+            if (sealwire::view_of(event.data) == "please") {
+                peer.accept();
+            } else {
+                peer.reject(65, "say please");
+            }
+            board.change([&] { ++asked; });
+        };
+        options.on_exception = [this](std::exception_ptr) { board.change([&] { ++exceptions; }); };
+        return options;
+    }
+};
+
+struct Answer {
+    sw_result result;
+    uint32_t code;
+    std::string text, body;
+};
+
+// A client whose handlers run in poll, on the test's own thread.
+struct Client {
+    std::optional<sealwire::peer_id> connected;
+    std::optional<sw_result> closed;
+    std::string words;
+    sealwire::node node;
+    sealwire::peer peer;
+
+    Client(const std::string& ticket, const char* data) : node(options()), peer(node.connect(ticket, 0, data)) {}
+    sealwire::node_options options() {
+        sealwire::node_options options;
+        options.network = "hpp test";
+        options.handlers = sealwire::run_on::poll;
+        options.on_connected = [this](sealwire::peer, const sw_event_connected& event) { connected = event.id; };
+        options.on_closed = [this](sealwire::peer, const sw_event_closed& event) {
+            closed = event.result;
+            words = sealwire::view_of(event.text);
+        };
+        return options;
+    }
+    template <typename Over>
+    bool wait(Over over) {
+        for (int i = 0; i < 3000 && !over(); ++i) node.poll(10);
+        return over();
+    }
+    Answer ask(const char* route, const char* body, uint32_t timeout_ms = 0) {
+        std::optional<Answer> answer;
+        sealwire::request_options options;
+        options.timeout_ms = timeout_ms;
+        peer.request(route, body, options, [&](const sealwire::outcome& done) {
+            answer = Answer{done.result(), done.code(), std::string(done.text()), std::string(done.body())};
+        });
+        return wait([&] { return answer.has_value(); }) ? *answer : Answer{SW_ERR_SYSTEM, 0, "nothing came", ""};
+    }
+};
+
+void errors() {
+    try {
+        sealwire::peer_id("too short");
+        tap_ok(false, "a bad peer id throws");
+    } catch (const error& failed) {
+        tap_ok(failed.code() == SW_ERR_KEY && std::string(failed.name()) == "key" && !failed.detail().empty() &&
+                   *failed.hint() && std::string(failed.what()).find(failed.detail()) != std::string::npos,
+               "a bad peer id throws an error with code, name, detail and hint");
+    }
+    try {
+        sealwire::peer().send("r", "");
+        tap_ok(false, "a null peer throws");
+    } catch (const error& failed) {
+        tap_ok(failed.code() == SW_ERR_HANDLE, "a null peer throws SW_ERR_HANDLE");
+    }
+}
+
+void values() {
+    const auto key = sealwire::identity::generate();
+    const auto again = sealwire::peer_id(key.id().text());
+    tap_ok(again == key.id() && std::hash<sealwire::peer_id>()(again) == std::hash<sealwire::peer_id>()(key.id()),
+           "a peer id survives its text form");
+    const auto ticket = sealwire::ticket::parse(sealwire::ticket{"tcp://127.0.0.1:9000", key.id()}.text());
+    tap_ok(ticket.address == "tcp://127.0.0.1:9000" && ticket.id == key.id(), "a ticket survives its text form");
+    const std::string network = sealwire::new_network();
+    sealwire::check_network(network);
+    tap_ok(network.rfind("swnet1", 0) == 0, "a new network is a secret that checks");
+    sealwire::message body(5);
+    sealwire::message other(std::move(body));
+    tap_ok(other.size() == 5 && other.data() && !body.get(), "a moved message has one owner");
+}
+
+void talk(Server& server, Client& client) {
+    tap_ok(client.ask("echo", "hello").body == "hello", "a request is replied to");
+    const Answer fast = client.ask("fast", "");
+    tap_ok(fast.result == SW_OK && fast.text == "done" && fast.body.empty(), "a handler finishes with a fast reply");
+    const Answer status = client.ask("status", "");
+    tap_ok(status.result == SW_ERR_STATUS && status.code == 77 && status.text == "no tea",
+           "a status thrown by a handler reaches the requester");
+    const Answer broken = client.ask("broken", "");
+    tap_ok(broken.result == SW_ERR_HANDLER_FAILED || broken.result == SW_ERR_CANCELLED,
+           "an exception in a handler ends the request");
+    tap_ok(broken.text.empty() && server.board.wait([&] { return server.exceptions == 1; }),
+           "its particulars go to on_exception, not to the peer");
+    tap_ok(client.ask("silent", "", 50).result == SW_ERR_TIMEOUT, "a deadline passes");
+    tap_ok(client.ask("nowhere", "").result == SW_ERR_NO_ROUTE, "a route without handler is answered no_route");
+    client.peer.send("note", "one");
+    tap_ok(server.board.wait([&] { return server.note == "one"; }), "a send reaches its handler");
+    sealwire::message body(3);
+    std::memcpy(body.data(), "two", 3);
+    tap_ok(client.peer.try_send("note", body) && !body.get() && server.board.wait([&] { return server.note == "two"; }),
+           "a message is handed over");
+}
+
+void escape(Client& client) {
+    bool escaped = false;
+    client.peer.request("echo", "x", [](const sealwire::outcome&) { throw std::logic_error("from a handler"); });
+    try {
+        client.wait([] { return false; });
+    } catch (const std::logic_error&) {
+        escaped = true;
+    }
+    tap_ok(escaped, "what a handler throws leaves poll");
+}
+
+void endings(Server& server) {
+    Client impolite(server.ticket, "now");
+    tap_ok(impolite.wait([&] { return impolite.closed.has_value(); }) && impolite.closed == SW_ERR_REJECTED &&
+               impolite.words == "say please",
+           "a peer that asks wrongly is rejected with the application's words");
+    int ended = 0;
+    {
+        Client client(server.ticket, "please");
+        client.wait([&] { return client.connected.has_value(); });
+        sealwire::request_options forever;
+        forever.timeout_ms = SW_NEVER;
+        for (int i = 0; i < 3; ++i) {
+            client.peer.request("silent", "", forever, [&](const sealwire::outcome& done) { ended += !done; });
+        }
+        client.node.close(50);
+        tap_ok(ended == 3, "closing a node with poll ends each of its requests");
+        client.node.close();
+    }
+    sealwire::node moved(std::move(server.node));
+    sw_close_report report{};
+    moved.close(0, &report);
+    tap_ok(report.size == sizeof report && report.events_held == 0, "a node that was moved closes, with a report");
+}
+
+}  // namespace
+
+int main() {
+    errors();
+    values();
+    Server server;
+    tap_ok(server.board.wait([&] { return !server.ticket.empty(); }), "the server listens");
+    tap_ok(server.listener.ticket() == server.ticket, "the listener tells its ticket");
+    {
+        Client client(server.ticket, "please");
+        tap_ok(client.wait([&] { return client.connected.has_value(); }) && *client.connected == server.node.id() &&
+                   client.peer.id() == server.node.id(),
+               "the client knows who it is connected to");
+        talk(server, client);
+        escape(client);
+        client.peer.close();
+        tap_ok(client.wait([&] { return client.closed.has_value(); }) && client.closed == SW_OK,
+               "a peer closes in good order");
+    }
+    endings(server);
+    return tap_done();
+}

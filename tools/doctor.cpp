@@ -1,0 +1,161 @@
+// sealwire doctor: walks the steps of reaching a peer and says which one fails, and what to do.
+#include <cstdio>
+
+#include "command.h"
+#include "output.h"
+#include "session.h"
+
+namespace tool {
+namespace {
+
+struct Step {
+    const char* name;
+    const char* meaning;
+};
+constexpr Step kSteps[] = {
+    {"self", "this program's key and network can be used"},
+    {"ticket", "the ticket can be read"},
+    {"name", "the host's name has an address"},
+    {"connect", "something listens there"},
+    {"handshake", "it proves the key of the ticket, in the same network"},
+    {"authorisation", "it lets this program's key in"},
+    {"answer", "it answers through the encrypted connection"},
+};
+enum : size_t { kSelf, kTicket, kName, kConnect, kHandshake, kAuthorisation, kAnswer, kCount };
+
+// The step that a failed connection failed at.
+size_t step_of(sw_result result) {
+    switch (result) {
+        case SW_ERR_ADDRESS:
+        case SW_ERR_KEY: return kTicket;
+        case SW_ERR_NAME: return kName;
+        case SW_ERR_NO_ANSWER:
+        case SW_ERR_HANDSHAKE:
+        case SW_ERR_SELF:
+        case SW_ERR_TRUNCATED:
+        case SW_ERR_RECORD:
+        case SW_ERR_PROTOCOL: return kHandshake;
+        case SW_ERR_HANDSHAKE_TIMEOUT:  // the key was proved, the decision did not come
+        case SW_ERR_NOT_ALLOWED:
+        case SW_ERR_REJECTED:
+        case SW_ERR_PEER_CLOSED: return kAuthorisation;
+        default: return kConnect;
+    }
+}
+
+class Doctor {
+public:
+    explicit Doctor(const Arguments& arguments) : arguments_(arguments), json_(arguments.json()) {}
+
+    int run(const std::string& text) {
+        sealwire::ticket ticket;
+        if (const int failed = attempt(kSelf, [&] { self_check(); })) return failed;
+        if (const int failed = attempt(kTicket, [&] { ticket = sealwire::ticket::parse(text); })) return failed;
+
+        std::optional<sw_event_pong> pong;
+        std::optional<Client> client;
+        const auto on_event = [&](const sw_event& event) {
+            if (event.type == SW_EVENT_PONG) pong = event.as.pong;
+        };
+        try {
+            client.emplace(arguments_, text, on_event);
+        } catch (const sealwire::error& error) {
+            return failed_at(step_of(error.code()), error.code(), error.detail(), ticket.address);
+        }
+        if (client->wait() == kInterrupted) return kInterrupted;
+        if (const std::optional<Ending>& ending = client->ending()) {
+            const size_t step = step_of(ending->result);
+            for (size_t i = kName; i < step; ++i) passed(i, "");
+            return failed_at(step, ending->result, ending->detail, ending->endpoint, ending->code, ending->words);
+        }
+        passed(kName, "");
+        passed(kConnect, client->connected().address);
+        passed(kHandshake, "peer id " + client->connected().id.text());
+        passed(kAuthorisation, "");
+        client->peer().ping();
+        if (const int ended = client->run_until([&] { return pong.has_value(); })) return ended;
+        passed(kAnswer, milliseconds(pong->round_trip_us) + " ms; its clock is " +
+                            std::to_string(pong->clock_difference_ms) + " ms from this one");
+        client->close();
+        if (json_) {
+            Json().text("event", "healthy").print();
+        } else {
+            std::printf("All is well: %s can be reached.\n", text.c_str());
+        }
+        return kDone;
+    }
+
+private:
+    void self_check() {
+        std::string id = "a new one, for this run";
+        if (arguments_.has("--key")) id = sealwire::identity::load(arguments_.value("--key")).id().text();
+        const std::string network = network_of(arguments_);
+        if (!network.empty()) sealwire::check_network(network);
+        note_ = "peer id " + id;
+    }
+
+    template <typename Fn>
+    int attempt(size_t step, Fn fn) {
+        try {
+            fn();
+        } catch (const sealwire::error& error) {
+            return failed_at(step, error.code(), error.detail(), "");
+        }
+        passed(step, std::exchange(note_, ""));
+        return kDone;
+    }
+
+    void passed(size_t step, const std::string& note) const {
+        if (json_) {
+            Json()
+                .text("event", "step")
+                .text("step", kSteps[step].name)
+                .flag("passed", true)
+                .text("note", note)
+                .print();
+        } else {
+            std::printf("ok      %-14s %s%s%s\n", kSteps[step].name, kSteps[step].meaning, note.empty() ? "" : ": ",
+                        printable(note).c_str());
+        }
+    }
+
+    int failed_at(size_t step, sw_result result, const std::string& detail, const std::string& where, uint32_t code = 0,
+                  const std::string& words = {}) const {
+        if (json_) {
+            Json()
+                .text("event", "step")
+                .text("step", kSteps[step].name)
+                .flag("passed", false)
+                .text("note", detail)
+                .print();
+        } else {
+            std::printf("FAILED  %-14s not so: %s\n", kSteps[step].name, kSteps[step].meaning);
+            for (size_t i = step + 1; i < kCount; ++i) std::printf("-       %-14s not tried\n", kSteps[i].name);
+            std::fflush(stdout);
+        }
+        return explain(result, detail, where, json_, code, words);
+    }
+
+    const Arguments& arguments_;
+    bool json_;
+    std::string note_;
+};
+
+int run(const Arguments& arguments) {
+    arguments.at_most(1);
+    return Doctor(arguments).run(arguments.need(0, "ticket"));
+}
+
+}  // namespace
+
+const Command kDoctor{
+    "doctor",
+    "TICKET",
+    "find out why a peer cannot be reached",
+    "Walks the steps of reaching the peer of TICKET: self (key and network of this side), ticket, name,\n"
+    "connect, handshake, authorisation, answer. Says which one fails and what to do about it.\n"
+    "Give it --key and --network as the program has them that cannot reach its peer.",
+    with_node_options({}, true),
+    run};
+
+}  // namespace tool

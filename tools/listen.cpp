@@ -1,0 +1,164 @@
+// sealwire listen: takes connections and shows what comes; with --echo it answers with the body it got.
+#include <cstdio>
+#include <fstream>
+
+#include "command.h"
+#include "output.h"
+#include "session.h"
+
+namespace tool {
+namespace {
+
+std::vector<sealwire::peer_id> allowed(const Arguments& arguments) {
+    std::vector<sealwire::peer_id> ids;
+    for (const std::string& text : arguments.all("--allow")) ids.emplace_back(text);
+    for (const std::string& path : arguments.all("--allow-file")) {
+        std::ifstream file(path);
+        if (!file) throw sealwire::error(SW_ERR_KEY, "the list of allowed ids " + path + " cannot be read");
+        for (std::string line; std::getline(file, line);) {
+            const size_t end = line.find_first_of(" \t\r#");  // a name or remark may follow the id
+            const std::string text = line.substr(0, end);
+            if (!text.empty()) ids.emplace_back(text);
+        }
+    }
+    return ids;
+}
+
+class Listen {
+public:
+    explicit Listen(const Arguments& arguments)
+        : json_(arguments.json()), echo_(arguments.has("--echo")), session_(arguments, handlers(arguments)) {}
+
+    int run(const std::string& url) {
+        session_.node().route("", [this](const sealwire::incoming& message) { on_message(message); });
+        const sealwire::listener listener = session_.node().listen(url);
+        session_.run_until([this] { return over_.has_value(); });
+        if (over_) return over_->explain(json_);
+        session_.node().close();
+        if (json_) {
+            Json().text("event", "stopped").print();
+        } else {
+            std::printf("Stopped.\n");
+        }
+        return kDone;
+    }
+
+private:
+    sealwire::node_options handlers(const Arguments& arguments) {
+        sealwire::node_options options;
+        options.access = arguments.has("--anyone") ? SW_ACCESS_ANYONE : SW_ACCESS_ALLOW_LIST;
+        options.allowed = allowed(arguments);
+        options.on_listening = [this](const sw_event_listening& event) { on_listening(event); };
+        options.on_connected = [this](sealwire::peer, const sw_event_connected& event) { on_connected(event); };
+        options.on_closed = [this](sealwire::peer, const sw_event_closed& event) { on_closed(event); };
+        options.on_log = [this](const sw_event_log& event) { on_log(event); };
+        options.limits.log_level = SW_LOG_WARNING;
+        options.on_event = [this](const sw_event& event) {
+            if (event.type == SW_EVENT_LISTENER_CLOSED && event.as.closed.result != SW_OK)
+                over_.emplace(event.as.closed);
+        };
+        return options;
+    }
+
+    void on_listening(const sw_event_listening& event) {
+        const std::string address(sealwire::view_of(event.address)), ticket(sealwire::view_of(event.ticket));
+        if (json_) {
+            Json()
+                .text("event", "listening")
+                .text("address", address)
+                .text("ticket", ticket)
+                .text("id", session_.node().id().text())
+                .print();
+            return;
+        }
+        std::printf("Listening on %s. Others connect with this ticket:\n%s\n", address.c_str(), ticket.c_str());
+        std::fflush(stdout);
+    }
+    void on_connected(const sw_event_connected& event) {
+        say("connected", event.id, std::string("connected from ") + std::string(sealwire::view_of(event.address)));
+    }
+    void on_closed(const sw_event_closed& event) {
+        std::string text = event.result == SW_OK ? "closed in good order" : sw_result_text(event.result);
+        if (event.text.size) text += ": " + printable(sealwire::view_of(event.text));
+        say("closed", event.id, text);
+    }
+    void say(const char* what, const sealwire::peer_id& id, const std::string& text) {
+        if (json_) {
+            Json().text("event", what).text("peer", id.text()).text("text", text).print();
+        } else {
+            std::printf("%s %s\n", short_id(id).c_str(), text.c_str());
+            std::fflush(stdout);
+        }
+    }
+    void on_log(const sw_event_log& event) {
+        const std::string text(sealwire::view_of(event.text)), address(sealwire::view_of(event.address));
+        if (json_) {
+            Json()
+                .text("event", "log")
+                .text("error", sw_result_name(event.result))
+                .text("text", text)
+                .text("peer", sealwire::view_of(event.peer))
+                .text("address", address)
+                .print();
+        } else {
+            std::fprintf(stderr, "log: %s %s (%s)\n", printable(sealwire::view_of(event.peer)).c_str(),
+                         printable(text, 1000).c_str(), printable(address).c_str());
+        }
+    }
+    void on_message(const sealwire::incoming& message) {
+        if (json_) {
+            Json()
+                .text("event", "message")
+                .text("peer", message.id().text())
+                .text("route", message.route())
+                .flag("wants_reply", message.wants_reply())
+                .body(message.body(), message.type())
+                .print();
+        } else {
+            std::printf("%s %s %s: %s\n", short_id(message.id()).c_str(), message.wants_reply() ? "requests" : "sends",
+                        printable(message.route()).c_str(), printable(message.body()).c_str());
+            std::fflush(stdout);
+        }
+        if (!message.wants_reply()) return;
+        if (echo_) {
+            message.reply(message.body(), message.type());
+        } else {
+            message.finish();
+        }
+    }
+
+    bool json_, echo_;
+    std::optional<Ending> over_;
+    Session session_;
+};
+
+int run(const Arguments& arguments) {
+    arguments.at_most(1);
+    const std::string& url = arguments.need(0, "address to listen on");
+    if (!arguments.has("--anyone") && !arguments.has("--allow") && !arguments.has("--allow-file")) {
+        throw UsageError("say who may connect: --allow ID, --allow-file FILE or --anyone");
+    }
+    if (arguments.has("--anyone") && (arguments.has("--allow") || arguments.has("--allow-file"))) {
+        throw UsageError("--anyone and a list of ids cannot both be given");
+    }
+    return Listen(arguments).run(url);
+}
+
+}  // namespace
+
+const Command kListen{
+    "listen",
+    "ADDRESS",
+    "take connections and show what comes",
+    "Listens on ADDRESS (tcp://HOST:PORT, port 0 for any; unix:///PATH), prints the ticket that others connect with, "
+    "and\n"
+    "then each connection and message. Requests are answered 'done', or with --echo by what they carried.\n"
+    "SIGINT and SIGTERM end it in good order, with exit status 0.",
+    with_node_options({{"--allow", "ID", "let the peer with this id in; may be given several times"},
+                       {"--allow-file", "FILE", "let the ids in FILE in: one a line, a remark may follow"},
+                       {"--anyone", "", "let everyone in who knows the ticket and the network"},
+                       {"--echo", "", "answer requests with their own body"}},
+                      false),
+    run};
+
+}  // namespace tool

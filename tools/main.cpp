@@ -1,0 +1,100 @@
+// The `sealwire` command: finds the subcommand, reads its command line, runs it, explains what failed.
+#include <cstdio>
+#include <exception>
+#include <string>
+
+#include "command.h"
+#include "output.h"
+
+namespace tool {
+namespace {
+
+const Command* const kCommands[] = {&kKeygen,  &kId,   &kNetwork, &kListen, &kSend,
+                                    &kRequest, &kPing, &kDoctor,  &kDemo,   &kVersion};
+
+const Command* find(std::string_view name) {
+    for (const Command* command : kCommands) {
+        if (command->name == name) return command;
+    }
+    return nullptr;
+}
+
+void print(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); }
+
+std::string padded(std::string_view text, size_t width) {
+    std::string out(text);
+    out.resize(out.size() < width ? width : out.size() + 1, ' ');
+    return out;
+}
+
+int help() {
+    print("sealwire: encrypted messages between programs that know each other by key\n\n");
+    for (const Command* command : kCommands) {
+        const std::string usage = std::string(command->name) + " " + std::string(command->arguments);
+        print("  sealwire " + padded(usage, 36) + std::string(command->summary) + "\n");
+    }
+    print(
+        "\n`sealwire help COMMAND` tells more. A first try, in two terminals:\n\n"
+        "  sealwire listen tcp://127.0.0.1:0 --anyone --echo\n"
+        "  sealwire request TICKET greet hello          (TICKET: what the first one printed)\n");
+    return kDone;
+}
+
+int help_of(const Command& command) {
+    print("sealwire " + std::string(command.name) + " " + std::string(command.arguments) + "\n\n");
+    print(std::string(command.text) + "\n");
+    if (!command.options.empty()) print("\nOptions:\n");
+    for (const Option& option : command.options) {
+        const std::string form =
+            std::string(option.name) + (option.value.empty() ? "" : " ") + std::string(option.value);
+        print("  " + padded(form, 27) + std::string(option.help) + "\n");
+    }
+    print(
+        "\nExit status: 0 done, 1 failed, 2 wrong command line, 3 peer not reached, 4 key not allowed,\n"
+        "5 connection lost, 6 deadline passed, 7 answered with an error, 8 key not usable, 130 interrupted.\n");
+    return kDone;
+}
+
+int run(int argc, char** argv) {
+    std::vector<std::string> words(argv + 1, argv + argc);
+    if (words.empty()) {
+        help();
+        return kUsage;
+    }
+    std::string name = words.front();
+    words.erase(words.begin());
+    if (name == "--version") name = "version";
+    if (name == "help" || name == "--help" || name == "-h") {
+        if (words.empty()) return help();
+        const Command* command = find(words.front());
+        return command ? help_of(*command) : explain_usage("there is no command '" + words.front() + "'", "");
+    }
+    const Command* command = find(name);
+    if (!command) return explain_usage("there is no command '" + name + "'", "");
+    for (const std::string& word : words) {
+        if (word == "--") break;
+        if (word == "--help" || word == "-h") return help_of(*command);
+    }
+    bool json = false;
+    try {
+        const Arguments arguments(command->options, words);
+        json = arguments.json();
+        return command->run(arguments);
+    } catch (const UsageError& error) {
+        return explain_usage(error.what(), name);
+    } catch (const sealwire::error& error) {
+        return explain(error.code(), error.detail(), "", json);
+    }
+}
+
+}  // namespace
+}  // namespace tool
+
+int main(int argc, char** argv) {
+    try {
+        return tool::run(argc, argv);
+    } catch (const std::exception& error) {
+        std::fprintf(stderr, "sealwire: %s\n", error.what());
+        return tool::kFailed;
+    }
+}

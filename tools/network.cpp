@@ -1,0 +1,70 @@
+// sealwire network: makes and checks the texts that name a network.
+#include <unistd.h>
+
+#include <cstdio>
+#include <iostream>
+
+#include "command.h"
+#include "output.h"
+
+namespace tool {
+namespace {
+
+int print(const Arguments& arguments, const std::string& network) {
+    if (arguments.json()) {
+        Json().text("event", "network").text("network", network).print();
+    } else {
+        std::printf("%s\n", network.c_str());
+    }
+    return kDone;
+}
+
+// From standard input: on the command line it would show in the list of processes.
+std::string read_passphrase() {
+    if (isatty(STDIN_FILENO)) std::fprintf(stderr, "passphrase: ");
+    std::string line;
+    std::getline(std::cin, line);
+    if (line.empty()) throw UsageError("no passphrase came from standard input");
+    return line;
+}
+
+int run(const Arguments& arguments) {
+    const std::string& action = arguments.need(0, "action (new, from-passphrase or check)");
+    if (action == "new") {
+        arguments.at_most(1);
+        return print(arguments, sealwire::new_network());
+    }
+    if (action == "from-passphrase") {
+        arguments.at_most(1);
+        return print(arguments, sealwire::network_from_passphrase(read_passphrase()));
+    }
+    if (action == "check") {
+        arguments.at_most(2);
+        const std::string& network = arguments.need(1, "network to check");
+        sealwire::check_network(network);
+        const bool secret = network.rfind("swnet1", 0) == 0;
+        if (arguments.json()) {
+            Json().text("event", "network").flag("valid", true).flag("secret", secret).print();
+        } else {
+            std::printf("%s\n", secret ? "a valid secret: only who has it can talk to your programs"
+                                       : "a valid public name: it keeps users apart, it protects nothing");
+        }
+        return kDone;
+    }
+    throw UsageError("there is no action '" + action + "': new, from-passphrase or check");
+}
+
+}  // namespace
+
+const Command kNetwork{
+    "network",
+    "new|from-passphrase|check TEXT",
+    "make or check a network",
+    "Programs meet only in the same network. Its text is a public name of your choice, or a secret:\n"
+    "  new               makes a secret, at random\n"
+    "  from-passphrase   makes the secret of a passphrase (one line of standard input; takes a second)\n"
+    "  check TEXT        says whether TEXT can be used, and what it is",
+    {{"--json", "", "print a JSON object"}},
+    run};
+
+}  // namespace tool

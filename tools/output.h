@@ -1,0 +1,56 @@
+// What the command prints: JSON lines, explanations of failures, and the exit codes that stand for them.
+#pragma once
+
+#include <sealwire/sealwire.hpp>
+
+#include <string>
+#include <string_view>
+
+namespace tool {
+
+// Stable; docs/man/sealwire.1.scd documents them.
+enum Exit : int {
+    kDone = 0,
+    kFailed = 1,        // what none of the others stands for
+    kUsage = 2,         // the command line is wrong
+    kUnreached = 3,     // the peer could not be reached, or did not prove its key
+    kNotAllowed = 4,    // the peer refuses this key
+    kLost = 5,          // the connection ended before the command was through
+    kDeadline = 6,      // a deadline passed
+    kStatus = 7,        // the peer answered with an error
+    kKey = 8,           // a key, a key file or a network text cannot be used
+    kInterrupted = 130  // by SIGINT or SIGTERM, before the command was through
+};
+
+Exit exit_for(sw_result result);
+
+// One object on one line of standard output.
+class Json {
+public:
+    Json& text(std::string_view name, std::string_view value);  // bytes that are no UTF-8 become U+FFFD
+    Json& number(std::string_view name, int64_t value);
+    Json& flag(std::string_view name, bool value);
+    // "body" when it is UTF-8, else "body_base64".
+    Json& body(std::string_view value, uint32_t type);
+    void print() const;
+
+private:
+    void name(std::string_view name);
+    std::string out_ = "{";
+};
+
+// A failure in words on standard error, or with `json` as an object {"event":"error",...} on standard output. Returns the
+// exit code.
+int explain(sw_result result, std::string_view detail, std::string_view where, bool json, uint32_t code = 0,
+            std::string_view words = {});
+int explain_usage(std::string_view what, std::string_view command);
+
+bool is_utf8(std::string_view bytes);
+const char* body_type_name(uint32_t type);
+std::string milliseconds(uint64_t microseconds);  // "0.123"
+// The first 8 characters of an id: enough to tell peers apart in a log.
+std::string short_id(const sealwire::peer_id& id);
+// A body in one printable line, cut at `most` bytes.
+std::string printable(std::string_view body, size_t most = 200);
+
+}  // namespace tool

@@ -1,0 +1,136 @@
+// A node opened as the command line says, run on this thread.
+#include "session.h"
+
+#include <poll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstdio>
+#include <fstream>
+#include <iterator>
+
+#include "output.h"
+
+namespace tool {
+
+std::vector<Option> with_node_options(std::vector<Option> own, bool connects) {
+    own.push_back(
+        {"--key", "FILE", "this program's key (see `sealwire keygen`); without it a new one, for this run only"});
+    own.push_back({"--network", "NAME", "the network's name or secret; it must be the peer's"});
+    own.push_back({"--network-file", "FILE", "the same from a file, so that a secret shows in no list of processes"});
+    if (connects) own.push_back({"--connect-timeout", "SECONDS", "how long to try to reach the peer (20)"});
+    own.push_back({"--json", "", "print JSON objects, one a line"});
+    return own;
+}
+
+std::string network_of(const Arguments& arguments) {
+    if (!arguments.has("--network-file")) return arguments.value("--network");
+    if (arguments.has("--network")) throw UsageError("--network and --network-file cannot both be given");
+    const std::string path = arguments.value("--network-file");
+    std::ifstream file(path);
+    std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+    if (!file) throw sealwire::error(SW_ERR_KEY, "the network file " + path + " cannot be read");
+    while (!text.empty() && (text.back() == '\n' || text.back() == '\r' || text.back() == ' ')) text.pop_back();
+    return text;
+}
+
+Interrupts::Interrupts() {
+    sigset_t set;
+    sigemptyset(&set);
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&set, signal);
+    sigprocmask(SIG_BLOCK, &set, &before_);
+    fd_ = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (fd_ < 0) throw sealwire::error(SW_ERR_DESCRIPTORS, "signalfd");
+}
+
+Interrupts::~Interrupts() {
+    close(fd_);
+    sigprocmask(SIG_SETMASK, &before_, nullptr);
+}
+
+bool Interrupts::run_until(std::vector<sealwire::node*> nodes, const std::function<bool()>& over, uint32_t timeout_ms) {
+    using Clock = std::chrono::steady_clock;
+    const Clock::time_point end = Clock::now() + std::chrono::milliseconds(timeout_ms);
+    std::vector<pollfd> fds{{fd_, POLLIN, 0}};
+    for (sealwire::node* node : nodes) fds.push_back({node->fd(), POLLIN, 0});
+    for (;;) {
+        for (sealwire::node* node : nodes) node->poll(0);
+        if (over()) return true;
+        int wait = -1;
+        if (timeout_ms != SW_NEVER) {
+            const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - Clock::now()).count();
+            if (left <= 0) return false;
+            wait = static_cast<int>(left);
+        }
+        if (poll(fds.data(), fds.size(), wait) < 0 && errno != EINTR) throw sealwire::error(SW_ERR_SYSTEM, "poll");
+        signalfd_siginfo signal;
+        if (read(fd_, &signal, sizeof signal) == sizeof signal) {
+            interrupted_ = true;
+            return false;
+        }
+    }
+}
+
+Session::Session(const Arguments& arguments, sealwire::node_options options) {
+    if (arguments.has("--key")) identity_ = sealwire::identity::load(arguments.value("--key"));
+    options.identity = identity_ ? &*identity_ : nullptr;
+    options.network = network_of(arguments);
+    options.handlers = sealwire::run_on::poll;
+    node_.emplace(std::move(options));
+}
+
+Ending::Ending(const sw_event_closed& closed)
+    : result(closed.result),
+      code(closed.code),
+      words(sealwire::view_of(closed.text)),
+      detail(sealwire::view_of(closed.detail)),
+      endpoint(sealwire::view_of(closed.endpoint)) {}
+
+int Ending::explain(bool json) const {
+    // Closed in good order, but before the command was through: by the peer then.
+    const sw_result why = result == SW_OK ? SW_ERR_PEER_CLOSED : result;
+    return tool::explain(why, detail, endpoint, json, code, words);
+}
+
+Connected::Connected(const sw_event_connected& connected)
+    : id(connected.id),
+      address(sealwire::view_of(connected.address)),
+      suite(connected.suite),
+      clock_difference_ms(connected.clock_difference_ms) {}
+
+Client::Client(const Arguments& arguments, const std::string& ticket, EventFn on_event)
+    : json_(arguments.json()), session_(arguments, handlers(std::move(on_event))) {
+    peer_ = session_.node().connect(ticket, arguments.duration_ms("--connect-timeout", 0));
+}
+
+sealwire::node_options Client::handlers(EventFn on_event) {
+    sealwire::node_options options;
+    options.on_connected = [this](sealwire::peer, const sw_event_connected& event) { connected_.emplace(event); };
+    options.on_closed = [this](sealwire::peer, const sw_event_closed& event) { ending_.emplace(event); };
+    options.on_event = std::move(on_event);
+    return options;
+}
+
+int Client::connect() {
+    return run_until([this] { return connected_.has_value(); });
+}
+
+int Client::wait() {
+    session_.run_until([this] { return connected_ || ending_; });
+    return interrupted() ? kInterrupted : kDone;
+}
+
+int Client::run_until(const std::function<bool()>& over) {
+    bool through = false;
+    session_.run_until([&] { return (through = over()) || ending_; });
+    if (through) return kDone;
+    if (ending_) return ending_->explain(json_);
+    if (!json_) std::fprintf(stderr, "sealwire: interrupted\n");
+    return kInterrupted;
+}
+
+void Client::close() { session_.node().close(); }
+
+}  // namespace tool

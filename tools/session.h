@@ -1,0 +1,101 @@
+// A node opened as the command line says, run on this thread until what the command waits for, or SIGINT.
+#pragma once
+
+#include <sealwire/sealwire.hpp>
+
+#include <csignal>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "options.h"
+
+namespace tool {
+
+// --key, --network, --network-file, --json; and --connect-timeout for commands that connect.
+std::vector<Option> with_node_options(std::vector<Option> own, bool connects);
+
+// What --network or --network-file says; empty for the public network.
+std::string network_of(const Arguments& arguments);
+
+// SIGINT, SIGTERM and SIGHUP become a descriptor: from its making on they interrupt run_until and nothing else.
+class Interrupts {
+public:
+    Interrupts();
+    ~Interrupts();
+    Interrupts(const Interrupts&) = delete;
+    Interrupts& operator=(const Interrupts&) = delete;
+    // Runs the nodes' handlers until `over` (true), the time is over, or a signal came (false).
+    bool run_until(std::vector<sealwire::node*> nodes, const std::function<bool()>& over,
+                   uint32_t timeout_ms = SW_NEVER);
+    bool interrupted() const { return interrupted_; }
+
+private:
+    sigset_t before_;
+    int fd_;
+    bool interrupted_ = false;
+};
+
+class Session {
+public:
+    // `options.identity`, `network` and `handlers` are set from the command line.
+    Session(const Arguments& arguments, sealwire::node_options options);
+    sealwire::node& node() { return *node_; }
+    bool interrupted() const { return interrupts_.interrupted(); }
+    bool run_until(const std::function<bool()>& over, uint32_t timeout_ms = SW_NEVER) {
+        return interrupts_.run_until({&node()}, over, timeout_ms);
+    }
+
+private:
+    std::optional<sealwire::identity> identity_;
+    Interrupts interrupts_;
+    std::optional<sealwire::node> node_;
+};
+
+// How a peer ended, kept beyond its event.
+struct Ending {
+    explicit Ending(const sw_event_closed& closed);
+    int explain(bool json) const;
+    sw_result result;
+    uint32_t code;
+    std::string words, detail, endpoint;
+};
+
+// What a peer told when it was connected.
+struct Connected {
+    explicit Connected(const sw_event_connected& connected);
+    sealwire::peer_id id;
+    std::string address;
+    uint32_t suite;
+    int64_t clock_difference_ms;
+};
+
+// A session with one peer, named by its ticket.
+class Client {
+public:
+    using EventFn = std::function<void(const sw_event&)>;
+    Client(const Arguments& arguments, const std::string& ticket, EventFn on_event = nullptr);
+    // Returns kDone, or the exit code after saying why not.
+    int connect();
+    // The same without saying anything: connected(), ending() or kInterrupted.
+    int wait();
+    // Runs until `over`; when the connection ends or a signal comes before, says so and returns the exit code.
+    int run_until(const std::function<bool()>& over);
+    // Ends the connection in good order and waits for that.
+    void close();
+    sealwire::peer peer() const { return peer_; }
+    const Connected& connected() const { return *connected_; }
+    const std::optional<Ending>& ending() const { return ending_; }
+    bool interrupted() const { return session_.interrupted(); }
+
+private:
+    sealwire::node_options handlers(EventFn on_event);
+    bool json_;
+    std::optional<Connected> connected_;
+    std::optional<Ending> ending_;
+    Session session_;
+    sealwire::peer peer_;
+};
+
+}  // namespace tool
