@@ -30,6 +30,7 @@ struct ConnectionConfig {
     std::array<uint8_t, 16> instance{};  // one per node start
     std::string software = "sealwire";
     int64_t wall_offset_ms = 0;  // wall clock = now / 1000 + this
+    RecordStart records;         // only tests give another
 };
 
 // The contract.
@@ -102,6 +103,8 @@ public:
     void trim();
 
 private:
+    friend class ConnectionTest;  // begins behind the handshake, with keys of its own
+
     enum class Phase : uint8_t {
         transport,  // initiator: the transport is not connected yet
         message_2,  // initiator waits for message 2

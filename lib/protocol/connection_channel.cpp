@@ -108,8 +108,8 @@ size_t Connection::consume_message_3(Time, Bytes in) {
 void Connection::begin_channel(HandshakeResult result) {
     suite_ = result.suite;
     channel_id_ = result.channel_id;
-    sealer_.emplace(result.suite, std::move(result.send_key));
-    opener_.emplace(result.suite, std::move(result.receive_key));
+    sealer_.emplace(result.suite, std::move(result.send_key), config_.records);
+    opener_.emplace(result.suite, std::move(result.receive_key), config_.records);
 }
 
 // ---- HELLO, ACCEPT, REJECT ----

@@ -23,6 +23,7 @@ inline constexpr size_t kMaxApplicationData = 60 * 1024;
 inline constexpr size_t kObjectCost = 64;                            // what an object is charged beside its bytes
 inline constexpr size_t kPromptBody = 64 * 1024;                     // of a message that needs no grant
 inline constexpr uint64_t kFirstCredit = kPromptBody + kObjectCost;  // of an exchange and direction
+inline constexpr uint8_t kMaxType = 127;                             // of a body: one byte on the wire
 inline constexpr size_t kMaxFragments = 4096;                        // frames of one message
 inline constexpr uint64_t kEarlyCharge = 16 * 1024;                  // OPENs that a dialler may send before ACCEPT
 inline constexpr uint64_t kEarlySlots = 16;

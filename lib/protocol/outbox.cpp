@@ -31,6 +31,7 @@ Errc Outbox::request(const OutMessage& message, Expects expects, void* user, uin
 
 Errc Outbox::open(const OutMessage& message, Expects expects, void* user, uint64_t& number, uint64_t& receipt) {
     if (refuse_ != Errc::ok) return refuse_;
+    if (message.type > kMaxType) return Errc::argument;
     if (message.body.size() > peer_message_limit_) return Errc::too_big;
     if (queued_bytes() >= limits_.send_queue) {
         again_ = true;
@@ -76,6 +77,7 @@ Errc Outbox::say(uint64_t number, const OutMessage& message, uint64_t& receipt) 
     if (!exchange) return Errc::handle;
     if (exchange->over) return Errc::closed;
     if (!exchange->side_open || exchange->mine) return Errc::state;
+    if (message.type > kMaxType) return Errc::argument;
     if (message.body.size() > peer_message_limit_) return Errc::too_big;
     if (message.more && queued_bytes() >= limits_.send_queue) {
         again_ = true;
@@ -103,7 +105,7 @@ Errc Outbox::status(uint64_t number, uint32_t code, std::string_view text) {
     if (!exchange) return Errc::handle;
     if (exchange->over) return Errc::closed;
     if (!exchange->side_open || exchange->mine) return Errc::state;
-    if (text.size() > kMaxStatusText) return Errc::argument;
+    if (text.size() > kMaxStatusText || code > kLastCode) return Errc::argument;
     exchange->side_open = false;
     if (code == 0 && exchange->sending) {  // behind the messages that wait
         Pending pending;
@@ -127,6 +129,7 @@ Errc Outbox::cancel(uint64_t number, uint32_t code) {
     Exchange* exchange = exchanges_.find(number);
     if (!exchange) return Errc::handle;
     if (exchange->over) return Errc::closed;
+    if (code > kLastCode) return Errc::argument;
     const bool mine = exchange->mine;
     expire(number, code);
     exchange = exchanges_.find(number);

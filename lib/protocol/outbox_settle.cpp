@@ -50,6 +50,14 @@ void Outbox::settle_exchange(uint64_t number, Errc errc, std::vector<Event>& eve
         outcomes.push_back({at->second.receipt, errc});
         at = wanted_.erase(at);
     }
+    // A one-way message that is still under way: the peer wants no more of it.
+    Exchange* exchange = exchanges_.find(number);
+    if (exchange && exchange->mine && !exchange->peer_open) {
+        std::vector<uint64_t> receipts;
+        drop_sending(*exchange, &receipts);
+        for (const uint64_t receipt : receipts) outcomes.push_back({receipt, errc});
+        exchanges_.erase(number);
+    }
     report(outcomes, events);
 }
 
