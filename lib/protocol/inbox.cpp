@@ -160,7 +160,7 @@ bool Inbox::on_message(const Frame& frame, const ChunkRef& chunk) {
         return fail(WireCode::protocol, "a message of a feature that was not negotiated");
     }
     Record* record = find(number);
-    if (!record) return ++late_, true;
+    if (!record || record->told) return ++late_, true;  // over, if only for the application
     if (!frame.has(first)) return on_fragment(*record, frame);
     if (record->assembly) return fail(WireCode::protocol, "a message within another of its exchange");
 
