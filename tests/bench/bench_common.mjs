@@ -13,6 +13,7 @@ export function parse() {
       seconds: { type: 'string', default: '1' },
       outstanding: { type: 'string', default: '256' },
       curve: { type: 'boolean', default: false },
+      package: { type: 'string' }, // where the package under test is
     },
   })
   const role = positionals[0]

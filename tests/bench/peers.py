@@ -62,10 +62,11 @@ class Peer:
         return workload[0] == {"c": "W", "node": "N", "python": "P"}[self.language]
 
     def command(self, build):
+        flags = [flag.replace("{build}", str(build.resolve())) for flag in self.flags]
         if self.language == "c":
-            return [str(build / "tests" / "bench" / self.program), *self.flags]
+            return [str(build / "tests" / "bench" / self.program), *flags]
         runtime = str(venv_python(build)) if self.language == "python" else "node"
-        return [runtime, str(HERE / self.program), *self.flags]
+        return [runtime, str(HERE / self.program), *flags]
 
 
 PEERS = {
@@ -74,6 +75,8 @@ PEERS = {
     "tls": Peer("c", "tls_bench", about="TLS 1.3 by OpenSSL, x25519, mutual certificates; epoll, one thread a side"),
     "zmq": Peer("c", "zmq_bench", about="libzmq, one I/O thread a side; no encryption"),
     "zmq-curve": Peer("c", "zmq_bench", ("--curve",), "libzmq with CURVE; any client key is admitted"),
+    "sealwire-node": Peer("node", "sealwire_bench.mjs", ("--package", "{build}/bindings/node/package"),
+                          "npm sealwire, encrypted; requests answered by a plain function, messages by `await send`"),
     "zeromqjs": Peer("node", "zeromqjs_bench.mjs", about="npm zeromq; no encryption"),
     "zeromqjs-curve": Peer("node", "zeromqjs_bench.mjs", ("--curve",), "npm zeromq with CURVE"),
     "pyzmq": Peer("python", "pyzmq_bench.py", about="pyzmq, blocking; no encryption"),

@@ -1,8 +1,25 @@
 // The package's face: everything that `import ... from 'sealwire'` and `require('sealwire')` give.
 import { native } from './native.js'
 
+export {
+  AddressError, CancelledError, ClosedError, ConnectionError, DeliveryError, KeyError, PermissionError, QueueFullError,
+  RequestError, SealwireError, StatusError, SystemError, TimeoutError, UsageError,
+} from './errors.js'
+export { Emitter, SealwireEvent } from './emitter.js'
+export { Identity, network, peerId, ticket } from './identity.js'
+export { Listener, type ListenOptions, type ListenerEvents } from './listener.js'
+export { Message, Reply, Request, Status, type Body } from './message.js'
+export {
+  Node, type Ask, type CloseReport, type ConnectOptions, type Decision, type Limits, type LogEntry, type LogLevel,
+  type NodeEvents, type NodeOptions,
+} from './node.js'
+export { Peer, type ClosePeerOptions, type PeerEvents, type Pong, type RequestOptions, type SendOptions } from './peer.js'
+
 /** The release of the library inside, e.g. `0.1.0`. */
 export const version: string = native.version()
 
 /** The number that changes when the C ABI breaks. */
 export const abiVersion: number = native.abiVersion()
+
+/** Release, bundled libraries and compiler in one line. */
+export const buildInfo: string = native.buildInfo()

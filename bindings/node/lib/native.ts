@@ -1,10 +1,69 @@
 // Finds and loads the native half: the prebuilt file of this package first, then the package of this platform.
 import { platformName } from './platform.js'
 
+/** An identity in guarded memory. */
+export type NativeIdentity = { readonly native: unique symbol }
+
+export interface NativeOptions {
+  access: number
+  identity: NativeIdentity | undefined
+  network: string
+  allowed: Uint8Array
+  log: number
+  logLevel: number
+  sendQueueBytes: number
+  maxMessageBytes: number
+  windowBytes: number
+  exchangeSlots: number
+  handshakeTimeout: number
+  decisionTimeout: number
+  requestTimeout: number
+}
+
+/** How many events; or that, the common buffer of bodies, buffers of large bodies, and objects for some of the events. */
+export type Polled = number | [number, ArrayBuffer | undefined, ArrayBuffer[] | undefined, unknown[] | undefined]
+
+export interface NativeNode {
+  id(): string
+  shared(): ArrayBuffer
+  intern(route: string): number
+  route(name: string, number: number): void
+  unroute(name: string): void
+  setAllowed(ids: Uint8Array): void
+  listen(url: string, number: number, backlog: number, ipv6Only: number, unixMode: number, keepalive: number): void
+  closeListener(number: number): void
+  connect(ticket: string, timeout: number, data: Uint8Array | undefined, keepalive: number): number
+  accept(peer: number, data: Uint8Array | undefined): void
+  reject(peer: number, code: number, text: string): void
+  ping(peer: number, token: number): void
+  closePeer(peer: number, code: number, text: string, deadline: number): void
+  shutdown(deadline: number): void
+  terminate(): void
+  poll(): Polled
+  flush(count: number, flags: number, external?: Uint8Array): number
+}
+
 /** What sealwire.node exports. */
 export interface Native {
   version(): string
   abiVersion(): number
+  buildInfo(): string
+  describeResult(result: number): [name: string, text: string, hint: string]
+  setErrorFactory(make: (result: number, detail: string) => Error): void
+  identityGenerate(): NativeIdentity
+  identityFromSeed(seed: Uint8Array): NativeIdentity
+  identityLoad(path: string): NativeIdentity
+  identitySave(identity: NativeIdentity, path: string): void
+  identitySeed(identity: NativeIdentity): Uint8Array
+  identityId(identity: NativeIdentity): string
+  peerIdBytes(text: string): Uint8Array
+  peerIdText(bytes: Uint8Array): string
+  networkGenerate(): string
+  networkCheck(network: string): void
+  networkFromPassphrase(passphrase: string): Promise<string>
+  ticketMake(address: string, id: string): string
+  ticketSplit(ticket: string): [address: string, id: string]
+  NodeBox: new (options: NativeOptions, wake: () => void) => NativeNode
 }
 
 function load(): Native {

@@ -93,7 +93,19 @@ test('it loads in a worker thread, also after another worker that used it has en
 })
 
 test('its types serve an ESM and a CommonJS program', () => {
-  const code = "import { version } from 'sealwire'\nconst text: string = version\nexport { text }\n"
+  const code = `import { Node, StatusError, version, type NodeOptions, type Peer, type Request } from 'sealwire'
+    const text: string = version
+    const options: NodeOptions = { allow: 'anyone', limits: { exchangeSlots: 512 }, onAsk: async (ask) => ask.id.length === 52 }
+    export async function talk(ticket: string, signal: AbortSignal): Promise<string> {
+      const node = await Node.open(options)
+      node.route('greet', async (request: Request) => ({ hello: request.json().name, to: request.peer.id }))
+      node.on('peer', (peer: Peer) => { peer.once('close', (reason) => { if (reason instanceof StatusError) throw reason }) })
+      const peer = await node.connect(ticket, { timeout: 1000, signal })
+      await peer.send('log', new Uint8Array(3), { receipt: true })
+      const body: Uint8Array = (await peer.request('greet', { name: 'Ada' }, { timeout: 2000, signal })).body
+      const { deadlinePassed } = await node.close()
+      return deadlinePassed ? text : String(body.length)
+    }`
   for (const name of ['esm.mts', 'commonjs.cts']) writeFileSync(join(project, name), code)
   const options = ['--noEmit', '--strict', '--module', 'node16', '--moduleResolution', 'node16', '--types', 'node',
     '--typeRoots', join(modules, '@types')]

@@ -1,0 +1,440 @@
+// Core: what a node does with its events; the native half's wake function leads here.
+import { Commands, type Command, type CommandOwner, type Settle } from './commands.js'
+import { errorOf, SealwireError } from './errors.js'
+import type { Listener } from './listener.js'
+import { Handlers, isThenable } from './handlers.js'
+import { Reply, Status } from './message.js'
+import { native, type NativeNode, type NativeOptions } from './native.js'
+import type { Ask, CloseReport, LogEntry, Node } from './node.js'
+import { Peer, PeerState, type Pending } from './peer.js'
+import { E, EVENT_ROW, EventType, MAX_EVENTS, Op, R, StatusCode } from './table.js'
+
+export type AskHandler = (ask: Ask) => unknown
+
+interface Closed {
+  result: number
+  code: number
+  text: string
+  detail: string
+  endpoint: string
+  id: string
+  notSent: number
+  outcomeUnknown: number
+}
+
+const levels = ['debug', 'info', 'warning', 'error'] as const
+
+// Nodes that are open in this thread, for its end: they close in good order, but quickly.
+const open = new Set<Core>()
+let watchingExit = false
+const EXIT_DEADLINE = 100
+
+function closeAtExit(): void {
+  for (const core of open) core.box.shutdown(EXIT_DEADLINE)
+  for (const core of open) core.box.terminate()
+  open.clear()
+}
+
+export class Core implements CommandOwner {
+  readonly box: NativeNode
+  readonly commands: Commands
+  readonly handlers = new Handlers(this)
+  readonly listeners = new Map<number, Listener>()
+  /** Dials under way. */
+  readonly dials = new Map<Peer, Settle<Peer>>()
+  /** Sends that wait for room, by their command. */
+  readonly queued = new Map<Command, Settle<void>>()
+  onAsk: AskHandler | undefined
+  onLog: ((entry: LogEntry) => void) | undefined
+  /** Settled by the node's last event. */
+  readonly over: Promise<CloseReport>
+  closing = false
+
+  private overSettle!: (report: CloseReport) => void
+  private readonly peers: (Peer | undefined)[] = []
+  private readonly pending: (Pending | undefined)[] = [undefined] // 0 marks requests of the peer
+  private readonly freeTags: number[] = []
+  private readonly timers = new Map<number, NodeJS.Timeout>() // of requests that wait for room
+  private openPeers = 0
+  private nextListener = 1
+  // The node is let go while nothing of it is in use; then its finaliser shuts it down.
+  private face: WeakRef<Node> | undefined
+  private keep: Node | undefined
+
+  constructor(options: NativeOptions) {
+    this.box = new native.NodeBox(options, this.wake)
+    this.commands = new Commands(this.box, this)
+    this.over = new Promise((resolve) => (this.overSettle = resolve))
+    open.add(this)
+    if (!watchingExit) {
+      watchingExit = true
+      process.on('exit', closeAtExit)
+    }
+  }
+
+  /** The node that the application holds. */
+  attach(node: Node): void {
+    this.face = new WeakRef(node)
+  }
+
+  private node(): Node | undefined {
+    return this.keep ?? this.face?.deref()
+  }
+
+  /** To be called when listeners, dials or peers come or go. */
+  inUse(): void {
+    const used = this.listeners.size > 0 || this.dials.size > 0 || this.openPeers > 0
+    this.keep = used ? (this.keep ?? this.face?.deref()) : undefined
+  }
+
+  /** Tells the application of a failure that no promise tells it of. */
+  report(error: unknown): void {
+    if (this.node()?.emit('error', error)) return
+    process.emitWarning(error instanceof Error ? error : String(error))
+  }
+
+  shutdown(deadline: number): void {
+    if (this.closing) return
+    this.closing = true
+    this.commands.flush()
+    this.box.shutdown(deadline)
+  }
+
+  addListener(listener: Listener): number {
+    const number = this.nextListener++
+    this.listeners.set(number, listener)
+    return number
+  }
+
+  addPeer(slot: number): Peer {
+    const peer = new Peer(this, slot)
+    this.peers[slot] = peer
+    return peer
+  }
+
+  // ---- Requests -----------------------------------------------------------------------------------------------------
+
+  add(pending: Pending): number {
+    const tag = this.freeTags.pop() ?? this.pending.length
+    this.pending[tag] = pending
+    this.commands.hold()
+    return tag
+  }
+
+  remove(tag: number): void {
+    this.pending[tag]?.forget?.()
+    this.pending[tag] = undefined
+    this.freeTags.push(tag)
+    this.commands.release()
+  }
+
+  waitForRoom(peer: Peer, command: Command): void {
+    peer.waiting.push(command)
+    const ms = command.low >>> 0
+    if (command.op !== Op.request || ms === 0 || ms === 0xffffffff) return
+    // The deadline counts from the call on.
+    const timer = setTimeout(() => this.giveUp(peer, command, errorOf(R.timeout, { peer: peer.id })), ms)
+    this.timers.set(command.tag, timer)
+  }
+
+  private giveUp(peer: Peer, command: Command, reason: unknown): void {
+    const at = peer.waiting.indexOf(command)
+    if (at < 0) return
+    peer.waiting.splice(at, 1)
+    this.abandon(command, reason)
+  }
+
+  /** A command that waited will never be run. */
+  abandon(command: Command, reason: unknown): void {
+    const queued = this.queued.get(command)
+    this.queued.delete(command)
+    queued?.reject(reason)
+    command.receipt?.reject(reason)
+    if (command.op !== Op.request) return
+    this.stopTimer(command.tag)
+    const pending = this.pending[command.tag]
+    if (pending && !pending.settled) pending.reject(reason)
+    this.remove(command.tag)
+  }
+
+  private stopTimer(tag: number): void {
+    const timer = this.timers.get(tag)
+    if (!timer) return
+    clearTimeout(timer)
+    this.timers.delete(tag)
+  }
+
+  cancel(tag: number, reason: unknown): void {
+    const pending = this.pending[tag]
+    if (!pending || pending.settled) return
+    pending.settled = true
+    pending.reject(reason)
+    const waiting = pending.peer.waiting.find((command) => command.op === Op.request && command.tag === tag)
+    if (waiting) this.giveUp(pending.peer, waiting, reason)
+    else this.commands.put(Op.cancel, pending.peer.slot, '', undefined, tag, 0, 0) // its end comes as an event
+  }
+
+  // ---- CommandOwner ---------------------------------------------------------------------------------------------------
+
+  receipt(slot: number, number: number, settle: Settle<void>): void {
+    this.peers[slot]?.receipts.set(number, settle)
+  }
+
+  failed(command: Command, result: number): void {
+    const peer = this.peers[command.peer]
+    if (result === R.again && peer && peer.state !== PeerState.closed) {
+      peer.blocked = true
+      this.waitForRoom(peer, command)
+      return
+    }
+    const gone = result === R.handle || result === R.closed || result === R.state
+    const error = errorOf(result, { peer: peer?.id ?? '', detail: command.route === '' ? '' : `to ${command.route}` })
+    if (command.op === Op.request || command.receipt) this.abandon(command, error)
+    else if (!gone) this.report(error)
+    if (command.op === Op.reply && !gone) {
+      this.commands.put(Op.status, command.peer, '', undefined, StatusCode.handlerFailed, command.low, command.high)
+    }
+  }
+
+  private writable(peer: Peer): void {
+    peer.blocked = false
+    const waiting = peer.waiting
+    peer.waiting = []
+    let next = 0
+    while (next < waiting.length && !peer.blocked) {
+      const command = waiting[next++]!
+      if (this.commands.again(command) !== R.ok) {
+        peer.blocked = true
+        peer.waiting.push(command)
+        continue
+      }
+      if (command.op === Op.request) this.stopTimer(command.tag)
+      const queued = this.queued.get(command)
+      this.queued.delete(command)
+      queued?.resolve()
+    }
+    if (peer.blocked) this.commands.flush() // what was not taken stands before the rest
+    if (next < waiting.length) peer.waiting = peer.waiting.concat(waiting.slice(next))
+    if (!peer.blocked) peer.emit('writable', undefined)
+  }
+
+  // ---- Events ---------------------------------------------------------------------------------------------------------
+
+  private readonly wake = (): void => {
+    const polled = this.box.poll()
+    const all = typeof polled !== 'number'
+    const count = all ? polled[0] : polled
+    if (count === 0) return
+    const buffer = all ? polled[1] : undefined
+    const own = all ? polled[2] : undefined
+    const extras = all ? polled[3] : undefined
+    const { events } = this.commands
+    let over = false
+    this.commands.dispatching = true
+    for (let i = 0, at = 0; i < count; i++, at += EVENT_ROW) {
+      try {
+        const place = events[at + E.place]!
+        over = this.dispatch(events, at, place < 0 ? buffer : own![place], extras?.[i]) || over
+      } catch (error) {
+        this.report(error)
+      }
+    }
+    this.commands.dispatching = false
+    this.commands.flush()
+    if (over) this.finish()
+    else if (count === MAX_EVENTS) setImmediate(this.wake)
+  }
+
+  // True for the last event of all.
+  private dispatch(row: Int32Array, at: number, buffer: ArrayBuffer | undefined, extra: unknown): boolean {
+    const peer = this.peers[row[at + E.peer]!]
+    switch (row[at + E.type] as EventType) {
+      case EventType.message:
+        if (peer) this.handlers.message(peer, row, at, buffer, extra)
+        break
+      case EventType.done:
+        this.done(peer, row, at, buffer, extra)
+        break
+      case EventType.writable:
+        if (peer) this.writable(peer)
+        break
+      case EventType.receipt:
+        if (peer) this.receipts(peer, row, at)
+        break
+      case EventType.pong: {
+        const { token, ...pong } = extra as { token: number; roundTrip: number; clockDifference: number }
+        peer?.pings.get(token)?.resolve(pong)
+        break
+      }
+      case EventType.peerAsks:
+        this.asks(row[at + E.peer]!, extra as Ask)
+        break
+      case EventType.peerConnected:
+        this.connected(row[at + E.peer]!, extra as Ask & { dialled: boolean; clockDifference: number })
+        break
+      case EventType.peerClosing:
+        peer?.emit('closing', this.errorOfClosed(extra as Closed) ?? errorOf(R.closed))
+        break
+      case EventType.peerClosed:
+        if (peer) this.peerClosed(peer, extra as Closed)
+        break
+      case EventType.listening:
+        this.listeners.get(row[at + E.tag]!)?.ready(extra as { address: string; ticket: string })
+        break
+      case EventType.listenerClosed: {
+        const listener = this.listeners.get(row[at + E.tag]!)
+        this.listeners.delete(row[at + E.tag]!)
+        listener?.over(this.errorOfClosed(extra as Closed))
+        this.inUse()
+        break
+      }
+      case EventType.log: {
+        const line = extra as { level: number; result: number; text: string; peer: string; address: string }
+        const code = line.result === R.ok ? undefined : native.describeResult(line.result)[0]
+        const entry: LogEntry = { level: levels[line.level] ?? 'error', code, text: line.text, peer: line.peer, address: line.address }
+        this.onLog?.(entry)
+        this.node()?.emit('log', entry)
+        break
+      }
+      case EventType.nodeClosed:
+        this.lastReport = extra as CloseReport
+        return true
+      default: // unknown ones are to be ignored
+    }
+    return false
+  }
+
+  private lastReport: CloseReport | undefined
+
+  private finish(): void {
+    const node = this.node()
+    const report = this.lastReport!
+    for (const listener of [...this.listeners.values()]) listener.over(undefined)
+    for (const peer of this.peers) if (peer && peer.state !== PeerState.closed) this.peerClosed(peer, undefined)
+    this.listeners.clear()
+    this.commands.flush()
+    open.delete(this)
+    this.box.terminate()
+    this.keep = undefined
+    this.overSettle(report)
+    node?.emit('close', report)
+  }
+
+  private errorOfClosed(closed: Closed): SealwireError | undefined {
+    if (closed.result === R.ok) return undefined
+    const { detail, endpoint, id, code, text } = closed
+    return errorOf(closed.result, { detail, endpoint, peer: id, status: code, text })
+  }
+
+  private asks(slot: number, ask: Ask): void {
+    const peer = this.addPeer(slot)
+    peer.state = PeerState.asking
+    Object.assign(peer, { id: ask.id, address: ask.address })
+    const decide = (answer: unknown) => {
+      if (peer.state !== PeerState.asking) return // it has gone meanwhile
+      try {
+        const data = answer !== null && typeof answer === 'object' ? (answer as { data?: unknown }).data : undefined
+        if (answer instanceof Status) this.box.reject(slot, answer.code, answer.text)
+        else if (answer === true || data instanceof Uint8Array) this.box.accept(slot, data as Uint8Array | undefined)
+        else this.box.reject(slot, 0, '')
+      } catch (error) {
+        if (!(error instanceof SealwireError) || (error.result !== R.handle && error.result !== R.closed)) this.report(error)
+      }
+    }
+    const failed = (error: unknown) => {
+      decide(error instanceof Status ? error : false)
+      if (!(error instanceof Status)) this.report(error)
+    }
+    try {
+      const answer = this.onAsk ? this.onAsk(ask) : false
+      if (isThenable(answer)) answer.then(decide, failed)
+      else decide(answer)
+    } catch (error) {
+      failed(error)
+    }
+  }
+
+  private connected(slot: number, extra: Ask & { dialled: boolean; clockDifference: number }): void {
+    const peer = this.peers[slot] ?? this.addPeer(slot)
+    peer.id = extra.id
+    peer.address = extra.address
+    peer.data = extra.data
+    peer.dialled = extra.dialled
+    peer.clockDifference = extra.clockDifference
+    if (peer.state === PeerState.closing) return // closed by this side before it was up
+    peer.state = PeerState.open
+    peer.up = true
+    this.openPeers++
+    const dial = this.dials.get(peer)
+    this.dials.delete(peer)
+    this.inUse()
+    dial?.resolve(peer)
+    this.node()?.emit('peer', peer)
+  }
+
+  private peerClosed(peer: Peer, closed: Closed | undefined): void {
+    const reason = closed ? this.errorOfClosed(closed) : undefined
+    this.peers[peer.slot] = undefined
+    peer.over(reason)
+    for (const pending of this.pending) {
+      // Where the library did not tell of a request's end (the node is over), this is it.
+      if (pending?.peer === peer && !closed) this.endRequest(this.pending.indexOf(pending), pending, errorOf(R.closed))
+    }
+    const dial = this.dials.get(peer)
+    this.dials.delete(peer)
+    dial?.reject(reason ?? errorOf(R.cancelled))
+    if (peer.up) this.openPeers--
+    this.inUse()
+  }
+
+  private receipts(peer: Peer, row: Int32Array, at: number): void {
+    const first = (row[at + E.low]! >>> 0) + row[at + E.high]! * 2 ** 32
+    const last = (row[at + E.offset]! >>> 0) + row[at + E.length]! * 2 ** 32
+    const result = row[at + E.result]!
+    const settle = (number: number, waiting: Settle<void>) => {
+      peer.receipts.delete(number)
+      if (result === R.ok) waiting.resolve()
+      else waiting.reject(errorOf(result, { peer: peer.id, endpoint: peer.address }))
+    }
+    if (last - first > peer.receipts.size) {
+      for (const [number, waiting] of peer.receipts) if (number >= first && number <= last) settle(number, waiting)
+      return
+    }
+    for (let number = first; number <= last; number++) {
+      const waiting = peer.receipts.get(number)
+      if (waiting) settle(number, waiting)
+    }
+  }
+
+  private done(peer: Peer | undefined, row: Int32Array, at: number, buffer: ArrayBuffer | undefined, extra: unknown): void {
+    const tag = row[at + E.tag]!
+    const result = row[at + E.result]!
+    if (tag === 0) {
+      const number = (row[at + E.low]! >>> 0) + row[at + E.high]! * 2 ** 32
+      peer?.running.get(number)?.end(result)
+      peer?.running.delete(number)
+      return
+    }
+    const pending = this.pending[tag]
+    if (!pending) return
+    const text = typeof extra === 'string' ? extra : ''
+    if (result === R.ok) {
+      const length = row[at + E.length]!
+      this.remove(tag)
+      if (!pending.settled) {
+        pending.resolve(new Reply(length === 0 ? undefined : buffer, row[at + E.offset]!, length, row[at + E.bodyType]!, text))
+      }
+      return
+    }
+    const { id, address } = pending.peer
+    const status = row[at + E.code]!
+    const detail = result === R.status ? `${status}${text === '' ? '' : ` ${text}`}` : `the request to ${pending.route}`
+    this.endRequest(tag, pending, errorOf(result, { peer: id, endpoint: address, status, text: result === R.status ? '' : text, detail }), text)
+  }
+
+  private endRequest(tag: number, pending: Pending, error: SealwireError, text = ''): void {
+    this.remove(tag)
+    if (text !== '') Object.assign(error, { text })
+    if (!pending.settled) pending.reject(error)
+  }
+}

@@ -1,0 +1,89 @@
+// Listener: one address at which a node takes connections.
+import type { Core } from './core.js'
+import { Emitter } from './emitter.js'
+import { errorOf, type SealwireError } from './errors.js'
+import { R } from './table.js'
+
+export interface ListenOptions {
+  backlog?: number
+  /** [::] takes no IPv4. */
+  ipv6Only?: boolean
+  /** Of the socket file; default 0o600. */
+  unixMode?: number
+  /** Seconds of TCP keepalive; default none. */
+  keepalive?: number
+}
+
+export interface ListenerEvents {
+  /** It listens no more; the reason, or undefined where it was closed. */
+  close: SealwireError | undefined
+}
+
+/** An address at which a node takes connections. It keeps the process alive until it is closed, or unref() is called. */
+export class Listener extends Emitter<ListenerEvents> {
+  /** With the real port. */
+  address = ''
+  /** Address and this node's id: what others connect to. */
+  ticket = ''
+
+  /** @internal */
+  number = 0
+  private held = true
+  private open = true
+  private readonly closedPromise: Promise<void>
+  private closedSettle!: () => void
+
+  /** @internal `settle` is told whether it listens. */
+  constructor(
+    private readonly core: Core,
+    private settle: { resolve(listener: Listener): void; reject(reason: unknown): void } | undefined,
+  ) {
+    super()
+    this.closedPromise = new Promise((resolve) => (this.closedSettle = resolve))
+    core.commands.hold()
+  }
+
+  /** Stops listening; peers stay. */
+  close(): Promise<void> {
+    if (this.open) this.core.box.closeListener(this.number)
+    return this.closedPromise
+  }
+
+  /** It keeps the process alive: as it does from the start. */
+  ref(): this {
+    if (this.open && !this.held) {
+      this.held = true
+      this.core.commands.hold()
+    }
+    return this
+  }
+
+  /** The process may end although it listens. */
+  unref(): this {
+    if (this.held) {
+      this.held = false
+      this.core.commands.release()
+    }
+    return this
+  }
+
+  /** @internal */
+  ready({ address, ticket }: { address: string; ticket: string }): void {
+    this.address = address
+    this.ticket = ticket
+    this.settle?.resolve(this)
+    this.settle = undefined
+  }
+
+  /** @internal Its last event. */
+  over(reason: SealwireError | undefined): void {
+    if (!this.open) return
+    this.open = false
+    this.unref()
+    const { settle } = this
+    this.settle = undefined
+    this.closedSettle()
+    if (settle) settle.reject(reason ?? errorOf(R.cancelled))
+    else this.emit('close', reason)
+  }
+}

@@ -1,0 +1,131 @@
+// What handlers and requesters get: Message, Request, Reply; and Status, with which a handler answers in one number.
+import { errorOf } from './errors.js'
+import type { Peer } from './peer.js'
+import { BodyType, R } from './table.js'
+
+/** What can be sent: bytes, a text, anything that JSON can say, or nothing. */
+export type Body = Uint8Array | ArrayBuffer | string | number | boolean | null | object | undefined
+
+const names = ['bytes', 'utf8', 'json', 'messagepack', 'cbor']
+
+/** A body and how it is encoded. */
+export class Message {
+  /** `bytes`, `utf8`, `json`, `messagepack` or `cbor`. */
+  get type(): string {
+    return names[Math.max(0, this.bodyType)] ?? 'other'
+  }
+
+  /** @internal */
+  constructor(
+    private readonly buffer: ArrayBuffer | undefined,
+    private readonly offset: number,
+    private readonly length: number,
+    /** @internal */
+    readonly bodyType: number,
+  ) {}
+
+  /**
+   * The bytes: a view of memory that is shared with other messages of the same moment. Who keeps a small one for long
+   * takes a copy (`body.slice()`).
+   */
+  get body(): Uint8Array {
+    return this.buffer ? new Uint8Array(this.buffer, this.offset, this.length) : new Uint8Array(0)
+  }
+
+  /** The body as text. */
+  text(): string {
+    return this.buffer ? Buffer.from(this.buffer, this.offset, this.length).toString() : ''
+  }
+
+  /** The body read as JSON; throws a SyntaxError where it is none. */
+  json(): any {
+    return JSON.parse(this.text())
+  }
+}
+
+/** The answer to a request. */
+export class Reply extends Message {
+  /** @internal */
+  constructor(
+    buffer: ArrayBuffer | undefined,
+    offset: number,
+    length: number,
+    bodyType: number,
+    /** The words of an answer that is a status alone. */
+    readonly words: string,
+  ) {
+    super(buffer, offset, length, bodyType)
+  }
+
+  /** False for an answer that is a status alone. */
+  get hasBody(): boolean {
+    return this.bodyType !== BodyType.none
+  }
+}
+
+/** What a handler gets: a message or a request of a peer whose key is proved. */
+export class Request extends Message {
+  private controller: AbortController | undefined
+  /** @internal Its end came before the handler's. */
+  ended = false
+
+  /** @internal */
+  constructor(
+    /** The peer that sent it; `peer.id` is proved. */
+    readonly peer: Peer,
+    readonly route: string,
+    buffer: ArrayBuffer | undefined,
+    offset: number,
+    length: number,
+    bodyType: number,
+    private readonly expects: number,
+    private readonly time: number,
+    /** @internal Its exchange's number, in two halves. */
+    readonly low: number,
+    /** @internal */
+    readonly high: number,
+  ) {
+    super(buffer, offset, length, bodyType)
+  }
+
+  /** False for a message that wants no answer. */
+  get expectsReply(): boolean {
+    return this.expects !== 0
+  }
+
+  /** How many milliseconds the requester waits from its start on; Infinity when for ever. */
+  get timeout(): number {
+    const ms = this.time >>> 0
+    return ms === 0xffffffff ? Infinity : ms
+  }
+
+  /** Aborted when the requester cancels, when its deadline passes, and when the peer is lost. */
+  get signal(): AbortSignal {
+    if (!this.controller) {
+      this.controller = new AbortController()
+      if (this.ended) this.controller.abort(this.reason)
+    }
+    return this.controller.signal
+  }
+
+  private reason: unknown
+
+  /** @internal */
+  end(result: number): void {
+    if (this.ended) return
+    this.ended = true
+    this.reason = errorOf(result === R.ok ? R.cancelled : result, { peer: this.peer.id, detail: `the request to ${this.route}` })
+    this.controller?.abort(this.reason)
+  }
+}
+
+/** Thrown or returned by a handler: answers with a number from 64 to 4,095, or 0, and up to 1,024 bytes of text. */
+export class Status extends Error {
+  constructor(
+    readonly code: number,
+    readonly text: string = '',
+  ) {
+    super(`status ${code}${text === '' ? '' : `: ${text}`}`)
+    this.name = 'Status'
+  }
+}

@@ -1,0 +1,245 @@
+// Node: an endpoint with a key: listens, connects, and hands messages to the handlers of their routes.
+import { Core, type AskHandler } from './core.js'
+import { Emitter } from './emitter.js'
+import { argumentError } from './errors.js'
+import { Identity } from './identity.js'
+import { Listener, type ListenOptions } from './listener.js'
+import type { Request, Status } from './message.js'
+import { native } from './native.js'
+import { duration, onAbort, size } from './options.js'
+import { PeerState, type Peer } from './peer.js'
+
+export type LogLevel = 'debug' | 'info' | 'warning' | 'error'
+
+export interface LogEntry {
+  level: LogLevel
+  /** The name of the result, where the line tells of a failure. */
+  code: string | undefined
+  text: string
+  /** The short form of the peer's id, or empty. */
+  peer: string
+  address: string
+}
+
+/** A peer that asks to come in. */
+export interface Ask {
+  /** Its public key, proved. */
+  id: string
+  address: string
+  /** What its application said with the handshake. */
+  data: Uint8Array
+}
+
+/** true lets it in, also { data } with words for its application; false refuses; a Status refuses with a reason. */
+export type Decision = boolean | { data: Uint8Array } | Status
+
+export interface Limits {
+  /** Bytes queued for one peer; default 8 MiB. */
+  sendQueueBytes?: number
+  /** The largest message that this node takes; default 16 MiB. */
+  maxMessageBytes?: number
+  /** Bytes of messages that wait for their handler, per peer; default 256 KiB at start. */
+  windowBytes?: number
+  /** Requests that a peer may have running here; default 256. */
+  exchangeSlots?: number
+  /** Milliseconds; default 5,000. */
+  handshakeTimeout?: number
+  /** Milliseconds for the answer of onAsk; default 10,000. */
+  decisionTimeout?: number
+  /** Milliseconds for requests that name no timeout; default 30,000. */
+  requestTimeout?: number
+}
+
+export interface NodeOptions {
+  /** An identity, or the path of a key file; default: a new one, of this node only. */
+  identity?: Identity | string
+  /** A name, or a secret that starts with swnet1. */
+  network?: string
+  /** Who may connect to this node: ids, or 'anyone'. Default: nobody but those that onAsk lets in. */
+  allow?: Iterable<string> | 'anyone'
+  /** Decides about peers that are not in `allow`. */
+  onAsk?: (ask: Ask) => Decision | Promise<Decision>
+  /** A level turns `log` events on; a function gets the lines from `info` on. */
+  log?: LogLevel | ((entry: LogEntry) => void)
+  limits?: Limits
+}
+
+export interface ConnectOptions {
+  /** Milliseconds for everything; default 20,000. */
+  timeout?: number
+  signal?: AbortSignal
+  /** For the other application, with the handshake; at most 2 KiB by default. */
+  data?: Uint8Array
+  /** Seconds of TCP keepalive; default none. */
+  keepalive?: number
+}
+
+export interface CloseReport {
+  /** Not everything could be finished in time. */
+  deadlinePassed: boolean
+  /** Messages that surely were not sent. */
+  notSent: number
+  /** Messages of which nobody can tell. */
+  outcomeUnknown: number
+  /** Requests that were cut off. */
+  exchanges: number
+  /** The first peers with something undelivered. */
+  peers: { id: string; notSent: number; outcomeUnknown: number; exchanges: number }[]
+}
+
+export interface NodeEvents {
+  /** A session is up, whoever connected. */
+  peer: Peer
+  /** The node is closed. */
+  close: CloseReport
+  log: LogEntry
+  /** A handler failed, or something that no promise tells. Without a listener it becomes a warning of the process. */
+  error: unknown
+}
+
+const levels: Record<string, number> = { debug: 0, info: 1, warning: 2, error: 3 }
+const ACCESS_ASK = 0
+const ACCESS_ALLOW_LIST = 1
+const ACCESS_ANYONE = 2
+
+function idsOf(ids: Iterable<string>): Uint8Array {
+  if (typeof ids === 'string') throw argumentError("allow is 'anyone' or a list of ids")
+  return Buffer.concat([...ids].map((id) => native.peerIdBytes(String(id))))
+}
+
+const dropped = new FinalizationRegistry<Core>((core) => core.shutdown(0))
+
+/** An endpoint with a key of its own. */
+export class Node extends Emitter<NodeEvents> {
+  /** This node's public key as text. */
+  readonly id: string
+  private readonly core: Core
+
+  /** Opens a node. It takes no connections before listen(). */
+  static async open(options: NodeOptions = {}): Promise<Node> {
+    return new Node(options)
+  }
+
+  private constructor(options: NodeOptions) {
+    super()
+    const { identity, network = '', allow, onAsk, log, limits = {} } = options
+    if (typeof network !== 'string') throw argumentError('network is not a string')
+    if (log !== undefined && typeof log !== 'function' && levels[log] === undefined) throw argumentError(`log: there is no level ${log}`)
+    const key = typeof identity === 'string' ? Identity.load(identity) : identity
+    if (key !== undefined && !(key instanceof Identity)) throw argumentError('identity is neither an Identity nor a path')
+    this.core = new Core({
+      access: allow === 'anyone' ? ACCESS_ANYONE : onAsk ? ACCESS_ASK : ACCESS_ALLOW_LIST,
+      identity: key?.native,
+      network,
+      allowed: idsOf(allow === undefined || allow === 'anyone' ? [] : allow),
+      log: log === undefined ? 0 : 1,
+      logLevel: typeof log === 'string' ? levels[log]! : 1,
+      sendQueueBytes: size(limits.sendQueueBytes, 'sendQueueBytes'),
+      maxMessageBytes: size(limits.maxMessageBytes, 'maxMessageBytes'),
+      windowBytes: size(limits.windowBytes, 'windowBytes'),
+      exchangeSlots: size(limits.exchangeSlots, 'exchangeSlots'),
+      handshakeTimeout: duration(limits.handshakeTimeout, 'handshakeTimeout'),
+      decisionTimeout: duration(limits.decisionTimeout, 'decisionTimeout'),
+      requestTimeout: duration(limits.requestTimeout, 'requestTimeout'),
+    })
+    this.core.onAsk = onAsk as AskHandler | undefined
+    this.core.onLog = typeof log === 'function' ? log : undefined
+    this.core.attach(this)
+    this.id = this.core.box.id()
+    dropped.register(this, this.core)
+  }
+
+  /**
+   * Handles messages and requests to `route`; the empty route is for all that have no handler. What the handler returns,
+   * or its promise, is the answer: bytes, a text, anything JSON can say, a Status, or undefined for a bare 'done'.
+   */
+  route(route: string, handler: (request: Request) => unknown): this {
+    if (typeof route !== 'string' || typeof handler !== 'function') throw argumentError('a route is a string and its handler a function')
+    this.core.box.route(route, this.core.handlers.numberOf(route))
+    this.core.handlers.set(route, handler)
+    return this
+  }
+
+  /** Messages to `route` are answered `no_route` from now on. */
+  unroute(route: string): this {
+    this.core.box.unroute(route)
+    return this
+  }
+
+  /** Replaces the list of who may connect; sessions that are up stay. */
+  setAllowed(ids: Iterable<string>): void {
+    this.core.box.setAllowed(idsOf(ids))
+  }
+
+  /** Listens on tcp://host:port (port 0: any), unix:///path or unix:@name. */
+  listen(url: string, options: ListenOptions = {}): Promise<Listener> {
+    return new Promise((resolve, reject) => {
+      if (typeof url !== 'string') throw argumentError('url is not a string')
+      const { backlog = 0, ipv6Only = false, unixMode = 0, keepalive = 0 } = options
+      const { core } = this
+      const listener = new Listener(core, { resolve, reject })
+      const number = (listener.number = core.addListener(listener))
+      try {
+        core.box.listen(url, number, backlog, ipv6Only ? 1 : 0, unixMode, keepalive)
+      } catch (error) {
+        core.listeners.delete(number)
+        listener.unref()
+        throw error
+      }
+      core.inUse()
+    })
+  }
+
+  /** Connects to a ticket: an address and the id of the peer there, which must prove its key. */
+  connect(ticket: string, options: ConnectOptions = {}): Promise<Peer> {
+    return new Promise((resolve, reject) => {
+      if (typeof ticket !== 'string') throw argumentError('ticket is not a string')
+      const { signal, data, keepalive = 0 } = options
+      if (signal?.aborted) throw signal.reason
+      const { core } = this
+      const peer = core.addPeer(core.box.connect(ticket, duration(options.timeout, 'timeout'), data, keepalive))
+      core.commands.hold()
+      const forget = onAbort(signal, (reason) => {
+        core.box.closePeer(peer.slot, 0, '', 1)
+        peer.state = PeerState.closing
+        settle.reject(reason)
+      })
+      const end = () => {
+        forget?.()
+        core.commands.release()
+      }
+      let settled = false
+      const once = (then: () => void) => {
+        if (settled) return
+        settled = true
+        end()
+        then()
+      }
+      const settle = {
+        resolve: (value: Peer) => once(() => resolve(value)),
+        reject: (reason: unknown) => once(() => reject(reason)),
+      }
+      core.dials.set(peer, settle)
+      core.inUse()
+    })
+  }
+
+  /** Closes listeners and sessions in good order, for at most `deadline` milliseconds (2,000), and tells what was left. */
+  async close(deadline?: number): Promise<CloseReport> {
+    const { core } = this
+    if (!core.closing) {
+      core.shutdown(duration(deadline, 'deadline'))
+      core.commands.hold()
+      void core.over.then(() => core.commands.release())
+    }
+    return core.over
+  }
+
+  override toString(): string {
+    return this.id
+  }
+}
+
+// For `await using`, where the runtime has it.
+const asyncDispose = (Symbol as { asyncDispose?: symbol }).asyncDispose
+if (asyncDispose) Object.defineProperty(Node.prototype, asyncDispose, { value(this: Node) { return this.close() }, configurable: true, writable: true })

@@ -1,0 +1,27 @@
+// Reading options: durations, sizes, signals.
+import { argumentError } from './errors.js'
+
+const NEVER = 0xffffffff
+
+/** Milliseconds as the native half takes them: 0 is the default, NEVER none. */
+export function duration(value: number | undefined, name: string): number {
+  if (value === undefined) return 0
+  if (value === Infinity) return NEVER
+  if (typeof value !== 'number' || !(value > 0)) throw argumentError(`${name} is no number of milliseconds above 0`)
+  return Math.min(Math.ceil(value), NEVER - 1)
+}
+
+/** A whole number that is not negative; 0 is the default. */
+export function size(value: number | undefined, name: string): number {
+  if (value === undefined) return 0
+  if (!Number.isSafeInteger(value) || value < 0) throw argumentError(`${name} is no whole number from 0 on`)
+  return value
+}
+
+/** Calls `then` when the signal is aborted, at most once; the result takes that back. */
+export function onAbort(signal: AbortSignal | undefined, then: (reason: unknown) => void): (() => void) | undefined {
+  if (!signal) return undefined
+  const listener = () => then(signal.reason)
+  signal.addEventListener('abort', listener, { once: true })
+  return () => signal.removeEventListener('abort', listener)
+}

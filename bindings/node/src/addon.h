@@ -1,0 +1,40 @@
+// What the files of the addon share: the state of one environment, results as exceptions, texts both ways.
+#pragma once
+
+#include <napi.h>
+
+#include <string>
+#include <string_view>
+
+#include "sealwire/sealwire.h"
+
+namespace sealwire_node {
+
+// Of one environment: the main thread has one, each worker has one.
+struct Addon {
+    Napi::FunctionReference make_error;  // (result, detail) => Error; set by lib/errors.ts
+};
+
+// The exception for a failed call of the C API; to be made at once, while the thread still has the call's detail.
+Napi::Error error_of(Napi::Env env, sw_result result);
+
+inline void check(Napi::Env env, sw_result result) {
+    if (result != SW_OK) throw error_of(env, result);
+}
+
+inline sw_text text_of(std::string_view text) { return {text.data(), text.size()}; }
+inline Napi::String to_js(Napi::Env env, sw_text text) { return Napi::String::New(env, text.data, text.size); }
+Napi::String to_js(Napi::Env env, const sw_peer_id& id);
+Napi::Uint8Array to_js(Napi::Env env, sw_bytes bytes);
+
+// lib/ checks the types before it calls.
+inline std::string text_arg(const Napi::Value& value) { return value.As<Napi::String>().Utf8Value(); }
+sw_bytes bytes_arg(const Napi::Value& value);  // a view; nothing where there is no Uint8Array
+
+// The identity in an External made by keys.cpp; throws where it is none.
+sw_identity* identity_arg(const Napi::Value& value);
+
+void add_keys(Napi::Env env, Napi::Object exports);
+void add_node(Napi::Env env, Napi::Object exports);
+
+}  // namespace sealwire_node

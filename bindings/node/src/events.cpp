@@ -1,0 +1,232 @@
+// NodeBox::poll: a batch of events as rows of numbers, one buffer with the bodies, and objects for what is rare.
+#include <cstring>
+
+#include "node_box.h"
+
+namespace sealwire_node {
+
+namespace {
+
+// The places in a row; lib/table.ts has the same.
+enum EventField : uint32_t {
+    kType,
+    kPeer,
+    kTag,
+    kOffset,
+    kLength,
+    kBodyType,
+    kResult,
+    kLow,
+    kHigh,
+    kTime,
+    kCode,
+    kPlace
+};
+
+constexpr int32_t kShared = -1;  // kPlace of bodies in the common buffer
+
+int32_t number_of(const void* user) { return static_cast<int32_t>(reinterpret_cast<uintptr_t>(user)); }
+
+void put64(int32_t* row, uint32_t field, uint64_t value) {
+    row[field] = static_cast<int32_t>(static_cast<uint32_t>(value));
+    row[field + 1] = static_cast<int32_t>(static_cast<uint32_t>(value >> 32));
+}
+
+sw_bytes body_of(const sw_event& event) {
+    if (event.type == SW_EVENT_MESSAGE || event.type == SW_EVENT_REPLY) return event.as.message.body;
+    if (event.type == SW_EVENT_DONE) return event.as.done.body;
+    return {nullptr, 0};
+}
+
+size_t aligned(size_t size) { return (size + 7) & ~size_t{7}; }
+
+Napi::Object closed_extra(Napi::Env env, const sw_event_closed& closed) {
+    Napi::Object extra = Napi::Object::New(env);
+    extra.Set("result", Napi::Number::New(env, closed.result));
+    extra.Set("code", Napi::Number::New(env, closed.code));
+    extra.Set("text", to_js(env, closed.text));
+    extra.Set("detail", to_js(env, closed.detail));
+    extra.Set("endpoint", to_js(env, closed.endpoint));
+    extra.Set("id", to_js(env, closed.id));
+    extra.Set("notSent", Napi::Number::New(env, static_cast<double>(closed.not_sent)));
+    extra.Set("outcomeUnknown", Napi::Number::New(env, static_cast<double>(closed.outcome_unknown)));
+    return extra;
+}
+
+Napi::Object report_extra(Napi::Env env, const sw_close_report& report) {
+    const auto count = [&](uint64_t n) { return Napi::Number::New(env, static_cast<double>(n)); };
+    Napi::Object extra = Napi::Object::New(env);
+    extra.Set("deadlinePassed", Napi::Boolean::New(env, report.deadline_passed != 0));
+    extra.Set("notSent", count(report.not_sent));
+    extra.Set("outcomeUnknown", count(report.outcome_unknown));
+    extra.Set("exchanges", count(report.exchanges));
+    const uint32_t listed = std::min<uint32_t>(report.peer_count, SW_CLOSE_REPORT_PEERS);
+    Napi::Array peers = Napi::Array::New(env, listed);
+    for (uint32_t i = 0; i < listed; ++i) {
+        const sw_close_peer& one = report.peers[i];
+        Napi::Object peer = Napi::Object::New(env);
+        peer.Set("id", to_js(env, one.id));
+        peer.Set("notSent", count(one.not_sent));
+        peer.Set("outcomeUnknown", count(one.outcome_unknown));
+        peer.Set("exchanges", count(one.exchanges));
+        peers.Set(i, peer);
+    }
+    extra.Set("peers", peers);
+    return extra;
+}
+
+}  // namespace
+
+// What does not fit into numbers; empty for most events.
+Napi::Value NodeBox::extra(Napi::Env env, const sw_event& event, int32_t* row) {
+    switch (event.type) {
+        case SW_EVENT_LISTENING: {
+            Napi::Object extra = Napi::Object::New(env);
+            extra.Set("address", to_js(env, event.as.listening.address));
+            extra.Set("ticket", to_js(env, event.as.listening.ticket));
+            return extra;
+        }
+        case SW_EVENT_LISTENER_CLOSED:
+            listeners_.erase(static_cast<uint32_t>(row[kTag]));
+            return closed_extra(env, event.as.closed);
+        case SW_EVENT_PEER_CLOSED:
+        case SW_EVENT_PEER_CLOSING: return closed_extra(env, event.as.closed);
+        case SW_EVENT_PEER_ASKS: {
+            Napi::Object extra = Napi::Object::New(env);
+            extra.Set("id", to_js(env, event.as.peer_asks.id));
+            extra.Set("address", to_js(env, event.as.peer_asks.address));
+            extra.Set("data", to_js(env, event.as.peer_asks.data));
+            return extra;
+        }
+        case SW_EVENT_PEER_CONNECTED: {
+            const sw_event_connected& connected = event.as.connected;
+            Napi::Object extra = Napi::Object::New(env);
+            extra.Set("id", to_js(env, connected.id));
+            extra.Set("address", to_js(env, connected.address));
+            extra.Set("data", to_js(env, connected.data));
+            extra.Set("dialled", Napi::Boolean::New(env, connected.dialled != 0));
+            extra.Set("suite", Napi::Number::New(env, connected.suite));
+            extra.Set("clockDifference", Napi::Number::New(env, static_cast<double>(connected.clock_difference_ms)));
+            return extra;
+        }
+        case SW_EVENT_MESSAGE:
+        case SW_EVENT_REPLY: {
+            const sw_event_message& message = event.as.message;
+            row[kResult] = static_cast<int32_t>(message.expects);
+            row[kBodyType] = static_cast<int32_t>(message.type);
+            row[kTime] = static_cast<int32_t>(message.timeout_ms);
+            row[kTag] = number_of(message.route_user);
+            put64(row, kLow, message.exchange.number);
+            return row[kTag] == 0 ? to_js(env, message.route) : Napi::Value();
+        }
+        case SW_EVENT_DONE: {
+            const sw_event_done& done = event.as.done;
+            row[kResult] = static_cast<int32_t>(done.result);
+            row[kCode] = static_cast<int32_t>(done.code);
+            row[kBodyType] = done.has_body ? static_cast<int32_t>(done.type) : -1;
+            put64(row, kLow, done.exchange.number);
+            return done.text.size > 0 ? to_js(env, done.text) : Napi::Value();
+        }
+        case SW_EVENT_RECEIPT: {
+            const sw_event_receipt& receipt = event.as.receipt;
+            row[kResult] = static_cast<int32_t>(receipt.result);
+            put64(row, kLow, receipt.first);
+            put64(row, kOffset, receipt.last);
+            return {};
+        }
+        case SW_EVENT_PONG: {
+            Napi::Object extra = Napi::Object::New(env);
+            extra.Set("token", Napi::Number::New(env, static_cast<double>(event.as.pong.token)));
+            extra.Set("roundTrip", Napi::Number::New(env, static_cast<double>(event.as.pong.round_trip_us) / 1000));
+            extra.Set("clockDifference",
+                      Napi::Number::New(env, static_cast<double>(event.as.pong.clock_difference_ms)));
+            return extra;
+        }
+        case SW_EVENT_LOG: {
+            Napi::Object extra = Napi::Object::New(env);
+            extra.Set("level", Napi::Number::New(env, event.as.log.level));
+            extra.Set("result", Napi::Number::New(env, event.as.log.result));
+            extra.Set("text", to_js(env, event.as.log.text));
+            extra.Set("peer", to_js(env, event.as.log.peer));
+            extra.Set("address", to_js(env, event.as.log.address));
+            return extra;
+        }
+        case SW_EVENT_NODE_CLOSED: return report_extra(env, *event.as.node_closed.report);
+        default: return {};
+    }
+}
+
+// => how many events; or, where there are bodies or objects, [how many, common buffer, own buffers, objects]. The events
+// are released, and with that their messages taken, by the flush() that says so.
+Napi::Value NodeBox::poll(const Napi::CallbackInfo& info) {
+    const Napi::Env env = info.Env();
+    release_events();
+    if (!wake_ || sw_node_next_events(node_, events_.data(), kMaxEvents, &event_count_) != SW_OK) event_count_ = 0;
+
+    size_t size = 0;
+    for (size_t i = 0; i < event_count_; ++i) {
+        const sw_bytes body = body_of(*events_[i]);
+        if (body.size < kOwnBuffer) size += aligned(body.size);
+    }
+    Napi::ArrayBuffer common;
+    uint8_t* to = nullptr;
+    if (size > 0) {
+        common = Napi::ArrayBuffer::New(env, size);
+        to = static_cast<uint8_t*>(common.Data());
+    }
+    Napi::Array own, extras;
+    uint32_t own_count = 0;
+    size_t offset = 0;
+    int32_t* row = ints(SharedLayout::kEvents);
+    for (size_t i = 0; i < event_count_; ++i, row += kEventRow) {
+        const sw_event& event = *events_[i];
+        const sw_bytes body = body_of(event);
+        const bool starts = event.type == SW_EVENT_PEER_ASKS || event.type == SW_EVENT_PEER_CONNECTED;
+        const uint32_t slot = slot_of(event.peer, starts);
+        row[kType] = static_cast<int32_t>(event.type);
+        row[kPeer] = static_cast<int32_t>(slot);
+        row[kTag] = number_of(event.user);
+        row[kOffset] = static_cast<int32_t>(offset);
+        row[kLength] = static_cast<int32_t>(body.size);
+        row[kPlace] = kShared;
+        if (body.size >= kOwnBuffer) {
+            Napi::ArrayBuffer buffer = Napi::ArrayBuffer::New(env, body.size);
+            std::memcpy(buffer.Data(), body.data, body.size);
+            if (own.IsEmpty()) own = Napi::Array::New(env);
+            own.Set(own_count, buffer);
+            row[kOffset] = 0;
+            row[kPlace] = static_cast<int32_t>(own_count++);
+        } else if (body.size > 0) {
+            std::memcpy(to + offset, body.data, body.size);
+            offset += aligned(body.size);
+        }
+        if (const Napi::Value object = extra(env, event, row); !object.IsEmpty()) {
+            if (extras.IsEmpty()) extras = Napi::Array::New(env);
+            extras.Set(static_cast<uint32_t>(i), object);
+        }
+        if (event.type == SW_EVENT_WRITABLE && slot != UINT32_MAX) peers_[slot].blocked = false;
+        if (event.type == SW_EVENT_PEER_CLOSED && slot != UINT32_MAX) {
+            slots_.erase(event.peer.value);
+            last_peer_ = 0;
+            ended_slots_.push_back(slot);
+        }
+    }
+    const Napi::Number count = Napi::Number::New(env, static_cast<double>(event_count_));
+    if (common.IsEmpty() && own.IsEmpty() && extras.IsEmpty()) return count;
+    Napi::Array all = Napi::Array::New(env, 4);
+    all.Set(0u, count);
+    if (!common.IsEmpty()) all.Set(1u, common);
+    if (!own.IsEmpty()) all.Set(2u, own);
+    if (!extras.IsEmpty()) all.Set(3u, extras);
+    return all;
+}
+
+void NodeBox::release_events() {
+    for (size_t i = 0; i < event_count_; ++i) sw_event_release(events_[i]);
+    event_count_ = 0;
+    // Only now may these numbers stand for other peers: no command of the batch names the old ones any more.
+    free_slots_.insert(free_slots_.end(), ended_slots_.begin(), ended_slots_.end());
+    ended_slots_.clear();
+}
+
+}  // namespace sealwire_node

@@ -1,0 +1,237 @@
+// NodeBox: opening, the commands that are rare, and the end.
+#include "node_box.h"
+
+#include <cstring>
+
+namespace sealwire_node {
+
+namespace {
+
+uint32_t u32_arg(const Napi::Value& value) { return value.As<Napi::Number>().Uint32Value(); }
+
+void* user_of(uint32_t number) { return reinterpret_cast<void*>(static_cast<uintptr_t>(number)); }
+
+// Peer ids laid end to end.
+std::vector<sw_peer_id> ids_arg(const Napi::Value& value) {
+    const sw_bytes bytes = bytes_arg(value);
+    std::vector<sw_peer_id> ids(bytes.size / SW_PEER_ID_SIZE);
+    if (!ids.empty()) std::memcpy(ids.data(), bytes.data, ids.size() * SW_PEER_ID_SIZE);
+    return ids;
+}
+
+}  // namespace
+
+Napi::Function NodeBox::define(Napi::Env env) {
+    return DefineClass(env, "NodeBox",
+                       {
+                           InstanceMethod<&NodeBox::id>("id"),
+                           InstanceMethod<&NodeBox::shared>("shared"),
+                           InstanceMethod<&NodeBox::intern>("intern"),
+                           InstanceMethod<&NodeBox::route>("route"),
+                           InstanceMethod<&NodeBox::unroute>("unroute"),
+                           InstanceMethod<&NodeBox::set_allowed>("setAllowed"),
+                           InstanceMethod<&NodeBox::listen>("listen"),
+                           InstanceMethod<&NodeBox::close_listener>("closeListener"),
+                           InstanceMethod<&NodeBox::connect>("connect"),
+                           InstanceMethod<&NodeBox::accept>("accept"),
+                           InstanceMethod<&NodeBox::reject>("reject"),
+                           InstanceMethod<&NodeBox::ping>("ping"),
+                           InstanceMethod<&NodeBox::close_peer>("closePeer"),
+                           InstanceMethod<&NodeBox::shutdown>("shutdown"),
+                           InstanceMethod<&NodeBox::terminate>("terminate"),
+                           InstanceMethod<&NodeBox::poll>("poll"),
+                           InstanceMethod<&NodeBox::flush>("flush"),
+                       });
+}
+
+void add_node(Napi::Env env, Napi::Object exports) { exports.Set("NodeBox", NodeBox::define(env)); }
+
+// (options, wake): `wake` is called when there are events to poll.
+NodeBox::NodeBox(const Napi::CallbackInfo& info) : Napi::ObjectWrap<NodeBox>(info), env_(info.Env()) {
+    const Napi::Env env = info.Env();
+    Napi::ArrayBuffer memory = Napi::ArrayBuffer::New(env, SharedLayout::kSize);
+    memory_ = static_cast<uint8_t*>(memory.Data());
+    memory_owner_ = Napi::Persistent(memory.As<Napi::Object>());
+
+    // Room for one call is enough: one is under way at most until poll() has emptied the queue.
+    const napi_status made = napi_create_threadsafe_function(env, info[1], nullptr, Napi::String::New(env, "sealwire"),
+                                                             0, 1, nullptr, nullptr, nullptr, nullptr, &wake_);
+    if (made != napi_ok) throw Napi::Error::New(env);
+    napi_unref_threadsafe_function(env, wake_);
+    try {
+        open(env, info[0].As<Napi::Object>());
+    } catch (...) {
+        napi_release_threadsafe_function(wake_, napi_tsfn_abort);
+        wake_ = nullptr;
+        throw;
+    }
+    // Hooks run in the reverse order: the loop thread has ended before the runtime takes wake_ away.
+    napi_add_env_cleanup_hook(env, on_environment_end, this);
+}
+
+NodeBox::~NodeBox() { end(); }
+
+void NodeBox::open(Napi::Env env, const Napi::Object& given) {
+    const auto number = [&](const char* name) { return given.Get(name).As<Napi::Number>(); };
+    const std::string network = text_arg(given.Get("network"));
+    const std::vector<sw_peer_id> allowed = ids_arg(given.Get("allowed"));
+    const Napi::Value identity = given.Get("identity");
+
+    sw_node_options options;
+    sw_node_options_init(&options);
+    options.access = number("access").Uint32Value();
+    options.identity = identity.IsUndefined() ? nullptr : identity_arg(identity);
+    options.network = text_of(network);
+    options.on_wake = on_wake;
+    options.user = this;
+    options.allowed = allowed.data();
+    options.allowed_count = allowed.size();
+    options.log = number("log").Uint32Value();
+    options.log_level = number("logLevel").Uint32Value();
+    options.send_queue_bytes = static_cast<uint64_t>(number("sendQueueBytes").Int64Value());
+    options.max_message_bytes = static_cast<uint64_t>(number("maxMessageBytes").Int64Value());
+    options.window_bytes = static_cast<uint64_t>(number("windowBytes").Int64Value());
+    options.exchange_slots = number("exchangeSlots").Uint32Value();
+    options.handshake_timeout_ms = number("handshakeTimeout").Uint32Value();
+    options.decision_timeout_ms = number("decisionTimeout").Uint32Value();
+    options.request_timeout_ms = number("requestTimeout").Uint32Value();
+    check(env, sw_node_open(&options, &node_));
+}
+
+// Loop thread. Touches nothing after the call: by then the other side may have gone.
+void NodeBox::on_wake(void* self) {
+    napi_call_threadsafe_function(static_cast<NodeBox*>(self)->wake_, nullptr, napi_tsfn_nonblocking);
+}
+
+// The worker or the process ends without close().
+void NodeBox::on_environment_end(void* self) {
+    auto* box = static_cast<NodeBox*>(self);
+    box->env_ = nullptr;
+    box->end();
+}
+
+void NodeBox::end() {
+    if (!wake_) return;
+    constexpr uint32_t kGrace = 100;  // ms
+    release_events();
+    sw_node_close(node_, kGrace, nullptr);  // once it is over already: waits for the thread alone
+    napi_release_threadsafe_function(wake_, napi_tsfn_abort);
+    wake_ = nullptr;
+    if (env_) napi_remove_env_cleanup_hook(env_, on_environment_end, this);
+}
+
+Napi::Value NodeBox::id(const Napi::CallbackInfo& info) {
+    sw_peer_id id{};
+    check(info.Env(), sw_node_id(node_, &id));
+    return to_js(info.Env(), id);
+}
+
+Napi::Value NodeBox::shared(const Napi::CallbackInfo&) { return memory_owner_.Value(); }
+
+Napi::Value NodeBox::intern(const Napi::CallbackInfo& info) {
+    sw_route route = 0;
+    check(info.Env(), sw_node_intern(node_, text_of(text_arg(info[0])), &route));
+    return Napi::Number::New(info.Env(), route);
+}
+
+// (name, number): messages to it come with this number, from 1.
+void NodeBox::route(const Napi::CallbackInfo& info) {
+    check(info.Env(), sw_node_route(node_, text_of(text_arg(info[0])), nullptr, user_of(u32_arg(info[1]))));
+}
+
+void NodeBox::unroute(const Napi::CallbackInfo& info) {
+    check(info.Env(), sw_node_unroute(node_, text_of(text_arg(info[0]))));
+}
+
+void NodeBox::set_allowed(const Napi::CallbackInfo& info) {
+    const std::vector<sw_peer_id> ids = ids_arg(info[0]);
+    check(info.Env(), sw_node_set_allowed(node_, ids.data(), ids.size()));
+}
+
+// (url, number, backlog, ipv6Only, unixMode, keepalive)
+void NodeBox::listen(const Napi::CallbackInfo& info) {
+    const uint32_t number = u32_arg(info[1]);
+    sw_listen_options options;
+    sw_listen_options_init(&options);
+    options.user = user_of(number);
+    options.backlog = u32_arg(info[2]);
+    options.ipv6_only = u32_arg(info[3]);
+    options.unix_mode = u32_arg(info[4]);
+    options.keepalive_s = u32_arg(info[5]);
+    sw_listener listener{};
+    check(info.Env(), sw_node_listen(node_, text_of(text_arg(info[0])), &options, &listener));
+    listeners_[number] = listener;
+}
+
+void NodeBox::close_listener(const Napi::CallbackInfo& info) {
+    const auto found = listeners_.find(u32_arg(info[0]));
+    if (found != listeners_.end()) check(info.Env(), sw_listener_close(found->second));
+}
+
+uint32_t NodeBox::new_slot() {
+    if (free_slots_.empty()) {
+        peers_.push_back({});
+        return static_cast<uint32_t>(peers_.size() - 1);
+    }
+    const uint32_t slot = free_slots_.back();
+    free_slots_.pop_back();
+    peers_[slot] = {};
+    return slot;
+}
+
+// UINT32_MAX where the peer is not known and not to be created.
+uint32_t NodeBox::slot_of(sw_peer peer, bool create) {
+    if (peer.value == 0) return UINT32_MAX;
+    if (peer.value == last_peer_) return last_slot_;
+    const auto found = slots_.find(peer.value);
+    if (found == slots_.end() && !create) return UINT32_MAX;
+    if (found != slots_.end()) {
+        last_slot_ = found->second;
+    } else {
+        last_slot_ = new_slot();
+        peers_[last_slot_].handle = peer;
+        slots_[peer.value] = last_slot_;
+    }
+    last_peer_ = peer.value;
+    return last_slot_;
+}
+
+sw_peer NodeBox::peer_arg(const Napi::CallbackInfo& info) const {
+    const uint32_t slot = u32_arg(info[0]);
+    return slot < peers_.size() ? peers_[slot].handle : sw_peer{};
+}
+
+// (ticket, timeout, data, keepalive) => slot
+Napi::Value NodeBox::connect(const Napi::CallbackInfo& info) {
+    sw_connect_options options;
+    sw_connect_options_init(&options);
+    options.timeout_ms = u32_arg(info[1]);
+    options.data = bytes_arg(info[2]);
+    options.keepalive_s = u32_arg(info[3]);
+    sw_peer peer{};
+    check(info.Env(), sw_node_connect(node_, text_of(text_arg(info[0])), &options, &peer));
+    return Napi::Number::New(info.Env(), slot_of(peer, true));
+}
+
+void NodeBox::accept(const Napi::CallbackInfo& info) {
+    check(info.Env(), sw_peer_accept(peer_arg(info), bytes_arg(info[1])));
+}
+
+void NodeBox::reject(const Napi::CallbackInfo& info) {
+    check(info.Env(), sw_peer_reject(peer_arg(info), u32_arg(info[1]), text_of(text_arg(info[2]))));
+}
+
+void NodeBox::ping(const Napi::CallbackInfo& info) {
+    check(info.Env(), sw_peer_ping(peer_arg(info), u32_arg(info[1])));
+}
+
+void NodeBox::close_peer(const Napi::CallbackInfo& info) {
+    check(info.Env(), sw_peer_close(peer_arg(info), u32_arg(info[1]), text_of(text_arg(info[2])), u32_arg(info[3])));
+}
+
+void NodeBox::shutdown(const Napi::CallbackInfo& info) { check(info.Env(), sw_node_shutdown(node_, u32_arg(info[0]))); }
+
+// After the last event, or at the end of the process: nothing may be called afterwards.
+void NodeBox::terminate(const Napi::CallbackInfo&) { end(); }
+
+}  // namespace sealwire_node

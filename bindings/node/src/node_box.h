@@ -1,0 +1,102 @@
+// NodeBox: one sw_node in queue mode behind a JavaScript object; all of it belongs to the environment's thread.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "addon.h"
+
+namespace sealwire_node {
+
+// Shared with lib/table.ts: the places of a row's numbers, all 32 bits wide.
+inline constexpr uint32_t kEventRow = 12;
+inline constexpr uint32_t kCommandRow = 10;
+inline constexpr uint32_t kMaxEvents = 256;         // fetched in one turn
+inline constexpr uint32_t kMaxCommands = 1024;      // of one batch
+inline constexpr uint32_t kTextBytes = 256 * 1024;  // routes and bodies of one batch
+inline constexpr size_t kOwnBuffer = 16 * 1024;  // a body from here on gets a buffer of its own: views keep no others
+
+// Memory that both halves write: rows of events, rows of commands, failed commands, and the bytes of commands.
+struct SharedLayout {
+    static constexpr size_t kEvents = 0;
+    static constexpr size_t kCommands = kEvents + sizeof(int32_t) * kEventRow * kMaxEvents;
+    static constexpr size_t kFailures = kCommands + sizeof(int32_t) * kCommandRow * kMaxCommands;
+    static constexpr size_t kText = kFailures + sizeof(int32_t) * 2 * kMaxCommands;
+    static constexpr size_t kSize = kText + kTextBytes;
+};
+
+class NodeBox final : public Napi::ObjectWrap<NodeBox> {
+public:
+    static Napi::Function define(Napi::Env env);
+    explicit NodeBox(const Napi::CallbackInfo& info);
+    ~NodeBox() override;
+
+private:
+    struct Peer {
+        sw_peer handle;
+        bool blocked;  // a command met SW_ERR_AGAIN: what follows has to wait too, until WRITABLE
+    };
+
+    // ---- node_box.cpp ----
+    void open(Napi::Env env, const Napi::Object& options);
+    static void on_wake(void* self);  // loop thread
+    static void on_environment_end(void* self);
+    void end();  // no callback afterwards
+    Napi::Value id(const Napi::CallbackInfo& info);
+    Napi::Value shared(const Napi::CallbackInfo& info);
+    Napi::Value intern(const Napi::CallbackInfo& info);
+    void route(const Napi::CallbackInfo& info);
+    void unroute(const Napi::CallbackInfo& info);
+    void set_allowed(const Napi::CallbackInfo& info);
+    void listen(const Napi::CallbackInfo& info);
+    void close_listener(const Napi::CallbackInfo& info);
+    Napi::Value connect(const Napi::CallbackInfo& info);
+    void accept(const Napi::CallbackInfo& info);
+    void reject(const Napi::CallbackInfo& info);
+    void ping(const Napi::CallbackInfo& info);
+    void close_peer(const Napi::CallbackInfo& info);
+    void shutdown(const Napi::CallbackInfo& info);
+    void terminate(const Napi::CallbackInfo& info);
+    uint32_t new_slot();
+    uint32_t slot_of(sw_peer peer, bool create);
+    sw_peer peer_arg(const Napi::CallbackInfo& info) const;
+
+    // ---- events.cpp ----
+    Napi::Value poll(const Napi::CallbackInfo& info);
+    void release_events();
+    Napi::Value extra(Napi::Env env, const sw_event& event, int32_t* row);
+
+    // ---- commands.cpp ----
+    Napi::Value flush(const Napi::CallbackInfo& info);
+    sw_result run(int32_t* row, sw_bytes external);
+    sw_result run_send(int32_t* row, Peer& peer, sw_text route, sw_bytes body);
+    sw_result run_request(int32_t* row, Peer& peer, sw_text route, sw_bytes body);
+    void hold(Napi::Env env, bool wanted);
+
+    int32_t* ints(size_t offset) { return reinterpret_cast<int32_t*>(memory_ + offset); }
+
+    sw_node node_{};
+    napi_env env_ = nullptr;
+    napi_threadsafe_function wake_ = nullptr;
+    bool held_ = false;  // wake_ keeps the process alive
+    uint8_t* memory_ = nullptr;
+    Napi::ObjectReference memory_owner_;
+
+    std::array<const sw_event*, kMaxEvents> events_{};  // fetched and not yet released
+    size_t event_count_ = 0;
+
+    std::vector<Peer> peers_;
+    std::vector<uint32_t> free_slots_;
+    std::vector<uint32_t> ended_slots_;  // of peers whose last event is in events_
+    std::unordered_map<uint64_t, uint32_t> slots_;
+    uint64_t last_peer_ = 0;
+    uint32_t last_slot_ = 0;
+
+    std::vector<sw_exchange> requests_;  // by the number that lib/ gave the request; own ones
+    std::unordered_map<uint32_t, sw_listener> listeners_;
+};
+
+}  // namespace sealwire_node

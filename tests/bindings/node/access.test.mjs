@@ -1,0 +1,112 @@
+// Who may come in, and what is said to those who may not.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+
+import { Identity, Node, Status, peerId } from 'sealwire'
+import { transports } from './support.mjs'
+
+async function open(t, options) {
+  const node = await Node.open({ network: 'tests', ...options })
+  t.after(() => node.close(100))
+  return node
+}
+
+for (const [name, url] of Object.entries(transports)) {
+  test(`${name}: a key that is not allowed is refused`, async (t) => {
+    const server = await open(t, { allow: [Identity.generate().id] })
+    const { ticket } = await server.listen(url())
+    const client = await open(t)
+    await assert.rejects(client.connect(ticket), (error) => {
+      assert.equal(error.name, 'PermissionError')
+      assert.equal(error.code, 'not_allowed')
+      assert.equal(error.peer, server.id)
+      assert.match(error.hint, /allow-list/)
+      return true
+    })
+    server.setAllowed([client.id])
+    assert.equal((await client.connect(ticket)).id, server.id)
+  })
+
+  test(`${name}: ask, answered at once and later`, async (t) => {
+    const asked = []
+    const decisions = [true, new Promise((resolve) => setImmediate(resolve, true)), { data: Buffer.from('welcome') }]
+    const server = await open(t, {
+      onAsk: (ask) => {
+        asked.push([ask.id, Buffer.from(ask.data).toString()])
+        return decisions.shift()
+      },
+    })
+    const { ticket } = await server.listen(url())
+    for (const [said, answer] of [['one', ''], ['two', ''], ['three', 'welcome']]) {
+      const client = await open(t)
+      const peer = await client.connect(ticket, { data: Buffer.from(said) })
+      assert.equal(Buffer.from(peer.data).toString(), answer)
+      assert.deepEqual(asked.pop(), [client.id, said])
+    }
+  })
+
+  test(`${name}: ask, refused with and without a reason`, async (t) => {
+    const decisions = [() => false, async () => new Status(77, 'come back later'), () => { throw new Status(78, 'no') }, async () => { throw new Error('the secret') }]
+    const server = await open(t, { onAsk: () => decisions.shift()() })
+    const errors = []
+    server.on('error', (error) => errors.push(error.message))
+    const { ticket } = await server.listen(url())
+    const client = await open(t)
+    await assert.rejects(client.connect(ticket), { code: 'not_allowed' })
+    await assert.rejects(client.connect(ticket), { code: 'rejected', status: 77, text: 'come back later' })
+    await assert.rejects(client.connect(ticket), { code: 'rejected', status: 78, text: 'no' })
+    await assert.rejects(client.connect(ticket), { code: 'not_allowed' })
+    assert.deepEqual(errors, ['the secret'])
+  })
+}
+
+test('no_answer: another network or another key, and the log says which', async (t) => {
+  const lines = []
+  const server = await open(t, { network: 'one', allow: 'anyone', log: (entry) => lines.push(entry) })
+  const { ticket, address } = await server.listen('tcp://127.0.0.1:0')
+  const stranger = await open(t, { network: 'two' })
+  await assert.rejects(stranger.connect(ticket, { timeout: 500 }), (error) => {
+    assert.ok(['no_answer', 'connect_timeout'].includes(error.code), error.code)
+    return true
+  })
+  const wrong = await open(t, { network: 'one' })
+  await assert.rejects(wrong.connect(`${address}#${Identity.generate().id}`, { timeout: 500 }))
+  assert.ok(lines.length > 0)
+  for (const line of lines) assert.equal(typeof line.text, 'string')
+})
+
+test('refused: nothing listens there', async (t) => {
+  const server = await open(t)
+  const listener = await server.listen('tcp://127.0.0.1:0')
+  const { ticket } = listener
+  await listener.close()
+  const client = await open(t)
+  await assert.rejects(client.connect(ticket), (error) => {
+    assert.equal(error.name, 'ConnectionError')
+    assert.equal(error.code, 'refused')
+    assert.match(error.message, /nothing is listening/)
+    assert.ok(ticket.startsWith(error.endpoint))
+    return true
+  })
+})
+
+test('addresses, tickets and options that cannot be read', async (t) => {
+  const node = await open(t)
+  await assert.rejects(node.connect('nonsense'), { name: 'AddressError', code: 'address' })
+  await assert.rejects(node.listen('tcp://127.0.0.1:70000'), { name: 'AddressError', code: 'address' })
+  await assert.rejects(node.listen(5), { name: 'UsageError' })
+  await assert.rejects(node.connect('tcp://127.0.0.1:1#' + node.id, { timeout: -1 }), { code: 'argument' })
+  await assert.rejects(node.connect('tcp://127.0.0.1:1#' + node.id), { code: 'self' })
+  await assert.rejects(Node.open({ network: 'swnet1nonsense' }), { name: 'KeyError' })
+  await assert.rejects(Node.open({ allow: ['nonsense'] }), { name: 'KeyError', code: 'key' })
+  await assert.rejects(Node.open({ identity: '/nowhere/me.key' }), { name: 'KeyError', code: 'key_file' })
+  await assert.rejects(Node.open({ log: 'loud' }), { code: 'argument' })
+  await assert.rejects(Node.open({ limits: { windowBytes: -1 } }), { code: 'argument' })
+  assert.equal(peerId.toText(peerId.toBytes(node.id)), node.id)
+})
+
+test('two listeners cannot have one address', async (t) => {
+  const node = await open(t)
+  const { address } = await node.listen('tcp://127.0.0.1:0')
+  await assert.rejects(node.listen(address), { name: 'AddressError', code: 'in_use' })
+})

@@ -1,0 +1,155 @@
+// Requests and messages, over each transport: what is sent arrives, and every answer finds its requester.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+
+import { Status } from 'sealwire'
+import { defer, errorsOf, pair, transports } from './support.mjs'
+
+for (const [name, url] of Object.entries(transports)) {
+  test(`${name}: echo`, async (t) => {
+    const { peer } = await pair(t, { url: url(), routes: { echo: (request) => request.body } })
+    for (const size of [0, 1, 64, 65535, 65536, 65537, 300000]) {
+      const body = new Uint8Array(size).map((_, i) => i * 31)
+      const reply = await peer.request('echo', body)
+      assert.ok(Buffer.from(body).equals(reply.body), `${size} bytes`)
+    }
+  })
+
+  test(`${name}: request with JSON`, async (t) => {
+    const { peer } = await pair(t, { url: url(), routes: { greet: async (request) => ({ hello: request.json().name }) } })
+    const reply = await peer.request('greet', { name: 'Ada' })
+    assert.deepEqual(reply.json(), { hello: 'Ada' })
+    assert.equal(reply.type, 'json')
+  })
+
+  test(`${name}: fast status`, async (t) => {
+    const { peer } = await pair(t, {
+      url: url(),
+      routes: { done: () => {}, words: () => new Status(0, 'well done'), later: async () => {} },
+    })
+    for (const [route, words] of [['done', ''], ['words', 'well done'], ['later', '']]) {
+      const reply = await peer.request(route, 'x')
+      assert.equal(reply.hasBody, false)
+      assert.equal(reply.words, words)
+      assert.equal(reply.body.length, 0)
+    }
+  })
+
+  test(`${name}: the peer is known on both sides`, async (t) => {
+    const { server, client, peer, back, listener } = await pair(t, { url: url(), routes: { who: (request) => request.peer.id } })
+    assert.equal(peer.id, server.id)
+    assert.equal(back.id, client.id)
+    assert.equal(await peer.request('who').then((reply) => reply.text()), client.id)
+    assert.ok(peer.dialled && !back.dialled)
+    assert.equal(listener.ticket, `${listener.address}#${server.id}`)
+  })
+
+  test(`${name}: requests from either side`, async (t) => {
+    const { client, peer, back } = await pair(t, { url: url(), routes: { side: () => 'server' } })
+    client.route('side', () => 'client')
+    const [a, b] = await Promise.all([peer.request('side'), back.request('side')])
+    assert.deepEqual([a.text(), b.text()], ['server', 'client'])
+  })
+
+  test(`${name}: a large message of 5 MB`, async (t) => {
+    const { peer } = await pair(t, { url: url(), routes: { echo: async (request) => request.body } })
+    const body = Buffer.alloc(5_000_000, 'sealwire')
+    const reply = await peer.request('echo', body)
+    assert.ok(body.equals(reply.body))
+  })
+
+  test(`${name}: 1,000 requests at once`, async (t) => {
+    const { peer } = await pair(t, { url: url(), routes: { double: async (request) => 2 * request.json() } })
+    const replies = await Promise.all(Array.from({ length: 1000 }, (_, i) => peer.request('double', i)))
+    assert.deepEqual(replies.map((reply) => reply.json()), Array.from({ length: 1000 }, (_, i) => 2 * i))
+  })
+
+  test(`${name}: messages arrive in order, receipts say that they were taken`, async (t) => {
+    const taken = []
+    const { peer } = await pair(t, { url: url(), routes: { log: (message) => taken.push(message.json()) } })
+    for (let i = 0; i < 2000; i++) await peer.send('log', i)
+    await peer.send('log', 2000, { receipt: true })
+    assert.deepEqual(taken, Array.from({ length: 2001 }, (_, i) => i))
+  })
+
+  test(`${name}: backpressure: send waits for room, trySend says that there is none`, async (t) => {
+    let bytes = 0
+    const { peer } = await pair(t, {
+      url: url(),
+      client: { limits: { sendQueueBytes: 256 * 1024 } },
+      routes: { count: (message) => { bytes += message.body.length } },
+    })
+    // What this thread sends cannot be taken before it returns to its events: window, socket and queue fill up.
+    const body = new Uint8Array(8 * 1024)
+    let sent = 0
+    while (peer.trySend('count', body)) assert.ok(++sent < 100_000, 'the queue never fills')
+    const writable = new Promise((resolve) => peer.once('writable', resolve))
+    const order = []
+    const waiting = Array.from({ length: 50 }, (_, i) => peer.send('count', body).then(() => order.push(i)))
+    const large = peer.send('count', new Uint8Array(200_000))
+    const controller = new AbortController()
+    const cancelled = assert.rejects(peer.send('count', body, { signal: controller.signal }), { name: 'AbortError' })
+    controller.abort()
+    assert.deepEqual(order, [])
+    await writable
+    await Promise.all([...waiting, large, cancelled])
+    assert.deepEqual(order, Array.from({ length: 50 }, (_, i) => i))
+    await peer.send('count', new Uint8Array(100_000), { receipt: true })
+    assert.equal(bytes, (sent + 50) * body.length + 300_000)
+  })
+
+  test(`${name}: ping`, async (t) => {
+    const { peer } = await pair(t, { url: url() })
+    const { roundTrip, clockDifference } = await peer.ping()
+    assert.ok(roundTrip > 0 && roundTrip < 10_000)
+    assert.ok(Math.abs(clockDifference) < 10_000)
+  })
+}
+
+test('routes without a number and the default route', async (t) => {
+  const { server, peer } = await pair(t, { routes: { '': (request) => request.route } })
+  server.route('named', () => 'by name')
+  for (let i = 0; i < 1100; i++) assert.equal((await peer.request(`route ${i} é`)).text(), `route ${i} é`)
+  assert.equal((await peer.request('named')).text(), 'by name')
+  server.unroute('named')
+  assert.equal((await peer.request('named')).text(), 'named')
+})
+
+test('bodies: bytes, buffers, texts, JSON, nothing', async (t) => {
+  const { peer } = await pair(t, { routes: { type: (request) => `${request.type} ${request.text()}`, back: (request) => request.json() } })
+  const said = async (body) => (await peer.request('type', body)).text()
+  assert.equal(await said(Buffer.from('a')), 'bytes a')
+  assert.equal(await said(new Uint8Array([97]).buffer), 'bytes a')
+  assert.equal(await said('größe'), 'utf8 größe')
+  assert.equal(await said([1, null]), 'json [1,null]')
+  assert.equal(await said(null), 'json null')
+  assert.equal(await said(undefined), 'bytes ')
+  const long = 'ä'.repeat(200_000)
+  assert.equal(await said(long), `utf8 ${long}`)
+  assert.equal((await peer.request('back', { a: long })).json().a, long)
+  await assert.rejects(peer.request('type', () => {}), { code: 'argument' })
+  await assert.rejects(peer.request('type', { n: 1n }), TypeError)
+  await assert.rejects(peer.request(''), { code: 'argument', name: 'UsageError' })
+  await assert.rejects(peer.send('x'.repeat(256)), { code: 'argument' })
+})
+
+test('a view that is kept does not change', async (t) => {
+  const kept = []
+  const { peer } = await pair(t, { routes: { keep: (message) => { kept.push(message.body) } } })
+  for (let i = 0; i < 3000; i++) await peer.send('keep', String(i))
+  await peer.send('keep', '3000', { receipt: true })
+  assert.deepEqual(kept.map((body) => Buffer.from(body).toString()), Array.from({ length: 3001 }, (_, i) => String(i)))
+})
+
+test('a status: thrown or returned, it reaches the requester with its words', async (t) => {
+  const { peer } = await pair(t, {
+    routes: { thrown: () => { throw new Status(64, 'no') }, returned: async () => new Status(4095, 'never') },
+  })
+  await assert.rejects(peer.request('thrown'), { name: 'StatusError', code: 'status', status: 64, text: 'no' })
+  await assert.rejects(peer.request('returned'), { name: 'StatusError', code: 'status', status: 4095, text: 'never' })
+})
+
+test('no_route', async (t) => {
+  const { peer } = await pair(t)
+  await assert.rejects(peer.request('absent'), { name: 'RequestError', code: 'no_route' })
+})
