@@ -91,10 +91,12 @@ sw_result sw_peer_request(sw_peer peer, sw_text route, sw_bytes body, const sw_r
         if (const sw_result r = set_route(route, options.route, message); r != SW_OK) return r;
         if (const sw_result r = set_type(options.type, message); r != SW_OK) return r;
         if (const sw_result r = content.set(body, options.message, message); r != SW_OK) return r;
+        if (options.expects > SW_EXPECTS_MANY) return bad("expects is no value of sw_expects");
+        const Expects expects = options.expects == SW_EXPECTS_MANY ? Expects::many : Expects::one;
         message.timeout_ms = options.timeout_ms;
         if (out) out->peer = peer;
         uint64_t* number = out ? &out->number : nullptr;
-        return content.finish(Peer::request(peer.value, message, Expects::one, options.user, number));
+        return content.finish(Peer::request(peer.value, message, expects, options.user, number));
     });
 }
 
@@ -116,7 +118,7 @@ sw_result sw_exchange_reply(sw_exchange exchange, sw_bytes body, const sw_send_o
 sw_result sw_exchange_status(sw_exchange exchange, uint32_t code, sw_text text) {
     return guarded([&] {
         if (!valid(text) || text.size > kMaxStatusText) return bad("text is no text of at most 1024 bytes");
-        if (!valid_code(code)) return bad(kCodeRule);
+        if (!valid_code(code) && code != SW_CODE_HANDLER_FAILED) return bad(kCodeRule);
         return result_of(Peer::status(exchange.peer.value, exchange.number, code, view(text)));
     });
 }

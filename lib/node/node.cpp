@@ -238,9 +238,10 @@ void Node::emit(NodeEvent& event, const Route* route) {
 }
 
 void Node::emit_last(NodeEvent& event, uint64_t handle) {
-    HandleTable::process().close(handle);
+    // Fetched events make it stale when they are fetched.
+    if (config_.queued && !muted_.load(std::memory_order_relaxed)) HandleTable::process().close(handle);
+    else HandleTable::process().retire(handle);
     emit(event);
-    if (!config_.queued || muted_.load(std::memory_order_relaxed)) HandleTable::process().retire(handle);
 }
 
 void Node::log(LogLevel level, Errc code, std::string_view peer, std::string_view address, std::string_view text) {

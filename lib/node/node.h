@@ -101,7 +101,7 @@ public:
     // They are over, and destroyed at the end of the turn.
     void finished(Peer& peer);
     void finished(Listening& listening);
-    // The last event of an object was delivered (callback mode) or queued: its handle is closed, and stale once it was seen.
+    // The last event of an object: its handle is stale when the application gets to see it, and closed until then.
     void emit_last(NodeEvent& event, uint64_t handle);
 
 private:

@@ -68,6 +68,10 @@ void Node::complete() {
     deadline_timer_.reset();
     sweep_timer_.reset();
     account_.events_held = queue_->held();
+    if (!config_.queued) {
+        const std::lock_guard lock(end_mutex_);
+        if (!std::exchange(retired_, true)) HandleTable::process().retire(handle_);
+    }
     NodeEvent event{.kind = NodeEventKind::node_closed};
     event.report = &account_;
     emit(event);
@@ -75,10 +79,6 @@ void Node::complete() {
     std::unique_lock lock(end_mutex_);
     report_ = account_;
     over_ = true;
-    if (!config_.queued && !retired_) {
-        retired_ = true;
-        HandleTable::process().retire(handle_);
-    }
     end_changed_.notify_all();
     if (closers_ > 0) return;  // one of them joins this thread
     joining_ = true;

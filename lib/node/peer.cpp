@@ -9,7 +9,8 @@ namespace sealwire {
 
 namespace {
 
-constexpr int kRounds = 16;  // of one turn for one peer, then the others have theirs
+constexpr int kRounds = 16;            // of one turn for one peer, then the others have theirs
+constexpr size_t kGather = 32 * 1024;  // bytes of commands that wait for the end of what is delivered
 
 }  // namespace
 
@@ -178,11 +179,19 @@ void Peer::drive() {
 void Peer::turn() {
     if (!active_) node_.arm_sweep();
     active_ = true;
+    // While input is left to deliver, the answers to it gather: a system call and a wake-up of the peer cost more than
+    // many messages.
+    size_t gathered = 0;
     for (int round = 0;; ++round) {
+        gathered += unflushed_.load(std::memory_order_relaxed);
         sync();
-        flush();
+        if (!connection_->has_input() || gathered >= kGather || round == kRounds) {
+            gathered = 0;
+            flush();
+        }
         deliver();
-        if (over_ || (!connection_->wants_sync() && !dirty_.load(std::memory_order_relaxed))) break;
+        const bool waits = connection_->has_output() && pipe_ && !blocked_;
+        if (over_ || (!waits && !connection_->wants_sync() && !dirty_.load(std::memory_order_relaxed))) break;
         if (round < kRounds) continue;
         const std::lock_guard lock(*mutex_);
         touch(0);

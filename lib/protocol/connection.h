@@ -82,6 +82,8 @@ public:
     // Once the output is written: our direction of the transport is to be ended / all of it is to be closed.
     bool wants_transport_shutdown() const { return shutdown_ && !has_output(); }
     bool wants_transport_close() const { return close_transport_ && !has_output(); }
+    // Something was received whose events are not made yet.
+    bool has_input() const { return records_left() && phase_ != Phase::decision; }
     // Something was taken by sync and waits for poll_output.
     bool has_output() const;
 

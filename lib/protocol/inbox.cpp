@@ -139,7 +139,7 @@ bool Inbox::resolve_route(const Frame& frame, const ChunkRef& chunk, Event& even
 void Inbox::deliver_open(Record* record, Event event) {
     event.has_body = true;
     ++record->held;
-    if (event.expects != Expects::none) note(Note::Kind::peer_opened, event.number);
+    if (event.expects != Expects::none) note(Note::Kind::peer_opened, event.number, event.expects == Expects::many);
     push(std::move(event));
 }
 

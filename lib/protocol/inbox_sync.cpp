@@ -66,7 +66,7 @@ bool Inbox::take_mail(Time now, Outbox& outbox) {
 
 void Inbox::apply(const Note& note, Outbox& outbox) {
     switch (note.kind) {
-        case Note::Kind::peer_opened: return outbox.peer_opened(note.number);
+        case Note::Kind::peer_opened: return outbox.peer_opened(note.number, note.amount != 0);
         case Note::Kind::credit: return outbox.credit(note.number, note.amount, false);
         case Note::Kind::grant: return outbox.credit(note.number, note.amount, true);
         case Note::Kind::slots: return outbox.slots(note.amount);

@@ -76,7 +76,7 @@ Errc Outbox::say(uint64_t number, const OutMessage& message, uint64_t& receipt) 
     Exchange* exchange = exchanges_.find(number);
     if (!exchange) return Errc::handle;
     if (exchange->over) return Errc::closed;
-    if (!exchange->side_open || exchange->mine) return Errc::state;
+    if (!exchange->side_open || exchange->mine || (message.more && !exchange->many)) return Errc::state;
     if (message.type > kMaxType) return Errc::argument;
     if (message.body.size() > peer_message_limit_) return Errc::too_big;
     if (message.more && queued_bytes() >= limits_.send_queue) {
@@ -163,9 +163,10 @@ void Outbox::channel_up(const PeerGrant& grant) {
     peer_message_limit_ = grant.message;
 }
 
-void Outbox::peer_opened(uint64_t number) {
+void Outbox::peer_opened(uint64_t number, bool many) {
     Exchange& exchange = exchanges_.insert(number);
     exchange = Exchange{};
+    exchange.many = many;
     exchange.side_open = true;
 }
 

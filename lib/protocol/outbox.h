@@ -78,10 +78,10 @@ public:
     struct PeerGrant {
         uint64_t limit, slots, message;
     };
-    void channel_up(const PeerGrant& grant);  // ACCEPT sent or received
-    void early_channel();                     // initiator: before ACCEPT
-    void peer_opened(uint64_t number);        // an exchange of the peer that may be answered
-    void peer_side_ended(uint64_t number);    // nothing more comes from the peer in it
+    void channel_up(const PeerGrant& grant);       // ACCEPT sent or received
+    void early_channel();                          // initiator: before ACCEPT
+    void peer_opened(uint64_t number, bool many);  // an exchange of the peer that may be answered
+    void peer_side_ended(uint64_t number);         // nothing more comes from the peer in it
     // Fills user; forgets own exchanges, closes the peer's until forget(). False: it was over already.
     bool exchange_over(uint64_t number, Event* done);
     void forget(uint64_t number);  // after the last event of a peer's exchange
@@ -139,6 +139,7 @@ private:
         uint32_t credit = static_cast<uint32_t>(kFirstCredit);
         uint32_t messages = 0;  // of this side so far
         bool mine = false;
+        bool many = false;       // of the peer's: it takes any number of replies
         bool side_open = false;  // this side may still send
         bool peer_open = false;  // the peer may still send
         bool over = false;       // waits for its last event

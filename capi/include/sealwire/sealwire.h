@@ -29,7 +29,7 @@
  *   A side's last reply, status and cancel are always taken.
  * Ending.  sw_node_shutdown returns at once; the last event is SW_EVENT_NODE_CLOSED with a report. sw_node_close =
  *   shutdown + wait + free. On the loop thread it returns SW_ERR_THREAD and changes nothing; after it no callback runs.
- * Fork.  In the child of a fork every call returns SW_ERR_FORK; the parent is not affected.
+ * Fork.  Once a node was opened: in the child of a fork every call returns SW_ERR_FORK; the parent is not affected.
  * Versions.  The ABI number (libsealwire.so.N) is apart from the release. Structs grow at their end only, enumerations by
  *   new values only.
  */
@@ -470,7 +470,8 @@ typedef struct sw_request_options {
     sw_route route;
     uint32_t timeout_ms; /* for the first reply; 0: the node's, SW_NEVER: none */
     sw_message *message;
-    void *user; /* of the exchange's events */
+    void *user;       /* of the exchange's events */
+    uint32_t expects; /* 0 or SW_EXPECTS_ONE: one reply, with DONE; SW_EXPECTS_MANY: any number of REPLYs, then DONE */
 } sw_request_options;
 
 SW_API void sw_send_options_init(sw_send_options *options);
@@ -482,11 +483,13 @@ SW_API sw_result sw_peer_send(sw_peer peer, sw_text route, sw_bytes body, const 
 SW_API sw_result sw_peer_request(sw_peer peer, sw_text route, sw_bytes body, const sw_request_options *options,
                                  sw_exchange *out);
 SW_API sw_result sw_exchange_reply(sw_exchange exchange, sw_bytes body, const sw_send_options *options);
-/* A fast reply or an error: code 0 or 64 to 4,095, text of at most 1,024 bytes. Since 0.1. */
+/* A fast reply or an error: code 0, SW_CODE_HANDLER_FAILED, or 64 to 4,095; text of at most 1,024 bytes. Since 0.1. */
 SW_API sw_result sw_exchange_status(sw_exchange exchange, uint32_t code, sw_text text);
 /* Ends it at both ends. code 0 (cancelled) or 64 to 4,095. Since 0.1. */
 SW_API sw_result sw_exchange_cancel(sw_exchange exchange, uint32_t code);
 SW_API sw_result sw_exchange_set_user(sw_exchange exchange, void *user);
+
+#define SW_CODE_HANDLER_FAILED 13u /* for a handler that failed without an answer of its own */
 
 /* A body in memory of its own, counted by references: create it and fill it, or wrap memory of yours. Since 0.1. */
 SW_API sw_result sw_message_create(size_t size, sw_message **out);

@@ -448,8 +448,7 @@ private:
         }
         // The requester is told that the handler failed, and nothing of its particulars.
         static void fail(sw_exchange exchange) {
-            constexpr uint32_t kHandlerFailed = 13;  // docs/PROTOCOL.md, codes
-            if (sw_exchange_status(exchange, kHandlerFailed, {}) != SW_OK) sw_exchange_cancel(exchange, 0);
+            if (sw_exchange_status(exchange, SW_CODE_HANDLER_FAILED, {}) != SW_OK) sw_exchange_cancel(exchange, 0);
         }
 
         node_options options;
