@@ -78,7 +78,8 @@ private:
         say("connected", event.id, std::string("connected from ") + std::string(sealwire::view_of(event.address)));
     }
     void on_closed(const sw_event_closed& event) {
-        std::string text = event.result == SW_OK ? "closed in good order" : sw_result_text(event.result);
+        const bool orderly = event.result == SW_OK || (event.result == SW_ERR_PEER_CLOSED && event.code == 0);
+        std::string text = orderly ? "closed the connection in good order" : sw_result_text(event.result);
         if (event.text.size) text += ": " + printable(sealwire::view_of(event.text));
         say("closed", event.id, text);
     }

@@ -1,0 +1,128 @@
+"""Runs the sealwire command for tests: to its end, or as a listener whose lines are waited for."""
+
+import json
+import os
+import pathlib
+import queue
+import subprocess
+import sys
+import tempfile
+import threading
+import unittest
+
+PATIENCE_S = 60
+TOOL = os.environ.get("SEALWIRE_TOOL", "")
+
+
+class Result:
+    def __init__(self, done):
+        self.status, self.out, self.err = done.returncode, done.stdout, done.stderr
+
+    def json(self):
+        """The objects on standard output, one a line."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+def run(*words, stdin=""):
+    done = subprocess.run([TOOL, *map(str, words)], input=stdin, text=True, encoding="utf-8", timeout=PATIENCE_S,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    return Result(done)
+
+
+class Listener:
+    """`sealwire listen --json`, stopped at the end of a with block; its events come by expect()."""
+
+    def __init__(self, *words, address="tcp://127.0.0.1:0"):
+        self.process = subprocess.Popen([TOOL, "listen", address, "--json", *map(str, words)], stdin=subprocess.DEVNULL,
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8")
+        self.events = queue.Queue()
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+        listening = self.expect("listening")
+        self.ticket, self.address, self.id = listening["ticket"], listening["address"], listening["id"]
+
+    def _read(self):
+        for line in self.process.stdout:
+            self.events.put(json.loads(line))
+        self.events.put({"event": "the end of the output"})
+
+    def expect(self, kind):
+        """The next event of this kind; others before it are passed over."""
+        while True:
+            event = self.events.get(timeout=PATIENCE_S)
+            if event["event"] == kind:
+                return event
+            if event["event"] == "the end of the output":
+                raise AssertionError(f"'{kind}' did not come: {self.process.stderr.read()}")
+
+    def stop(self):
+        """SIGTERM, and the status it ends with."""
+        self.process.terminate()
+        status = self.process.wait(PATIENCE_S)
+        self.reader.join(PATIENCE_S)
+        self.process.stdout.close()
+        self.process.stderr.close()
+        return status
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.stop()
+
+
+class ToolCase(unittest.TestCase):
+    def setUp(self):
+        temporary = tempfile.TemporaryDirectory(prefix="sealwire-tool-")
+        self.addCleanup(temporary.cleanup)
+        self.folder = pathlib.Path(temporary.name)
+
+    def new_key(self, name="me.key"):
+        """A key file and its id."""
+        path = self.folder / name
+        made = run("keygen", path)
+        self.assertEqual(made.status, 0, made.err)
+        return path, made.out.strip()
+
+    def fails(self, result, status, *words):
+        """It failed with this status and said these words, with what to do."""
+        self.assertEqual(result.status, status, f"{result.out}\n{result.err}")
+        for word in words:
+            self.assertIn(word, result.err)
+        self.assertIn("what to do: ", result.err)
+
+
+class TapResult(unittest.TestResult):
+    """Prints a test point for each test; its docstring or name is the fact."""
+
+    def _point(self, test, complaint=None, remark=""):
+        fact = test.shortDescription() or test.id().split(".")[-1][len("test_"):].replace("_", " ")
+        print(f"{'not ok' if complaint else 'ok'} {self.testsRun} - {fact}{remark}")
+        for line in (complaint or "").splitlines():
+            print(f"# {line}")
+            print(line, file=sys.stderr)
+        sys.stdout.flush()
+
+    def addSuccess(self, test):
+        self._point(test)
+
+    def addFailure(self, test, err):
+        super().addFailure(test, err)
+        self._point(test, self._exc_info_to_string(err, test))
+
+    def addError(self, test, err):
+        super().addError(test, err)
+        self._point(test, self._exc_info_to_string(err, test))
+
+    def addSkip(self, test, reason):
+        self._point(test, remark=f" # SKIP {reason}")
+
+
+def main(module="__main__"):
+    """Runs the tests of a module and prints TAP."""
+    suite = unittest.defaultTestLoader.loadTestsFromModule(sys.modules[module])
+    result = TapResult()
+    suite.run(result)
+    print(f"1..{result.testsRun}")
+    sys.exit(0 if result.wasSuccessful() else 1)

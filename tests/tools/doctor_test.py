@@ -1,0 +1,93 @@
+#!/usr/bin/env python3
+"""sealwire doctor: for each step of reaching a peer, a peer at which that step fails."""
+
+import socket
+import threading
+
+import command
+from command import Listener, ToolCase, run
+
+STEPS = ["self", "ticket", "name", "connect", "handshake", "authorisation", "answer"]
+
+
+class Doctor(ToolCase):
+    def fails_at(self, step, error, *words):
+        """The steps before passed, this one failed for this reason, and the text form says so too."""
+        result = run("doctor", *words, "--json")
+        *steps, last = result.json()
+        self.assertEqual([(s["step"], s["passed"]) for s in steps],
+                         [(s, True) for s in STEPS[:STEPS.index(step)]] + [(step, False)])
+        self.assertEqual((last["event"], last["error"], last["exit"]), ("error", error, result.status))
+        self.assertNotEqual(result.status, 0)
+        text = run("doctor", *words)
+        self.fails(text, result.status)
+        self.assertIn(f"FAILED  {step}", text.out)
+
+    def test_a_healthy_peer_passes_each_step(self):
+        path, peer_id = self.new_key()
+        for address in ("tcp://localhost:0", f"unix://{self.folder}/listen.sock"):
+            with Listener("--allow", peer_id, "--network", "clinic", address=address) as listener:
+                result = run("doctor", listener.ticket, "--key", path, "--network", "clinic", "--json")
+                *steps, healthy = result.json()
+                self.assertEqual([(s["step"], s["passed"]) for s in steps], [(s, True) for s in STEPS])
+                self.assertEqual((result.status, healthy["event"]), (0, "healthy"))
+                text = run("doctor", listener.ticket, "--key", path, "--network", "clinic")
+                self.assertIn("All is well", text.out)
+
+    def test_self_a_key_file_that_others_can_read(self):
+        path, peer_id = self.new_key()
+        path.chmod(0o644)
+        self.fails_at("self", "key_file", f"tcp://127.0.0.1:9#{peer_id}", "--key", path)
+
+    def test_self_a_mistyped_network_secret(self):
+        _, peer_id = self.new_key()
+        self.fails_at("self", "key", f"tcp://127.0.0.1:9#{peer_id}", "--network", "swnet1abc")
+
+    def test_ticket_no_address_and_no_id(self):
+        _, peer_id = self.new_key()
+        self.fails_at("ticket", "address", f"127.0.0.1#{peer_id}")
+        self.fails_at("ticket", "key", "tcp://127.0.0.1:9#abc")
+
+    def test_name_a_host_that_cannot_exist(self):
+        _, peer_id = self.new_key()
+        self.fails_at("name", "name", f"tcp://{'x' * 70}:9000#{peer_id}")  # no label of a name is that long
+
+    def test_connect_nothing_listens(self):
+        with Listener("--anyone") as listener:
+            ticket = listener.ticket
+        self.fails_at("connect", "refused", ticket)
+
+    def test_handshake_another_key_and_another_network(self):
+        _, other = self.new_key()
+        with Listener("--anyone", "--network", "one") as listener:
+            self.fails_at("handshake", "no_answer", listener.ticket.split("#")[0] + "#" + other, "--network", "one")
+            self.fails_at("handshake", "no_answer", listener.ticket, "--network", "two")
+
+    def test_handshake_another_kind_of_program(self):
+        _, peer_id = self.new_key()
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            def hang_up():
+                for _ in range(2):
+                    connection, _ = server.accept()
+                    with connection:
+                        connection.recv(1)
+            thread = threading.Thread(target=hang_up)
+            thread.start()
+            self.fails_at("handshake", "no_answer", f"tcp://127.0.0.1:{server.getsockname()[1]}#{peer_id}")
+            thread.join()
+
+    def test_authorisation_a_key_that_is_not_on_the_list(self):
+        _, allowed = self.new_key("allowed.key")
+        stranger, _ = self.new_key("stranger.key")
+        with Listener("--allow", allowed) as listener:
+            self.fails_at("authorisation", "not_allowed", listener.ticket, "--key", stranger)
+
+    def test_handshake_a_program_that_never_answers(self):
+        _, peer_id = self.new_key()
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            ticket = f"tcp://127.0.0.1:{server.getsockname()[1]}#{peer_id}"
+            self.fails_at("handshake", "no_answer", ticket, "--connect-timeout", "0.5")
+
+
+if __name__ == "__main__":
+    command.main()

@@ -1,0 +1,148 @@
+#!/usr/bin/env python3
+"""sealwire keygen, id, network, version, help: without a peer."""
+
+import json
+import pathlib
+import re
+
+import command
+from command import ToolCase, run
+
+COMMANDS = ["keygen", "id", "network", "listen", "send", "request", "ping", "doctor", "demo", "version"]
+
+
+class Keys(ToolCase):
+    def test_keygen_writes_a_file_for_its_owner_alone_and_id_reads_it(self):
+        path, peer_id = self.new_key()
+        self.assertEqual(path.stat().st_mode & 0o777, 0o600)
+        self.assertRegex(peer_id, r"^[a-z2-7]{52}$")
+        self.assertEqual(run("id", path).out.strip(), peer_id)
+        self.assertEqual(run("id", path, "--json").json(), [{"event": "key", "file": str(path), "id": peer_id}])
+
+    def test_keygen_does_not_overwrite_a_file(self):
+        path, peer_id = self.new_key()
+        self.fails(run("keygen", path), 8, "exists already")
+        self.assertEqual(run("id", path).out.strip(), peer_id)
+
+    def test_a_key_file_that_others_can_read_is_refused(self):
+        path, _ = self.new_key()
+        path.chmod(0o644)
+        self.fails(run("id", path), 8, "0644", "chmod 600")
+
+    def test_a_missing_and_a_malformed_key_file_are_refused(self):
+        self.fails(run("id", self.folder / "none.key"), 8, "none.key")
+        bad = self.folder / "bad.key"
+        bad.write_text("hello\n")
+        bad.chmod(0o600)
+        self.fails(run("id", bad), 8, "bad.key")
+
+    def test_with_json_a_failure_is_an_object_with_its_exit_status(self):
+        result = run("id", self.folder / "none.key", "--json")
+        (error,) = result.json()
+        self.assertEqual((error["event"], error["error"], error["exit"]), ("error", "key_file", result.status))
+        self.assertTrue(error["hint"] and error["text"] and error["detail"])
+        self.assertEqual(result.err, "")
+
+
+class Networks(ToolCase):
+    def test_a_new_network_is_a_secret_that_checks(self):
+        secret = run("network", "new").out.strip()
+        self.assertTrue(secret.startswith("swnet1"))
+        self.assertIn("secret", run("network", "check", secret).out)
+        self.assertNotEqual(run("network", "new").out.strip(), secret)
+
+    def test_a_public_name_is_told_apart_from_a_secret(self):
+        self.assertIn("public name", run("network", "check", "office").out)
+        self.assertEqual(run("network", "check", "office", "--json").json(),
+                         [{"event": "network", "valid": True, "secret": False}])
+
+    def test_a_mistyped_secret_is_refused(self):
+        secret = run("network", "new").out.strip()
+        self.fails(run("network", "check", secret[:-1]), 8)
+        changed = secret[:20] + ("a" if secret[20] != "a" else "b") + secret[21:]
+        self.fails(run("network", "check", changed), 8)
+
+    def test_a_passphrase_makes_the_same_secret_each_time(self):
+        first = run("network", "from-passphrase", stdin="correct horse battery staple\n")
+        second = run("network", "from-passphrase", stdin="correct horse battery staple\n")
+        self.assertEqual(first.status, 0, first.err)
+        self.assertEqual(first.out, second.out)
+        self.assertIn("secret", run("network", "check", first.out.strip()).out)
+
+    def test_a_short_and_a_missing_passphrase_are_refused(self):
+        self.fails(run("network", "from-passphrase", stdin="short\n"), 1, "12 bytes")
+        self.fails(run("network", "from-passphrase"), 2)
+
+
+class CommandLine(ToolCase):
+    def test_help_lists_each_command_and_help_of_each_names_its_options(self):
+        listed = re.findall(r"(?m)^  sealwire (\S+)", run("help").out)
+        self.assertEqual(listed[:len(COMMANDS)], COMMANDS)
+        for name in COMMANDS:
+            text = run("help", name)
+            self.assertEqual(text.status, 0)
+            self.assertEqual(text.out, run(name, "--help").out)
+
+    def test_no_command_an_unknown_one_and_an_unknown_option_are_wrong_usage(self):
+        self.assertEqual(run().status, 2)
+        self.fails(run("lisen"), 2, "no command 'lisen'")
+        self.fails(run("help", "lisen"), 2, "no command 'lisen'")
+        self.fails(run("id", "--colour"), 2, "no option --colour")
+
+    def test_missing_and_superfluous_arguments_are_named(self):
+        self.fails(run("keygen"), 2, "file for the key")
+        self.fails(run("send", "ticket"), 2, "route is missing")
+        self.fails(run("id", "one", "two"), 2, "'two' is one argument too many")
+        self.fails(run("id", "--json=yes", "one"), 2, "--json takes no value")
+        self.fails(run("ping", "--count"), 2, "--count needs a value")
+
+    def test_numbers_and_durations_are_checked(self):
+        for words in (["ping", "t", "--count", "0"], ["ping", "t", "--count=x"], ["request", "t", "r", "--timeout", "soon"],
+                      ["request", "t", "r", "--timeout", "-1"]):
+            self.fails(run(*words), 2, "takes")
+
+    def test_listen_wants_to_know_who_may_connect(self):
+        self.fails(run("listen", "tcp://127.0.0.1:0"), 2, "--allow ID, --allow-file FILE or --anyone")
+        self.fails(run("listen", "tcp://127.0.0.1:0", "--anyone", "--allow", "x"), 2, "cannot both")
+
+    def test_an_unknown_type_and_a_missing_body_file_are_named(self):
+        self.fails(run("send", "t", "r", "x", "--type", "xml"), 2, "xml")
+        self.fails(run("send", "t", "r", "@" + str(self.folder / "none.json")), 2, "none.json")
+
+    def test_a_network_from_two_sources_and_a_missing_network_file_are_refused(self):
+        self.fails(run("ping", "t", "--network", "a", "--network-file", "b"), 2, "cannot both")
+        self.fails(run("ping", "t", "--network-file", self.folder / "none"), 8, "none")
+
+    def test_version_tells_release_abi_and_what_is_inside(self):
+        (version,) = run("version", "--json").json()
+        self.assertRegex(version["version"], r"^\d+\.\d+\.\d+")
+        self.assertIn("libsodium", version["build"])
+        self.assertIn(version["version"], run("--version").out)
+
+    def test_json_escapes_what_is_no_plain_text(self):
+        odd = self.folder / 'a"\\\n\x01é.key'
+        self.assertEqual(json.loads(run("keygen", odd, "--json").out)["file"], str(odd))
+
+
+class ManPage(ToolCase):
+    def test_the_man_page_names_each_command_option_and_exit_status(self):
+        page = (pathlib.Path(__file__).parents[2] / "docs" / "man" / "sealwire.1.scd").read_text(encoding="utf-8")
+        for name in COMMANDS:
+            self.assertRegex(page, rf"(?m)^\*{name}[ *]")
+            for option in re.findall(r"(?m)^  (--\S+)", run("help", name).out):
+                self.assertIn(f"*{option}*", page)
+        for status in re.findall(r"\b(\d+) [a-z]", run("help", "ping").out.split("Exit status:")[1]):
+            self.assertRegex(page, rf"(?m)^(\[-|\|) +{status}$")
+
+
+class Demo(ToolCase):
+    def test_the_demo_shows_everything_once(self):
+        demo = run("demo")
+        self.assertEqual(demo.status, 0, demo.err)
+        for word in ("ticket", "send:", "request:", "fast reply:", "error:", "no route:", "deadline:", "ping:",
+                     "not allowed:", "no answer:", "in good order"):
+            self.assertIn(word, demo.out)
+
+
+if __name__ == "__main__":
+    command.main()

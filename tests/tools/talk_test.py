@@ -1,0 +1,209 @@
+#!/usr/bin/env python3
+"""sealwire listen, send, request, ping: between two processes, over tcp and unix."""
+
+import base64
+import os
+import signal
+import subprocess
+
+import command
+from command import PATIENCE_S, TOOL, Listener, ToolCase, run
+
+
+class Talk(ToolCase):
+    def both(self):
+        for address in ("tcp://127.0.0.1:0", f"unix://{self.folder}/listen.sock"):
+            with self.subTest(address=address), Listener("--anyone", "--echo", address=address) as listener:
+                yield listener
+
+    def test_a_request_is_echoed(self):
+        for listener in self.both():
+            result = run("request", listener.ticket, "greet", "Grüße")
+            self.assertEqual((result.status, result.out), (0, "Grüße\n"), result.err)
+            message = listener.expect("message")
+            self.assertEqual((message["route"], message["type"], message["body"], message["wants_reply"]),
+                             ("greet", "text", "Grüße", True))
+
+    def test_a_sent_message_arrives_and_its_receipt_comes_back(self):
+        for listener in self.both():
+            (sent,) = run("send", listener.ticket, "note", "one", "--json").json()
+            self.assertEqual((sent["event"], sent["peer"], sent["bytes"]), ("sent", listener.id, 3))
+            message = listener.expect("message")
+            self.assertEqual((message["route"], message["body"], message["wants_reply"]), ("note", "one", False))
+
+    def test_ping_prints_round_trips_and_the_clock(self):
+        for listener in self.both():
+            pongs = run("ping", listener.ticket, "--count", "3", "--json").json()
+            self.assertEqual([pong["event"] for pong in pongs], ["pong"] * 3)
+            self.assertTrue(all(pong["round_trip_us"] > 0 and abs(pong["clock_difference_ms"]) < 5000 for pong in pongs))
+            self.assertIn("2 round trips: least", run("ping", listener.ticket, "--count", "2").out)
+
+    def test_each_end_knows_the_key_of_the_other(self):
+        path, peer_id = self.new_key()
+        with Listener("--allow", peer_id) as listener:
+            (reply,) = run("request", listener.ticket, "who", "--key", path, "--json").json()
+            self.assertEqual((reply["peer"], reply["has_body"], reply["code"]), (listener.id, False, 0))
+            self.assertEqual(listener.expect("connected")["peer"], peer_id)
+            self.assertEqual(listener.expect("message")["peer"], peer_id)
+            self.assertIn("good order", listener.expect("closed")["text"])
+
+    def test_a_body_comes_from_a_file_or_from_standard_input(self):
+        body = self.folder / "body.json"
+        body.write_text('{"name":"Ada"}')
+        with Listener("--anyone", "--echo") as listener:
+            (reply,) = run("request", listener.ticket, "r", f"@{body}", "--type", "json", "--json").json()
+            self.assertEqual((reply["type"], reply["body"]), ("json", '{"name":"Ada"}'))
+            self.assertEqual(run("request", listener.ticket, "r", "-", stdin="from a pipe\n").out, "from a pipe\n")
+
+    def test_bytes_that_are_no_text_survive(self):
+        blob = bytes(range(256)) * 300
+        path = self.folder / "blob"
+        path.write_bytes(blob)
+        with Listener("--anyone", "--echo") as listener:
+            raw = subprocess.run([TOOL, "request", listener.ticket, "r", f"@{path}"], stdout=subprocess.PIPE,
+                                 timeout=PATIENCE_S, check=True)
+            self.assertEqual(raw.stdout, blob)
+            (reply,) = run("request", listener.ticket, "r", f"@{path}", "--json").json()
+            self.assertEqual((reply["type"], base64.b64decode(reply["body_base64"])), ("bytes", blob))
+
+    def test_what_the_peer_sends_cannot_steer_the_terminal(self):
+        with Listener("--anyone") as listener:
+            run("send", listener.ticket, "note", "\x1b[2Jgone", "--type", "text")
+            self.assertEqual(listener.expect("message")["body"], "\x1b[2Jgone")
+        process = subprocess.Popen([TOOL, "listen", "tcp://127.0.0.1:0", "--anyone"], stdout=subprocess.PIPE, text=True)
+        try:
+            process.stdout.readline()
+            ticket = process.stdout.readline().strip()
+            self.assertEqual(run("send", ticket, "note", "\x1b[2Jgone", "--type", "text").status, 0)
+        finally:
+            process.terminate()
+            rest = process.communicate(timeout=PATIENCE_S)[0]
+        self.assertIn("note:  [2Jgone", rest)
+        self.assertNotIn("\x1b", rest)
+
+    def test_two_programs_meet_in_a_secret_network(self):
+        secret = self.folder / "network"
+        secret.write_text(run("network", "new").out)
+        with Listener("--anyone", "--echo", "--network-file", secret) as listener:
+            self.assertEqual(run("request", listener.ticket, "r", "in", "--network-file", secret).out, "in\n")
+            self.assertEqual(run("request", listener.ticket, "r", "in", "--network", secret.read_text().strip()).out, "in\n")
+
+
+class Failures(ToolCase):
+    def test_a_wrong_key_in_the_ticket_gets_no_answer_and_the_causes_are_listed(self):
+        _, other = self.new_key()
+        with Listener("--anyone") as listener:
+            ticket = listener.ticket.split("#")[0] + "#" + other
+            self.fails(run("request", ticket, "r", "--connect-timeout", "8"), 3, "no answer to the handshake", "key",
+                       "network differs", "version")
+
+    def test_another_network_gets_no_answer(self):
+        with Listener("--anyone", "--network", "one") as listener:
+            (error,) = run("request", listener.ticket, "r", "--network", "two", "--json").json()
+            self.assertEqual((error["error"], error["exit"]), ("no_answer", 3))
+
+    def test_where_nothing_listens_the_connection_is_refused(self):
+        with Listener("--anyone") as listener:
+            ticket = listener.ticket
+            self.assertEqual(listener.stop(), 0)
+        self.fails(run("ping", ticket), 3, "nothing is listening there", ticket.split("#")[0])
+        self.fails(run("ping", f"unix://{self.folder}/none.sock#{ticket.split('#')[1]}"), 3)
+
+    def test_a_key_that_is_not_allowed_is_told_so(self):
+        _, allowed = self.new_key("allowed.key")
+        stranger, _ = self.new_key("stranger.key")
+        with Listener("--allow", allowed) as listener:
+            self.fails(run("send", listener.ticket, "r", "x", "--key", stranger), 4, "does not allow this key")
+
+    def test_the_allowed_ids_can_come_from_a_file_with_remarks(self):
+        first, first_id = self.new_key("first.key")
+        second, second_id = self.new_key("second.key")
+        listed = self.folder / "allowed"
+        listed.write_text(f"# friends\n{first_id} the first\n\n{second_id}\n")
+        with Listener("--allow-file", listed, "--echo") as listener:
+            for key in (first, second):
+                self.assertEqual(run("request", listener.ticket, "r", "x", "--key", key).out, "x\n")
+            self.fails(run("request", listener.ticket, "r", "x"), 4)
+
+    def test_a_bad_list_of_allowed_ids_is_named(self):
+        self.fails(run("listen", "tcp://127.0.0.1:0", "--allow", "nobody"), 8)
+        self.fails(run("listen", "tcp://127.0.0.1:0", "--allow-file", self.folder / "none"), 8, "none")
+
+    def test_a_ticket_that_cannot_be_read_is_refused(self):
+        for ticket in ("nonsense", "tcp://127.0.0.1:9000", "tcp://127.0.0.1:70000#" + "a" * 52, "ftp://x:1#" + "a" * 52):
+            result = run("ping", ticket)
+            self.assertIn(result.status, (3, 8), ticket)
+            self.assertIn("what to do: ", result.err)
+
+    def test_an_address_in_use_is_named(self):
+        with Listener("--anyone") as listener:
+            self.fails(run("listen", listener.address, "--anyone"), 1, "in use")
+
+    def test_a_program_that_stands_still_is_given_up_at_the_connect_timeout(self):
+        with Listener("--anyone") as listener:
+            listener.process.send_signal(signal.SIGSTOP)
+            try:
+                result = run("request", listener.ticket, "r", "--connect-timeout", "0.3")
+            finally:
+                listener.process.send_signal(signal.SIGCONT)
+            self.fails(result, 3)
+
+    def test_deadlines_and_answers_with_an_error_have_exit_codes_of_their_own(self):
+        server_key, _ = self.new_key("server.key")
+        client_key, client_id = self.new_key("client.key")
+        server = subprocess.Popen([os.environ["SEALWIRE_DEMO_C"], "server", "net", str(server_key), "tcp://127.0.0.1:0",
+                                   client_id], stdout=subprocess.PIPE, text=True)
+        try:
+            ticket = server.stdout.readline().split()[-1]
+            known = ["--key", client_key, "--network", "net"]
+            self.fails(run("request", ticket, "sleep", "--timeout", "0.1", *known), 6, "the deadline passed", "sleep")
+            self.fails(run("request", ticket, "gret", *known), 7, "no handler for this route", "gret")
+            (error,) = run("request", ticket, "gret", "--json", *known).json()
+            self.assertEqual((error["error"], error["exit"]), ("no_route", 7))
+            hurried = run("request", ticket, "hurry", *known)
+            self.assertEqual((hurried.status, hurried.out), (0, ""))
+            self.assertIn("without a body", hurried.err)
+        finally:
+            server.terminate()
+            server.communicate(timeout=PATIENCE_S)
+
+    def test_a_peer_that_is_killed_is_told_as_lost(self):
+        with Listener("--anyone") as listener:
+            process = subprocess.Popen([TOOL, "ping", listener.ticket, "--count", "1000000"], stdout=subprocess.PIPE,
+                                       stderr=subprocess.PIPE, text=True)
+            process.stdout.readline()  # it is under way
+            listener.process.kill()
+            _, err = process.communicate(timeout=PATIENCE_S)
+            self.assertEqual(process.returncode, 5, err)
+            self.assertIn("what to do: ", err)
+
+
+class Interrupted(ToolCase):
+    def test_listen_ends_in_good_order_and_with_status_0(self):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            with self.subTest(signal=number), Listener("--anyone") as listener:
+                listener.process.send_signal(number)
+                listener.expect("stopped")
+                self.assertEqual(listener.process.wait(PATIENCE_S), 0)
+
+    def test_a_socket_file_is_removed_when_listen_ends(self):
+        path = self.folder / "listen.sock"
+        with Listener("--anyone", address=f"unix://{path}") as listener:
+            self.assertTrue(path.is_socket())
+            self.assertEqual(listener.stop(), 0)
+        self.assertFalse(path.exists())
+
+    def test_a_command_that_waits_ends_with_status_130(self):
+        with Listener("--anyone") as listener:
+            process = subprocess.Popen([TOOL, "ping", listener.ticket, "--count", "1000000", "--json"],
+                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            process.stdout.readline()  # it is under way
+            process.send_signal(signal.SIGINT)
+            _, err = process.communicate(timeout=PATIENCE_S)
+            self.assertEqual(process.returncode, 130)
+            self.assertEqual(err, "")
+            self.assertIn("good order", listener.expect("closed")["text"])
+
+
+if __name__ == "__main__":
+    command.main()
