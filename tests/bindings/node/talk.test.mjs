@@ -153,3 +153,19 @@ test('no_route', async (t) => {
   const { peer } = await pair(t)
   await assert.rejects(peer.request('absent'), { name: 'RequestError', code: 'no_route' })
 })
+test('a handler that fails: handler_failed, and its words stay here', async (t) => {
+  const { server, peer } = await pair(t, {
+    routes: { sync: () => { throw new Error('the secret') }, async: async () => { throw new Error('the secret') }, reply: () => 1n },
+  })
+  const errors = errorsOf(server)
+  for (const route of ['sync', 'async', 'reply']) {
+    await assert.rejects(peer.request(route), (error) => {
+      assert.equal(error.code, 'handler_failed')
+      assert.doesNotMatch(`${error.message}${error.text}`, /secret/)
+      return true
+    })
+  }
+  assert.deepEqual(errors.map((error) => error.constructor.name), ['Error', 'Error', 'TypeError'])
+  assert.match(errors[0].message, /the secret/)
+})
+
