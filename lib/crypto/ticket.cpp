@@ -154,8 +154,9 @@ Result<Ticket> Ticket::parse(std::string_view text) {
     if (!endpoint) return Unexpected{std::move(endpoint).error()};
     Result<PeerId> peer = PeerId::parse(text.substr(hash + 1));
     if (!peer) return Unexpected{std::move(peer).error()};
-    if (Result<CurvePoint> point = peer->to_curve(); !point) return Unexpected{std::move(point).error()};
-    return Ticket{std::move(*endpoint), *peer};
+    Result<CurvePoint> point = peer->to_curve();
+    if (!point) return Unexpected{std::move(point).error()};
+    return Ticket{std::move(*endpoint), *peer, *point};
 }
 
 }  // namespace sealwire

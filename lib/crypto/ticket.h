@@ -37,6 +37,7 @@ struct Endpoint {
 struct Ticket {
     Endpoint endpoint;
     PeerId peer;
+    CurvePoint curve{};  // the X25519 key of `peer`, found when it was checked
 
     std::string text() const { return endpoint.text() + "#" + peer.text(); }
     // Errc::address or, for the part after '#', Errc::key. A key that is no usable point is refused here already.

@@ -28,7 +28,7 @@ Peer::Peer(Node& node, Ticket ticket, const DialOptions& options)
       told_(true),
       endpoint_(std::move(ticket.endpoint)),
       address_(endpoint_.text()) {
-    connection_ = Connection::initiator(node.connection_config(), id_, outbox_, node.rng(), 0, options.data);
+    connection_ = Connection::initiator(node.connection_config(), id_, outbox_, node.rng(), 0, options.data, &ticket.curve);
     register_handle();
 }
 

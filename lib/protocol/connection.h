@@ -48,9 +48,10 @@ struct ConnectionConfig {
 // the outbox belong to one thread.
 class Connection {
 public:
-    // `config`, `outbox` and `rng` outlive the connection; the outbox is used within sync() only.
+    // `curve`: that of `responder`, if it is known. `config`, `outbox` and `rng` outlive the connection; the outbox is used within sync() only.
     static std::unique_ptr<Connection> initiator(const ConnectionConfig& config, const PeerId& responder,
-                                                 Outbox& outbox, Rng& rng, Time now, Bytes application_data);
+                                                 Outbox& outbox, Rng& rng, Time now, Bytes application_data,
+                                                 const CurvePoint* curve = nullptr);
     static std::unique_ptr<Connection> responder(const ConnectionConfig& config, Outbox& outbox, Rng& rng, Time now);
     ~Connection();
 
@@ -191,6 +192,7 @@ private:
     PeerId peer_;
     Suite suite_ = Suite::chacha20_poly1305;
     std::array<uint8_t, 32> channel_id_{};
+    std::optional<CurvePoint> responder_curve_;
     std::unique_ptr<InitiatorHandshake> initiating_;
     std::unique_ptr<ResponderHandshake> responding_;
     std::optional<RecordSealer> sealer_;

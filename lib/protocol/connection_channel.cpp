@@ -14,11 +14,13 @@ constexpr size_t kMaxPings = 64;   // own ones under way
 }  // namespace
 
 std::unique_ptr<Connection> Connection::initiator(const ConnectionConfig& config, const PeerId& responder,
-                                                  Outbox& outbox, Rng& rng, Time now, Bytes application_data) {
+                                                  Outbox& outbox, Rng& rng, Time now, Bytes application_data,
+                                                  const CurvePoint* curve) {
     std::unique_ptr<Connection> connection(new Connection(config, outbox, rng, true));
     connection->now_ = now;
     connection->peer_ = responder;
     connection->peer_known_ = true;
+    if (curve) connection->responder_curve_ = *curve;
     connection->application_data_.assign(application_data.begin(), application_data.end());
     return connection;
 }
@@ -36,7 +38,8 @@ void Connection::transport_connected(Time now) {
     now_ = now;
     if (phase_ != Phase::transport) return;
     initiating_ =
-        std::make_unique<InitiatorHandshake>(*config_.identity, peer_, *config_.network, config_.suites, kFeatures);
+        std::make_unique<InitiatorHandshake>(*config_.identity, peer_, *config_.network, config_.suites, kFeatures,
+                                             kHandshakeDirect, responder_curve_ ? &*responder_curve_ : nullptr);
     raw_out_.resize(kMessage1Size);
     const auto made = initiating_->create_message_1(rng_, std::span<uint8_t, kMessage1Size>(raw_out_));
     if (!made) {

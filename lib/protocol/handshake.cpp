@@ -116,9 +116,9 @@ Mac1 mac1_of(std::span<const uint8_t, kMessage1Size> message_1) {
 }
 
 InitiatorHandshake::InitiatorHandshake(const Identity& self, const PeerId& responder, const Network& network,
-                                       uint32_t suites, uint64_t features, uint8_t kind)
+                                       uint32_t suites, uint64_t features, uint8_t kind, const CurvePoint* curve)
     : self_(&self), mac1_key_(Mac1Key::empty()), suites_(suites & kKnownSuites), features_(features) {
-    Result<CurvePoint> point = responder.to_curve();
+    const Result<CurvePoint> point = curve ? Result<CurvePoint>(*curve) : responder.to_curve();
     if (!point) {
         failure_ = HandshakeFailure::own_key;
         return;

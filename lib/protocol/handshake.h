@@ -81,9 +81,9 @@ struct HandshakeResult {
 
 class InitiatorHandshake {
 public:
-    // `self` must outlive the object.
+    // `self` must outlive the object. `curve` is responder.to_curve() where the caller has it already, as a ticket does.
     InitiatorHandshake(const Identity& self, const PeerId& responder, const Network& network, uint32_t suites,
-                       uint64_t features, uint8_t kind = kHandshakeDirect);
+                       uint64_t features, uint8_t kind = kHandshakeDirect, const CurvePoint* curve = nullptr);
     ~InitiatorHandshake();
     InitiatorHandshake(InitiatorHandshake&&) noexcept;
 
