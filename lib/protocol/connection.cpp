@@ -128,6 +128,10 @@ void Connection::transport_ended(Time now) {
         case Phase::closing: end(now, why_); break;
         case Phase::over: break;
         case Phase::discarding: return;  // silent until the deadline, whatever the other end does
+        case Phase::message_1:           // ... also when a scanner stops early: the size of message 1 does not show
+            why_ = {Errc::truncated, "the bytes ended before message 1 was whole"};
+            phase_ = Phase::discarding;
+            return;
         default: end(now, {Errc::truncated, "the bytes ended without a close"});
     }
     close_transport_ = true;
@@ -193,8 +197,8 @@ void Connection::close(Time now, uint32_t code, std::string_view text, Time dead
     }
     draining_ = true;
     drain_deadline_ = deadline;
-    own_code_ = code;
-    own_text_ = text;
+    own_code_ = std::min(code, kLastCode);
+    own_text_ = text.substr(0, kMaxReasonText);
     inbox_.drain();
     Frame frame{.kind = FrameKind::close, .flags = close_flag::drain, .text = own_text_, .code = code};
     frame.amount = inbox_.received();

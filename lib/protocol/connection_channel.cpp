@@ -243,7 +243,7 @@ void Connection::accept(Time now, Bytes application_data) {
 void Connection::reject(Time now, uint32_t code, std::string_view text) {
     now_ = now;
     if (phase_ != Phase::decision && phase_ != Phase::hello) return;
-    const uint32_t wire = code == 0 ? static_cast<uint32_t>(WireCode::not_allowed) : code;
+    const uint32_t wire = code == 0 ? static_cast<uint32_t>(WireCode::not_allowed) : std::min(code, kLastCode);
     Frame frame{.kind = FrameKind::reject, .text = text.substr(0, kMaxReasonText), .code = wire};
     final_out_.resize(kMaxFrameHead + text.size());
     Writer writer{MutableBytes(final_out_)};

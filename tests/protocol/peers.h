@@ -1,6 +1,7 @@
 // Connections without a network: two that talk to each other, and one that faces a hand which seals what it likes.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -121,6 +122,7 @@ public:
     bool accepts = true;  // at once, when asked
     bool takes = true;    // gives every message back at once
     bool forgets = true;
+    std::function<void(End&, const Seen&)> on_event;  // an application that does more
     std::string application_data;
 
     void begin(Time now) {
@@ -145,8 +147,10 @@ public:
                 connection->sync(now);
             }
             Event event;
-            while (connection->poll_event(event)) handle(now, event);
-            if (!connection->wants_sync() || transport_full) return;
+            bool handled = false;
+            for (; connection->poll_event(event); handled = true) handle(now, event);
+            // A handler may have given commands.
+            if ((!handled && !connection->wants_sync()) || transport_full) return;
         }
         throw std::runtime_error("the connection never comes to rest");
     }
@@ -180,12 +184,22 @@ private:
             else owed.push_back(event.taken);
         }
         if (event.kind == EventKind::done && !event.mine && forgets) outbox->forget(event.number);
+        if (on_event) on_event(*this, Seen(event));
     }
     bool initiator_;
 };
 
 inline OutMessage message(std::string_view body, std::string_view route = "r") {
     return {.route = route, .body = as_bytes(body)};
+}
+
+// What a handshake gives each end, without one.
+inline HandshakeResult keys_of(bool initiator) {
+    HandshakeResult result;
+    result.peer = initiator ? keys().bob.id() : keys().alice.id();
+    (initiator ? result.send_key : result.receive_key).data()[0] = 1;
+    (initiator ? result.receive_key : result.send_key).data()[0] = 2;
+    return result;
 }
 
 // Two ends and a clock. Bytes travel when run() is called.
@@ -195,12 +209,20 @@ public:
     End alice;
     End bob;
     Time now = 1'000'000;
-    uint64_t carried = 0;
+    Block there, back;                              // all that was carried from alice to bob, and from bob to alice
+    std::vector<size_t> there_bursts, back_bursts;  // where each piece of it began
 
     void begin() {
         alice.begin(now);
         bob.begin(now);
         alice.connection->transport_connected(now);
+    }
+    // As if the handshake had just ended.
+    void begin_past_handshake() {
+        alice.begin(now);
+        bob.begin(now);
+        ConnectionTest::past_handshake(*alice.connection, now, keys_of(true));
+        ConnectionTest::past_handshake(*bob.connection, now, keys_of(false));
     }
     Pair& connect() {
         begin();
@@ -213,8 +235,8 @@ public:
             alice.drive(now);
             bob.drive(now);
             if (alice.out.empty() && bob.out.empty()) return;
-            carry(alice, bob);
-            carry(bob, alice);
+            carry(alice, bob, there, there_bursts);
+            carry(bob, alice, back, back_bursts);
         }
     }
     void wait(Time duration) {
@@ -232,9 +254,10 @@ public:
     }
 
 private:
-    void carry(End& from, End& to) {
+    void carry(End& from, End& to, Block& record, std::vector<size_t>& bursts) {
         const Block bytes = std::exchange(from.out, {});
-        carried += bytes.size();
+        bursts.push_back(record.size());
+        record.insert(record.end(), bytes.begin(), bytes.end());
         if (!bytes.empty()) to.receive(now, bytes);
     }
 };
@@ -341,14 +364,6 @@ public:
         return -1;
     }
     uint64_t sequence_heard = 0;  // bytes of the sequence of the connection
-
-    static HandshakeResult keys_of(bool initiator) {
-        HandshakeResult result;
-        result.peer = initiator ? keys().bob.id() : keys().alice.id();
-        (initiator ? result.send_key : result.receive_key).data()[0] = 1;
-        (initiator ? result.receive_key : result.send_key).data()[0] = 2;
-        return result;
-    }
 
 private:
     void listen() {
