@@ -134,6 +134,8 @@ def prepare(build, peers, compile_programs=True):
                 subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
                 subprocess.run([str(venv_python(build)), "-m", "pip", "install", "--quiet", "--only-binary", ":all:",
                                 "-r", str(HERE / "requirements.txt")], check=True)
+    if "sealwire-node" in peers and compile_programs:
+        subprocess.run(["ninja", "-C", str(build), "bindings/node/package.stamp"], check=True)
     if "node" in languages:
         with only_once(HERE / ".node-stamp", HERE / "package-lock.json") as needed:
             if needed or not (HERE / "node_modules" / "zeromq").exists():

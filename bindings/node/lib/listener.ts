@@ -12,6 +12,8 @@ export interface ListenOptions {
   unixMode?: number
   /** Seconds of TCP keepalive; default none. */
   keepalive?: number
+  /** Aborting closes the listener. */
+  signal?: AbortSignal
 }
 
 export interface ListenerEvents {
@@ -30,7 +32,8 @@ export class Listener extends Emitter<ListenerEvents> {
   number = 0
   private held = true
   private open = true
-  private readonly closedPromise: Promise<void>
+  /** Settled when it listens no more. */
+  readonly closed: Promise<void>
   private closedSettle!: () => void
 
   /** @internal `settle` is told whether it listens. */
@@ -39,14 +42,14 @@ export class Listener extends Emitter<ListenerEvents> {
     private settle: { resolve(listener: Listener): void; reject(reason: unknown): void } | undefined,
   ) {
     super()
-    this.closedPromise = new Promise((resolve) => (this.closedSettle = resolve))
+    this.closed = new Promise((resolve) => (this.closedSettle = resolve))
     core.commands.hold()
   }
 
   /** Stops listening; peers stay. */
   close(): Promise<void> {
     if (this.open) this.core.box.closeListener(this.number)
-    return this.closedPromise
+    return this.closed
   }
 
   /** It keeps the process alive: as it does from the start. */

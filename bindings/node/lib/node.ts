@@ -175,7 +175,8 @@ export class Node extends Emitter<NodeEvents> {
   listen(url: string, options: ListenOptions = {}): Promise<Listener> {
     return new Promise((resolve, reject) => {
       if (typeof url !== 'string') throw argumentError('url is not a string')
-      const { backlog = 0, ipv6Only = false, unixMode = 0, keepalive = 0 } = options
+      const { backlog = 0, ipv6Only = false, unixMode = 0, keepalive = 0, signal } = options
+      if (signal?.aborted) throw signal.reason
       const { core } = this
       const listener = new Listener(core, { resolve, reject })
       const number = (listener.number = core.addListener(listener))
@@ -187,6 +188,11 @@ export class Node extends Emitter<NodeEvents> {
         throw error
       }
       core.inUse()
+      const forget = onAbort(signal, (reason) => {
+        reject(reason)
+        void listener.close()
+      })
+      if (forget) void listener.closed.then(forget)
     })
   }
 

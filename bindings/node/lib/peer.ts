@@ -10,7 +10,7 @@ import { Op, R } from './table.js'
 export interface SendOptions {
   /** The promise is settled when the peer has taken the message, or when that can no more happen. */
   receipt?: boolean
-  /** Gives up waiting for room in the queue. */
+  /** Gives up waiting: for room in the queue, then the message is not sent, or for the receipt. */
   signal?: AbortSignal
 }
 
@@ -144,23 +144,25 @@ export class Peer extends Emitter<PeerEvents> {
     }
     return new Promise((resolve, reject) => {
       commands.hold()
-      let forget: (() => void) | undefined
-      const end = () => {
+      let over = false
+      const once = (then: () => void) => {
+        if (over) return
+        over = true
         commands.release()
         forget?.()
+        then()
       }
-      const settle: Settle<void> = {
-        resolve: () => (end(), resolve()),
-        reject: (reason) => (end(), reject(reason)),
-      }
+      const settle: Settle<void> = { resolve: () => once(resolve), reject: (reason) => once(() => reject(reason)) }
+      let waits: Command | undefined
+      const forget = onAbort(signal, (reason) => {
+        if (waits) this.drop(waits)
+        settle.reject(reason)
+      })
       try {
-        if (this.blocked || commands.put(Op.send, this.slot, route, body, 0, 0, 0, settle) !== R.ok) {
-          const command = commandOf(Op.send, this.slot, route, body, 0, 0, settle)
-          this.waiting.push(command)
-          forget = onAbort(signal, (reason) => {
-            if (this.drop(command)) settle.reject(reason)
-          })
-        }
+        if (!this.blocked && commands.put(Op.send, this.slot, route, body, 0, 0, 0, settle) === R.ok) return
+        this.blocked = true
+        waits = commandOf(Op.send, this.slot, route, body, 0, 0, settle)
+        this.waiting.push(waits)
       } catch (error) {
         settle.reject(error)
       }
@@ -168,7 +170,7 @@ export class Peer extends Emitter<PeerEvents> {
   }
 
   private wait(command: Command, signal: AbortSignal | undefined): Promise<void> {
-    if (this.waiting.length === 0) this.blocked = true
+    this.blocked = true
     return new Promise((resolve, reject) => {
       this.core.commands.hold()
       this.waiting.push(command)

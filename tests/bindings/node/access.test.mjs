@@ -110,3 +110,14 @@ test('two listeners cannot have one address', async (t) => {
   const { address } = await node.listen('tcp://127.0.0.1:0')
   await assert.rejects(node.listen(address), { name: 'AddressError', code: 'in_use' })
 })
+
+test('a listener is closed by its signal', async (t) => {
+  const node = await open(t)
+  const controller = new AbortController()
+  const listener = await node.listen('tcp://127.0.0.1:0', { signal: controller.signal })
+  controller.abort()
+  await listener.closed
+  const again = await node.listen(listener.address)
+  assert.equal(again.ticket, listener.ticket)
+  await assert.rejects(node.listen('tcp://127.0.0.1:0', { signal: controller.signal }), { name: 'AbortError' })
+})

@@ -98,6 +98,23 @@ for (const [name, url] of Object.entries(transports)) {
     assert.equal(bytes, (sent + 50) * body.length + 300_000)
   })
 
+  test(`${name}: backpressure: requests wait for room and are answered all the same`, async (t) => {
+    const { peer } = await pair(t, {
+      url: url(),
+      client: { limits: { sendQueueBytes: 64 * 1024 } },
+      routes: { size: async (request) => request.body.length, last: (message) => message.text() },
+    })
+    const sizes = Array.from({ length: 1500 }, (_, i) => (i % 100 === 0 ? 100_000 + i : i))
+    const replies = await Promise.all(sizes.map((size) => peer.request('size', new Uint8Array(size))))
+    assert.deepEqual(replies.map((reply) => reply.json()), sizes)
+    const sent = sizes.map((size) => peer.send('last', new Uint8Array(size), { receipt: true }))
+    await Promise.all(sent)
+    const controller = new AbortController()
+    const silent = peer.send('last', 'x', { receipt: true, signal: controller.signal })
+    controller.abort()
+    await assert.rejects(silent, { name: 'AbortError' })
+  })
+
   test(`${name}: ping`, async (t) => {
     const { peer } = await pair(t, { url: url() })
     const { roundTrip, clockDifference } = await peer.ping()
