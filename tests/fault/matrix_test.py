@@ -1,0 +1,206 @@
+#!/usr/bin/env python3
+"""Real sockets with faults between: every request ends exactly once, what was acknowledged was delivered, nothing hangs.
+
+    matrix_test.py --program PROGRAM [--seeds N] [--first SEED]
+"""
+
+import argparse
+import collections
+import concurrent.futures
+import os
+import pathlib
+import random
+import re
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+import tap  # noqa: E402
+from proxy import Proxy  # noqa: E402
+
+TRANSPORTS = ("tcp", "unix")
+FAULTS = ("slice", "delay", "cut", "reset", "corrupt", "kill")
+HARMLESS = ("slice", "delay")
+KINDS = ("request", "receipt")
+HARMLESS_COUNT = 60
+DEADLINE_S = 60
+# How a session that was harmed may end, as each side sees it; a reset shows as peer_lost or, where all was read, truncated.
+ENDS = {
+    "cut": {"truncated", "peer_lost"},
+    "reset": {"truncated", "peer_lost"},
+    "kill": {"truncated", "peer_lost"},
+    "corrupt": {"record", "truncated", "peer_lost"},
+}
+OUTCOMES = {"ok", "not_sent", "outcome_unknown"}
+
+
+class Program:
+    """One end, and the lines that it has printed."""
+
+    def __init__(self, *command):
+        self.child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                      text=True, errors="replace")
+        self.lines = []
+        self.changed = threading.Condition()
+        self.over = False
+        self.thread = threading.Thread(target=self._read)
+        self.thread.start()
+
+    def _read(self):
+        for line in self.child.stdout:
+            with self.changed:
+                self.lines.append(line.rstrip("\n"))
+                self.changed.notify_all()
+        with self.changed:
+            self.over = True
+            self.changed.notify_all()
+
+    def wait_for(self, start):
+        with self.changed:
+            self.changed.wait_for(lambda: self.over or any(line.startswith(start) for line in self.lines), DEADLINE_S)
+            found = [line for line in self.lines if line.startswith(start)]
+        if not found:
+            raise RuntimeError(f"no line {start!r} came but {self.lines}")
+        return found[0][len(start):].strip()
+
+    def say(self, text):
+        self.child.stdin.write(text)
+        self.child.stdin.flush()
+
+    def finish(self):
+        """The exit status, or None when it had to be killed."""
+        try:
+            self.child.stdin.close()
+            return self.child.wait(DEADLINE_S)
+        except subprocess.TimeoutExpired:
+            self.child.kill()
+            self.child.wait()
+            return None
+        finally:
+            self.thread.join()
+            self.child.stdout.close()
+
+    def rows(self, word):
+        return [line.split()[1:] for line in self.lines if line.split(" ")[0] == word]
+
+
+class Cell:
+    """One run: transport x fault x kind of message x seed."""
+
+    def __init__(self, program, folder, transport, fault, kind, seed):
+        self.transport, self.fault, self.kind, self.seed = transport, fault, kind, seed
+        self.rng = random.Random(f"{transport} {fault} {kind} {seed}")
+        self.program = program
+        self.path = f"{folder}/{transport}-{fault}-{kind}-{seed}"
+        self.complaints = []
+
+    def expect(self, good, words):
+        if not good:
+            self.complaints.append(words)
+
+    def place(self):
+        if self.fault == "kill" or self.rng.random() < 0.5:
+            return 0, self.rng.randrange(60_000)
+        return 1, self.rng.randrange(60_000 if self.kind == "request" else 600)
+
+    def run(self):
+        url = "tcp://127.0.0.1:0" if self.transport == "tcp" else f"unix://{self.path}.server"
+        self.server = Program(self.program, "server", url)
+        proxy = self.client = None
+        start = time.monotonic()
+        try:
+            address, peer = self.server.wait_for("ticket").split("#")
+            rest = address.split("://")[1]
+            upstream = ("127.0.0.1", int(rest.rsplit(":", 1)[1])) if self.transport == "tcp" else rest
+            direction, offset = self.where = self.place()
+            proxy = Proxy(self.transport, self.path + ".proxy", upstream, self.fault, (direction, offset), self.rng,
+                          at_place=self.server.child.kill)
+            count = HARMLESS_COUNT if self.fault in HARMLESS else 1_000_000
+            self.client = Program(self.program, "client", f"{proxy.address}#{peer}", self.kind, str(count), str(self.seed))
+            self.client.wait_for("connected")
+            proxy.arm()
+            self.client.say("go\n")
+            self.client.wait_for("sum")
+        except (RuntimeError, OSError) as error:
+            self.complaints.append(str(error))
+        finally:
+            client_status = self.client.finish() if self.client else None
+            if proxy:
+                proxy.stop()
+            server_status = self.server.finish()
+        if not self.complaints:
+            self.expect(proxy.error is None, f"the proxy failed: {proxy.error}")
+            self.expect(proxy.fired, "the fault did not happen")
+            self.expect(client_status == 0, f"the client ended with {client_status}")
+            self.expect(server_status == (-9 if self.fault == "kill" else 0), f"the server ended with {server_status}")
+            self.judge()
+        self.took = time.monotonic() - start
+        if self.complaints:
+            self.complaints.insert(0, f"{self.transport} {self.fault} {self.kind} --first {self.seed}, place {self.where}:")
+            self.complaints += [f"  client: {line}" for line in self.client.lines[-12:]] if self.client else []
+            self.complaints += [f"  server: {line}" for line in self.server.lines[-4:]]
+        return self
+
+    def judge(self):
+        harmless = self.fault in HARMLESS
+        issued, not_once, wrong, through = re.match(
+            r"(\d+) issued, (\d+) not ended once, (\d+) wrong, (\w+)", " ".join(self.client.rows("sum")[0])).groups()
+        self.expect((not_once, wrong, through) == ("0", "0", "through"), f"of {issued}: {not_once} not ended once, {wrong} wrong, {through}")
+        self.results = {name: int(count) for name, count in self.client.rows("result")}
+        self.expect(set(self.results) <= ({"ok"} if harmless else OUTCOMES), f"messages ended as {self.results}")
+        took = [int(row[0]) for row in self.server.rows("took")]
+        self.expect(took == list(range(len(took))), "the server did not get the messages in order, each once")
+        if self.kind == "receipt":
+            last = max((int(row[1]) for row in self.client.rows("acknowledged")), default=-1)
+            self.expect(last < len(took), f"message {last} was acknowledged and {len(took)} were delivered")
+        else:
+            self.expect(self.results.get("ok", 0) <= len(took), "more answers than requests")
+        self.client_end = [row[0] for row in self.client.rows("closed")]
+        self.server_end = [row[0] for row in self.server.rows("closed")]
+        if harmless:
+            self.expect(len(took) == int(issued) == HARMLESS_COUNT, f"{len(took)} of {HARMLESS_COUNT} arrived")
+            self.expect(self.server_end == ["peer_closed"], f"the server's session ended as {self.server_end}")
+            return
+        ends = self.client_end + self.server_end
+        self.expect(len(self.client_end) == 1 and set(ends) <= ENDS[self.fault], f"the sessions ended as {ends}")
+        self.expect(len(self.server_end) == (self.fault != "kill"), f"the server's session ended {len(self.server_end)} times")
+        if self.fault == "corrupt":
+            harmed = self.client_end if self.where[0] == 1 else self.server_end
+            self.expect(set(harmed) <= {"record", "truncated"}, f"who got the corrupted byte saw {harmed}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--program", required=True)
+    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--first", type=int, default=1)
+    options = parser.parse_args()
+    done = collections.defaultdict(list)
+    with tempfile.TemporaryDirectory(prefix="sealwire-fault-") as folder:
+        cells = [Cell(options.program, folder, *key, options.first + i) for i in range(options.seeds)
+                 for key in ((t, f, k) for t in TRANSPORTS for f in FAULTS for k in KINDS)]
+        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+            for cell in pool.map(Cell.run, cells):
+                done[cell.transport, cell.fault, cell.kind].append(cell)
+
+    def point(runs):
+        results = collections.Counter()
+        for cell in runs:
+            results.update(getattr(cell, "results", {}))
+        ends = [f"{'/'.join(c.client_end)}|{'/'.join(c.server_end)}" for c in runs if not c.complaints]
+        print(f"# {dict(results)}, ends client|server {ends}, longest {max(c.took for c in runs):.2f} s")
+        return [complaint for cell in runs for complaint in cell.complaints]
+
+    checks = {f"{t}, {f}, {k}: each ends once and what is acknowledged was delivered": lambda runs=done[t, f, k]: point(runs)
+              for t, f, k in done}
+    checks["a corrupted record was recognised as such at least once"] = lambda: (
+        [] if any("record" in c.client_end + c.server_end for runs in done.values() for c in runs if not c.complaints)
+        else ["no session ended with `record`"])
+    return tap.run(checks)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
