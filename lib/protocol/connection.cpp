@@ -289,8 +289,9 @@ void Connection::sync(Time now) {
     window_pending_ = false;
     if (draining_) outbox_.refuse_new(Errc::closed);
     else if (peer_draining_) outbox_.refuse_new(Errc::closing);
-    // Who does not read what we send is granted nothing more, so that answers never pile up beyond the send queue.
-    backlog_ = outbox_.queued_bytes() >= config_.limits.send_queue;
+    // Who does not read what we send is granted nothing more, so that answers never pile up beyond the send queue. What
+    // is not sent yet does not count: it may wait for a grant of the peer, which may be in the same state.
+    backlog_ = outbox_.unreceived_bytes() >= config_.limits.send_queue;
     const bool tell_slots =
         phase_ == Phase::up && !backlog_ && (news_due_ || inbox_.slots_urgent() || outbox_.has_output());
     inbox_.sync(now, outbox_, tell_slots);

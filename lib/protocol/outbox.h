@@ -120,7 +120,8 @@ public:
     uint64_t opened_on_wire() const { return opened_ - waiting_.size(); }
     uint64_t sequence_end() const { return sequence_end_; }
     uint64_t received() const { return received_; }
-    uint64_t queued_bytes() const { return queued_ + (sequence_end_ - received_); }
+    uint64_t unreceived_bytes() const { return sequence_end_ - received_; }
+    uint64_t queued_bytes() const { return queued_ + unreceived_bytes(); }
     size_t live_exchanges() const { return exchanges_.size(); }
     // Nothing waits, nothing is unreceived, no receipt is outstanding.
     bool settled() const;

@@ -1,6 +1,7 @@
 // Connections without a network: two that talk to each other, and one that faces a hand which seals what it likes.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <string>
@@ -316,10 +317,11 @@ public:
         if (!sealer_->seal(plain, record.data())) throw std::runtime_error("cannot seal");
         return record;
     }
-    void send_bytes(Bytes plain) {
-        end.receive(now, sealed(plain));
+    void send_record(Bytes record) {
+        end.receive(now, record);
         listen();
     }
+    void send_bytes(Bytes plain) { send_record(sealed(plain)); }
     void send(const Frame& frame) { send_bytes(written(frame)); }
     void send(const std::vector<Frame>& frames) {
         Block plain;

@@ -61,16 +61,39 @@ Temper random_temper(SeededRng& rng) {
     return temper;
 }
 
-Outcome run(const Keys& keys, uint64_t seed) {
+// Everything small at once, and the application as bad as it may be all the time.
+Limits cramped_limits() {
+    Limits limits;
+    limits.window = limits.window_max = kLeastWindow;
+    limits.exchange_slots = kEarlySlots;
+    limits.message = 128 * 1024;
+    limits.assembly = 256 * 1024;
+    limits.send_queue = 2'000;
+    return limits;
+}
+
+Temper worst_temper(SeededRng& rng) {
+    return {.late_taken = 90,
+            .late_reply = 90,
+            .hostage = 80,
+            .never = 40,
+            .status = 60,
+            .cancel = 100,
+            .receipts = 100,
+            .large = 120'000,
+            .timeout_ms = static_cast<uint32_t>(rng.between(20, 3'000))};
+}
+
+Outcome run(const Keys& keys, uint64_t seed, bool cramped) {
     SeededRng rng(seed * 0x2545F4914F6CDD1DULL + 1);
     ConnectionConfig alice_config{.identity = &keys.alice, .network = &keys.network};
     ConnectionConfig bob_config{.identity = &keys.bob, .network = &keys.network, .mac1_key = &keys.mac1};
     alice_config.suites = bob_config.suites = supported_suites();
-    alice_config.limits = random_limits(rng);
-    bob_config.limits = random_limits(rng);
+    alice_config.limits = cramped ? cramped_limits() : random_limits(rng);
+    bob_config.limits = cramped ? cramped_limits() : random_limits(rng);
     alice_config.limits.message = bob_config.limits.message;
-    Endpoint alice("alice", alice_config, rng, random_temper(rng));
-    Endpoint bob("bob", bob_config, rng, random_temper(rng));
+    Endpoint alice("alice", alice_config, rng, cramped ? worst_temper(rng) : random_temper(rng));
+    Endpoint bob("bob", bob_config, rng, cramped ? worst_temper(rng) : random_temper(rng));
     Link there, back;
     Outcome outcome;
     outcome.cut = rng.chance(40);
@@ -151,19 +174,17 @@ Outcome run(const Keys& keys, uint64_t seed) {
     return outcome;
 }
 
-}  // namespace
-
 // SEALWIRE_SIM_SEED runs one seed alone, SEALWIRE_SIM_RUNS sets how many are run.
-TEST_CASE("hostile applications over bad links: every exchange ends, every message settles once") {
+void run_many(const char* what, bool cramped, uint64_t otherwise) {
     REQUIRE(crypto_ready());
     const Keys keys;
     const uint64_t only = from_environment("SEALWIRE_SIM_SEED", 0);
     const uint64_t first = only ? only : 1;
-    const uint64_t runs = only ? 1 : from_environment("SEALWIRE_SIM_RUNS", 10'000);
+    const uint64_t runs = only ? 1 : otherwise;
     Endpoint::Counts total;
     uint64_t cuts = 0, connected = 0, failed = 0;
     for (uint64_t seed = first; seed < first + runs; ++seed) {
-        const Outcome outcome = run(keys, seed);
+        const Outcome outcome = run(keys, seed, cramped);
         if (!outcome.complaint.empty()) {
             ++failed;
             if (failed <= 10) FAIL_CHECK("SEALWIRE_SIM_SEED=" << seed << " " << outcome.complaint);
@@ -179,11 +200,21 @@ TEST_CASE("hostile applications over bad links: every exchange ends, every messa
         total.large += outcome.counts.large;
     }
     CHECK(failed == 0);
-    std::cout << "sim: " << runs << " runs, " << cuts << " with a cut, " << connected << " connected, " << total.sends
-              << " sends, " << total.requests << " requests, " << total.done << " done, " << total.delivered
-              << " delivered, " << total.receipts << " settled receipts, " << total.cancels << " cancels, "
-              << total.large << " large bodies, " << failed << " failed\n";
+    std::cout << what << ": " << runs << " runs, " << cuts << " with a cut, " << connected << " connected, "
+              << total.sends << " sends, " << total.requests << " requests, " << total.done << " done, "
+              << total.delivered << " delivered, " << total.receipts << " settled receipts, " << total.cancels
+              << " cancels, " << total.large << " large bodies, " << failed << " failed\n";
     if (only) return;
     CHECK(connected * 10 > runs * 6);
     CHECK(total.done == total.requests);
+}
+
+}  // namespace
+
+TEST_CASE("hostile applications over bad links: every exchange ends, every message settles once") {
+    run_many("sim", false, from_environment("SEALWIRE_SIM_RUNS", 10'000));
+}
+
+TEST_CASE("the same with every limit as small as it may be and every temper at its worst") {
+    run_many("sim, cramped", true, from_environment("SEALWIRE_SIM_RUNS", 10'000) / 5);
 }
