@@ -1,7 +1,31 @@
 """Encrypted requests, streams and topics between programs that know each other by public key."""
 
+import atexit
+
 from sealwire import _native
+from sealwire._errors import (AccessError, ArgumentError, CancelledByPeer, ClosedError, ConnectError, ConnectTimeout,
+                              DeadlineError, DeliveryError, Error, ForkedError, HandlerFailed, KeyFileError, NoRouteError,
+                              NotAllowedError, ProtocolError, QueueFull, RefusedError, ResourceError, SessionError,
+                              StateError, Status, TooBigError, UnsupportedError)
+from sealwire._keys import Identity, Ticket, network_from_passphrase, network_new
+from sealwire._inbox import Messages
+from sealwire._listener import Listener
+from sealwire._messages import BodyLike, Reply, Request
+from sealwire._node import Node
+from sealwire._peer import NEVER, Peer, Pong
+from sealwire._types import Asking, CloseReport, Reject, Undelivered
 
 __version__ = _native.version()
+build_info = _native.build_info()
 
-__all__ = ["__version__"]
+# Before the interpreter goes: no callback of ours comes later. Takes half a second at most.
+atexit.register(_native.close_all)
+
+__all__ = [
+    "AccessError", "ArgumentError", "Asking", "BodyLike", "CancelledByPeer", "CloseReport", "ClosedError", "ConnectError",
+    "ConnectTimeout", "DeadlineError", "DeliveryError", "Error", "ForkedError", "HandlerFailed", "Identity",
+    "KeyFileError", "Listener", "Messages", "NEVER", "NoRouteError", "Node", "NotAllowedError", "Peer", "Pong",
+    "ProtocolError", "QueueFull", "RefusedError", "Reject", "Reply", "Request", "ResourceError", "SessionError",
+    "StateError", "Status", "Ticket", "TooBigError", "Undelivered", "UnsupportedError", "__version__", "build_info",
+    "network_from_passphrase", "network_new",
+]

@@ -1,9 +1,222 @@
-// sealwire._native: the C API as Python sees it; everything asyncio lies in the Python modules above it.
-#include <pybind11/pybind11.h>
+// sealwire._native: the C API as the Python half sees it; here what is called rarely, by pybind11.
+#include "native.h"
 
-#include "sealwire/sealwire.h"
+#include <memory>
+#include <string>
+
+namespace py = pybind11;
+
+namespace binding {
+
+namespace {
+
+PyObject* make_call_error = nullptr;  // (result, detail, peer) -> exception; from sealwire._errors
+
+void check(sw_result result) {
+    if (result == SW_OK) return;
+    raise_result(result);
+    throw py::error_already_set();
+}
+
+sw_text text(const std::string& string) { return {string.data(), string.size()}; }
+
+class Identity {
+public:
+    explicit Identity(sw_identity* identity) : identity_(identity, sw_identity_free) {}
+    static Identity generate() {
+        sw_identity* identity = nullptr;
+        check(sw_identity_generate(&identity));
+        return Identity(identity);
+    }
+    static Identity from_seed(const py::bytes& seed) {
+        const std::string bytes = seed;
+        sw_identity* identity = nullptr;
+        check(sw_identity_from_seed({bytes.data(), bytes.size()}, &identity));
+        return Identity(identity);
+    }
+    static Identity load(const std::string& path) {
+        sw_identity* identity = nullptr;
+        check(sw_identity_load(text(path), &identity));
+        return Identity(identity);
+    }
+    void save(const std::string& path) const { check(sw_identity_save(identity_.get(), text(path))); }
+    py::bytes seed() const {
+        uint8_t seed[SW_SEED_SIZE];
+        check(sw_identity_seed(identity_.get(), seed));
+        return {reinterpret_cast<const char*>(seed), sizeof seed};
+    }
+    std::string id() const {
+        sw_peer_id id;
+        char out[SW_PEER_ID_TEXT_SIZE];
+        check(sw_identity_id(identity_.get(), &id));
+        check(sw_peer_id_text(&id, out));
+        return out;
+    }
+    const sw_identity* get() const { return identity_.get(); }
+
+private:
+    std::unique_ptr<sw_identity, void (*)(sw_identity*)> identity_;
+};
+
+sw_peer_id parse_id(const std::string& id) {
+    sw_peer_id out;
+    check(sw_peer_id_parse(text(id), &out));
+    return out;
+}
+
+std::vector<sw_peer_id> parse_ids(const py::list& ids) {
+    std::vector<sw_peer_id> out;
+    for (const py::handle id : ids) out.push_back(parse_id(id.cast<std::string>()));
+    return out;
+}
+
+Core* core_of(const py::handle& object) {
+    if (!PyObject_TypeCheck(object.ptr(), core_type)) throw py::type_error("not a Core");
+    return reinterpret_cast<Core*>(object.ptr());
+}
+sw_node node_of(const py::handle& object) {
+    CoreState* state = state_of(core_of(object));
+    if (!state) throw py::error_already_set();
+    return state->node;
+}
+
+void open(const py::handle& core, int descriptor, const Identity* identity, const std::string& network, uint32_t access,
+          const py::list& allowed, uint32_t log_level, const py::dict& limits) {
+    const std::vector<sw_peer_id> ids = parse_ids(allowed);
+    sw_node_options options;
+    sw_node_options_init(&options);
+    options.access = access;
+    options.identity = identity ? identity->get() : nullptr;
+    options.network = text(network);
+    options.allowed = ids.data();
+    options.allowed_count = ids.size();
+    options.log = log_level < SW_LOG_NONE;
+    options.log_level = log_level;
+    const auto set = [&limits](const char* name, auto& field) {
+        if (limits.contains(name)) field = limits[name].cast<std::remove_reference_t<decltype(field)>>();
+    };
+    set("send_queue_bytes", options.send_queue_bytes);
+    set("max_message_bytes", options.max_message_bytes);
+    set("window_bytes", options.window_bytes);
+    set("exchange_slots", options.exchange_slots);
+    set("handshake_timeout_ms", options.handshake_timeout_ms);
+    set("decision_timeout_ms", options.decision_timeout_ms);
+    set("request_timeout_ms", options.request_timeout_ms);
+    check(open_core(core_of(core), options, descriptor));
+}
+
+uint64_t listen(const py::handle& core, const std::string& url, uint32_t unix_mode) {
+    sw_listen_options options;
+    sw_listen_options_init(&options);
+    options.unix_mode = unix_mode;
+    sw_listener listener{};
+    check(sw_node_listen(node_of(core), text(url), &options, &listener));
+    return listener.value;
+}
+
+uint64_t connect(const py::handle& core, const std::string& ticket, uint32_t timeout_ms, const py::bytes& data) {
+    const std::string bytes = data;
+    sw_connect_options options;
+    sw_connect_options_init(&options);
+    options.timeout_ms = timeout_ms;
+    options.data = {bytes.data(), bytes.size()};
+    sw_peer peer{};
+    check(sw_node_connect(node_of(core), text(ticket), &options, &peer));
+    return peer.value;
+}
+
+std::string node_id(const py::handle& core) {
+    sw_peer_id id;
+    char out[SW_PEER_ID_TEXT_SIZE];
+    check(sw_node_id(node_of(core), &id));
+    check(sw_peer_id_text(&id, out));
+    return out;
+}
+
+std::string make_network() {
+    char out[SW_NETWORK_TEXT_SIZE];
+    check(sw_network_generate(out));
+    return out;
+}
+
+std::string network_of_passphrase(const std::string& passphrase) {
+    char out[SW_NETWORK_TEXT_SIZE];
+    sw_result result = SW_OK;
+    {
+        const py::gil_scoped_release waits;
+        result = sw_network_from_passphrase(text(passphrase), out);
+    }
+    check(result);
+    return out;
+}
+
+std::string make_ticket(const std::string& address, const std::string& id) {
+    const sw_peer_id parsed = parse_id(id);
+    char out[SW_ADDRESS_TEXT_SIZE];
+    check(sw_ticket_make(text(address), &parsed, out));
+    return out;
+}
+
+py::tuple split_ticket(const std::string& ticket) {
+    char address[SW_ADDRESS_TEXT_SIZE];
+    char id_text[SW_PEER_ID_TEXT_SIZE];
+    sw_peer_id id;
+    check(sw_ticket_split(text(ticket), address, &id));
+    check(sw_peer_id_text(&id, id_text));
+    return py::make_tuple(std::string(address), std::string(id_text));
+}
+
+}  // namespace
+
+PyObject* raise_result(sw_result result, PyObject* peer) {
+    if (!make_call_error) return PyErr_SetString(PyExc_RuntimeError, sw_result_text(result)), nullptr;
+    Ref error(PyObject_CallFunction(make_call_error, "isO", static_cast<int>(result), sw_error_detail(),
+                                    peer ? peer : Py_None));
+    if (error) PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(error.get())), error.get());
+    return nullptr;
+}
+
+}  // namespace binding
 
 PYBIND11_MODULE(_native, module) {
-    module.def("version", &sw_version, "The release of the library inside, e.g. '0.1.0'.");
-    module.def("abi_version", &sw_abi_version, "The ABI number of the library inside.");
+    using namespace binding;
+    if (!add_core_type(module.ptr()) || !add_peer_type(module.ptr()) || !add_message_type(module.ptr())) {
+        throw py::error_already_set();
+    }
+    py::class_<Identity>(module, "Identity")
+        .def_static("generate", &Identity::generate)
+        .def_static("from_seed", &Identity::from_seed)
+        .def_static("load", &Identity::load)
+        .def("save", &Identity::save)
+        .def_property_readonly("seed", &Identity::seed)
+        .def_property_readonly("id", &Identity::id);
+    module.def("version", &sw_version);
+    module.def("abi_version", &sw_abi_version);
+    module.def("build_info", &sw_build_info);
+    module.def("result_name", [](int result) { return sw_result_name(static_cast<sw_result>(result)); });
+    module.def("result_text", [](int result) { return sw_result_text(static_cast<sw_result>(result)); });
+    module.def("result_hint", [](int result) { return sw_result_hint(static_cast<sw_result>(result)); });
+    module.def("set_error", [](const py::object& maker) { make_call_error = py::object(maker).release().ptr(); });
+    module.def("open", &open);
+    module.def("listen", &listen);
+    module.def("listener_close", [](uint64_t listener) { check(sw_listener_close({listener})); });
+    module.def("connect", &binding::connect);
+    module.def("shutdown", [](const py::handle& core, uint32_t deadline_ms) {
+        check(sw_node_shutdown(node_of(core), deadline_ms));
+    });
+    module.def("unroute", [](const py::handle& core, const std::string& route) {
+        check(sw_node_unroute(node_of(core), text(route)));
+    });
+    module.def("set_allowed", [](const py::handle& core, const py::list& ids) {
+        const std::vector<sw_peer_id> parsed = parse_ids(ids);
+        check(sw_node_set_allowed(node_of(core), parsed.data(), parsed.size()));
+    });
+    module.def("node_id", &node_id);
+    module.def("network_generate", &make_network);
+    module.def("network_from_passphrase", &network_of_passphrase);
+    module.def("network_check", [](const std::string& network) { check(sw_network_check(text(network))); });
+    module.def("peer_id_check", [](const std::string& id) { parse_id(id); });
+    module.def("ticket_make", &make_ticket);
+    module.def("ticket_split", &split_ticket);
+    module.def("close_all", &close_all);
 }

@@ -27,3 +27,41 @@ def wheel(tmp_path_factory):
                    check=True, stdin=subprocess.DEVNULL)
     (path,) = out.glob("*.whl")
     return path
+
+
+# ---- Two nodes that talk --------------------------------------------------------------------------------------------
+
+DEADLINE = 20.0  # seconds; generous: nothing waits for it unless it fails
+
+
+def run(scenario, *arguments):
+    """Runs a coroutine function in an event loop of its own, and ends it when it hangs."""
+    import asyncio
+
+    async def limited():
+        await asyncio.wait_for(scenario(*arguments), DEADLINE)
+
+    asyncio.run(limited())
+
+
+@pytest.fixture(params=["tcp", "unix"])
+def url(request, tmp_path):
+    """Where to listen: any port, or a socket file."""
+    return "tcp://127.0.0.1:0" if request.param == "tcp" else f"unix://{tmp_path}/s"
+
+
+@pytest.fixture
+def folder_of_package():
+    import sealwire
+    return str(pathlib.Path(sealwire.__file__).resolve().parent.parent)
+
+
+@pytest.fixture
+def script(folder_of_package, tmp_path):
+    """Runs Python source in a process of its own; its output."""
+    def start(source, *arguments, **options):
+        path = tmp_path / "script.py"
+        path.write_text(source)
+        return subprocess.run([sys.executable, str(path), *arguments], text=True, capture_output=True, timeout=60,
+                              env={**os.environ, "PYTHONPATH": folder_of_package}, **options)
+    return start

@@ -1,0 +1,37 @@
+"""Listener: where a node listens."""
+
+import asyncio
+
+from sealwire import _errors, _native
+
+
+class Listener:
+    """Where a node listens. `address` has the real port; `ticket` is what others connect to."""
+
+    __slots__ = ("_handle", "_future", "_over", "address", "ticket")
+
+    def __init__(self, handle: int, future: "asyncio.Future[Listener]") -> None:
+        self._handle = handle
+        self._future = future
+        self._over: asyncio.Future[None] = future.get_loop().create_future()
+        self.address = ""
+        self.ticket = ""
+
+    async def close(self) -> None:
+        """Stops listening; connections that are up stay."""
+        if self._over.done():
+            return
+        try:
+            _native.listener_close(self._handle)
+        except _errors.ClosedError:
+            pass
+        await asyncio.shield(self._over)
+
+    async def __aenter__(self) -> "Listener":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    def __repr__(self) -> str:
+        return f"<sealwire.Listener {self.ticket}>"

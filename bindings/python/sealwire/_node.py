@@ -1,0 +1,403 @@
+"""Node: an endpoint of ours in an asyncio program, with its listeners, peers and handlers."""
+
+import asyncio
+import logging
+import sys
+import warnings
+from typing import (Any, AsyncIterator, Awaitable, Callable, Coroutine, Dict, Iterable, List, Optional, Tuple, TypeVar,
+                    Union)
+
+from sealwire import _errors, _native
+from sealwire._inbox import Messages
+from sealwire._keys import Identity, PathLike, Ticket
+from sealwire._listener import Listener
+from sealwire._messages import Request
+from sealwire._peer import Peer, milliseconds
+from sealwire._pump import Pump
+from sealwire._types import Asking, CloseReport, Reject, Undelivered
+
+logger = logging.getLogger("sealwire")
+
+(_LISTENING, _LISTENER_CLOSED, _ASKS, _CONNECTED, _CLOSING, _CLOSED, _MESSAGE, _REPLY, _DONE, _WRITABLE, _RECEIPT, _PONG,
+ _STALLED, _LOG, _NODE_CLOSED) = range(1, 16)
+_LEVELS = (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR)
+
+
+Decision = Union[bool, Reject]
+Allow = Union[str, Iterable[str], Callable[[Asking], Union[Decision, Awaitable[Decision]]]]
+Handler = Callable[[Request], Any]
+HandlerT = TypeVar("HandlerT", bound=Callable[..., Any])
+
+
+class Node:
+    """A program's endpoint. Used as `async with sealwire.Node(...) as node:`.
+
+    identity  an Identity, the path of a key file, or None for a new key of this node only
+    network   name or secret (`network_new()`) of the network; others meet only nodes of the same
+    allow     who may connect: ids, "anyone", or a function (plain or async) of an Asking that returns True, False or
+              Reject(status, text); by default nobody may
+    Durations are in seconds; the limits are those of sw_node_options in sealwire.h.
+    """
+
+    def __init__(self, *, identity: Union[Identity, PathLike, None] = None, network: str = "", allow: Allow = (),
+                 on_peer: Optional[Callable[[Peer], Any]] = None, request_timeout: float = 30.0,
+                 handshake_timeout: Optional[float] = None, decision_timeout: Optional[float] = None,
+                 send_queue_bytes: int = 0, max_message_bytes: int = 0, window_bytes: int = 0,
+                 exchange_slots: int = 0) -> None:
+        if identity is not None and not isinstance(identity, Identity):
+            identity = Identity.load(identity)
+        self.identity = identity if identity is not None else Identity.generate()
+        self.network = network
+        self.request_timeout = request_timeout
+        self.on_peer = on_peer
+        self._decide: Optional[Callable[[Asking], Any]] = None
+        self._access, self._allowed = 1, []  # type: int, List[str]
+        if callable(allow):
+            self._decide = allow
+            self._access = 0
+        elif allow == "anyone":
+            self._access = 2
+        elif isinstance(allow, str):
+            raise ValueError('allow is a list of ids, "anyone", or a function')
+        else:
+            self._allowed = list(allow)
+        self._limits: Dict[str, int] = {
+            "send_queue_bytes": send_queue_bytes, "max_message_bytes": max_message_bytes, "window_bytes": window_bytes,
+            "exchange_slots": exchange_slots, "handshake_timeout_ms": milliseconds(handshake_timeout),
+            "decision_timeout_ms": milliseconds(decision_timeout), "request_timeout_ms": milliseconds(request_timeout)}
+        self._core: Optional[_native.Core] = None
+        self._pump: Optional[Pump] = None
+        self._loop: Optional[asyncio.AbstractEventLoop] = None
+        self._routes: Dict[str, Handler] = {}
+        self._listeners: Dict[int, Listener] = {}
+        self._arrivals: "List[asyncio.Queue[Optional[Peer]]]" = []
+        self._closed: "Optional[asyncio.Future[CloseReport]]" = None
+        self._tasks: "set[asyncio.Task[Any]]" = set()
+
+    # ---- Life ----
+
+    @property
+    def id(self) -> str:
+        """This node's public key."""
+        return self.identity.id
+
+    def open(self) -> "Node":
+        """Opens the node in the running event loop; `async with` does it."""
+        if self._core is not None:
+            raise RuntimeError("this node was opened already")
+        self._loop = asyncio.get_running_loop()
+        core = _native.Core(self._loop, self._on_event, self._spawn, self._on_failure, self._make_error)
+        pump = Pump(self)
+        level = logger.getEffectiveLevel()
+        native_level = next((i for i, one in enumerate(_LEVELS) if level <= one), len(_LEVELS))
+        try:
+            _native.open(core, pump.sender.fileno(), self.identity._native, self.network, self._access, self._allowed,
+                         native_level, self._limits)
+        except BaseException:
+            pump.receiver.close()
+            pump.sender.close()
+            raise
+        self._core = core
+        self._pump = pump
+        self._closed = self._loop.create_future()
+        for route, handler in self._routes.items():
+            core.add_handler(route, handler)
+        pump.task = self._loop.create_task(pump.run())
+        pump.task._log_destroy_pending = False  # type: ignore[attr-defined]
+        return self
+
+    async def __aenter__(self) -> "Node":
+        return self.open()
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self, deadline: float = 2.0) -> Optional[CloseReport]:
+        """Ends listeners and peers, in good order until the deadline (seconds), then hard."""
+        if self._core is None or self._closed is None:
+            return None
+        if not self._closed.done():
+            try:
+                _native.shutdown(self._core, milliseconds(deadline))
+            except _errors.ForkedError:
+                self._on_node_closed(True, 0, 0, 0, 0, False, "", [])  # it goes on in the parent alone
+            except _errors.StateError:
+                pass
+        return await asyncio.shield(self._closed)
+
+    def __del__(self) -> None:
+        core, pump = getattr(self, "_core", None), getattr(self, "_pump", None)
+        if core is None or pump is None or core.over:
+            return
+        core.forget()
+        try:
+            _native.shutdown(core, 1)
+            pump.orphan = core  # the pump ends with the node's last event
+            warnings.warn(f"{self!r} was dropped without close()", ResourceWarning)
+        except _errors.Error:
+            pass
+
+    def __repr__(self) -> str:
+        return f"<sealwire.Node {self.id[:8]}>"
+
+    def _stopped(self) -> None:
+        """The pump has ended; without NODE_CLOSED (cancelled with its event loop) the node is ended hard."""
+        if self._closed is None or self._closed.done():
+            return
+        core = self._opened()
+        try:
+            _native.shutdown(core, 1)
+        except _errors.Error:
+            pass
+        self._on_node_closed(True, 0, 0, 0, 0, False, "", [])
+
+    def _opened(self) -> _native.Core:
+        if self._core is None:
+            raise RuntimeError("the node is not open: use `async with` or open()")
+        return self._core
+
+    # ---- Reaching others ----
+
+    async def listen(self, url: str, *, unix_mode: int = 0) -> Listener:
+        """tcp://host:port (port 0: any), unix:///path or unix:@name."""
+        core, loop = self._opened(), asyncio.get_running_loop()
+        future: asyncio.Future[Listener] = loop.create_future()
+        handle = _native.listen(core, url, unix_mode)
+        self._listeners[handle] = Listener(handle, future)
+        return await future
+
+    async def connect(self, ticket: Union[str, Ticket], *, timeout: Optional[float] = None, data: bytes = b"") -> Peer:
+        """Connects and proves keys both ways. `timeout` (20 s by default) covers all of it."""
+        core, loop = self._opened(), asyncio.get_running_loop()
+        future: asyncio.Future[Peer] = loop.create_future()
+        ticket = str(ticket)
+        peer = Peer(self, core, _native.connect(core, ticket, milliseconds(timeout), data), future)
+        peer.id = Ticket.parse(ticket).id
+        core.add_peer(peer._handle, peer)
+        try:
+            return await future
+        except asyncio.CancelledError:
+            try:
+                peer._close(0, "", 1)
+            except _errors.Error:
+                pass
+            raise
+
+    def allow(self, ids: Iterable[str]) -> None:
+        """Replaces the allow-list; connections that are up stay."""
+        self._allowed = list(ids)
+        if self._core is not None:
+            _native.set_allowed(self._core, self._allowed)
+
+    @property
+    def peers(self) -> Tuple[Peer, ...]:
+        """Those that are connected."""
+        return tuple(peer for peer in self._opened().peers if peer.suite and not peer.closed)
+
+    async def arrivals(self) -> "AsyncIterator[Peer]":
+        """Every peer that connects to this node from now on."""
+        queue: asyncio.Queue[Optional[Peer]] = asyncio.Queue()
+        self._arrivals.append(queue)
+        try:
+            while True:
+                peer = await queue.get()
+                if peer is None:
+                    return
+                yield peer
+        finally:
+            self._arrivals.remove(queue)
+
+    # ---- Handlers ----
+
+    def route(self, route: str = "") -> Callable[[HandlerT], HandlerT]:
+        """Decorator: the function handles messages to `route` ("" stands for all that have no other).
+
+        A plain function is called at once and costs no task; a coroutine function runs as a task, which is cancelled when
+        the requester cancels or its deadline passes. What it returns is the reply: bytes, str, anything JSON, or None for a
+        fast reply without body. `raise Status(code, text)` answers with a status; any other exception with handler_failed
+        (nothing of it reaches the peer) and is logged.
+        """
+        if not isinstance(route, str):
+            raise TypeError('write @node.route("name")')
+
+        def register(handler: HandlerT) -> HandlerT:
+            self._routes[route] = handler
+            if self._core is not None:
+                self._core.add_handler(route, handler)
+            return handler
+
+        return register
+
+    def messages(self, route: str) -> Messages:
+        """The messages to `route`, to be iterated over in place of a handler."""
+        return Messages(self, self._opened(), route)
+
+    # ---- From the native half; all run in the event loop's thread ----
+
+    def _spawn(self, request: Request, awaitable: "Awaitable[Any]") -> "Optional[asyncio.Task[Any]]":
+        assert self._loop is not None
+        if sys.version_info >= (3, 12):
+            task = asyncio.Task(self._answer(request, awaitable), loop=self._loop, eager_start=True)
+            return None if task.done() else task
+        return self._loop.create_task(self._answer(request, awaitable))
+
+    async def _answer(self, request: Request, awaitable: "Awaitable[Any]") -> None:
+        try:
+            request._finish(await awaitable)
+        except asyncio.CancelledError:
+            request._stop()
+            if not request.cancelled:
+                request._fail()
+                raise
+        except Exception as error:
+            self._on_failure(request, error)
+
+    def _on_failure(self, request: Request, error: BaseException) -> None:
+        request._stop()
+        try:
+            if isinstance(error, _errors.Status) and request.wants_reply and not request.answered:
+                return request.status(error.status, error.text)
+            request._fail()
+        except _errors.Error:
+            pass
+        if not isinstance(error, Exception):
+            if isinstance(error, asyncio.CancelledError):
+                return
+            raise error
+        logger.error("the handler of %r failed for peer %s", request.route, request.peer.id, exc_info=error)
+
+    def _make_error(self, result: int, code: int, text: str, peer: Optional[Peer]) -> _errors.Error:
+        return _errors.make(result, status=code, text=text, peer=peer.id if peer else None,
+                            endpoint=peer.address if peer else None)
+
+    def _background(self, coroutine: "Coroutine[Any, Any, Any]") -> None:
+        assert self._loop is not None
+        task = self._loop.create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _on_event(self, kind: int, fields: Tuple[Any, ...]) -> None:
+        if kind == _WRITABLE:
+            self._with_peer(fields, Peer._on_writable)
+        elif kind == _RECEIPT:
+            self._with_peer(fields, Peer._on_receipt)
+        elif kind == _PONG:
+            self._with_peer(fields, Peer._on_pong)
+        elif kind == _LOG:
+            level, _result, text, peer, address = fields
+            where = " ".join(part for part in (peer, address) if part)
+            logger.log(_LEVELS[min(level, 3)], "%s%s", text, f" ({where})" if where else "")
+        elif kind == _LISTENING:
+            handle, address, ticket = fields
+            listener = self._listeners[handle]
+            listener.address, listener.ticket = address, ticket
+            if not listener._future.done():
+                listener._future.set_result(listener)
+        elif kind == _LISTENER_CLOSED:
+            self._on_listener_closed(*fields)
+        elif kind == _ASKS:
+            self._on_asks(*fields)
+        elif kind == _CONNECTED:
+            self._on_connected(*fields)
+        elif kind == _CLOSING:
+            self._with_peer(fields[:1], lambda peer: setattr(peer, "closing", True))
+        elif kind == _CLOSED:
+            self._on_closed(*fields)
+        elif kind == _NODE_CLOSED:
+            self._on_node_closed(*fields)
+
+    def _with_peer(self, fields: Tuple[Any, ...], method: Callable[..., None]) -> None:
+        peer = self._opened().get_peer(fields[0])
+        if peer is not None:
+            method(peer, *fields[1:])
+
+    def _on_listener_closed(self, handle: int, result: int, code: int, text: str, detail: str, endpoint: str,
+                            *_: Any) -> None:
+        listener = self._listeners.pop(handle)
+        if not listener._future.done():
+            listener._future.set_exception(_errors.make(result or 3, detail, endpoint=endpoint))
+        listener._over.set_result(None)
+
+    def _on_asks(self, handle: int, id: str, address: str, data: bytes) -> None:
+        core = self._opened()
+        peer = Peer(self, core, handle, None)
+        peer.id, peer.address = id, address
+        core.add_peer(handle, peer)
+        try:
+            decision = self._decide(Asking(id, address, data)) if self._decide is not None else False
+        except Exception:
+            logger.exception("the decision about %s failed; it is refused", id)
+            decision = False
+        if isinstance(decision, (bool, Reject)):
+            self._decided(peer, decision)
+        else:
+            self._background(self._await_decision(peer, decision))
+
+    async def _await_decision(self, peer: Peer, decision: "Awaitable[Decision]") -> None:
+        try:
+            decided = await decision
+        except Exception:
+            logger.exception("the decision about %s failed; it is refused", peer.id)
+            decided = False
+        self._decided(peer, decided)
+
+    def _decided(self, peer: Peer, decision: Decision) -> None:
+        try:
+            if isinstance(decision, Reject):
+                peer._reject(decision.status, decision.text)
+            elif decision is True:
+                peer._accept(b"")
+            else:
+                peer._reject(0, "")
+        except _errors.ArgumentError:
+            logger.exception("the decision about %s is not valid; it is refused", peer.id)
+            peer._reject(0, "")
+        except _errors.Error:
+            pass  # it has gone meanwhile
+
+    def _on_connected(self, handle: int, id: str, address: str, data: bytes, dialled: bool, suite: int,
+                      clock_difference_ms: int) -> None:
+        core = self._opened()
+        peer: Optional[Peer] = core.get_peer(handle)
+        if peer is None:
+            peer = Peer(self, core, handle, None)
+            core.add_peer(handle, peer)
+        peer.id = id
+        peer._on_connected(address, data, suite, clock_difference_ms)
+        if dialled:
+            return
+        for queue in self._arrivals:
+            queue.put_nowait(peer)
+        if self.on_peer is not None:
+            try:
+                result = self.on_peer(peer)
+                if asyncio.iscoroutine(result):
+                    self._background(result)
+            except Exception:
+                logger.exception("on_peer failed for %s", id)
+
+    def _on_closed(self, handle: int, result: int, code: int, text: str, detail: str, endpoint: str, id: str,
+                   *_: Any) -> None:
+        core = self._opened()
+        peer: Optional[Peer] = core.get_peer(handle)
+        core.remove_peer(handle)
+        if peer is not None:
+            peer._on_closed(_errors.make(result or 3, detail, status=code, text=text, peer=peer.id or id,
+                                         endpoint=endpoint or peer.address))
+
+    def _on_node_closed(self, deadline_passed: bool, not_sent: int, outcome_unknown: int, exchanges: int, events_held: int,
+                        callback_blocked: bool, blocking_route: str, peers: "List[Tuple[str, int, int, int]]") -> None:
+        core = self._opened()
+        for peer in core.peers:
+            if not peer.closed:
+                peer._on_closed(_errors.make(3, "the node was closed", peer=peer.id, endpoint=peer.address))
+        for listener in list(self._listeners.values()):
+            self._on_listener_closed(listener._handle, 3, 0, "", "the node was closed", listener.address)
+        for queue in self._arrivals:
+            queue.put_nowait(None)
+        for task in [*core.tasks, *self._tasks]:
+            task.cancel()
+        core.forget()
+        if self._closed is not None and not self._closed.done():
+            self._closed.set_result(CloseReport(deadline_passed, not_sent, outcome_unknown, exchanges, events_held,
+                                                callback_blocked, blocking_route, tuple(Undelivered(*p) for p in peers)))

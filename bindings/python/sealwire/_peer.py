@@ -1,0 +1,211 @@
+"""Peer: one remote program, known by its key."""
+
+import asyncio
+import math
+from collections import deque
+from typing import TYPE_CHECKING, Any, Deque, Dict, List, NamedTuple, Optional, Tuple
+
+from sealwire import _errors, _native
+from sealwire._messages import BodyLike, Reply
+
+if TYPE_CHECKING:
+    from sealwire._node import Node
+
+NEVER = math.inf
+_SW_NEVER = 0xFFFFFFFF
+
+
+def milliseconds(seconds: Optional[float]) -> int:
+    """None is the default (0 in C), infinity none at all; never rounded down to the default."""
+    if seconds is None:
+        return 0
+    if seconds == NEVER:
+        return _SW_NEVER
+    if not seconds >= 0:
+        raise ValueError("a duration is not negative")
+    return min(max(math.ceil(seconds * 1000), 1), _SW_NEVER - 1)
+
+
+class Pong(NamedTuple):
+    """Answer to a ping, in seconds."""
+
+    round_trip: float
+    clock_difference: float
+
+
+class Peer(_native.Peer):
+    """A session with a remote program. Made by `node.connect`, or by the node when somebody connects.
+
+    id        its public key, 52 characters; proved by the handshake
+    address   where it was reached, or where it came from
+    data      what its application sent along with the handshake
+    dialled   True when this side connected
+    """
+
+    __slots__ = ("node", "id", "address", "data", "dialled", "suite", "clock_difference", "closing", "_reason",
+                 "_room", "_receipts", "_pings", "_token", "_connected", "_closed", "__weakref__")
+
+    def __init__(self, node: "Node", core: _native.Core, handle: int, connected: "Optional[asyncio.Future[Peer]]") -> None:
+        super().__init__(core, handle)
+        self.node = node
+        self.id = ""
+        self.address = ""
+        self.data = b""
+        self.dialled = connected is not None
+        self.suite = 0
+        self.clock_difference = 0.0
+        self.closing = False
+        self._reason: Optional[_errors.Error] = None
+        self._room: Deque[asyncio.Future[None]] = deque()
+        self._receipts: Dict[int, asyncio.Future[None]] = {}
+        self._pings: Dict[int, asyncio.Future[Pong]] = {}
+        self._token = 0
+        self._connected = connected
+        self._closed: Optional[asyncio.Future[None]] = None
+
+    def __repr__(self) -> str:
+        return f"<sealwire.Peer {self.id[:8]} {self.address}{' closed' if self.closed else ''}>"
+
+    # ---- Messages ----
+
+    async def send(self, route: str, body: BodyLike = b"", *, receipt: bool = False) -> None:
+        """Sends, waiting for room. With `receipt` it returns when the peer's handler has taken the message."""
+        while True:
+            number = self._send(route, body, receipt)
+            if number is not False:
+                break
+            await self._wait_for_room()
+        if number is None:
+            return
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._receipts[number] = future
+        try:
+            await future
+        finally:
+            self._receipts.pop(number, None)
+
+    async def request(self, route: str, body: BodyLike = b"", *, timeout: Optional[float] = None) -> Reply:
+        """Sends and waits for the answer. `timeout` in seconds counts from here; None is the node's default, NEVER none.
+        Cancelling the task that waits cancels the request at the peer."""
+        started = self._request(route, body, 0 if timeout is None else milliseconds(timeout))
+        if started is None:
+            started = await self._request_with_room(route, body, timeout)
+        future, number = started
+        try:
+            return await future
+        except asyncio.CancelledError:
+            self._cancel(number)
+            raise
+
+    async def _request_with_room(self, route: str, body: BodyLike,
+                                 timeout: Optional[float]) -> "Tuple[asyncio.Future[Reply], int]":
+        loop = asyncio.get_running_loop()
+        limit = self.node.request_timeout if timeout is None else timeout
+        end = loop.time() + limit
+        while True:
+            left = end - loop.time()
+            try:
+                await asyncio.wait_for(self._wait_for_room(), None if limit == NEVER else max(left, 0))
+            except asyncio.TimeoutError:
+                raise _errors.make(80, "the send queue had no room", peer=self.id, endpoint=self.address) from None
+            started = self._request(route, body, milliseconds(max(end - loop.time(), 0.001)))
+            if started is not None:
+                return started
+
+    async def ping(self) -> Pong:
+        """How long a message takes there and back, and how far the peer's clock is ahead, in seconds."""
+        token = self._token
+        self._token += 1
+        self._ping(token)
+        future: asyncio.Future[Pong] = asyncio.get_running_loop().create_future()
+        self._pings[token] = future
+        try:
+            return await future
+        finally:
+            self._pings.pop(token, None)
+
+    async def _wait_for_room(self) -> None:
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._room.append(future)
+        await future
+
+    # ---- The end ----
+
+    @property
+    def closed(self) -> bool:
+        return self._reason is not None or (self._closed is not None and self._closed.done())
+
+    @property
+    def reason(self) -> Optional[_errors.Error]:
+        """Why the session ended; None while it lasts, and when this side closed it in good order."""
+        return self._reason if self._reason is not None and self._reason.code != "closed" else None
+
+    async def close(self, status: int = 0, text: str = "", *, deadline: float = 2.0) -> None:
+        """Ends the session and waits for that; running exchanges may end until the deadline (seconds)."""
+        if not self.closed and not self.closing:
+            self.closing = True
+            try:
+                self._close(status, text, milliseconds(deadline))
+            except _errors.ClosedError:
+                pass  # its last event is on the way
+        await self.wait_closed()
+
+    async def wait_closed(self) -> "Optional[_errors.Error]":
+        """Waits until the session is over; returns `reason`."""
+        if not self.closed:
+            if self._closed is None:
+                self._closed = asyncio.get_running_loop().create_future()
+            await asyncio.shield(self._closed)
+        return self.reason
+
+    async def __aenter__(self) -> "Peer":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    # ---- From the node ----
+
+    def _on_writable(self) -> None:
+        waiting, self._room = self._room, deque()
+        for future in waiting:
+            if not future.done():
+                future.set_result(None)
+
+    def _on_receipt(self, first: int, last: int, result: int) -> None:
+        few = range(first, last + 1) if last - first < len(self._receipts) else \
+            [number for number in self._receipts if first <= number <= last]
+        for number in few:
+            future = self._receipts.get(number)
+            if future is None or future.done():
+                continue
+            if result == 0:
+                future.set_result(None)
+            else:
+                future.set_exception(_errors.make(result, peer=self.id, endpoint=self.address))
+
+    def _on_pong(self, token: int, round_trip_us: int, clock_difference_ms: int) -> None:
+        future = self._pings.get(token)
+        if future is not None and not future.done():
+            future.set_result(Pong(round_trip_us / 1e6, clock_difference_ms / 1e3))
+
+    def _on_connected(self, address: str, data: bytes, suite: int, clock_difference_ms: int) -> None:
+        self.address = address
+        self.data = data
+        self.suite = suite
+        self.clock_difference = clock_difference_ms / 1e3
+        if self._connected is not None and not self._connected.done():
+            self._connected.set_result(self)
+
+    def _on_closed(self, reason: _errors.Error) -> None:
+        """Everything that waits here learns it."""
+        self._reason = reason
+        waiting: List[asyncio.Future[Any]] = [*self._room, *self._receipts.values(), *self._pings.values()]
+        self._room.clear()
+        if self._connected is not None:
+            waiting.append(self._connected)
+        for future in waiting:
+            if not future.done():
+                future.set_exception(_errors.of_call(3, "", self))
+        if self._closed is not None and not self._closed.done():
+            self._closed.set_result(None)

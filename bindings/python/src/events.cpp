@@ -1,0 +1,81 @@
+// The fields of events that the Python half handles, as tuples.
+#include <algorithm>
+
+#include "native.h"
+
+namespace binding {
+
+namespace {
+
+PyObject* bytes_of(sw_bytes bytes) {
+    return PyBytes_FromStringAndSize(static_cast<const char*>(bytes.data), static_cast<Py_ssize_t>(bytes.size));
+}
+PyObject* id_of(const sw_peer_id& id) {
+    char text[SW_PEER_ID_TEXT_SIZE];
+    if (sw_peer_id_text(&id, text) != SW_OK) return PyUnicode_FromString("");
+    return PyUnicode_FromString(text);
+}
+
+PyObject* close_report(const sw_close_report& report) {
+    Ref peers(PyList_New(0));
+    if (!peers) return nullptr;
+    for (uint32_t i = 0; i < std::min<uint32_t>(report.peer_count, SW_CLOSE_REPORT_PEERS); ++i) {
+        const sw_close_peer& one = report.peers[i];
+        Ref entry(Py_BuildValue("(NKKK)", id_of(one.id), one.not_sent, one.outcome_unknown, one.exchanges));
+        if (!entry || PyList_Append(peers.get(), entry.get()) < 0) return nullptr;
+    }
+    return Py_BuildValue("(NKKKKNsN)", PyBool_FromLong(report.deadline_passed), report.not_sent, report.outcome_unknown,
+                         report.exchanges, report.events_held, PyBool_FromLong(report.callback_blocked),
+                         report.blocking_route, peers.release());
+}
+
+}  // namespace
+
+PyObject* str_of(sw_text text) {
+    return PyUnicode_DecodeUTF8(text.data ? text.data : "", static_cast<Py_ssize_t>(text.size), "replace");
+}
+
+PyObject* fields_of(const sw_event* event) {
+    const unsigned long long peer = event->peer.value;
+    switch (event->type) {
+        case SW_EVENT_LISTENING: {
+            const auto& e = event->as.listening;
+            return Py_BuildValue("(KNN)", e.listener.value, str_of(e.address), str_of(e.ticket));
+        }
+        case SW_EVENT_LISTENER_CLOSED:
+        case SW_EVENT_PEER_CLOSING:
+        case SW_EVENT_PEER_CLOSED: {
+            const auto& e = event->as.closed;
+            return Py_BuildValue("(KiINNNNKK)", event->type == SW_EVENT_LISTENER_CLOSED ? e.listener.value : peer,
+                                 static_cast<int>(e.result), e.code, str_of(e.text), str_of(e.detail),
+                                 str_of(e.endpoint), id_of(e.id), e.not_sent, e.outcome_unknown);
+        }
+        case SW_EVENT_PEER_ASKS: {
+            const auto& e = event->as.peer_asks;
+            return Py_BuildValue("(KNNN)", peer, id_of(e.id), str_of(e.address), bytes_of(e.data));
+        }
+        case SW_EVENT_PEER_CONNECTED: {
+            const auto& e = event->as.connected;
+            return Py_BuildValue("(KNNNNIL)", peer, id_of(e.id), str_of(e.address), bytes_of(e.data),
+                                 PyBool_FromLong(e.dialled), e.suite, static_cast<long long>(e.clock_difference_ms));
+        }
+        case SW_EVENT_RECEIPT: {
+            const auto& e = event->as.receipt;
+            return Py_BuildValue("(KKKi)", peer, e.first, e.last, static_cast<int>(e.result));
+        }
+        case SW_EVENT_PONG: {
+            const auto& e = event->as.pong;
+            return Py_BuildValue("(KKKL)", peer, e.token, e.round_trip_us,
+                                 static_cast<long long>(e.clock_difference_ms));
+        }
+        case SW_EVENT_LOG: {
+            const auto& e = event->as.log;
+            return Py_BuildValue("(IiNNN)", e.level, static_cast<int>(e.result), str_of(e.text), str_of(e.peer),
+                                 str_of(e.address));
+        }
+        case SW_EVENT_NODE_CLOSED: return close_report(*event->as.node_closed.report);
+        default: return Py_BuildValue("(K)", peer);
+    }
+}
+
+}  // namespace binding

@@ -1,0 +1,286 @@
+// Message: what a peer sent, as handlers (Request) and requesters (Reply) see it; and bodies on their way out.
+#include "native.h"
+
+#include <structmember.h>
+
+#include <cstring>
+
+namespace binding {
+
+PyTypeObject* message_type = nullptr;
+PyTypeObject* request_class = nullptr;
+PyTypeObject* reply_class = nullptr;
+
+namespace {
+
+constexpr size_t kCopyBelow = 4096;  // smaller bodies are copied at once, so that their event can go
+
+PyObject* to_json = nullptr;  // json.dumps with compact separators, given by the Python half
+
+Message* self_of(PyObject* object) { return reinterpret_cast<Message*>(object); }
+
+void message_dealloc(PyObject* object) {
+    Message* self = self_of(object);
+    PyTypeObject* type = Py_TYPE(object);
+    Py_XDECREF(self->peer);
+    Py_XDECREF(self->route);
+    Py_XDECREF(self->body);
+    Py_XDECREF(self->task);
+    if (self->held) sw_event_release(self->held);
+    type->tp_free(object);
+    Py_DECREF(type);
+}
+
+sw_bytes held_body(const Message* self) {
+    const sw_event* event = self->held;
+    return event->type == SW_EVENT_DONE ? event->as.done.body : event->as.message.body;
+}
+
+PyObject* get_body(PyObject* object, void*) {
+    Message* self = self_of(object);
+    if (!self->body) {
+        const sw_bytes bytes = held_body(self);
+        self->body =
+            PyBytes_FromStringAndSize(static_cast<const char*>(bytes.data), static_cast<Py_ssize_t>(bytes.size));
+        if (!self->body) return nullptr;
+    }
+    Py_INCREF(self->body);
+    return self->body;
+}
+
+int get_buffer(PyObject* object, Py_buffer* view, int flags) {
+    Message* self = self_of(object);
+    void* data = nullptr;
+    size_t size = 0;
+    if (self->held) {
+        const sw_bytes bytes = held_body(self);
+        data = const_cast<void*>(bytes.data);
+        size = bytes.size;
+    } else {
+        data = PyBytes_AS_STRING(self->body);
+        size = static_cast<size_t>(PyBytes_GET_SIZE(self->body));
+    }
+    return PyBuffer_FillInfo(view, object, data, static_cast<Py_ssize_t>(size), 1, flags);
+}
+
+PyObject* get_view(PyObject* object, void*) { return PyMemoryView_FromObject(object); }
+PyObject* get_task(PyObject* object, void*) {
+    PyObject* task = self_of(object)->task ? self_of(object)->task : Py_None;
+    Py_INCREF(task);
+    return task;
+}
+PyObject* get_number(PyObject* object, void*) { return PyLong_FromUnsignedLongLong(self_of(object)->exchange.number); }
+PyObject* get_wants_reply(PyObject* object, void*) { return PyBool_FromLong(self_of(object)->expects != 0); }
+PyObject* get_answered(PyObject* object, void*) { return PyBool_FromLong(self_of(object)->answered); }
+PyObject* get_over(PyObject* object, void*) { return PyBool_FromLong(self_of(object)->over); }
+PyObject* get_has_body(PyObject* object, void*) { return PyBool_FromLong(self_of(object)->has_body); }
+PyObject* get_timeout(PyObject* object, void*) {
+    const uint32_t timeout = self_of(object)->timeout_ms;
+    if (timeout == SW_NEVER) Py_RETURN_NONE;
+    return PyFloat_FromDouble(timeout / 1000.0);
+}
+
+bool ended(sw_result result) { return result == SW_ERR_HANDLE || result == SW_ERR_CLOSED || result == SW_ERR_FORK; }
+
+// The end of an exchange that a peer opened: a peer that has gone meanwhile is nobody's mistake.
+bool answer_status(Message* self, uint32_t code, sw_text text) {
+    const sw_result result = sw_exchange_status(self->exchange, code, text);
+    if (result != SW_OK && !ended(result)) return raise_result(result, self->peer) != nullptr;
+    self->answered = true;
+    return true;
+}
+
+bool answer_body(Message* self, PyObject* object) {
+    Body body;
+    if (!body.set(object)) return false;
+    sw_send_options options;
+    sw_send_options_init(&options);
+    options.type = body.type;
+    const sw_result result = sw_exchange_reply(self->exchange, body.bytes, &options);
+    if (result != SW_OK && !ended(result)) return raise_result(result, self->peer) != nullptr;
+    self->answered = true;
+    return true;
+}
+
+bool may_answer(Message* self) {
+    if (self->expects == SW_EXPECTS_NONE) {
+        PyErr_SetString(PyExc_RuntimeError, "this message does not expect a reply");
+        return false;
+    }
+    if (self->answered) {
+        PyErr_SetString(PyExc_RuntimeError, "this request was answered already");
+        return false;
+    }
+    return true;
+}
+
+PyObject* reply(PyObject* object, PyObject* body) {
+    Message* self = self_of(object);
+    if (!may_answer(self)) return nullptr;
+    if (self->over) Py_RETURN_NONE;
+    if (!(body == Py_None ? answer_status(self, 0, {}) : answer_body(self, body))) return nullptr;
+    Py_RETURN_NONE;
+}
+
+PyObject* status(PyObject* object, PyObject* args) {
+    Message* self = self_of(object);
+    unsigned code = 0;
+    const char* text = "";
+    Py_ssize_t size = 0;
+    if (!PyArg_ParseTuple(args, "I|s#", &code, &text, &size)) return nullptr;
+    if (!may_answer(self)) return nullptr;
+    if (self->over) Py_RETURN_NONE;
+    if (!answer_status(self, code, {text, static_cast<size_t>(size)})) return nullptr;
+    Py_RETURN_NONE;
+}
+
+PyObject* fail(PyObject* object, PyObject*) {
+    Message* self = self_of(object);
+    if (self->expects != SW_EXPECTS_NONE && !self->answered && !self->over &&
+        !answer_status(self, SW_CODE_HANDLER_FAILED, {})) {
+        return nullptr;
+    }
+    Py_RETURN_NONE;
+}
+
+PyObject* finish(PyObject* object, PyObject* result) {
+    stop_running(self_of(object));
+    if (!finish_message(self_of(object), result)) return nullptr;
+    Py_RETURN_NONE;
+}
+
+PyObject* stop(PyObject* object, PyObject*) {
+    stop_running(self_of(object));
+    Py_RETURN_NONE;
+}
+
+PyMemberDef members[] = {
+    {"peer", T_OBJECT, offsetof(Message, peer), READONLY, nullptr},
+    {"route", T_OBJECT, offsetof(Message, route), READONLY, nullptr},
+    {"type", T_UINT, offsetof(Message, type), READONLY, nullptr},
+    {},
+};
+
+PyGetSetDef getters[] = {
+    {"body", get_body, nullptr, nullptr, nullptr},         {"view", get_view, nullptr, nullptr, nullptr},
+    {"number", get_number, nullptr, nullptr, nullptr},     {"wants_reply", get_wants_reply, nullptr, nullptr, nullptr},
+    {"answered", get_answered, nullptr, nullptr, nullptr}, {"cancelled", get_over, nullptr, nullptr, nullptr},
+    {"has_body", get_has_body, nullptr, nullptr, nullptr}, {"timeout", get_timeout, nullptr, nullptr, nullptr},
+    {"task", get_task, nullptr, nullptr, nullptr},         {},
+};
+
+PyMethodDef methods[] = {
+    {"reply", reply, METH_O, nullptr},     {"status", status, METH_VARARGS, nullptr},
+    {"_fail", fail, METH_NOARGS, nullptr}, {"_finish", finish, METH_O, nullptr},
+    {"_stop", stop, METH_NOARGS, nullptr}, {},
+};
+
+PyType_Slot slots[] = {
+    {Py_tp_dealloc, reinterpret_cast<void*>(message_dealloc)},
+    {Py_tp_members, members},
+    {Py_tp_getset, getters},
+    {Py_tp_methods, methods},
+    {Py_bf_getbuffer, reinterpret_cast<void*>(get_buffer)},
+    {},
+};
+
+PyType_Spec spec = {"sealwire._native.Message", sizeof(Message), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, slots};
+
+PyObject* set_classes(PyObject*, PyObject* args) {
+    PyObject *request = nullptr, *reply_type = nullptr, *json = nullptr;
+    if (!PyArg_ParseTuple(args, "O!O!O", &PyType_Type, &request, &PyType_Type, &reply_type, &json)) return nullptr;
+    for (PyObject* one : {request, reply_type, json}) Py_INCREF(one);
+    request_class = reinterpret_cast<PyTypeObject*>(request);
+    reply_class = reinterpret_cast<PyTypeObject*>(reply_type);
+    to_json = json;
+    Py_RETURN_NONE;
+}
+
+PyMethodDef functions[] = {{"set_classes", set_classes, METH_VARARGS, nullptr}, {}};
+
+}  // namespace
+
+bool text_of(PyObject* object, sw_text& out) {
+    Py_ssize_t size = 0;
+    const char* data = PyUnicode_AsUTF8AndSize(object, &size);
+    if (!data) return false;
+    out = {data, static_cast<size_t>(size)};
+    return true;
+}
+
+Body::~Body() {
+    if (buffer_.obj) PyBuffer_Release(&buffer_);
+}
+
+bool Body::set(PyObject* object) {
+    if (PyBytes_CheckExact(object)) {
+        bytes = {PyBytes_AS_STRING(object), static_cast<size_t>(PyBytes_GET_SIZE(object))};
+        return true;
+    }
+    if (PyUnicode_Check(object)) {
+        type = SW_BODY_UTF8;
+        sw_text text{};
+        if (!text_of(object, text)) return false;
+        bytes = {text.data, text.size};
+        return true;
+    }
+    if (PyObject_CheckBuffer(object)) {
+        if (PyObject_GetBuffer(object, &buffer_, PyBUF_SIMPLE) < 0) return false;
+        bytes = {buffer_.buf, static_cast<size_t>(buffer_.len)};
+        return true;
+    }
+    kept_ = Ref(PyObject_CallOneArg(to_json, object));
+    sw_text text{};
+    if (!kept_ || !text_of(kept_.get(), text)) return false;
+    bytes = {text.data, text.size};
+    type = SW_BODY_JSON;
+    return true;
+}
+
+Message* make_message(PyTypeObject* cls, PyObject* peer, PyObject* route, const sw_event* event) {
+    auto* self = reinterpret_cast<Message*>(cls->tp_alloc(cls, 0));
+    if (!self) return nullptr;
+    sw_bytes body{};
+    if (event->type == SW_EVENT_DONE) {
+        const sw_event_done& done = event->as.done;
+        body = done.body;
+        self->exchange = done.exchange;
+        self->type = done.type;
+        self->has_body = done.has_body != 0;
+        self->timeout_ms = SW_NEVER;
+    } else {
+        const sw_event_message& message = event->as.message;
+        body = message.body;
+        self->exchange = message.exchange;
+        self->type = message.type;
+        self->expects = message.expects;
+        self->timeout_ms = message.timeout_ms;
+        self->has_body = true;
+    }
+    Py_XINCREF(peer);
+    self->peer = peer;
+    Py_XINCREF(route);
+    self->route = route;
+    if (body.size >= kCopyBelow && sw_event_retain(event, &self->held) == SW_OK) return self;
+    self->held = nullptr;
+    self->body = PyBytes_FromStringAndSize(static_cast<const char*>(body.data), static_cast<Py_ssize_t>(body.size));
+    if (self->body) return self;
+    Py_DECREF(self);
+    return nullptr;
+}
+
+bool finish_message(Message* message, PyObject* result) {
+    if (message->expects == SW_EXPECTS_NONE || message->answered || message->over) return true;
+    return result == Py_None ? answer_status(message, 0, {}) : answer_body(message, result);
+}
+
+bool add_message_type(PyObject* module) {
+    message_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
+    if (!message_type) return false;
+    request_class = reply_class = message_type;
+    Py_INCREF(message_type);
+    return PyModule_AddObject(module, "Message", reinterpret_cast<PyObject*>(message_type)) == 0 &&
+           PyModule_AddFunctions(module, functions) == 0;
+}
+
+}  // namespace binding

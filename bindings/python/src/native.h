@@ -1,0 +1,180 @@
+// What the native half shares: the hot types, written on CPython's own API because a message may cost no more than 300 ns.
+#pragma once
+
+#define PY_SSIZE_T_CLEAN
+#include <pybind11/pybind11.h>
+
+#include <cstdint>
+#include <mutex>
+#include <unordered_map>
+#include <vector>
+
+#include "sealwire/sealwire.h"
+
+namespace binding {
+
+// A strong reference that gives itself back; only touched with the GIL held.
+class Ref {
+public:
+    Ref() = default;
+    explicit Ref(PyObject* stolen) : object_(stolen) {}
+    static Ref borrow(PyObject* object) {
+        Py_XINCREF(object);
+        return Ref(object);
+    }
+    Ref(Ref&& other) noexcept : object_(other.release()) {}
+    Ref& operator=(Ref&& other) noexcept {
+        PyObject* old = object_;
+        object_ = other.release();
+        Py_XDECREF(old);
+        return *this;
+    }
+    ~Ref() { Py_XDECREF(object_); }
+    PyObject* get() const { return object_; }
+    explicit operator bool() const { return object_ != nullptr; }
+    PyObject* release() {
+        PyObject* object = object_;
+        object_ = nullptr;
+        return object;
+    }
+
+private:
+    PyObject* object_ = nullptr;
+};
+
+// How the loop thread wakes the host thread. Never freed, used again for later nodes: a late on_wake finds it alive.
+struct Wake {
+    std::mutex mutex;
+    int descriptor = -1;  // of a non-blocking socket; -1: nobody listens
+};
+
+struct ExchangeKey {
+    uint64_t peer, number;
+    bool operator==(const ExchangeKey& other) const { return peer == other.peer && number == other.number; }
+};
+struct ExchangeHash {
+    size_t operator()(const ExchangeKey& key) const { return key.number * 0x9E3779B97F4A7C15ull ^ key.peer; }
+};
+
+struct Message;
+
+// What a route leads to. Never removed while the node lives: events on their way name it by its index.
+struct Handler {
+    PyObject* route = nullptr;             // str; "" is the default
+    PyObject* callable = nullptr;          // or null, then an inbox
+    std::vector<const sw_event*> waiting;  // inbox: fetched, not taken
+    PyObject* waiter = nullptr;            // inbox: the future that awaits the next one
+    bool inbox = false;
+    bool closed = false;
+};
+
+struct CoreState {
+    sw_node node{};
+    Wake* wake = nullptr;
+    PyObject* loop = nullptr;
+    PyObject* hooks[4] = {};  // see Hook
+    std::vector<Handler> handlers;
+    std::unordered_map<uint64_t, PyObject*> peers;
+    std::unordered_map<ExchangeKey, Message*, ExchangeHash> running;  // handlers that are tasks
+    std::vector<const sw_event*> to_release;  // whose handlers have yet to run to their first suspension
+    uint64_t serial = 0;
+    uint64_t last_peer = 0;                // a cache of one in front of `peers`
+    PyObject* last_peer_object = nullptr;  // borrowed from it
+    bool draining = false;
+    bool release_scheduled = false;
+    bool over = false;  // NODE_CLOSED was seen, or closed at exit
+};
+
+// Callables of the Python half: event(type, fields), spawn(request, awaitable), failed(request, exception),
+// error(result, code, text, peer) -> exception.
+enum Hook { kEvent, kSpawn, kFailed, kError };
+
+struct Core {
+    PyObject_HEAD CoreState* state;
+};
+
+struct Peer {
+    PyObject_HEAD Core* core;
+    sw_peer handle;
+};
+
+struct Message {
+    PyObject_HEAD PyObject* peer;  // Peer
+    PyObject* route;               // str; null in replies
+    PyObject* body;                // bytes; null while only `held` has it
+    PyObject* task;                // that runs the handler
+    const sw_event* held;          // retained, of large bodies
+    sw_exchange exchange;
+    ExchangeKey key;  // in CoreState::running; peer 0 and number 0: not in it
+    uint32_t type, expects, timeout_ms;
+    bool has_body, answered, over;
+};
+
+extern PyTypeObject* core_type;
+extern PyTypeObject* peer_type;
+extern PyTypeObject* message_type;
+extern PyTypeObject* request_class;  // the Python half's subclasses of Message
+extern PyTypeObject* reply_class;
+
+// All return false with a Python exception set when something is wrong.
+bool add_core_type(PyObject* module);
+bool add_peer_type(PyObject* module);
+bool add_message_type(PyObject* module);
+
+// Sets the Python exception of a failed call, made by sealwire._errors; null, so that it can be returned.
+PyObject* raise_result(sw_result result, PyObject* peer = nullptr);
+
+// An object as the body of a message: bytes and buffers as they are, str as UTF-8, the rest as JSON.
+class Body {
+public:
+    Body() = default;
+    Body(const Body&) = delete;
+    Body& operator=(const Body&) = delete;
+    ~Body();
+    bool set(PyObject* object);  // false: an exception is set
+    sw_bytes bytes{};
+    uint32_t type = SW_BODY_BYTES;
+
+private:
+    Py_buffer buffer_{};
+    Ref kept_;
+};
+bool text_of(PyObject* object, sw_text& out);
+
+// A Message of `cls`; the event may be released afterwards.
+Message* make_message(PyTypeObject* cls, PyObject* peer, PyObject* route, const sw_event* event);
+// Answers with a handler's return value; does nothing where no answer is due. False: an exception is set.
+bool finish_message(Message* message, PyObject* result);
+// The task of the handler has ended, or none began.
+void stop_running(Message* message);
+
+CoreState* state_of(Core* core);  // null with an exception set when it was closed
+PyObject* new_future(PyObject* loop);
+// Sets the result unless the future is done already.
+void resolve(PyObject* future, PyObject* result);
+
+// ---- Between the files of the core ----
+
+constexpr size_t kDrainBatch = 256;  // events drained in one turn of the event loop
+
+PyObject* find_peer(CoreState* state, uint64_t handle);  // borrowed; null when there is none
+// Words of a peer may be anything: what is no UTF-8 is replaced.
+PyObject* str_of(sw_text text);
+PyObject* fields_of(const sw_event* event);
+
+// Methods of Core, in inbox.cpp.
+PyObject* add_handler(PyObject* core, PyObject* args);
+PyObject* take(PyObject* core, PyObject* args);
+PyObject* wait(PyObject* core, PyObject* number);
+PyObject* close_inbox(PyObject* core, PyObject* number);
+
+// lifecycle.cpp. `descriptor` is of a non-blocking socket that gets a byte when there are events.
+sw_result open_core(Core* core, sw_node_options& options, int descriptor);
+void release_all(std::vector<const sw_event*>& events);
+void finish_state(CoreState* state);  // its last event was seen
+void clear_state(CoreState* state);   // lets go of everything Python
+void leave_to_end(CoreState* state);  // its Core is gone: frees it, now or once the node is over
+// Ends all nodes, 500 ms in all; at interpreter exit.
+void close_all();
+
+}  // namespace binding

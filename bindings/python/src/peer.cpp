@@ -1,0 +1,200 @@
+// Peer: commands to one remote program, straight onto the C API.
+#include "native.h"
+
+#include <structmember.h>
+
+namespace binding {
+
+PyTypeObject* peer_type = nullptr;
+
+namespace {
+
+Peer* self_of(PyObject* object) { return reinterpret_cast<Peer*>(object); }
+
+int peer_init(PyObject* object, PyObject* args, PyObject*) {
+    PyObject* core = nullptr;
+    unsigned long long handle = 0;
+    if (!PyArg_ParseTuple(args, "O!K", core_type, &core, &handle)) return -1;
+    Peer* self = self_of(object);
+    Py_INCREF(core);
+    Py_XDECREF(self->core);
+    self->core = reinterpret_cast<Core*>(core);
+    self->handle.value = handle;
+    return 0;
+}
+
+int peer_traverse(PyObject* object, visitproc visit, void* arg) {
+    Py_VISIT(self_of(object)->core);
+#if PY_VERSION_HEX >= 0x03090000
+    Py_VISIT(Py_TYPE(object));
+#endif
+    return 0;
+}
+
+int peer_clear(PyObject* object) {
+    Py_CLEAR(self_of(object)->core);
+    return 0;
+}
+
+void peer_dealloc(PyObject* object) {
+    PyTypeObject* type = Py_TYPE(object);
+    PyObject_GC_UnTrack(object);
+    peer_clear(object);
+    type->tp_free(object);
+    Py_DECREF(type);
+}
+
+// (route, body, receipt): the receipt number, or None without one; False when the queue is full.
+PyObject* send(PyObject* object, PyObject* const* args, Py_ssize_t count) {
+    if (count != 3) return PyErr_SetString(PyExc_TypeError, "_send takes route, body, receipt"), nullptr;
+    sw_text route{};
+    Body body;
+    if (!text_of(args[0], route) || !body.set(args[1])) return nullptr;
+    uint64_t number = 0;
+    sw_send_options options;
+    sw_send_options_init(&options);
+    options.type = body.type;
+    options.receipt = args[2] == Py_True;
+    options.receipt_number = options.receipt ? &number : nullptr;
+    const sw_result result = sw_peer_send(self_of(object)->handle, route, body.bytes, &options);
+    if (result == SW_ERR_AGAIN) Py_RETURN_FALSE;
+    if (result != SW_OK) return raise_result(result, object);
+    if (options.receipt) return PyLong_FromUnsignedLongLong(number);
+    Py_RETURN_NONE;
+}
+
+// (route, body="") raises QueueFull when there is no room.
+PyObject* send_nowait(PyObject* object, PyObject* const* args, Py_ssize_t count) {
+    if (count < 1 || count > 2) return PyErr_SetString(PyExc_TypeError, "send_nowait takes route and body"), nullptr;
+    sw_text route{};
+    Body body;
+    if (!text_of(args[0], route) || (count > 1 && !body.set(args[1]))) return nullptr;
+    sw_result result = SW_OK;
+    if (body.type == SW_BODY_BYTES) {
+        result = sw_peer_send(self_of(object)->handle, route, body.bytes, nullptr);
+    } else {
+        sw_send_options options;
+        sw_send_options_init(&options);
+        options.type = body.type;
+        result = sw_peer_send(self_of(object)->handle, route, body.bytes, &options);
+    }
+    if (result != SW_OK) return raise_result(result, object);
+    Py_RETURN_NONE;
+}
+
+// (route, body, timeout_ms): (future of the Reply, exchange number); None when the queue is full. The exchange owns a
+// reference to the future, its `user`, until its DONE.
+PyObject* request(PyObject* object, PyObject* const* args, Py_ssize_t count) {
+    if (count != 3) return PyErr_SetString(PyExc_TypeError, "_request takes route, body, timeout_ms"), nullptr;
+    Peer* self = self_of(object);
+    CoreState* state = state_of(self->core);
+    if (!state) return nullptr;
+    sw_text route{};
+    Body body;
+    if (!text_of(args[0], route) || !body.set(args[1])) return nullptr;
+    const unsigned long timeout = PyLong_AsUnsignedLong(args[2]);
+    if (PyErr_Occurred()) return nullptr;
+    Ref future(new_future(state->loop));
+    if (!future) return nullptr;
+    sw_request_options options;
+    sw_request_options_init(&options);
+    options.type = body.type;
+    options.timeout_ms = static_cast<uint32_t>(timeout);
+    options.user = future.get();
+    sw_exchange exchange{};
+    const sw_result result = sw_peer_request(self->handle, route, body.bytes, &options, &exchange);
+    if (result == SW_ERR_AGAIN) Py_RETURN_NONE;
+    if (result != SW_OK) return raise_result(result, object);
+    Py_INCREF(future.get());  // the exchange's
+    Ref number(PyLong_FromUnsignedLongLong(exchange.number));
+    return number ? PyTuple_Pack(2, future.get(), number.get()) : nullptr;
+}
+
+PyObject* cancel(PyObject* object, PyObject* args) {
+    unsigned long long number = 0;
+    unsigned code = 0;
+    if (!PyArg_ParseTuple(args, "K|I", &number, &code)) return nullptr;
+    sw_exchange_cancel({self_of(object)->handle, number}, code);  // over already: nothing to cancel
+    Py_RETURN_NONE;
+}
+
+PyObject* done_or_raise(sw_result result, PyObject* peer) {
+    if (result != SW_OK) return raise_result(result, peer);
+    Py_RETURN_NONE;
+}
+
+PyObject* ping(PyObject* object, PyObject* token) {
+    const unsigned long long value = PyLong_AsUnsignedLongLong(token);
+    if (PyErr_Occurred()) return nullptr;
+    return done_or_raise(sw_peer_ping(self_of(object)->handle, value), object);
+}
+
+PyObject* accept(PyObject* object, PyObject* data) {
+    Body body;
+    if (!body.set(data)) return nullptr;
+    return done_or_raise(sw_peer_accept(self_of(object)->handle, body.bytes), object);
+}
+
+PyObject* reject(PyObject* object, PyObject* args) {
+    unsigned code = 0;
+    const char* text = "";
+    Py_ssize_t size = 0;
+    if (!PyArg_ParseTuple(args, "Is#", &code, &text, &size)) return nullptr;
+    return done_or_raise(sw_peer_reject(self_of(object)->handle, code, {text, static_cast<size_t>(size)}), object);
+}
+
+PyObject* close(PyObject* object, PyObject* args) {
+    unsigned code = 0, deadline = 0;
+    const char* text = "";
+    Py_ssize_t size = 0;
+    if (!PyArg_ParseTuple(args, "Is#I", &code, &text, &size, &deadline)) return nullptr;
+    return done_or_raise(sw_peer_close(self_of(object)->handle, code, {text, static_cast<size_t>(size)}, deadline),
+                         object);
+}
+
+PyMemberDef members[] = {
+    {"_handle", T_ULONGLONG, offsetof(Peer, handle), READONLY, nullptr},
+    {},
+};
+
+template <typename Function>
+PyCFunction fast(Function* function) {
+    return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(function));
+}
+
+PyMethodDef methods[] = {
+    {"_send", fast(send), METH_FASTCALL, nullptr},
+    {"send_nowait", fast(send_nowait), METH_FASTCALL, nullptr},
+    {"_request", fast(request), METH_FASTCALL, nullptr},
+    {"_cancel", cancel, METH_VARARGS, nullptr},
+    {"_ping", ping, METH_O, nullptr},
+    {"_accept", accept, METH_O, nullptr},
+    {"_reject", reject, METH_VARARGS, nullptr},
+    {"_close", close, METH_VARARGS, nullptr},
+    {},
+};
+
+PyType_Slot slots[] = {
+    {Py_tp_init, reinterpret_cast<void*>(peer_init)},
+    {Py_tp_new, reinterpret_cast<void*>(PyType_GenericNew)},
+    {Py_tp_traverse, reinterpret_cast<void*>(peer_traverse)},
+    {Py_tp_clear, reinterpret_cast<void*>(peer_clear)},
+    {Py_tp_dealloc, reinterpret_cast<void*>(peer_dealloc)},
+    {Py_tp_members, members},
+    {Py_tp_methods, methods},
+    {},
+};
+
+PyType_Spec spec = {"sealwire._native.Peer", sizeof(Peer), 0,
+                    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, slots};
+
+}  // namespace
+
+bool add_peer_type(PyObject* module) {
+    peer_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
+    if (!peer_type) return false;
+    Py_INCREF(peer_type);
+    return PyModule_AddObject(module, "Peer", reinterpret_cast<PyObject*>(peer_type)) == 0;
+}
+
+}  // namespace binding

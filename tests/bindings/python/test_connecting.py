@@ -1,0 +1,223 @@
+"""Who may connect, and what the other side learns when it may not; listeners and the ends of sessions."""
+
+import asyncio
+
+import pytest
+import sealwire
+from conftest import run
+from pair import pair
+
+
+async def connect_to(url, allow, network="tests", **options):
+    """A client connects to a server with `allow`; both are closed. Raises what the client gets."""
+    async with sealwire.Node(allow=allow, network="tests") as server, sealwire.Node(network=network) as client:
+        listener = await server.listen(url)
+        return (await client.connect(listener.ticket, **options)).id == server.id
+
+
+def test_only_keys_on_the_list_come_in(url):
+    async def scenario():
+        me, other = sealwire.Identity.generate(), sealwire.Identity.generate()
+        async with sealwire.Node(allow=[me.id], network="tests") as server:
+            listener = await server.listen(url)
+            async with sealwire.Node(identity=me, network="tests") as node:
+                assert (await node.connect(listener.ticket)).id == server.id
+            async with sealwire.Node(identity=other, network="tests") as node:
+                with pytest.raises(PermissionError) as caught:
+                    await node.connect(listener.ticket)
+                error = caught.value
+                assert isinstance(error, sealwire.NotAllowedError) and isinstance(error, ConnectionError)
+                assert (error.code, error.peer) == ("not_allowed", server.id)
+                server.allow([other.id])
+                assert await node.connect(listener.ticket)
+    run(scenario)
+
+
+def test_by_default_nobody_is_let_in(url):
+    async def scenario():
+        with pytest.raises(sealwire.NotAllowedError):
+            await connect_to(url, ())
+    run(scenario)
+
+
+def decisions():
+    def yes(asking):
+        return True
+
+    async def later_yes(asking):
+        await asyncio.sleep(0)
+        return True
+
+    def no(asking):
+        return False
+
+    async def later_no(asking):
+        await asyncio.sleep(0)
+        return sealwire.Reject(70, "not today")
+
+    def broken(asking):
+        raise ValueError("a bug")
+
+    async def later_broken(asking):
+        raise ValueError("a bug")
+
+    return [(yes, None, 0, ""), (later_yes, None, 0, ""), (no, "not_allowed", 0, ""),
+            (later_no, "rejected", 70, "not today"), (broken, "not_allowed", 0, ""), (later_broken, "not_allowed", 0, ""),
+            (lambda asking: sealwire.Reject(5, "no code of an application"), "not_allowed", 0, "")]
+
+
+@pytest.mark.parametrize("decide,code,status,text", decisions())
+def test_a_function_decides_who_comes_in(url, decide, code, status, text):
+    async def scenario():
+        if code is None:
+            assert await connect_to(url, decide)
+            return
+        with pytest.raises(sealwire.NotAllowedError) as caught:
+            await connect_to(url, decide)
+        assert (caught.value.code, caught.value.text) == (code, text)
+        if status:
+            assert caught.value.status == status
+    run(scenario)
+
+
+def test_who_decides_sees_key_address_and_data(url):
+    async def scenario():
+        seen = []
+        async with sealwire.Node(allow=lambda asking: seen.append(asking) or True, network="tests") as server, \
+                sealwire.Node(network="tests") as client:
+            arrivals = server.arrivals()
+            next_one = asyncio.ensure_future(arrivals.__anext__())
+            await asyncio.sleep(0)
+            listener = await server.listen(url)
+            await client.connect(listener.ticket, data=b"I am Ada")
+            (asking,) = seen
+            assert asking.id == client.id and asking.data == b"I am Ada" and asking.address
+            peer = await next_one
+            assert (peer.id, peer.data, peer.dialled) == (client.id, b"I am Ada", False)
+            await arrivals.aclose()
+    run(scenario)
+
+
+def test_on_peer_is_called_for_each_that_connects(url):
+    async def scenario():
+        met = asyncio.get_running_loop().create_future()
+
+        async def on_peer(peer):
+            met.set_result((await peer.request("name")).text())
+
+        async with sealwire.Node(allow="anyone", on_peer=on_peer) as server, sealwire.Node() as client:
+            client.route("name")(lambda request: "Ada")
+            await client.connect((await server.listen(url)).ticket)
+            assert await met == "Ada"
+    run(scenario)
+
+
+def test_another_network_gets_no_answer(url):
+    async def scenario():
+        with pytest.raises(sealwire.ConnectError) as caught:
+            await connect_to(url, "anyone", network=sealwire.network_new(), timeout=10)
+        assert caught.value.code == "no_answer"
+        assert "network" in caught.value.hint and caught.value.endpoint
+    run(scenario)
+
+
+def test_nothing_listens_there(url):
+    async def scenario():
+        async with sealwire.Node(allow="anyone") as server, sealwire.Node() as client:
+            listener = await server.listen(url)
+            await listener.close()
+            with pytest.raises(ConnectionError) as caught:
+                await client.connect(listener.ticket)
+            assert caught.value.code in ("refused", "unreachable")
+            if url.startswith("tcp"):
+                assert isinstance(caught.value, ConnectionRefusedError)
+    run(scenario)
+
+
+def test_a_ticket_that_cannot_be_read(url):
+    async def scenario():
+        async with sealwire.Node() as node:
+            for ticket in ("nonsense", "tcp://127.0.0.1:1", "tcp://127.0.0.1:1#short"):
+                with pytest.raises(ValueError):
+                    await node.connect(ticket)
+            with pytest.raises(ValueError):
+                await node.listen("http://127.0.0.1:0")
+    run(scenario)
+
+
+def test_an_address_in_use():
+    async def scenario():
+        async with sealwire.Node() as one, sealwire.Node() as two:
+            listener = await one.listen("tcp://127.0.0.1:0")
+            with pytest.raises(OSError) as caught:
+                await two.listen(sealwire.Ticket.parse(listener.ticket).address)
+            assert caught.value.code == "in_use"
+    run(scenario)
+
+
+def test_connecting_can_be_cancelled():
+    async def scenario():
+        blocked = asyncio.Event()
+
+        async def decide(asking):
+            blocked.set()
+            await asyncio.Event().wait()
+
+        async with sealwire.Node(allow=decide) as server, sealwire.Node() as client:
+            listener = await server.listen("tcp://127.0.0.1:0")
+            task = asyncio.ensure_future(client.connect(listener.ticket))
+            await blocked.wait()
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            with pytest.raises(TimeoutError) as caught:
+                await client.connect(listener.ticket, timeout=0.05)
+            assert isinstance(caught.value, sealwire.ConnectTimeout)
+    run(scenario)
+
+
+def test_a_closed_session_says_so_to_both(url):
+    async def scenario():
+        async with pair(url, routes={"x": lambda request: None}) as (server, _, peer):
+            (there,) = server.peers
+            await peer.close(64, "bye")
+            reason = await there.wait_closed()
+            assert isinstance(reason, sealwire.SessionError)
+            assert (reason.code, reason.status, reason.text) == ("peer_closed", 64, "bye")
+            assert peer.closed and peer.reason is None and there.closed
+            for gone in (peer, there):
+                with pytest.raises(sealwire.Error):
+                    await gone.request("x")
+                with pytest.raises(sealwire.Error):
+                    gone.send_nowait("x")
+            assert server.peers == ()
+    run(scenario)
+
+
+def test_what_is_pending_ends_when_the_node_closes(url):
+    async def scenario():
+        async with pair(url, routes={"forever": lambda request: asyncio.Event().wait()}) as (server, client, peer):
+            pending = [asyncio.ensure_future(peer.request("forever")) for _ in range(10)]
+            await peer.ping()
+            report = await client.close(deadline=0.05)
+            assert report.deadline_passed and report.exchanges >= 10
+            for one in await asyncio.gather(*pending, return_exceptions=True):
+                assert isinstance(one, sealwire.Error)
+            assert await client.close() is report  # closing again is fine
+            with pytest.raises(sealwire.StateError):
+                await client.connect(peer.address)
+    run(scenario)
+
+
+def test_a_node_is_opened_once_and_in_an_event_loop():
+    with pytest.raises(RuntimeError):
+        sealwire.Node().open()
+
+    async def scenario():
+        node = sealwire.Node()
+        with pytest.raises(RuntimeError):
+            await node.listen("tcp://127.0.0.1:0")
+        async with node:
+            with pytest.raises(RuntimeError):
+                node.open()
+    run(scenario)

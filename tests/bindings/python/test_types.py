@@ -1,0 +1,51 @@
+"""The package's types: strict, and of use to a program that is checked against them."""
+
+import os
+import subprocess
+import sys
+
+PROGRAM = '''
+import asyncio
+from typing import List
+import sealwire
+
+async def decide(asking: sealwire.Asking) -> bool:
+    return asking.data == b"please"
+
+async def main() -> None:
+    async with sealwire.Node(identity=sealwire.Identity.generate(), network="demo", allow=decide) as node:
+        @node.route("greet")
+        async def greet(request: sealwire.Request) -> str:
+            return request.peer.id
+        listener: sealwire.Listener = await node.listen("tcp://127.0.0.1:0")
+        peer = await node.connect(listener.ticket, timeout=2.0)
+        reply = await peer.request("greet", {"name": "Ada"}, timeout=2.0)
+        text: str = reply.text()
+        body: bytes = reply.body
+        ids: List[str] = [one.id for one in node.peers]
+        async for request in node.messages("news"):
+            request.reply(None)
+        print(text, body, ids)
+        WRONG
+'''
+
+
+def check(path, folder, *options):
+    return subprocess.run([sys.executable, "-m", "mypy", "--strict", "--cache-dir", os.devnull, *options, str(path)],
+                          text=True, capture_output=True, env={**os.environ, "MYPYPATH": str(folder)})
+
+
+def test_the_package_passes_strict_checking(source_root):
+    folder = source_root / "bindings" / "python"
+    result = check(folder / "sealwire", folder, "--python-version", "3.9")
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_a_program_is_checked_against_it(source_root, tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text(PROGRAM.replace("WRONG", "pass"))
+    result = check(program, source_root / "bindings" / "python")
+    assert result.returncode == 0, result.stdout + result.stderr
+    program.write_text(PROGRAM.replace("WRONG", "await peer.request(5)"))
+    result = check(program, source_root / "bindings" / "python")
+    assert result.returncode == 1 and "arg-type" in result.stdout
