@@ -38,17 +38,21 @@ class Peer:
     def __init__(self, show, language, role, command, environment):
         self.language, self.role, self.show = language, role, show
         self.lines = queue.Queue()
-        self.said = []
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
-                                        stderr=subprocess.STDOUT, env={**os.environ, **environment}, encoding="utf-8")
-        self.reader = threading.Thread(target=self._read, daemon=True)
-        self.reader.start()
+                                        stderr=subprocess.PIPE, env={**os.environ, **environment}, encoding="utf-8")
+        for read in (self._read, self._read_log):
+            threading.Thread(target=read, daemon=True).start()
 
     def _read(self):
         for line in self.process.stdout:
             self.show(f"  {self.language:>7} {self.role:<8} {line.rstrip()}")
             self.lines.put(line.rstrip())
         self.lines.put(None)
+
+    def _read_log(self):
+        """What goes to standard error is shown and is no step."""
+        for line in self.process.stderr:
+            self.show(f"  {self.language:>7} {self.role:<8} (log) {line.rstrip()}")
 
     def expect(self, word):
         """The rest of the next line, which must begin with this word."""

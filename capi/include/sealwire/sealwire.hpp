@@ -448,7 +448,7 @@ private:
         }
         // The requester is told that the handler failed, and nothing of its particulars.
         static void fail(sw_exchange exchange) {
-            if (sw_exchange_status(exchange, SW_CODE_HANDLER_FAILED, {}) != SW_OK) sw_exchange_cancel(exchange, 0);
+            sw_exchange_status(exchange, SW_CODE_HANDLER_FAILED, {});
         }
 
         node_options options;

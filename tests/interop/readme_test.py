@@ -1,0 +1,85 @@
+#!/usr/bin/env python3
+"""The programs of README.md's quick start, as they stand there, each as server and as client of each.
+
+    readme_test.py --readme FILE --include DIR --library FILE [--pythonpath DIR] [--python PYTHON] [--node NODE --node-package DIR]
+"""
+
+import argparse
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+import tap  # noqa: E402
+
+PATIENCE_S = 60
+
+
+def programs(options, folder):
+    """{language: command}, from the code blocks."""
+    blocks = dict(re.findall(r"(?ms)^```(\w+)\n(.*?)^```$", options.readme.read_text(encoding="utf-8")))
+    folder.joinpath("hello.c").write_text(blocks["c"], encoding="utf-8")
+    folder.joinpath("hello.py").write_text(blocks["python"], encoding="utf-8")
+    folder.joinpath("hello.mjs").write_text(blocks["js"], encoding="utf-8")
+    library = options.library.resolve()
+    subprocess.run(["cc", "-Wall", "-Wextra", "-Werror", "hello.c", f"-I{options.include.resolve()}", str(library), "-o", "hello",
+                    f"-Wl,-rpath,{library.parent}"], cwd=folder, check=True)
+    out = {"C": [str(folder / "hello")]}
+    if options.python:
+        out["Python"] = [options.python, str(folder / "hello.py")]
+    if options.node:
+        folder.joinpath("node_modules").mkdir()
+        folder.joinpath("node_modules", "sealwire").symlink_to(options.node_package.resolve())
+        out["Node.js"] = [options.node, str(folder / "hello.mjs")]
+    return out
+
+
+def start(command, environment):
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8",
+                            env={**os.environ, **environment})
+
+
+def greets(server, client, environment):
+    """A client of the one language greets a server of the other; the client then ends by itself, or by Enter."""
+    serving = start(server, environment)
+    try:
+        ticket = serving.stdout.readline().strip()
+        if "#" not in ticket:
+            yield f"the server printed {ticket!r} in place of a ticket"
+            return
+        asking = start([*client, ticket], environment)
+        try:
+            answer = asking.stdout.readline()
+            asking.communicate("\n", timeout=PATIENCE_S)
+        finally:
+            asking.kill()
+            asking.wait()
+        if "Ada" not in answer or asking.returncode:
+            yield f"the answer was {answer!r}, the status {asking.returncode}"
+    finally:
+        serving.kill()
+        serving.communicate()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name in ("--readme", "--include", "--library"):
+        parser.add_argument(name, type=pathlib.Path, required=True)
+    parser.add_argument("--node-package", type=pathlib.Path)
+    for name in ("--pythonpath", "--python", "--node"):
+        parser.add_argument(name)
+    options = parser.parse_args()
+    environment = {"PYTHONPATH": options.pythonpath} if options.pythonpath else {}
+    with tempfile.TemporaryDirectory(prefix="sealwire-readme-") as folder:
+        commands = programs(options, pathlib.Path(folder))
+        return tap.run({
+            f"the {client} program of the README greets the {server} program":
+                lambda server=server, client=client: greets(commands[server], commands[client], environment)
+            for server in commands for client in commands})
+
+
+if __name__ == "__main__":
+    sys.exit(main())
