@@ -20,6 +20,8 @@ def parse(description):
     parser.add_argument("--outstanding", type=int, default=256)
     parser.add_argument("--curve", action="store_true")
     parser.add_argument("--asyncio", action="store_true")
+    parser.add_argument("--plain", action="store_true")
+    parser.add_argument("--package")
     options = parser.parse_args()
     if options.workload[:2] not in ("W1", "W2", "W3"):
         parser.error("this program knows W1, W2 and W3")
@@ -88,3 +90,56 @@ def emit_server(options, received, announced, elapsed):
 
 def wait_end_of_input():
     sys.stdin.buffer.read()
+
+
+class Tally:
+    """The server's counts."""
+
+    def __init__(self, options):
+        self.options, self.received, self.announced, self.first = options, 0, 0, None
+
+    def add(self, message):
+        """Counts a message; True for the closing one."""
+        if self.first is None:
+            self.first = time.perf_counter()
+        if is_last(message):
+            self.announced = number_of(message)
+            return True
+        self.received += 1
+        return False
+
+    def emit(self):
+        emit_server(self.options, self.received, self.announced, time.perf_counter() - self.first)
+        wait_end_of_input()
+
+
+class Requests:
+    """The client's side of W1 and W2: which request comes next, and whether each reply came once."""
+
+    def __init__(self, options):
+        self.options, self.sent, self.received, self.number_sum, self.latencies = options, 0, 0, 0, []
+        self.pace = Pace(options)
+        self.last = self.pace.start
+
+    def next(self):
+        number = self.sent
+        self.sent += 1
+        self.number_sum += number
+        return make_message(self.options.size, number)
+
+    def take(self, reply):
+        """Counts a reply; True where it is to be followed by another request."""
+        self.received += 1
+        self.number_sum -= number_of(reply)
+        if self.options.kind == 1:
+            now = time.perf_counter()
+            self.latencies.append(now - self.last)
+            self.last = now
+        return self.pace.more(self.sent)
+
+    def first_requests(self):
+        return min(self.options.outstanding, self.options.count or self.options.outstanding)
+
+    def emit(self, elapsed):
+        lost = self.sent - self.received + (self.number_sum != 0)
+        emit_client(self.options, self.sent, lost, elapsed, self.latencies)

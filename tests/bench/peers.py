@@ -79,6 +79,10 @@ PEERS = {
                           "npm sealwire, encrypted; requests answered by a plain function, messages by `await send`"),
     "zeromqjs": Peer("node", "zeromqjs_bench.mjs", about="npm zeromq; no encryption"),
     "zeromqjs-curve": Peer("node", "zeromqjs_bench.mjs", ("--curve",), "npm zeromq with CURVE"),
+    "sealwire-asyncio": Peer("python", "sealwire_bench.py", ("--package", "{build}/bindings/python"),
+                             "the Python package, encrypted; `async def` at both ends, `async for` over batches"),
+    "sealwire-plain": Peer("python", "sealwire_bench.py", ("--package", "{build}/bindings/python", "--plain"),
+                           "the Python package, encrypted; plain handlers"),
     "pyzmq": Peer("python", "pyzmq_bench.py", about="pyzmq, blocking; no encryption"),
     "pyzmq-curve": Peer("python", "pyzmq_bench.py", ("--curve",), "pyzmq with CURVE, blocking"),
     "pyzmq-asyncio": Peer("python", "pyzmq_bench.py", ("--asyncio",), "zmq.asyncio; no encryption"),
@@ -134,6 +138,8 @@ def prepare(build, peers, compile_programs=True):
                 subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
                 subprocess.run([str(venv_python(build)), "-m", "pip", "install", "--quiet", "--only-binary", ":all:",
                                 "-r", str(HERE / "requirements.txt")], check=True)
+    if {"sealwire-asyncio", "sealwire-plain"} & set(peers) and compile_programs:
+        subprocess.run(["ninja", "-C", str(build), "python-package"], check=True)
     if "sealwire-node" in peers and compile_programs:
         subprocess.run(["ninja", "-C", str(build), "bindings/node/package.stamp"], check=True)
     if "node" in languages:

@@ -37,61 +37,8 @@ def connect(context, options):
     return socket
 
 
-class Tally:
-    """The server's counts."""
-
-    def __init__(self, options):
-        self.options, self.received, self.announced, self.first = options, 0, 0, None
-
-    def add(self, message):
-        """Counts a message; True for the closing one."""
-        if self.first is None:
-            self.first = time.perf_counter()
-        if bench.is_last(message):
-            self.announced = bench.number_of(message)
-            return True
-        self.received += 1
-        return False
-
-    def emit(self):
-        bench.emit_server(self.options, self.received, self.announced, time.perf_counter() - self.first)
-        bench.wait_end_of_input()
-
-
-class Requests:
-    """The client's side of W1 and W2: which request comes next, and whether each reply came once."""
-
-    def __init__(self, options):
-        self.options, self.sent, self.received, self.number_sum, self.latencies = options, 0, 0, 0, []
-        self.pace = bench.Pace(options)
-        self.last = self.pace.start
-
-    def next(self):
-        number = self.sent
-        self.sent += 1
-        self.number_sum += number
-        return bench.make_message(self.options.size, number)
-
-    def take(self, reply):
-        """Counts a reply; True where it is to be followed by another request."""
-        self.received += 1
-        self.number_sum -= bench.number_of(reply)
-        if self.options.kind == 1:
-            now = time.perf_counter()
-            self.latencies.append(now - self.last)
-            self.last = now
-        return self.pace.more(self.sent)
-
-    def first_requests(self):
-        return min(self.options.outstanding, self.options.count or self.options.outstanding)
-
-    def emit(self, elapsed):
-        lost = self.sent - self.received + (self.number_sum != 0)
-        bench.emit_client(self.options, self.sent, lost, elapsed, self.latencies)
-
-
 def serve(options):
-    socket, tally, last = bind(zmq.Context(), options), Tally(options), False
+    socket, tally, last = bind(zmq.Context(), options), bench.Tally(options), False
     while not last:
         if options.kind == 3:
             last = tally.add(socket.recv())
@@ -115,7 +62,7 @@ def ask(options):
     else:
         socket.send(bench.make_message(options.size, 0))  # connected before the clock starts
         socket.recv()
-        requests = Requests(options)
+        requests = bench.Requests(options)
         for _ in range(requests.first_requests()):
             socket.send(requests.next())
         while requests.received < requests.sent:
@@ -130,7 +77,7 @@ def ask(options):
 
 
 async def serve_async(options):
-    socket, tally, last = bind(zmq.asyncio.Context(), options), Tally(options), False
+    socket, tally, last = bind(zmq.asyncio.Context(), options), bench.Tally(options), False
     while not last:
         if options.kind == 3:
             last = tally.add(await socket.recv())
@@ -155,7 +102,7 @@ async def ask_async(options):
     else:
         await socket.send(bench.make_message(options.size, 0))
         await socket.recv()
-        requests = Requests(options)
+        requests = bench.Requests(options)
         for _ in range(requests.first_requests()):
             await socket.send(requests.next())
         while requests.received < requests.sent:

@@ -236,10 +236,14 @@ class Node:
 
     def _spawn(self, request: Request, awaitable: "Awaitable[Any]") -> "Optional[asyncio.Task[Any]]":
         assert self._loop is not None
-        if sys.version_info >= (3, 12):
-            task = asyncio.Task(self._answer(request, awaitable), loop=self._loop, eager_start=True)
-            return None if task.done() else task
-        return self._loop.create_task(self._answer(request, awaitable))
+        answer = self._answer(request, awaitable)
+        if self._loop.get_task_factory() is not None:
+            task = self._loop.create_task(answer)
+        elif sys.version_info >= (3, 12):  # runs to its first suspension at once
+            task = asyncio.Task(answer, loop=self._loop, name=request.route, eager_start=True)
+        else:
+            task = asyncio.Task(answer, loop=self._loop, name=request.route)
+        return None if task.done() else task
 
     async def _answer(self, request: Request, awaitable: "Awaitable[Any]") -> None:
         try:
