@@ -17,6 +17,9 @@ from sealwire._pump import Pump
 from sealwire._types import Asking, CloseReport, Reject, Undelivered
 
 logger = logging.getLogger("sealwire")
+# What the core logs: not printed where nobody has configured logging, unlike failures of handlers.
+core_logger = logging.getLogger("sealwire.core")
+core_logger.addHandler(logging.NullHandler())
 
 (_LISTENING, _LISTENER_CLOSED, _ASKS, _CONNECTED, _CLOSING, _CLOSED, _MESSAGE, _REPLY, _DONE, _WRITABLE, _RECEIPT, _PONG,
  _STALLED, _LOG, _NODE_CLOSED) = range(1, 16)
@@ -24,7 +27,8 @@ _LEVELS = (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR)
 
 
 Decision = Union[bool, Reject]
-Allow = Union[str, Iterable[str], Callable[[Asking], Union[Decision, Awaitable[Decision]]]]
+Decide = Callable[[Asking], Union[Decision, Awaitable[Decision]]]
+Allow = Union[str, Iterable[str], Decide]
 Handler = Callable[[Request], Any]
 HandlerT = TypeVar("HandlerT", bound=Callable[..., Any])
 
@@ -34,13 +38,15 @@ class Node:
 
     identity  an Identity, the path of a key file, or None for a new key of this node only
     network   name or secret (`network_new()`) of the network; others meet only nodes of the same
-    allow     who may connect: ids, "anyone", or a function (plain or async) of an Asking that returns True, False or
-              Reject(status, text); by default nobody may
+    allow     who may connect: ids, "anyone", or a function as `on_ask`; by default nobody may
+    on_ask    decides about those who are not on the list: a function (plain or async) of an Asking that returns True,
+              False or Reject(status, text)
+    on_peer   called with each peer that has connected; what it returns, if a coroutine, becomes a task
     Durations are in seconds; the limits are those of sw_node_options in sealwire.h.
     """
 
     def __init__(self, *, identity: Union[Identity, PathLike, None] = None, network: str = "", allow: Allow = (),
-                 on_peer: Optional[Callable[[Peer], Any]] = None, request_timeout: float = 30.0,
+                 on_ask: Optional[Decide] = None, on_peer: Optional[Callable[[Peer], Any]] = None, request_timeout: float = 30.0,
                  handshake_timeout: Optional[float] = None, decision_timeout: Optional[float] = None,
                  send_queue_bytes: int = 0, max_message_bytes: int = 0, window_bytes: int = 0,
                  exchange_slots: int = 0) -> None:
@@ -50,17 +56,14 @@ class Node:
         self.network = network
         self.request_timeout = request_timeout
         self.on_peer = on_peer
-        self._decide: Optional[Callable[[Asking], Any]] = None
-        self._access, self._allowed = 1, []  # type: int, List[str]
         if callable(allow):
-            self._decide = allow
-            self._access = 0
-        elif allow == "anyone":
-            self._access = 2
-        elif isinstance(allow, str):
+            on_ask = allow
+            allow = ()
+        if isinstance(allow, str) and allow != "anyone":
             raise ValueError('allow is a list of ids, "anyone", or a function')
-        else:
-            self._allowed = list(allow)
+        self._decide = on_ask
+        self._access = 2 if allow == "anyone" else 1 if on_ask is None else 0  # of sw_access
+        self._allowed: List[str] = [] if isinstance(allow, str) else list(allow)
         self._limits: Dict[str, int] = {
             "send_queue_bytes": send_queue_bytes, "max_message_bytes": max_message_bytes, "window_bytes": window_bytes,
             "exchange_slots": exchange_slots, "handshake_timeout_ms": milliseconds(handshake_timeout),
@@ -88,7 +91,7 @@ class Node:
         self._loop = asyncio.get_running_loop()
         core = _native.Core(self._loop, self._on_event, self._spawn, self._on_failure, self._make_error)
         pump = Pump(self)
-        level = logger.getEffectiveLevel()
+        level = core_logger.getEffectiveLevel()
         native_level = next((i for i, one in enumerate(_LEVELS) if level <= one), len(_LEVELS))
         try:
             _native.open(core, pump.sender.fileno(), self.identity._native, self.network, self._access, self._allowed,
@@ -290,7 +293,7 @@ class Node:
         elif kind == _LOG:
             level, _result, text, peer, address = fields
             where = " ".join(part for part in (peer, address) if part)
-            logger.log(_LEVELS[min(level, 3)], "%s%s", text, f" ({where})" if where else "")
+            core_logger.log(_LEVELS[min(level, 3)], "%s%s", text, f" ({where})" if where else "")
         elif kind == _LISTENING:
             handle, address, ticket = fields
             listener = self._listeners[handle]

@@ -1,6 +1,7 @@
 """Who may connect, and what the other side learns when it may not; listeners and the ends of sessions."""
 
 import asyncio
+import logging
 
 import pytest
 import sealwire
@@ -98,6 +99,27 @@ def test_who_decides_sees_key_address_and_data(url):
     run(scenario)
 
 
+def test_who_is_on_the_list_is_not_asked_about(url):
+    async def scenario():
+        me, asked = sealwire.Identity.generate(), []
+
+        def decide(asking):
+            asked.append(asking.id)
+            return False
+
+        async with sealwire.Node(allow=[me.id], on_ask=decide) as server:
+            listener = await server.listen(url)
+            async with sealwire.Node(identity=me) as node:
+                await node.connect(listener.ticket)
+            async with sealwire.Node() as other:
+                with pytest.raises(sealwire.NotAllowedError):
+                    await other.connect(listener.ticket)
+                assert asked == [other.id]
+        with pytest.raises(ValueError):
+            sealwire.Node(allow="everyone")
+    run(scenario)
+
+
 def test_on_peer_is_called_for_each_that_connects(url):
     async def scenario():
         met = asyncio.get_running_loop().create_future()
@@ -179,6 +201,7 @@ def test_connecting_can_be_cancelled():
 def test_a_closed_session_says_so_to_both(url):
     async def scenario():
         async with pair(url, routes={"x": lambda request: None}) as (server, _, peer):
+            await peer.request("x")
             (there,) = server.peers
             await peer.close(64, "bye")
             reason = await there.wait_closed()
@@ -207,6 +230,16 @@ def test_what_is_pending_ends_when_the_node_closes(url):
             with pytest.raises(sealwire.StateError):
                 await client.connect(peer.address)
     run(scenario)
+
+
+def test_the_librarys_log_reaches_logging(url, caplog):
+    async def scenario():
+        with pytest.raises(sealwire.NotAllowedError):
+            await connect_to(url, ())
+    with caplog.at_level(logging.INFO, "sealwire"):
+        run(scenario)
+    assert all(record.name.startswith("sealwire") for record in caplog.records)
+    assert any(record.levelno == logging.WARNING and "allow-list" in record.getMessage() for record in caplog.records)
 
 
 def test_a_node_is_opened_once_and_in_an_event_loop():

@@ -15,10 +15,11 @@ from pair import pair
 def test_a_dropped_node_is_collected_and_ends(url):
     async def scenario():
         async with sealwire.Node(allow="anyone") as server:
+            server.route("x")(lambda request: None)
             listener = await server.listen(url)
             node = sealwire.Node().open()
             node.route("x")(lambda request: node)  # a cycle through the handler
-            await node.connect(listener.ticket)
+            await (await node.connect(listener.ticket)).request("x")  # so the server knows of it as well
             (there,) = server.peers
             gone = weakref.ref(node)
             del node
