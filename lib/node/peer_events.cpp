@@ -162,7 +162,9 @@ void Peer::on_over(Event& event) {
     std::string text = why.detail;
     if (unrouted_ > 0) text += " (" + std::to_string(unrouted_) + " messages had no handler)";
     log(event.errc == Errc::ok || event.errc == Errc::peer_closed ? LogLevel::info : LogLevel::warning, event.errc,
-        text.empty() ? "closed" : text);
+        !text.empty()            ? std::string_view(text)
+        : event.errc == Errc::ok ? "closed"
+                                 : describe(event.errc).text);
     NodeEvent out = event_of(NodeEventKind::peer_closed, event);
     out.detail = why.detail;
     out.address = address_;
