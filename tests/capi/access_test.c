@@ -187,6 +187,27 @@ static int tcp_socket(unsigned *port, int listening) {
     return fd;
 }
 
+/* Linux drops what asks for a connection when the queue of those that were not accepted is full. */
+static void connect_timeout(const sw_peer_id *id) {
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof address;
+    char text_of_address[64], to[SW_ADDRESS_TEXT_SIZE];
+    int fillers[4];
+    const int fd = socket(AF_INET, SOCK_STREAM, 0);
+    if (bind(fd, (struct sockaddr *)&address, size) != 0 || listen(fd, 0) != 0) exit(1);
+    getsockname(fd, (struct sockaddr *)&address, &size);
+    for (int i = 0; i < 4; ++i) {
+        fillers[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        if (connect(fillers[i], (struct sockaddr *)&address, size) != 0 && errno != EINPROGRESS) exit(1);
+    }
+    snprintf(text_of_address, sizeof text_of_address, "tcp://127.0.0.1:%u", ntohs(address.sin_port));
+    MUST(sw_ticket_make(text(text_of_address), id, to));
+    const note n = outcome(connect_with(to, 200));
+    tap_ok(n.result == SW_ERR_CONNECT_TIMEOUT, "an address that does not answer");
+    for (int i = 0; i < 4; ++i) close(fillers[i]);
+    close(fd);
+}
+
 static void unreachable(void) {
     note n;
     unsigned port;
@@ -213,6 +234,7 @@ static void unreachable(void) {
     close(accepted), close(next), close(fd);
     n = outcome(peer);
     tap_ok(n.result == SW_ERR_NO_ANSWER, "closed without a word: no answer");
+    connect_timeout(&id);
     MUST(sw_ticket_make(text("unix:///tmp/sealwire-nobody.sock"), &id, to));
     n = outcome(connect_with(to, 0));
     tap_ok(n.result == SW_ERR_REFUSED || n.result == SW_ERR_UNREACHABLE, "no such socket");

@@ -51,6 +51,7 @@ static void from_callbacks(void) {
     CHECK_IS(sw_node_close(server.node, 0, NULL), SW_ERR_HANDLE);
     n = box_peer_event(&client, SW_EVENT_PEER_CLOSED, to_server);
     tap_ok(n.result == SW_ERR_PEER_CLOSED, "the other side saw a close, not a break");
+    box_free(&server);
     box_close(&client);
 }
 

@@ -1,0 +1,570 @@
+/* A million calls drawn by lot, of every function, from two threads and from callbacks, with good and bad arguments and
+ * with live, stale, foreign and null handles: nothing crashes, and all that can be reached is reached. */
+#include "random_state.h"
+
+static unsigned long wrapped, unwrapped;
+static char server_address[SW_ADDRESS_TEXT_SIZE];
+
+static __thread sw_node own_node; /* whose loop thread this is */
+
+static void unwrap(void *data, void *user) {
+    (void)user;
+    free(data);
+    count(&unwrapped);
+}
+
+/* ---- Small things ---- */
+
+static void plain_calls(void) {
+    const sw_result any = (sw_result)below(100);
+    if (strlen(sw_result_name(any)) > 0) DID(result_name);
+    if (strlen(sw_result_text(any)) > 0) DID(result_text);
+    if (sw_result_hint(any)) DID(result_hint);
+    if (sw_error_detail()) DID(error_detail);
+    if (sw_version()) DID(version);
+    if (sw_abi_version() > 0) DID(abi_version);
+    if (strstr(sw_build_info(), "libsodium")) DID(build_info);
+}
+
+static void identity_calls(void) {
+    sw_identity *identity = NULL;
+    sw_peer_id id;
+    uint8_t seed[SW_SEED_SIZE] = {1};
+    char out[SW_ADDRESS_TEXT_SIZE], path[96];
+    switch (below(10)) {
+        case 0: CALL(identity_generate, percent(90) ? &identity : NULL); break;
+        case 1: CALL(identity_from_seed, (sw_bytes){seed, percent(90) ? 32 : below(40)}, &identity); break;
+        case 2:
+            snprintf(path, sizeof path, "/tmp/sealwire-random-%ld-%u.key", (long)getpid(), below(4));
+            if (CALL(identity_load, text(path), &identity) != SW_OK) {
+                MUST(sw_identity_generate(&identity));
+                CALL(identity_save, identity, text(path));
+            } else {
+                CALL(identity_save, identity, text(path));
+                if (percent(30)) unlink(path);
+            }
+            break;
+        case 3:
+            SWAP(identities, identity);
+            CALL(identity_seed, identity, seed);
+            CALL(identity_id, identity, percent(95) ? &id : NULL);
+            break;
+        case 4: CALL(peer_id_parse, percent(50) ? text("not an id") : (sw_text){kBytes, 52}, &id); break;
+        case 5:
+            MUST(sw_node_id(server, &id));
+            CALL(peer_id_text, percent(90) ? &id : NULL, out);
+            CALL(peer_id_parse, text(out), &id);
+            break;
+        case 6: CALL(network_generate, percent(90) ? out : NULL); break;
+        case 7: CALL(network_check, percent(50) ? some_words() : text("swnet1bad")); break;
+        case 8: CALL(network_from_passphrase, text("short"), out); break;
+        default:
+            lock();
+            memcpy(out, P.tickets[below(8)], sizeof out);
+            unlock();
+            if (percent(10)) out[below(60)] ^= 1;
+            char address[SW_ADDRESS_TEXT_SIZE];
+            if (CALL(ticket_split, text(out), address, &id) == SW_OK) CALL(ticket_make, text(address), &id, out);
+    }
+    if (identity) SWAP(identities, identity);
+    if (identity) {
+        sw_identity_free(identity);
+        DID(identity_free);
+    }
+}
+
+static void message_calls(void) {
+    sw_message *message = NULL;
+    if (percent(50)) {
+        CALL(message_create, percent(98) ? below(3000) : SIZE_MAX - below(9), percent(98) ? &message : NULL);
+    } else {
+        void *data = malloc(100);
+        memset(data, 7, 100);
+        if (CALL(message_wrap, data, percent(98) ? 100 : SIZE_MAX, unwrap, NULL, &message) == SW_OK) count(&wrapped);
+        else free(data);
+    }
+    if (message) {
+        if (sw_message_size(message) < 3001) DID(message_size);
+        if (sw_message_data(message)) DID(message_data);
+        memset(sw_message_data(message), 1, sw_message_size(message));
+        sw_message *again = sw_message_retain(message);
+        if (again) DID(message_retain);
+        sw_message_release(again);
+        SWAP(messages, message);
+    }
+    if (message) {
+        sw_message_release(message);
+        DID(message_release);
+    }
+}
+
+/* ---- Messages and exchanges ---- */
+
+static void a_send(sw_peer peer) {
+    sw_send_options options;
+    uint64_t receipt;
+    sw_message *message = NULL;
+    sw_send_options_init(&options);
+    DID(send_options_init);
+    options.size = a_size(sizeof options);
+    options.type = percent(98) ? below(5) : (uint32_t)lot();
+    options.receipt = percent(30);
+    options.receipt_number = percent(50) ? &receipt : NULL;
+    if (percent(10)) options.route = below(6);
+    if (percent(10)) SWAP(messages, message);
+    options.message = message;
+    const sw_text route = options.route ? no_text() : a_route();
+    const sw_bytes body = message ? no_bytes() : a_body();
+    const sw_result result = CALL(peer_send, peer, route, body, percent(70) || message ? &options : NULL);
+    if (message && (result != SW_OK || options.size < sizeof options)) {
+        /* It may not have been seen by an "older caller": then it is still ours, as on failure. */
+        if (result != SW_OK || options.size < offsetof(sw_send_options, message) + sizeof message) {
+            sw_message_release(message);
+            DID(message_release);
+        }
+    }
+}
+
+static void a_request(sw_peer peer) {
+    sw_request_options options;
+    sw_exchange exchange;
+    sw_request_options_init(&options);
+    DID(request_options_init);
+    options.size = a_size(sizeof options);
+    options.type = below(5);
+    options.expects = below(3);
+    options.timeout_ms = percent(30) ? 1 + below(50) : 0;
+    options.user = &P;
+    sw_exchange *out = percent(95) ? &exchange : NULL;
+    if (CALL(peer_request, peer, a_route(), a_body(), percent(80) ? &options : NULL, out) == SW_OK && out) {
+        PUT(own, exchange);
+    }
+}
+
+static void answer(sw_exchange exchange) {
+    sw_send_options options;
+    sw_send_options_init(&options);
+    options.more = percent(20);
+    options.receipt = percent(20);
+    switch (below(6)) {
+        case 0:
+        case 1: CALL(exchange_reply, exchange, a_body(), percent(60) ? &options : NULL); break;
+        case 2: CALL(exchange_status, exchange, percent(10) ? SW_CODE_HANDLER_FAILED : a_code(), some_words()); break;
+        case 3: CALL(exchange_cancel, exchange, a_code()); break;
+        default: CALL(exchange_set_user, exchange, &P);
+    }
+}
+
+static void exchange_calls(void) {
+    sw_exchange exchange;
+    if (percent(70)) GET(incoming, exchange);
+    else GET(own, exchange);
+    if (percent(10)) exchange.peer.value = spoil(exchange.peer.value);
+    if (percent(5)) exchange.number = lot();
+    answer(exchange);
+}
+
+/* ---- Peers, listeners, nodes ---- */
+
+/* Live ones are bounded by the pools: what loses its place is closed. */
+static void keep_peer(sw_peer peer) {
+    lock();
+    sw_peer *place = &P.peers[below(POOL)];
+    const sw_peer old = *place;
+    *place = peer;
+    unlock();
+    if (old.value && old.value != peer.value && percent(90)) CALL(peer_close, old, a_code(), no_text(), 1 + below(100));
+}
+
+static void keep_listener(sw_listener listener) {
+    lock();
+    sw_listener *place = &P.listeners[below(16)];
+    const sw_listener old = *place;
+    *place = listener;
+    unlock();
+    if (old.value) CALL(listener_close, old);
+}
+
+static void a_connect(sw_node node) {
+    sw_connect_options options;
+    sw_peer peer;
+    char ticket[SW_ADDRESS_TEXT_SIZE];
+    sw_connect_options_init(&options);
+    DID(connect_options_init);
+    options.size = a_size(sizeof options);
+    options.timeout_ms = percent(30) ? 1 + below(30) : percent(50) ? 200 + below(2000) : 0;
+    options.data = (sw_bytes){kBytes, percent(95) ? below(2000) : below(100000)};
+    lock();
+    memcpy(ticket, P.tickets[below(8)], sizeof ticket);
+    unlock();
+    if (percent(10)) snprintf(ticket, sizeof ticket, "tcp://127.0.0.1:%u#nonsense", below(70000));
+    if (CALL(node_connect, node, text(ticket), percent(80) ? &options : NULL, percent(98) ? &peer : NULL) == SW_OK) {
+        keep_peer(peer);
+    }
+}
+
+static void peer_calls(void) {
+    sw_peer_id id;
+    sw_peer peer;
+    switch (below(12)) {
+        case 0: a_connect(a_node()); break;
+        case 1:
+        case 2:
+            GET(asking, peer);
+            if (percent(60)) CALL(peer_accept, peer, (sw_bytes){kBytes, below(percent(95) ? 2000 : 100000)});
+            else CALL(peer_reject, peer, a_code(), some_words());
+            break;
+        case 3:
+            if (percent(20)) CALL(peer_close, a_peer(), a_code(), some_words(), below(50));
+            break;
+        case 4: CALL(peer_ping, a_peer(), lot() >> below(4)); break;
+        case 5: CALL(peer_get_id, a_peer(), percent(98) ? &id : NULL); break;
+        default: CALL(peer_set_user, a_peer(), &P);
+    }
+}
+
+static void listener_calls(void) {
+    const char *const urls[] = {"tcp://127.0.0.1:0",        "tcp://127.0.0.1:0", "tcp://[::1]:0", "tcp://127.0.0.1:1x",
+                                "unix:///no/such/folder/x", "ftp://x",           server_address};
+    sw_listen_options options;
+    sw_listener listener;
+    char ticket[SW_ADDRESS_TEXT_SIZE];
+    sw_listen_options_init(&options);
+    DID(listen_options_init);
+    options.size = a_size(sizeof options);
+    options.backlog = percent(90) ? below(100) : (uint32_t)lot();
+    switch (below(4)) {
+        case 0:
+            if (CALL(node_listen, a_node(), text(urls[below(7)]), &options, percent(98) ? &listener : NULL) == SW_OK) {
+                keep_listener(listener);
+            }
+            break;
+        case 1:
+            if (CALL(listener_ticket, a_listener(), ticket) == SW_OK) {
+                lock();
+                memcpy(P.tickets[2 + below(6)], ticket, sizeof ticket);
+                unlock();
+            }
+            break;
+        case 2: CALL(listener_close, a_listener()); break;
+        default: CALL(listener_ticket, a_listener(), percent(98) ? ticket : NULL);
+    }
+}
+
+static void a_callback(const sw_event *event, void *user);
+
+static void node_calls(int in_callback) {
+    sw_node_options options;
+    sw_peer_id ids[4];
+    sw_node node;
+    sw_route route;
+    int fd;
+    memset(ids, 1, sizeof ids);
+    switch (below(200)) {
+        case 0:
+            sw_node_options_init(&options);
+            DID(node_options_init);
+            options.size = a_size(sizeof options);
+            options.access = below(percent(90) ? 3 : 9);
+            options.on_event = percent(50) ? a_callback : NULL;
+            options.log = 1;
+            options.exchange_slots = percent(90) ? 0 : below(40);
+            if (percent(20)) options.network = text("another network");
+            lock();
+            const unsigned at = below(4);
+            node = P.nodes[at];
+            P.nodes[at].value = 0;
+            unlock();
+            if (node.value) CALL(node_close, node, 20 + below(30), NULL);
+            if (CALL(node_open, percent(90) ? &options : NULL, &node) == SW_OK) {
+                lock();
+                sw_node old = P.nodes[at];
+                P.nodes[at] = node;
+                unlock();
+                if (old.value) CALL(node_shutdown, old, 10);
+            }
+            break;
+        case 1: CALL(node_shutdown, a_passing_node(), 1 + below(30)); break;
+        case 2: {
+            sw_close_report report = {.size = a_size(sizeof report)};
+            CALL(node_close, in_callback && percent(50) ? own_node : a_passing_node(), 20 + below(20), &report);
+            break;
+        }
+        case 3: CALL(node_set_allowed, a_node(), percent(90) ? ids : NULL, below(4)); break;
+        case 4: CALL(node_route, a_node(), a_route(), percent(60) ? a_callback : NULL, NULL); break;
+        case 5: CALL(node_unroute, a_node(), percent(10) ? text("fail") : text("never registered")); break;
+        case 6: CALL(node_wait, percent(60) ? queued : a_node(), below(2)); break;
+        default:
+            switch (below(3)) {
+                case 0: CALL(node_id, a_node(), percent(98) ? ids : NULL); break;
+                case 1: CALL(node_intern, a_node(), a_route(), percent(98) ? &route : NULL); break;
+                default: CALL(node_fd, percent(80) ? queued : a_node(), percent(98) ? &fd : NULL);
+            }
+    }
+}
+
+/* ---- Events ---- */
+
+static void outcome(sw_result result) {
+    if ((int)result >= 0 && (int)result < RESULTS) count(&results[result]);
+}
+
+static void look_at(const sw_event *event) {
+    if (event->type < EVENTS) count(&events[event->type]);
+    switch (event->type) {
+        case SW_EVENT_PEER_ASKS: PUT(asking, event->peer); break;
+        case SW_EVENT_PEER_CONNECTED: keep_peer(event->peer); break;
+        case SW_EVENT_MESSAGE:
+            if (event->as.message.expects) PUT(incoming, event->as.message.exchange);
+            break;
+        case SW_EVENT_LISTENER_CLOSED:
+        case SW_EVENT_PEER_CLOSED:
+            outcome(event->as.closed.result);
+            forget_peer(event->peer);
+            break;
+        case SW_EVENT_DONE: outcome(event->as.done.result); break;
+        case SW_EVENT_RECEIPT: outcome(event->as.receipt.result); break;
+        case SW_EVENT_LOG: outcome(event->as.log.result); break;
+        default: break;
+    }
+}
+
+static void event_calls(void) {
+    const sw_event *event = NULL, *fetched[8];
+    size_t got = 0;
+    if (percent(60)) {
+        if (CALL(node_next_events, percent(95) ? queued : a_node(), fetched, below(8), percent(98) ? &got : NULL) !=
+            SW_OK) {
+            return;
+        }
+        for (size_t i = 0; i < got; ++i) {
+            look_at(fetched[i]);
+            event = fetched[i];
+            if (percent(30)) SWAP(held, event);
+            if (!event) continue;
+            sw_event_release(event);
+            DID(event_release);
+        }
+        return;
+    }
+    SWAP(held, event);
+    if (!event) return;
+    const sw_event *kept = NULL;
+    CALL(event_retain, event, percent(90) ? &kept : NULL);
+    sw_event_release(event);
+    DID(event_release);
+    if (kept) SWAP(held, kept);
+    if (kept) sw_event_release(kept);
+}
+
+static void any_call(int in_callback) {
+    const unsigned kind = below(100);
+    if (kind < 30) a_send(a_peer());
+    else if (kind < 45) a_request(a_peer());
+    else if (kind < 60) exchange_calls();
+    else if (kind < 70) peer_calls();
+    else if (kind < 80) event_calls();
+    else if (kind < 86) message_calls();
+    else if (kind < 92) node_calls(in_callback);
+    else if (kind < 94) identity_calls();
+    else if (kind < 95) listener_calls();
+    else plain_calls();
+}
+
+static void a_callback(const sw_event *event, void *user) {
+    (void)user;
+    own_node = event->node;
+    look_at(event);
+    if (event->type == SW_EVENT_MESSAGE && event->as.message.expects && percent(70)) answer(event->as.message.exchange);
+    if (event->type == SW_EVENT_PEER_ASKS && percent(70)) CALL(peer_accept, event->peer, no_bytes());
+    if (below(1000) == 0) CALL(node_close, event->node, 1, NULL);
+    if (percent(1)) {
+        const sw_event *kept = NULL;
+        if (CALL(event_retain, event, &kept) == SW_OK) SWAP(held, kept);
+        if (kept) sw_event_release(kept);
+    }
+    if (event->type != SW_EVENT_LOG && percent(40)) any_call(1);
+}
+
+#define ALL 1000000ul
+static unsigned long wanted;
+
+static void *caller(void *argument) {
+    (void)argument;
+    while (__atomic_load_n(&total, __ATOMIC_RELAXED) < wanted) any_call(0);
+    return NULL;
+}
+
+/* ---- What has to be reached ---- */
+
+/* Codes that random calls cannot reach, and the test that does. */
+static const struct {
+    sw_result result;
+    const char *test;
+} kElsewhere[] = {
+    {SW_ERR_FORK, "tests/capi/end_test.c"},
+    {SW_ERR_NO_MEMORY, "tests/capi/limits_test.c"},
+    {SW_ERR_DESCRIPTORS, "tests/capi/limits_test.c"},
+    {SW_ERR_SYSTEM, "tests/transport/socket_test.cpp"},
+    {SW_ERR_PERMISSION, "tests/transport/socket_test.cpp"},
+    {SW_ERR_NAME, "tests/capi/access_test.c"},
+    {SW_ERR_UNREACHABLE, "tests/transport/socket_test.cpp"},
+    {SW_ERR_CONNECT_TIMEOUT, "tests/capi/access_test.c"},
+    {SW_ERR_LIMIT, "tests/capi/limits_test.c"},
+    {SW_ERR_PEER_LOST, "tests/capi/lost_test.c"},
+    {SW_ERR_REPLACED, "tests/protocol: a peer that says so"},
+    {SW_ERR_PROTOCOL, "tests/protocol: a hostile peer"},
+    {SW_ERR_FLOW, "tests/protocol: a hostile peer"},
+    {SW_ERR_RECORD, "tests/capi/lost_test.c"},
+    {SW_ERR_UNSUPPORTED, "tests/protocol: a newer peer"},
+};
+
+static const char *elsewhere(sw_result result) {
+    for (unsigned i = 0; i < sizeof kElsewhere / sizeof *kElsewhere; ++i) {
+        if (kElsewhere[i].result == result) return kElsewhere[i].test;
+    }
+    return NULL;
+}
+
+static void check_reached(void) {
+    unsigned long good = 0;
+    unsigned missed = 0;
+    for (int f = 0; f < F_COUNT; ++f) {
+        printf("# %-28s %8lu calls, %8lu succeed\n", kNames[f], calls[f], successes[f]);
+        good += successes[f];
+        missed += successes[f] == 0;
+    }
+    tap_ok(missed == 0, "each function is called with success");
+    good -= sure;
+    printf("# %lu calls, %.1f %% succeed; and %lu that cannot fail\n", total, 100.0 * (double)good / (double)total,
+           sure);
+    tap_ok(total >= wanted && good * 10 >= total * 3, "at least 30 % of all calls succeed");
+    missed = 0;
+    for (int e = SW_EVENT_LISTENING; e <= SW_EVENT_NODE_CLOSED; ++e) {
+        printf("# event %2d: %lu\n", e, events[e]);
+        missed += events[e] == 0;
+    }
+    tap_ok(missed == 0, "each type of event comes");
+    missed = 0;
+    for (int r = 0; r < RESULTS; ++r) {
+        const char *name = sw_result_name((sw_result)r), *test = elsewhere((sw_result)r);
+        if (r != SW_ERR_SYSTEM && strcmp(name, "system") == 0) continue; /* no number of ours */
+        if (results[r] == 0 && !test) printf("# never seen: %s\n", name), ++missed;
+        else printf("# %-20s %lu%s%s\n", name, results[r], test ? ", hit by " : "", test ? test : "");
+    }
+    if (wanted < ALL) printf("# too few calls to demand every code\n");
+    else tap_ok(missed == 0, "each code is seen, or is named with the test that hits it");
+}
+
+/* ---- Setting up ---- */
+
+static sw_node open_node(int fetched, uint32_t access) {
+    static const char *const kRoutes[] = {"echo", "status", "many", "keep", "cancel", "fail"};
+    sw_node_options options;
+    sw_node node;
+    sw_node_options_init(&options);
+    options.access = access;
+    options.on_event = fetched ? NULL : a_callback;
+    options.log = 1;
+    options.send_queue_bytes = 64 * 1024;
+    options.max_message_bytes = fetched ? 2 << 20 : 512 * 1024;
+    options.decision_timeout_ms = 500;
+    options.handshake_timeout_ms = 1000;
+    MUST(CALL(node_open, &options, &node));
+    for (unsigned i = 0; i < sizeof kRoutes / sizeof *kRoutes; ++i) {
+        MUST(CALL(node_route, node, text(kRoutes[i]), NULL, NULL));
+    }
+    return node;
+}
+
+static void listen_for(sw_node node, int slot) {
+    sw_listener listener;
+    MUST(CALL(node_listen, node, text("tcp://127.0.0.1:0"), NULL, &listener));
+    while (sw_listener_ticket(listener, P.tickets[slot]) != SW_OK) CALL(node_wait, queued, 1);
+}
+
+/* More large messages than may wait for their handlers: STALLED. */
+static void stall(void) {
+    static const char kLarge[2 << 20];
+    const sw_event *waiting[64];
+    size_t kept = 0;
+    sw_peer peer;
+    const sw_bytes body = {kLarge, sizeof kLarge};
+    MUST(CALL(node_connect, client, text(P.tickets[1]), NULL, &peer));
+    while (events[SW_EVENT_STALLED] == 0) {
+        const sw_event *fetched[8];
+        size_t got = 0;
+        if (CALL(peer_send, peer, text("keep"), body, NULL) != SW_OK) CALL(node_wait, queued, 1);
+        MUST(CALL(node_next_events, queued, fetched, 8, &got));
+        for (size_t i = 0; i < got; ++i) {
+            look_at(fetched[i]);
+            if (fetched[i]->type == SW_EVENT_PEER_ASKS) MUST(sw_peer_accept(fetched[i]->peer, no_bytes()));
+            if (fetched[i]->type == SW_EVENT_MESSAGE && kept < 64) waiting[kept++] = fetched[i];
+            else sw_event_release(fetched[i]);
+        }
+    }
+    for (size_t i = 0; i < kept; ++i) sw_event_release(waiting[i]);
+    MUST(CALL(peer_close, peer, 0, no_text(), 1));
+}
+
+static void open_all(void) {
+    sw_peer_id id;
+    char secret[SW_NETWORK_TEXT_SIZE], address[SW_ADDRESS_TEXT_SIZE];
+    server = open_node(0, SW_ACCESS_ANYONE);
+    client = open_node(0, SW_ACCESS_ASK);
+    queued = open_node(1, SW_ACCESS_ASK);
+    listen_for(server, 0);
+    listen_for(queued, 1);
+    listen_for(client, 2);
+    /* Addresses of others: a key that nobody has there, and a port at which nothing listens. */
+    MUST(sw_ticket_split(text(P.tickets[0]), server_address, &id));
+    MUST(sw_node_id(client, &id));
+    MUST(sw_ticket_split(text(P.tickets[1]), address, &id));
+    MUST(sw_ticket_make(text(server_address), &id, P.tickets[3]));
+    MUST(sw_ticket_make(text("tcp://127.0.0.1:1"), &id, P.tickets[4]));
+    for (int i = 5; i < 8; ++i) memcpy(P.tickets[i], P.tickets[i - 5], sizeof P.tickets[i]);
+    MUST(CALL(network_from_passphrase, text("correct horse battery staple"), secret));
+    MUST(CALL(network_check, text(secret)));
+}
+
+static void close_all(void) {
+    const sw_event *event = NULL;
+    for (int i = 0; i < 4; ++i) {
+        const sw_node node = P.nodes[i];
+        if (node.value) CALL(node_close, node, 200, NULL);
+    }
+    MUST(CALL(node_shutdown, queued, 200));
+    for (int over = 0; !over;) {
+        size_t got = 0;
+        if (sw_node_next_events(queued, &event, 1, &got) != SW_OK || got == 0) {
+            if (sw_node_wait(queued, DEADLINE_S * 1000) != SW_OK) break;
+            continue;
+        }
+        look_at(event);
+        over = event->type == SW_EVENT_NODE_CLOSED;
+        sw_event_release(event);
+    }
+    CHECK_OK(CALL(node_close, client, 500, NULL));
+    CHECK_OK(CALL(node_close, server, 500, NULL));
+    for (int i = 0; i < POOL; ++i) sw_event_release(P.held[i]);
+    for (int i = 0; i < 16; ++i) sw_message_release(P.messages[i]);
+    for (int i = 0; i < 8; ++i) sw_identity_free(P.identities[i]);
+}
+
+int main(void) {
+    pthread_t other;
+    const char *seed = getenv("SEALWIRE_TEST_SEED");
+    run_seed = seed ? strtoull(seed, NULL, 0) : (uint64_t)time(NULL);
+    printf("# SEALWIRE_TEST_SEED=%llu\n", (unsigned long long)run_seed);
+    wanted = scaled(ALL);
+    open_all();
+    stall();
+    pthread_create(&other, NULL, caller, NULL);
+    caller(NULL);
+    pthread_join(other, NULL);
+    close_all();
+    tap_ok(__atomic_load_n(&wrapped, __ATOMIC_SEQ_CST) == __atomic_load_n(&unwrapped, __ATOMIC_SEQ_CST),
+           "memory that was wrapped was given back");
+    check_reached();
+    return tap_done();
+}
