@@ -28,7 +28,8 @@ Peer::Peer(Node& node, Ticket ticket, const DialOptions& options)
       told_(true),
       endpoint_(std::move(ticket.endpoint)),
       address_(endpoint_.text()) {
-    connection_ = Connection::initiator(node.connection_config(), id_, outbox_, node.rng(), 0, options.data, &ticket.curve);
+    connection_ =
+        Connection::initiator(node.connection_config(), id_, outbox_, node.rng(), 0, options.data, &ticket.curve);
     register_handle();
 }
 

@@ -447,9 +447,7 @@ private:
             }
         }
         // The requester is told that the handler failed, and nothing of its particulars.
-        static void fail(sw_exchange exchange) {
-            sw_exchange_status(exchange, SW_CODE_HANDLER_FAILED, {});
-        }
+        static void fail(sw_exchange exchange) { sw_exchange_status(exchange, SW_CODE_HANDLER_FAILED, {}); }
 
         node_options options;
         std::mutex mutex;
