@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A name lookup that never ends holds up neither the close of a node nor the end of a process, in any language.
 
-    lookup_test.py --program C_PROGRAM [--preload LIBRARY] [--node NODE --node-package FOLDER] [--python PYTHON]
+    lookup_test.py --program C_PROGRAM [--preload LIBRARY] [--node NODE --node-package FOLDER] [--python PYTHON --pythonpath FOLDER]
 """
 
 import argparse
@@ -32,6 +32,24 @@ NODE_ENDS = {
     "process.exit()": "process.exit(0)",
     "its natural end once the connect has timed out, with the node open": "",
     "its natural end after node.close(100)": "await node.close(100)\nawait other.close(100)\nconsole.log('closed')",
+}
+PYTHON_START = """
+import asyncio, os, sys
+import sealwire
+
+async def main():
+    node = sealwire.Node(network="lookup").open()
+    ticket = "tcp://name:1#" + sealwire.Identity.generate().id
+    connecting = asyncio.ensure_future(node.connect(ticket))
+    await asyncio.sleep(0)
+    os.read(int(os.environ["SEALWIRE_TEST_ASKED_FD"]), 1)
+    print("asked", flush=True)
+"""
+PYTHON_ENDS = {
+    "sys.exit() with the node open": "    sys.exit(0)",
+    "the interpreter's end with the node open": "",
+    "the interpreter's end after node.close(0.1)":
+        "    await node.close(0.1)\n    await asyncio.gather(connecting, return_exceptions=True)\n    print('closed')",
 }
 
 
@@ -94,9 +112,20 @@ def in_node(options, folder, name, end):
     return found
 
 
+def in_python(options, folder, name, end):
+    script = pathlib.Path(folder) / "program.py"
+    script.write_text(f"{PYTHON_START}{end}\n\nasyncio.run(main())\n")
+    process = Process([options.python, "-W", "ignore::ResourceWarning", str(script)], LD_PRELOAD=options.preload,
+                      PYTHONPATH=options.pythonpath)
+    found = process.complaints()
+    if "close" in name and "closed" not in process.lines:
+        found.append("node.close() was never through")
+    return found
+
+
 def main():
     parser = argparse.ArgumentParser()
-    for name in ("program", "preload", "node", "node-package", "python"):
+    for name in ("program", "preload", "node", "node-package", "python", "pythonpath"):
         parser.add_argument("--" + name)
     options = parser.parse_args()
     checks = {
@@ -110,6 +139,9 @@ def main():
             (modules / "sealwire").symlink_to(options.node_package)
             for name, end in NODE_ENDS.items():
                 checks[f"Node.js: {name}"] = lambda name=name, end=end: in_node(options, folder, name, end)
+        if options.python:
+            for name, end in PYTHON_ENDS.items():
+                checks[f"Python: {name}"] = lambda name=name, end=end: in_python(options, folder, name, end)
         return tap.run(checks)
 
 

@@ -1,7 +1,17 @@
-"""Links of the Markdown files: a relative link leads to a file, an anchor to a heading of it."""
+"""Links of the Markdown files lead to a file and a heading of it; code in them is run by a test.
+
+Blocks of three backticks with a language are programs, and the test named in RUN_BY runs those of its document as they stand
+there. What is only shown (an excerpt, a command line) is indented by four spaces.
+"""
 
 import re
 
+RUN_BY = {
+    "README.md": "tests/interop/readme_test.py",
+    "docs/node.md": "tests/bindings/node/examples.test.mjs",
+    "docs/python.md": "tests/bindings/python/test_examples.py",
+}
+PROGRAM = re.compile(r"(?m)^```(?:c|cpp|python|js|mjs|ts|sh|bash)\b")
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 
 
@@ -25,3 +35,14 @@ def check(tree):
                 yield f"{path}: the link {target} leads nowhere"
             elif anchor and file.suffix == ".md" and anchor not in set(anchors(file.read_text())):
                 yield f"{path}: {name or path} has no heading #{anchor}"
+
+
+def programs(tree):
+    for path in tree.paths:
+        if not path.endswith(".md") or not (found := PROGRAM.findall(tree.read(path))):
+            continue
+        test = RUN_BY.get(path)
+        if not test:
+            yield f"{path}: no test runs its {len(found)} blocks of code: indent what is only shown, or name the test in RUN_BY"
+        elif test not in tree.paths or path.rsplit("/", 1)[-1] not in tree.read(test):
+            yield f"{path}: {test} does not read it"

@@ -29,6 +29,7 @@ def main():
         "no registry's host and no folder of one machine is named": lambda: text.places(tree),
         "the text rules find planted violations": text.self_test,
         "links inside the documents lead somewhere": lambda: docs.check(tree),
+        "programs in the documents are run by a test": lambda: docs.programs(tree),
     }
     return tap.run(checks)
 
