@@ -108,7 +108,8 @@ After on_message(CoreState* state, const sw_event* event) {
             if (event->as.message.expects) sw_exchange_cancel(event->as.message.exchange, 0);
             return After::release;
         }
-        handler.waiting.push_back(event);
+        Py_INCREF(peer);
+        handler.waiting.push_back({event, peer});
         if (Ref waiter{handler.waiter}) {
             handler.waiter = nullptr;
             resolve(waiter.get(), Py_None);
@@ -146,6 +147,7 @@ int core_traverse(PyObject* object, visitproc visit, void* arg) {
     for (const Handler& handler : state->handlers) {
         Py_VISIT(handler.callable);
         Py_VISIT(handler.waiter);
+        for (const Waiting& one : handler.waiting) Py_VISIT(one.peer);
     }
     for (const auto& [handle, peer] : state->peers) Py_VISIT(peer);
     return 0;

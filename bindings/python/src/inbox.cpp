@@ -53,16 +53,17 @@ PyObject* take(PyObject* object, PyObject* args) {
     Ref list(PyList_New(static_cast<Py_ssize_t>(count)));
     if (!list) return nullptr;
     for (size_t i = 0; i < count; ++i) {
-        const sw_event* event = handler->waiting[i];
-        PyObject* peer = find_peer(state, event->peer.value);
+        const auto [event, peer] = handler->waiting[i];
         Ref route =
             PyUnicode_GET_LENGTH(handler->route) ? Ref::borrow(handler->route) : Ref(str_of(event->as.message.route));
         PyObject* message = reinterpret_cast<PyObject*>(make_message(request_class, peer, route.get(), event));
         if (!message) return nullptr;
         PyList_SET_ITEM(list.get(), static_cast<Py_ssize_t>(i), message);
     }
-    for (size_t i = 0; i < count; ++i) sw_event_release(handler->waiting[i]);
-    handler->waiting.erase(handler->waiting.begin(), handler->waiting.begin() + static_cast<std::ptrdiff_t>(count));
+    const auto end = handler->waiting.begin() + static_cast<std::ptrdiff_t>(count);
+    std::vector<Waiting> taken(handler->waiting.begin(), end);
+    handler->waiting.erase(handler->waiting.begin(), end);
+    release_all(taken);
     return list.release();
 }
 

@@ -49,6 +49,15 @@ void wake_host(void* user) {
 
 }  // namespace
 
+void release_all(std::vector<Waiting>& waiting) {
+    std::vector<Waiting> gone;
+    gone.swap(waiting);  // destructors of peers may look at the inbox
+    for (const Waiting& one : gone) {
+        sw_event_release(one.event);
+        Py_DECREF(one.peer);
+    }
+}
+
 void release_all(std::vector<const sw_event*>& events) {
     for (const sw_event* event : events) sw_event_release(event);
     events.clear();

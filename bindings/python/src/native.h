@@ -58,12 +58,18 @@ struct ExchangeHash {
 
 struct Message;
 
+// A message in an inbox. Its peer is kept because the session may end before somebody looks.
+struct Waiting {
+    const sw_event* event;
+    PyObject* peer;
+};
+
 // What a route leads to. Never removed while the node lives: events on their way name it by its index.
 struct Handler {
-    PyObject* route = nullptr;             // str; "" is the default
-    PyObject* callable = nullptr;          // or null, then an inbox
-    std::vector<const sw_event*> waiting;  // inbox: fetched, not taken
-    PyObject* waiter = nullptr;            // inbox: the future that awaits the next one
+    PyObject* route = nullptr;     // str; "" is the default
+    PyObject* callable = nullptr;  // or null, then an inbox
+    std::vector<Waiting> waiting;  // inbox: fetched, not taken
+    PyObject* waiter = nullptr;    // inbox: the future that awaits the next one
     bool inbox = false;
     bool closed = false;
 };
@@ -171,6 +177,7 @@ PyObject* close_inbox(PyObject* core, PyObject* number);
 // lifecycle.cpp. `descriptor` is of a non-blocking socket that gets a byte when there are events.
 sw_result open_core(Core* core, sw_node_options& options, int descriptor);
 void release_all(std::vector<const sw_event*>& events);
+void release_all(std::vector<Waiting>& waiting);
 void finish_state(CoreState* state);  // its last event was seen
 void clear_state(CoreState* state);   // lets go of everything Python
 void leave_to_end(CoreState* state);  // its Core is gone: frees it, now or once the node is over

@@ -317,6 +317,21 @@ def test_messages_can_be_iterated_over(url):
     run(scenario)
 
 
+def test_messages_that_wait_outlive_their_session(url):
+    async def scenario():
+        async with pair(url, routes={"x": lambda request: None}) as (server, client, peer):
+            with server.messages("n") as messages:
+                peer.send_nowait("n", b"1")
+                await peer.request("x")
+                (there,) = server.peers
+                await peer.close()
+                await there.wait_closed()
+                async for message in messages:
+                    assert (message.body, message.peer.id) == (b"1", client.id)
+                    break
+    run(scenario)
+
+
 def test_ping(url):
     async def scenario():
         async with pair(url) as (_, _, peer):
