@@ -70,7 +70,8 @@ sw_result sw_peer_get_id(sw_peer peer, sw_peer_id* out) {
 sw_result sw_peer_ping(sw_peer peer, uint64_t token) {
     return guarded([&] {
         if (token >= kFirstTooLarge) return bad("token is not below 2^62");
-        return result_of(Peer::ping(peer.value, token));
+        const Errc errc = Peer::ping(peer.value, token);
+        return errc == Errc::limit ? failed(errc, "10 pings a second are answered") : result_of(errc);
     });
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <new>
 
 #include "crypto/ticket.h"
 #include "node/fork_guard.h"
@@ -140,7 +141,12 @@ Result<void> Node::connect(std::string_view ticket, const DialOptions& options, 
 
 void Node::accepted(uint64_t listener, std::unique_ptr<Pipe> pipe) {
     if (shutting_down_) return;
-    auto peer = std::make_unique<Peer>(*this, listener, std::move(pipe));
+    std::unique_ptr<Peer> peer;
+    try {
+        peer = std::make_unique<Peer>(*this, listener, std::move(pipe));
+    } catch (const std::bad_alloc&) {
+        return log(LogLevel::error, Errc::no_memory, {}, {}, "no memory for a new pipe: it is refused");
+    }
     if (peer->handle() == 0)
         return log(LogLevel::error, Errc::limit, {}, {}, "all handles are in use: a pipe is refused");
     Peer& added = *peer;

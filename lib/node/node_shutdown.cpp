@@ -1,5 +1,6 @@
 // How a node ends: in good order until its deadline, then hard; and who frees it.
 #include <chrono>
+#include <system_error>
 #include <thread>
 
 #include "node/listener.h"
@@ -83,12 +84,17 @@ void Node::complete() {
     if (closers_ > 0) return;  // one of them joins this thread
     joining_ = true;
     lock.unlock();
-    // Nobody waits, and a thread cannot join itself.
-    std::thread([node = shared_from_this()] {
-        std::unique_lock reaping(node->end_mutex_);
-        node->join(reaping);
-        node->release_self(reaping);
-    }).detach();
+    // Nobody waits, and a thread cannot join itself. Without a thread for it the loop idles on for good.
+    try {
+        std::thread([node = shared_from_this()] {
+            std::unique_lock reaping(node->end_mutex_);
+            node->join(reaping);
+            node->release_self(reaping);
+        }).detach();
+    } catch (const std::system_error&) {
+        lock.lock();
+        joining_ = false;
+    }
 }
 
 void Node::join(std::unique_lock<std::mutex>& lock) {

@@ -1,7 +1,9 @@
 // Peer: one remote identity as a node sees it; joins a connection of the protocol with the pipe that carries it.
 #pragma once
 
+#include <array>
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -74,6 +76,22 @@ public:
     std::atomic<bool> listed{false};  // in the node's list of dirty peers
 
 private:
+    // The other end answers 10 PINGs a second: what it would leave unanswered is not sent.
+    class PingLimit {
+    public:
+        bool allow(std::chrono::steady_clock::time_point now) {
+            auto& oldest = times_[next_];
+            if (oldest != std::chrono::steady_clock::time_point() && now - oldest < kSpan) return false;
+            oldest = now;
+            next_ = (next_ + 1) % times_.size();
+            return true;
+        }
+
+    private:
+        static constexpr auto kSpan = std::chrono::milliseconds(1100);
+        std::array<std::chrono::steady_clock::time_point, kMaxPingsPerSecond> times_{};
+        size_t next_ = 0;
+    };
     enum class Stage : uint8_t { dialling, handshaking, asking, decided, up, closing };
     using Locked = HandleTable::Locked<Peer>;
     static Locked lock(uint64_t peer) { return {HandleTable::process(), peer, HandleKind::peer}; }
@@ -124,6 +142,7 @@ private:
     // Under the lock.
     Outbox outbox_;
     Stage stage_;
+    PingLimit pings_;
     std::atomic<void*> user_{nullptr};
     std::atomic<bool> dirty_{false};    // commands wait; set under the lock
     std::atomic<size_t> unflushed_{0};  // bytes of commands since the last sync

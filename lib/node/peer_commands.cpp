@@ -1,4 +1,7 @@
 // Peer's commands: each finds its peer by handle, under the lock of whose slot it speaks to the outbox or posts to the loop.
+#include <chrono>
+#include <new>
+
 #include "node/node.h"
 #include "node/peer.h"
 
@@ -122,7 +125,11 @@ Errc Peer::post(Locked& peer, std::function<void(Peer&)> command) {
         }
         // Only this thread ends it, so it lives on without the lock.
         if (!found) return;
-        command(*found);
+        try {
+            command(*found);
+        } catch (const std::bad_alloc&) {
+            return found->abort({Errc::no_memory, "no memory for a command"});
+        }
         found->drive();
     });
     return posted ? Errc::ok : Errc::closed;
@@ -159,6 +166,7 @@ Errc Peer::ping(uint64_t handle, uint64_t token) {
     if (!peer) return peer.errc();
     if (peer->stage_ == Stage::closing) return Errc::closed;
     if (peer->stage_ != Stage::up) return Errc::state;
+    if (!peer->pings_.allow(std::chrono::steady_clock::now())) return Errc::limit;
     return post(peer, [token](Peer& self) { self.connection_->ping(self.node_.loop().now(), token); });
 }
 

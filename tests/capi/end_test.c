@@ -253,36 +253,12 @@ static void sizes(void) {
     box_close(&server);
 }
 
-/* A name that never resolves holds nothing up. */
-static void name_lookup(void) {
-    sw_identity *other;
-    sw_peer_id id;
-    sw_peer peer;
-    char to[SW_ADDRESS_TEXT_SIZE];
-    MUST(sw_identity_generate(&other));
-    MUST(sw_identity_id(other, &id));
-    sw_identity_free(other);
-    MUST(sw_ticket_make(text("tcp://slow-name.invalid:1"), &id, to));
-    box_open(&client, NULL);
-    MUST(sw_node_connect(client.node, text(to), NULL, &peer));
-    MUST(sw_peer_send(peer, text("x"), bytes("never sent"), NULL));
-    sw_close_report report;
-    memset(&report, 0, sizeof report);
-    report.size = sizeof report;
-    const double start = now();
-    CHECK_OK(sw_node_close(client.node, 100, &report));
-    tap_ok(now() - start < 30, "close does not wait for a name");
-    tap_ok(report.not_sent == 1 || box_count(&client, SW_EVENT_PEER_CLOSED) == 1, "what was not sent is told");
-    box_free(&client);
-}
-
 int main(void) {
     from_callbacks();
     blocked_handler();
     report_of_work();
     reentry();
     sizes();
-    name_lookup();
     forks();
     return tap_done();
 }

@@ -34,6 +34,7 @@ constexpr Good kGood[] = {
     {"ws://example.org:80", "example.org", 80, ""},
     {"wss://[2001:db8::1]:443/a/b", "2001:db8::1", 443, "/a/b"},
     {"unix:///run/app.sock", "", 0, "/run/app.sock"},
+    {"unix:@app", "", 0, "@app"},
     {"memory://test-1", "", 0, "test-1"},
 };
 
@@ -103,6 +104,7 @@ TEST_CASE("each malformed address is refused with a text of its own") {
                             "tcp://host:1#",
                             "tcp://host:1\n",
                             "unix://",
+                            "unix:@",
                             "unix://relative",
                             "unix:///",
                             "unix:///dir/",

@@ -448,7 +448,8 @@ SW_API sw_result sw_peer_accept(sw_peer peer, sw_bytes data);
 SW_API sw_result sw_peer_reject(sw_peer peer, uint32_t code, sw_text text); /* code 0 (not_allowed) or 64 to 4,095 */
 SW_API sw_result sw_peer_set_user(sw_peer peer, void *user);
 SW_API sw_result sw_peer_get_id(sw_peer peer, sw_peer_id *out);
-SW_API sw_result sw_peer_ping(sw_peer peer, uint64_t token); /* SW_EVENT_PONG follows; token below 2^62 */
+/* SW_EVENT_PONG follows; token below 2^62. SW_ERR_LIMIT beyond 10 a second. Since 0.1. */
+SW_API sw_result sw_peer_ping(sw_peer peer, uint64_t token);
 /* Ends the session: running exchanges may end until the deadline (default 2,000 ms). code 0 or 64 to 4,095. */
 SW_API sw_result sw_peer_close(sw_peer peer, uint32_t code, sw_text text, uint32_t deadline_ms);
 
