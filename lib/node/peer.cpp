@@ -198,8 +198,17 @@ void Peer::turn() {
         touch(0);
         break;
     }
+    read_or_wait();
     finish_transport();
     set_timer();
+}
+
+// Nothing more is read while something is left to parse: what was decrypted would pile up.
+void Peer::read_or_wait() {
+    const bool reading = !connection_->has_input();
+    if (!pipe_ || reading == reading_) return;
+    reading_ = reading;
+    pipe_->set_reading(reading);
 }
 
 void Peer::sync() {

@@ -113,6 +113,7 @@ private:
     void register_handle();
     void turn();
     void sync();
+    void read_or_wait();
     void flush();
     bool write_remainder();
     void deliver();
@@ -160,6 +161,7 @@ private:
     std::vector<uint8_t> remainder_;  // output that the pipe did not take yet
     size_t remainder_done_ = 0;
     bool blocked_ = false;  // the pipe takes nothing until on_writable
+    bool reading_ = true;
     bool driving_ = false;
     bool told_ = false;      // the application knows of this peer
     bool over_ = false;      // its last event was delivered

@@ -48,7 +48,7 @@ size_t Connection::wanted() const {
 
 void Connection::receive(Time now, Bytes bytes) {
     now_ = now;
-    while (!bytes.empty() && phase_ != Phase::over && phase_ != Phase::discarding) {
+    while (!bytes.empty() && phase_ != Phase::over && phase_ != Phase::discarding && input_end_ != InputEnd::bad) {
         if (carry_.empty()) {
             const size_t used = consume(now, bytes);
             bytes = bytes.subspan(used);
@@ -93,13 +93,11 @@ size_t Connection::consume_records(Time now, Bytes in) {
         const auto status = opener_->open(in.subspan(used), out, consumed, plain);
         if (status == RecordOpener::Status::need_more) return used;
         if (status == RecordOpener::Status::bad) {
-            parse(now);
-            end(now, {Errc::record, "a record of the peer failed authentication"});
-            close_transport_ = true;
+            finish_input(now, InputEnd::bad, {Errc::record, "a record of the peer failed authentication"});
             return in.size();
         }
         used += consumed;
-        if (phase_ == Phase::decision || phase_ == Phase::hello) early_bytes_ += plain;
+        if (before_decision()) early_bytes_ += plain + kObjectCost;
         if (early_bytes_ > kMaxEarlyBytes + kMaxHelloFrame) {
             violation(now, WireCode::flow, "more than the early bytes before ACCEPT");
             return in.size();
@@ -111,6 +109,7 @@ size_t Connection::consume_records(Time now, Bytes in) {
 
 // The chunk of the last read serves again when nobody kept a view of it.
 ChunkRef Connection::receive_chunk(size_t size) {
+    if (before_decision()) return ChunkRef::create(size);  // is held for long, and so not larger than it must be
     if (!last_chunk_ || last_chunk_->capacity() < size || !last_chunk_->unique()) {
         last_chunk_ = ChunkRef::create(std::max(size, kLeastChunk));
     }
@@ -120,34 +119,46 @@ ChunkRef Connection::receive_chunk(size_t size) {
 void Connection::transport_ended(Time now) {
     now_ = now;
     ended_ = true;
-    parse(now);
-    switch (phase_) {
-        case Phase::message_2:
-            end(now, {Errc::no_answer, "the other end closed without an answer to message 1"});
-            break;
-        case Phase::closing: end(now, why_); break;
-        case Phase::over: break;
-        case Phase::discarding: return;  // silent until the deadline, whatever the other end does
-        case Phase::message_1:           // ... also when a scanner stops early: the size of message 1 does not show
-            why_ = {Errc::truncated, "the bytes ended before message 1 was whole"};
-            phase_ = Phase::discarding;
-            return;
-        default: end(now, {Errc::truncated, "the bytes ended without a close"});
-    }
-    close_transport_ = true;
+    finish_input(now, InputEnd::ended, {});
 }
 
 void Connection::transport_failed(Time now, Error error) {
     now_ = now;
-    parse(now);
-    close_transport_ = true;
     raw_out_.clear();
+    finish_input(now, InputEnd::failed, std::move(error));
+}
+
+// No more bytes come; what came before is still parsed, batch by batch, and the peer's final CLOSE may be in it.
+void Connection::finish_input(Time now, InputEnd how, Error error) {
+    if (input_end_ == InputEnd::none) {
+        input_end_ = how;
+        input_error_ = std::move(error);
+    }
+    parse(now);
+}
+
+void Connection::input_over(Time now) {
+    if (input_told_) return;
+    input_told_ = true;
+    if (phase_ == Phase::discarding) return;  // silent until the deadline, whatever the other end does
+    if (phase_ == Phase::message_1 && input_end_ == InputEnd::ended) {
+        // Silent too when a scanner stops early: the size of message 1 does not show.
+        why_ = {Errc::truncated, "the bytes ended before message 1 was whole"};
+        phase_ = Phase::discarding;
+        return;
+    }
+    close_transport_ = true;
     if (phase_ == Phase::over) return;
     if (phase_ == Phase::closing) return end(now, why_);
-    if (phase_ == Phase::message_2) {
-        return end(now, {Errc::no_answer, "the other end broke the connection in place of an answer: " + error.detail});
+    const bool ended = input_end_ == InputEnd::ended;
+    if (phase_ == Phase::message_2 && input_end_ != InputEnd::bad) {
+        return end(now, {Errc::no_answer,
+                         ended ? "the other end closed without an answer to message 1"
+                               : "the other end broke the connection in place of an answer: " + input_error_.detail});
     }
-    end(now, {Errc::peer_lost, std::move(error.detail)});
+    if (ended) return end(now, {Errc::truncated, "the bytes ended without a close"});
+    if (input_end_ == InputEnd::bad) return end(now, std::move(input_error_));
+    end(now, {Errc::peer_lost, std::move(input_error_.detail)});
 }
 
 Time Connection::next_timeout() const {
@@ -416,13 +427,12 @@ size_t Connection::poll_output(MutableBytes buffer) {
 // ---- Parsing ----
 
 void Connection::parse(Time now) {
-    while (records_left() && phase_ != Phase::decision && inbox_.undelivered_events() < kEventBatch &&
-           inbox_.pending_notes() < kNoteBatch) {
+    while (has_input() && inbox_.undelivered_events() < kEventBatch && inbox_.pending_notes() < kNoteBatch) {
         const Record& record = records_[next_record_];
         Reader in(record.bytes.subspan(record_offset_));
         const ChunkRef chunk = record.chunk;
         const bool good = parse_frame(now, in, chunk);
-        if (!good || !records_left()) return;  // ended meanwhile
+        if (!good || !records_left()) break;  // ended meanwhile
         record_offset_ = records_[next_record_].bytes.size() - in.left();
         if (!in.empty()) continue;
         record_offset_ = 0;
@@ -430,6 +440,7 @@ void Connection::parse(Time now) {
         records_.clear();
         next_record_ = 0;
     }
+    if (input_end_ != InputEnd::none && !has_input()) input_over(now);
 }
 
 bool Connection::parse_frame(Time now, Reader& in, const ChunkRef& chunk) {

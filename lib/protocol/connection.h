@@ -156,6 +156,10 @@ private:
     void violation(Time now, WireCode code, const char* text);
     void end(Time now, Error why, uint32_t code = 0, std::string_view text = {});
     void finish_session();
+    enum class InputEnd : uint8_t { none, ended, failed, bad };
+    void finish_input(Time now, InputEnd how, Error error);
+    void input_over(Time now);
+    bool before_decision() const { return phase_ == Phase::hello || phase_ == Phase::decision; }
     bool pieces_left() const { return next_piece_ < pieces_.size(); }
     bool records_left() const { return next_record_ < records_.size(); }
     bool can_send_sequence() const {
@@ -175,7 +179,10 @@ private:
     bool closed_told_ = false;
     bool shutdown_ = false;
     bool close_transport_ = false;
-    bool ended_ = false;     // the peer's bytes are at their end
+    bool ended_ = false;  // the peer's bytes are at their end
+    InputEnd input_end_ = InputEnd::none;
+    bool input_told_ = false;
+    Error input_error_;
     bool draining_ = false;  // own CLOSE drain is out
     bool peer_draining_ = false;
     bool final_sent_ = false;

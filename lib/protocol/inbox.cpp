@@ -243,6 +243,9 @@ void Inbox::complete(Record& record, Event event, bool end) {
         push(std::move(event));
         return erase(record);
     }
+    // The deadline was for the first reply.
+    deadlines_.remove(record);
+    record.deadline = kNever;
     const uint64_t number = record.number;
     push(std::move(event));
     if (end) done(number, Errc::ok, 0);

@@ -137,7 +137,10 @@ void Inbox::taken(const Taken& taken) {
     }
     if (taken.charge == 0 || !(record = find(taken.number))) return;
     record->credit_taken += taken.charge;
-    if (record->credit_taken * 2 < kFirstCredit) return;
+    // Half of the first credit at a time; at once when nothing is unread, since the next message may need all of it.
+    const uint64_t returned = record->credit - kFirstCredit;
+    const bool all_read = record->credit_used - returned == record->credit_taken;
+    if (!all_read && record->credit_taken * 2 < kFirstCredit) return;
     record->credit += record->credit_taken;
     note(Note::Kind::send_credit, taken.number, record->credit_taken);
     record->credit_taken = 0;

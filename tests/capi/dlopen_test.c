@@ -10,12 +10,11 @@
 #include "support/tap.h"
 
 /* The functions used, as pointers of the header's own types. */
-#define USED(X)                                                                                            \
-    X(sw_version)                                                                                          \
-    X(sw_abi_version)                                                                                      \
-    X(sw_node_options_init)                                                                                \
-    X(sw_node_open) X(sw_node_listen) X(sw_node_id) X(sw_node_connect) X(sw_node_route) X(sw_peer_request) \
-        X(sw_exchange_reply) X(sw_node_close) X(sw_result_name)
+/* clang-format off */
+#define USED(X) \
+    X(sw_version) X(sw_abi_version) X(sw_node_options_init) X(sw_node_open) X(sw_node_listen) X(sw_node_id) \
+    X(sw_node_connect) X(sw_node_route) X(sw_peer_request) X(sw_exchange_reply) X(sw_node_close) X(sw_result_name)
+/* clang-format on */
 #define POINTER(name) static __typeof__(&name) p_##name;
 USED(POINTER)
 

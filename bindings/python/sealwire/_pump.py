@@ -30,6 +30,7 @@ class Pump:
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
+        forked = False
         try:
             while True:
                 core = self.core()
@@ -42,10 +43,13 @@ class Pump:
                 else:
                     await loop.sock_recv(self.receiver, 256)
         except _errors.ForkedError:
-            return
+            forked = True  # the parent's loop thread may have held any lock
         finally:
             node = self.node()
             if node is not None:
                 node._stopped()
+            core = self.core()
+            if core is not None and not forked:
+                core.silence()  # the number of a closed socket may be somebody else's soon
             self.receiver.close()
             self.sender.close()

@@ -298,9 +298,15 @@ PyObject* forget(PyObject* object, PyObject*) {
     Py_RETURN_NONE;
 }
 
+PyObject* silence(PyObject* self, PyObject*) {
+    silence_state(reinterpret_cast<Core*>(self)->state);
+    Py_RETURN_NONE;
+}
+
 PyMethodDef methods[] = {
     {"drain", drain, METH_NOARGS, nullptr},
     {"release", release, METH_NOARGS, nullptr},
+    {"silence", silence, METH_NOARGS, nullptr},
     {"add_peer", add_peer, METH_VARARGS, nullptr},
     {"remove_peer", remove_peer, METH_O, nullptr},
     {"get_peer", get_peer, METH_O, nullptr},

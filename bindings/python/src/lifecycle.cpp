@@ -63,13 +63,16 @@ void release_all(std::vector<const sw_event*>& events) {
     events.clear();
 }
 
+void silence_state(CoreState* state) {
+    if (!state->wake) return;
+    const std::lock_guard lock(state->wake->mutex);
+    state->wake->descriptor = -1;
+}
+
 // Forgets a node whose last event was seen.
 void finish_state(CoreState* state) {
     state->over = true;
-    if (state->wake) {
-        const std::lock_guard lock(state->wake->mutex);
-        state->wake->descriptor = -1;
-    }
+    silence_state(state);
     if (state->wake) spare_wakes.push_back(state->wake);
     state->wake = nullptr;
     states.erase(std::remove(states.begin(), states.end(), state), states.end());
@@ -108,10 +111,7 @@ void leave_to_end(CoreState* state) {
         delete state;
         return;
     }
-    if (state->wake) {
-        const std::lock_guard lock(state->wake->mutex);
-        state->wake->descriptor = -1;
-    }
+    silence_state(state);
     sw_node_shutdown(state->node, 1);
     orphans.push_back(state);
 }
@@ -144,9 +144,7 @@ void close_all() {
     for (CoreState* state : states) {
         nodes.push_back(state->node);
         state->over = true;
-        if (!state->wake) continue;
-        const std::lock_guard lock(state->wake->mutex);
-        state->wake->descriptor = -1;
+        silence_state(state);
     }
     states.clear();
     Py_BEGIN_ALLOW_THREADS;

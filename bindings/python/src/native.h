@@ -178,9 +178,10 @@ PyObject* close_inbox(PyObject* core, PyObject* number);
 sw_result open_core(Core* core, sw_node_options& options, int descriptor);
 void release_all(std::vector<const sw_event*>& events);
 void release_all(std::vector<Waiting>& waiting);
-void finish_state(CoreState* state);  // its last event was seen
-void clear_state(CoreState* state);   // lets go of everything Python
-void leave_to_end(CoreState* state);  // its Core is gone: frees it, now or once the node is over
+void silence_state(CoreState* state);  // its descriptor is about to be closed
+void finish_state(CoreState* state);   // its last event was seen
+void clear_state(CoreState* state);    // lets go of everything Python
+void leave_to_end(CoreState* state);   // its Core is gone: frees it, now or once the node is over
 // Ends all nodes, 500 ms in all; at interpreter exit.
 void close_all();
 
