@@ -146,7 +146,7 @@ public:
         raw.user = handler.get();
         sw_exchange out;
         check(sw_peer_request(raw_, text_of(route), bytes_of(body), &raw, &out));
-        handler.release();  // the node frees it after SW_EVENT_DONE
+        (void)handler.release();  // the node frees it after SW_EVENT_DONE
         return exchange(out);
     }
     exchange request(std::string_view route, std::string_view body, outcome_fn done) const {
