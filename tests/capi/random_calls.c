@@ -430,9 +430,9 @@ static void check_reached(void) {
     unsigned long good = 0;
     unsigned missed = 0;
     for (int f = 0; f < F_COUNT; ++f) {
-        printf("# %-28s %8lu calls, %8lu succeed\n", kNames[f], calls[f], successes[f]);
-        good += successes[f];
-        missed += successes[f] == 0;
+        printf("# %-28s %8lu calls, %8lu succeed\n", kNames[f], count_of(&calls[f]), count_of(&successes[f]));
+        good += count_of(&successes[f]);
+        missed += count_of(&successes[f]) == 0;
     }
     tap_ok(missed == 0, "each function is called with success");
     good -= sure;
@@ -441,16 +441,16 @@ static void check_reached(void) {
     tap_ok(total >= wanted && good * 10 >= total * 3, "at least 30 % of all calls succeed");
     missed = 0;
     for (int e = SW_EVENT_LISTENING; e <= SW_EVENT_NODE_CLOSED; ++e) {
-        printf("# event %2d: %lu\n", e, events[e]);
-        missed += events[e] == 0;
+        printf("# event %2d: %lu\n", e, count_of(&events[e]));
+        missed += count_of(&events[e]) == 0;
     }
     tap_ok(missed == 0, "each type of event comes");
     missed = 0;
     for (int r = 0; r < RESULTS; ++r) {
         const char *name = sw_result_name((sw_result)r), *test = elsewhere((sw_result)r);
         if (r != SW_ERR_SYSTEM && strcmp(name, "system") == 0) continue; /* no number of ours */
-        if (results[r] == 0 && !test) printf("# never seen: %s\n", name), ++missed;
-        else printf("# %-20s %lu%s%s\n", name, results[r], test ? ", hit by " : "", test ? test : "");
+        if (count_of(&results[r]) == 0 && !test) printf("# never seen: %s\n", name), ++missed;
+        else printf("# %-20s %lu%s%s\n", name, count_of(&results[r]), test ? ", hit by " : "", test ? test : "");
     }
     if (wanted < ALL) printf("# too few calls to demand every code\n");
     else tap_ok(missed == 0, "each code is seen, or is named with the test that hits it");
@@ -491,7 +491,7 @@ static void stall(void) {
     sw_peer peer;
     const sw_bytes body = {kLarge, sizeof kLarge};
     MUST(CALL(node_connect, client, text(P.tickets[1]), NULL, &peer));
-    while (events[SW_EVENT_STALLED] == 0) {
+    while (count_of(&events[SW_EVENT_STALLED]) == 0) {
         const sw_event *fetched[8];
         size_t got = 0;
         if (CALL(peer_send, peer, text("keep"), body, NULL) != SW_OK) CALL(node_wait, queued, 1);
