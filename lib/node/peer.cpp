@@ -9,8 +9,8 @@ namespace sealwire {
 
 namespace {
 
-constexpr int kRounds = 16;            // of one turn for one peer, then the others have theirs
-constexpr size_t kGather = 32 * 1024;  // bytes of commands that wait for the end of what is delivered
+constexpr int kRounds = 16;           // of one turn for one peer, then the others have theirs
+constexpr size_t kGather = 4 * 1024;  // bytes of commands that wait for the end of what is delivered
 
 }  // namespace
 
@@ -181,7 +181,7 @@ void Peer::turn() {
     if (!active_) node_.arm_sweep();
     active_ = true;
     // While input is left to deliver, the answers to it gather: a system call and a wake-up of the peer cost more than
-    // many messages.
+    // many messages. But not all of them: the peer works on the first while the last are made, else the two take turns.
     size_t gathered = 0;
     for (int round = 0;; ++round) {
         gathered += unflushed_.load(std::memory_order_relaxed);
