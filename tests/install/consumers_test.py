@@ -6,6 +6,7 @@
 
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -62,12 +63,18 @@ class Consumers:
 
     def install(self):
         run("meson", "install", "-C", self.build, "--no-rebuild", "--destdir", self.destdir,
-            "--tags", "devel,runtime")
+            "--tags", "devel,runtime,man")
         names = {path.name for path in self.destdir.rglob("*") if not path.is_dir()}
         want = {"sealwire.h", "sealwire.hpp", "basics.hpp", "libsealwire.so", "libsealwire.so.1", "sealwire.pc",
                 "sealwire-config.cmake", "sealwire-config-version.cmake", "LICENSE", "THIRD-PARTY-NOTICES"}
         return [f"{name} is missing" for name in sorted(want - names)] + [
             f"{name} should not be there" for name in sorted(names - want) if not name.startswith("sealwire")]
+
+    def man_page(self):
+        if not shutil.which("scdoc"):
+            raise tap.Skip("scdoc is not installed, so there is no man page")
+        (page,) = self.destdir.rglob("man1/sealwire.1")
+        return [] if page.read_text().lstrip().startswith((".\\\"", ".TH")) else ["it is no roff: " + page.read_text()[:60]]
 
     def pkg_config(self):
         project = self.new_project("with-pkg-config")
@@ -105,6 +112,7 @@ def main():
         consumers = Consumers(*sys.argv[1:], folder)
         return tap.run({
             "meson install puts the header, the library and its descriptions in place": consumers.install,
+            "the man page lies where man looks for it": consumers.man_page,
             "a program builds and runs with pkg-config": consumers.pkg_config,
             "a program builds and runs with find_package of CMake": consumers.cmake,
             "a project of two lines has it as a Meson subproject": consumers.meson,
