@@ -30,7 +30,7 @@ static void identity_calls(void) {
     sw_identity *identity = NULL;
     sw_peer_id id;
     uint8_t seed[SW_SEED_SIZE] = {1};
-    char out[SW_ADDRESS_TEXT_SIZE], path[96];
+    char out[SW_ADDRESS_TEXT_SIZE] = "", path[96];
     switch (below(10)) {
         case 0: CALL(identity_generate, percent(90) ? &identity : NULL); break;
         case 1: CALL(identity_from_seed, (sw_bytes){seed, percent(90) ? 32 : below(40)}, &identity); break;

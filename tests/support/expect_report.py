@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Shows that a sanitizer can fail: a program with a planted fault must end with the sanitizer's report.
 
-    expect_report.py PROGRAM REPORT      e.g. planted_race 'ThreadSanitizer: data race'
+    expect_report.py REPORT PROGRAM [ARGUMENT...]      e.g. 'ThreadSanitizer: data race' planted_race
 """
 
 import subprocess
@@ -11,8 +11,8 @@ import tap
 
 
 def main():
-    program, report = sys.argv[1:]
-    result = subprocess.run([program], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+    report, *command = sys.argv[1:]
+    result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
                             stdin=subprocess.DEVNULL, timeout=300)
     return tap.run({
         f"the planted fault is reported ({report})":

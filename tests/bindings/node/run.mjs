@@ -1,5 +1,5 @@
 // Runs the Node.js suite: an application folder with the staged package in its node_modules, and the tests beside it.
-//   node run.mjs [FILTER]     FILTER: only test files whose name contains it
+//   node run.mjs [FILTER]     FILTER: only test files whose name contains it; -FILTER: all others
 import { spawn } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -13,8 +13,8 @@ mkdirSync(join(application, 'node_modules'))
 symlinkSync(process.env.SEALWIRE_NODE_PACKAGE, join(application, 'node_modules', 'sealwire'))
 cpSync(here, join(application, 'tests'), { recursive: true })
 
-const filter = process.argv[2] ?? ''
-const tests = readdirSync(here).filter((name) => /\.test\.[cm]js$/.test(name) && name.includes(filter)).sort()
+const [, without, filter] = /^(-?)(.*)$/.exec(process.argv[2] ?? '')
+const tests = readdirSync(here).filter((name) => /\.test\.[cm]js$/.test(name) && name.includes(filter) !== (without === '-')).sort()
 const [major, minor] = process.versions.node.split('.').map(Number)
 // Releases before 18.15 know no reporters and always print TAP.
 const reporter = major > 18 || minor >= 15 ? ['--test-reporter=tap'] : []
