@@ -3,7 +3,7 @@
 
 static int shared_without_lock = 0;
 
-int main() {
+int main(int, char**) {
     auto add = [] {
         for (int i = 0; i < 100'000; ++i) shared_without_lock = shared_without_lock + 1;
     };
