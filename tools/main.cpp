@@ -31,7 +31,7 @@ int help() {
     print("sealwire: encrypted messages between programs that know each other by key\n\n");
     for (const Command* command : kCommands) {
         const std::string usage = std::string(command->name) + " " + std::string(command->arguments);
-        print("  sealwire " + padded(usage, 36) + std::string(command->summary) + "\n");
+        print("  sealwire " + padded(usage, 40) + std::string(command->summary) + "\n");
     }
     print(
         "\n`sealwire help COMMAND` tells more. A first try, in two terminals:\n\n"
@@ -41,7 +41,8 @@ int help() {
 }
 
 int help_of(const Command& command) {
-    print("sealwire " + std::string(command.name) + " " + std::string(command.arguments) + "\n\n");
+    print("sealwire " + std::string(command.name) + (command.arguments.empty() ? "" : " ") +
+          std::string(command.arguments) + "\n\n");
     print(std::string(command.text) + "\n");
     if (!command.options.empty()) print("\nOptions:\n");
     for (const Option& option : command.options) {

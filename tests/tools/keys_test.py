@@ -2,7 +2,6 @@
 """sealwire keygen, id, network, version, help: without a peer."""
 
 import json
-import pathlib
 import re
 
 import command
@@ -122,17 +121,6 @@ class CommandLine(ToolCase):
     def test_json_escapes_what_is_no_plain_text(self):
         odd = self.folder / 'a"\\\n\x01é.key'
         self.assertEqual(json.loads(run("keygen", odd, "--json").out)["file"], str(odd))
-
-
-class ManPage(ToolCase):
-    def test_the_man_page_names_each_command_option_and_exit_status(self):
-        page = (pathlib.Path(__file__).parents[2] / "docs" / "man" / "sealwire.1.scd").read_text(encoding="utf-8")
-        for name in COMMANDS:
-            self.assertRegex(page, rf"(?m)^\*{name}[ *]")
-            for option in re.findall(r"(?m)^  (--\S+)", run("help", name).out):
-                self.assertIn(f"*{option}*", page)
-        for status in re.findall(r"\b(\d+) [a-z]", run("help", "ping").out.split("Exit status:")[1]):
-            self.assertRegex(page, rf"(?m)^(\[-|\|) +{status}$")
 
 
 class Demo(ToolCase):
