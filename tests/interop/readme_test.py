@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""The programs of README.md's quick start, as they stand there, each as server and as client of each.
+"""The programs of README.md's quick start, as they stand there, each as server and as client of each; and its command lines.
 
-    readme_test.py --readme FILE --include DIR --library FILE [--pythonpath DIR] [--python PYTHON] [--node NODE --node-package DIR]
+    readme_test.py --readme FILE --include DIR --library FILE --tool FILE [--pythonpath DIR] [--python PYTHON] [--node NODE --node-package DIR]
 """
 
 import argparse
@@ -64,9 +64,37 @@ def greets(server, client, environment):
         serving.communicate()
 
 
+def command_lines(options, folder):
+    """The lines for a shell, one after another; one that listens stays, and TICKET becomes what it printed."""
+    blocks = dict(re.findall(r"(?ms)^```(\w+)\n(.*?)^```$", options.readme.read_text(encoding="utf-8")))
+    environment = {**os.environ, "PATH": f"{options.tool.resolve().parent}:{os.environ['PATH']}"}
+    ticket, servers, answers = "TICKET", [], 0
+    try:
+        for line in blocks["sh"].splitlines():
+            if line.startswith("sealwire listen "):
+                servers.append(subprocess.Popen(["sh", "-c", "exec " + line], cwd=folder, env=environment, text=True,
+                                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE))
+                ticket = next((word for shown in servers[-1].stdout for word in shown.split() if "#" in word), None)
+                if not ticket:
+                    yield f"{line}: printed no ticket"
+                    return
+                continue
+            done = subprocess.run(["sh", "-c", line.replace("TICKET", f"'{ticket}'")], cwd=folder, env=environment, text=True,
+                                  stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=PATIENCE_S)
+            answers += '{"name":"Ada"}' in done.stdout
+            if done.returncode:
+                yield f"{line}: status {done.returncode}, {done.stdout}"
+        if answers != 1 or len(servers) != 1:
+            yield f"{len(servers)} listeners and {answers} answers in place of one each"
+    finally:
+        for server in servers:
+            server.kill()
+            server.communicate()
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name in ("--readme", "--include", "--library"):
+    for name in ("--readme", "--include", "--library", "--tool"):
         parser.add_argument(name, type=pathlib.Path, required=True)
     parser.add_argument("--node-package", type=pathlib.Path)
     for name in ("--pythonpath", "--python", "--node"):
@@ -78,7 +106,8 @@ def main():
         return tap.run({
             f"the {client} program of the README greets the {server} program":
                 lambda server=server, client=client: greets(commands[server], commands[client], environment)
-            for server in commands for client in commands})
+            for server in commands for client in commands
+        } | {"the command lines of the README do what they say": lambda: command_lines(options, folder)})
 
 
 if __name__ == "__main__":
