@@ -3,6 +3,8 @@
 
 #include <sodium.h>
 
+#include "base/declassify.h"
+
 namespace sealwire {
 
 static_assert(ChaCha20Poly1305::kNonceSize == crypto_aead_chacha20poly1305_ietf_NPUBBYTES);
@@ -19,8 +21,8 @@ void ChaCha20Poly1305::seal(uint8_t* to, Bytes plaintext, Bytes ad, const uint8_
 
 bool ChaCha20Poly1305::open(uint8_t* to, Bytes sealed, Bytes ad, const uint8_t* nonce, const uint8_t* key) {
     if (sealed.size() < kTagSize) return false;
-    return crypto_aead_chacha20poly1305_ietf_decrypt(to, nullptr, nullptr, sealed.data(), sealed.size(), ad.data(),
-                                                     ad.size(), nonce, key) == 0;
+    return declassified(crypto_aead_chacha20poly1305_ietf_decrypt(to, nullptr, nullptr, sealed.data(), sealed.size(),
+                                                                  ad.data(), ad.size(), nonce, key)) == 0;
 }
 
 void Aegis256::seal(uint8_t* to, Bytes plaintext, Bytes ad, const uint8_t* nonce, const uint8_t* key) {
@@ -30,8 +32,8 @@ void Aegis256::seal(uint8_t* to, Bytes plaintext, Bytes ad, const uint8_t* nonce
 
 bool Aegis256::open(uint8_t* to, Bytes sealed, Bytes ad, const uint8_t* nonce, const uint8_t* key) {
     if (sealed.size() < kTagSize) return false;
-    return crypto_aead_aegis256_decrypt(to, nullptr, nullptr, sealed.data(), sealed.size(), ad.data(), ad.size(), nonce,
-                                        key) == 0;
+    return declassified(crypto_aead_aegis256_decrypt(to, nullptr, nullptr, sealed.data(), sealed.size(), ad.data(),
+                                                     ad.size(), nonce, key)) == 0;
 }
 
 }  // namespace sealwire

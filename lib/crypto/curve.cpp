@@ -3,6 +3,8 @@
 
 #include <sodium.h>
 
+#include "base/declassify.h"
+
 namespace sealwire {
 
 CurvePoint x25519_public(const Secret<32>& secret) {
@@ -12,7 +14,7 @@ CurvePoint x25519_public(const Secret<32>& secret) {
 }
 
 bool x25519(const Secret<32>& mine, const CurvePoint& theirs, Secret<32>& shared) {
-    if (crypto_scalarmult_curve25519(shared.data(), mine.data(), theirs.data()) == 0) return true;
+    if (declassified(crypto_scalarmult_curve25519(shared.data(), mine.data(), theirs.data())) == 0) return true;
     shared.clear();
     return false;
 }

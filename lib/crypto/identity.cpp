@@ -1,6 +1,7 @@
 // Peer ids and identities.
 #include "crypto/identity.h"
 
+#include "base/declassify.h"
 #include "crypto/base32.h"
 #include "crypto/init.h"
 
@@ -39,8 +40,8 @@ std::strong_ordering compare_holders(const PeerId& a, const PeerId& b) { return 
 Identity::Identity(std::span<const uint8_t, 32> seed) : secrets_(64) {
     copy_bytes(secrets_.data(), seed);
     ed25519_seed_to_x25519(seed, std::span<uint8_t, 32>(secrets_.data() + 32, 32));
-    id_.bytes = ed25519_public(seed);
-    curve_point_ = x25519_public(curve_secret());
+    id_.bytes = declassified(ed25519_public(seed));
+    curve_point_ = declassified(x25519_public(curve_secret()));
     secrets_.seal();
 }
 

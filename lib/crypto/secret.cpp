@@ -5,6 +5,7 @@
 
 #include <new>
 
+#include "base/declassify.h"
 #include "crypto/init.h"
 
 namespace sealwire {
@@ -13,7 +14,7 @@ void wipe(void* memory, size_t size) { sodium_memzero(memory, size); }
 
 bool equal_secret(Bytes a, Bytes b) {
     if (a.size() != b.size()) return false;
-    return a.empty() || sodium_memcmp(a.data(), b.data(), a.size()) == 0;
+    return a.empty() || declassified(sodium_memcmp(a.data(), b.data(), a.size()) == 0);
 }
 
 GuardedSecret::GuardedSecret(size_t size) : data_(nullptr), size_(size) {

@@ -1,6 +1,7 @@
 // Noise_XKhfs+psk0_25519+MLKEM768_ChaChaPoly_SHA256 with a mac in front, the payloads that negotiate, and exact sizes.
 #include "protocol/handshake.h"
 
+#include "base/declassify.h"
 #include "base/reader.h"
 #include "base/writer.h"
 #include "crypto/hash.h"
@@ -42,6 +43,7 @@ struct Negotiation {
     }
     // False when a reserved bit is set.
     bool decode(Bytes block) {
+        declassify_memory(block.data(), block.size());
         Reader reader(block);
         suites = reader.le32();
         features = reader.le64();
@@ -236,13 +238,15 @@ Result<HandshakeResult> ResponderHandshake::consume_message_3(Bytes message) {
     std::array<uint8_t, kProofSize> proof{};
     if (message.size() != kMessage3Size || noise_->read_message(message, proof) != proof.size())
         return give_up(HandshakeFailure::message_3);
+    declassify_memory(proof.data(), proof.size());
     HandshakeResult result;
     Reader reader(proof);
     uint8_t reserved = 0;
     for (const uint8_t byte : reader.bytes(kProofZeros)) reserved |= byte;
     copy_bytes(result.peer.bytes.data(), reader.rest());
     const Result<CurvePoint> point = result.peer.to_curve();
-    if (reserved != 0 || !point || *point != noise_->remote_static() ||
+    const std::optional<CurvePoint> shown = noise_->remote_static();
+    if (reserved != 0 || !point || !shown || !equal_secret(*point, *shown) ||
         !noise_->split(result.receive_key, result.send_key))
         return give_up(HandshakeFailure::message_3);
     result.suite = chosen_;
