@@ -2,6 +2,7 @@
 #include "protocol/connection.h"
 
 #include <algorithm>
+#include <cassert>
 
 namespace sealwire {
 
@@ -211,7 +212,7 @@ void Connection::close(Time now, uint32_t code, std::string_view text, Time dead
     own_code_ = std::min(code, kLastCode);
     own_text_ = text.substr(0, kMaxReasonText);
     inbox_.drain();
-    Frame frame{.kind = FrameKind::close, .flags = close_flag::drain, .text = own_text_, .code = code};
+    Frame frame{.kind = FrameKind::close, .flags = close_flag::drain, .text = own_text_, .code = own_code_};
     frame.amount = inbox_.received();
     send_channel(frame);
 }
@@ -222,6 +223,7 @@ void Connection::abort(Time now, Error why) {
     close_transport_ = true;
     raw_out_.clear();
     channel_out_.clear();
+    channel_first_ = 0;
     final_out_.clear();
     pieces_.clear();
     next_piece_ = 0;
@@ -274,6 +276,7 @@ void Connection::finish_session() {
         pieces_.clear();
         next_piece_ = 0;
         channel_out_.clear();
+        channel_first_ = 0;
     }
     const Errc lost = why_.code == Errc::ok ? Errc::closed : why_.code;
     undelivered_ = outbox_.finish(peer_received_, lost, inbox_.events());
@@ -315,8 +318,10 @@ void Connection::sync(Time now) {
         more_output_ = outbox_.has_output();
         inbox_.set_own_opened(outbox_.opened_on_wire());
     }
-    const bool quiet = draining_ && !records_left() && inbox_.idle() && inbox_.undelivered_events() == 0 &&
-                       outbox_.live_exchanges() == 0 && outbox_.settled();
+    // A message that a handler still holds may be owed a receipt, and the peer is told what became of it.
+    untaken_ = draining_ && !inbox_.all_taken();
+    const bool quiet = draining_ && !untaken_ && !records_left() && inbox_.idle() &&
+                       inbox_.undelivered_events() == 0 && outbox_.live_exchanges() == 0 && outbox_.settled();
     if (quiet && phase_ == Phase::up) send_final(now, own_code_, own_text_);
     tell_news(now);
 }
@@ -325,7 +330,7 @@ void Connection::sync(Time now) {
 void Connection::tell_news(Time now) {
     if (phase_ != Phase::up) return;
     const bool rides = news_due_ || pieces_left() || !channel_out_.empty() || window_urgent();
-    if (rides && window_news() && channel_out_.size() < kShareRecord) {
+    if (rides && window_news() && channel_has_room()) {
         const uint64_t limit = backlog_ ? inbox_.limit_told() : inbox_.window_limit(now);
         send_channel({.kind = FrameKind::window, .id = inbox_.received(), .number = limit});
         inbox_.window_told(limit);
@@ -347,8 +352,9 @@ bool Connection::wants_sync() const {
     if (phase_ != Phase::up) return false;
     const bool unarmed = news_deadline_ == kNever && (window_news() || slots_news());
     const bool urgent =
-        (window_urgent() && channel_out_.size() < kShareRecord) || (slots_news() && inbox_.slots_urgent());
-    return news_due_ || unarmed || urgent || (more_output_ && !has_output());
+        (window_urgent() && channel_has_room()) || (slots_news() && inbox_.slots_urgent());
+    const bool last_taken = untaken_ && inbox_.all_taken();
+    return news_due_ || unarmed || urgent || last_taken || (more_output_ && !has_output());
 }
 
 bool Connection::poll_event(Event& event) {
@@ -356,6 +362,10 @@ bool Connection::poll_event(Event& event) {
     if (records_left()) parse(now_);
     return false;
 }
+
+// PING, PONG and WINDOW are made only while few frames of the channel wait: a peer that reads nothing cannot make them
+// pile up, and all of them, with one CLOSE of a kilobyte, fit into one record.
+bool Connection::channel_has_room() const { return channel_out_.size() - channel_first_ < kShareRecord; }
 
 bool Connection::has_output() const {
     return !raw_out_.empty() || (sealer_ && (!channel_out_.empty() || pieces_left() || !final_out_.empty()));
@@ -385,7 +395,8 @@ size_t Connection::poll_output(MutableBytes buffer) {
         size_t plain = 0;
         if (!channel_out_.empty()) {
             // HELLO or ACCEPT leave room for nothing else when they carry much.
-            plain = channel_first_ > kShareRecord ? channel_first_ : std::min(channel_out_.size(), kMaxPlaintext);
+            plain = channel_first_ > kShareRecord ? channel_first_ : channel_out_.size();
+            assert(plain <= kMaxPlaintext);  // channel_has_room(): no frame is ever cut
             copy_bytes(out + kRecordLengthSize, Bytes(channel_out_.data(), plain));
             channel_out_.erase(channel_out_.begin(), channel_out_.begin() + static_cast<ptrdiff_t>(plain));
             if (channel_out_.empty()) channel_out_ = {};

@@ -65,7 +65,7 @@ public:
     // Responder, after `asks`. Code 0 stands for not_allowed.
     void accept(Time now, Bytes application_data);
     void reject(Time now, uint32_t code, std::string_view text);
-    // Drains until everything is over and settled or `deadline` (a point in time) has come, then closes for good.
+    // Drains until everything is over, taken and settled or `deadline` (a point in time) has come, then closes for good.
     void close(Time now, uint32_t code, std::string_view text, Time deadline);
     // Ends at once, without a word to the peer; `closed` follows with `why`.
     void abort(Time now, Error why);
@@ -160,6 +160,7 @@ private:
     void finish_input(Time now, InputEnd how, Error error);
     void input_over(Time now);
     bool before_decision() const { return phase_ == Phase::hello || phase_ == Phase::decision; }
+    bool channel_has_room() const;
     bool pieces_left() const { return next_piece_ < pieces_.size(); }
     bool records_left() const { return next_record_ < records_.size(); }
     bool can_send_sequence() const {
@@ -184,6 +185,7 @@ private:
     bool input_told_ = false;
     Error input_error_;
     bool draining_ = false;  // own CLOSE drain is out
+    bool untaken_ = false;   // ... and waits for messages that the application has not given back
     bool peer_draining_ = false;
     bool final_sent_ = false;
     bool trim_outbox_ = false;
@@ -207,7 +209,7 @@ private:
 
     std::vector<uint8_t> carry_;             // a message or record that is not whole yet
     std::vector<uint8_t> raw_out_;           // handshake messages
-    std::vector<uint8_t> channel_out_;       // frames of the channel, not sealed yet
+    std::vector<uint8_t> channel_out_;       // frames of the channel, not sealed yet; what a peer can add to is bounded
     size_t channel_first_ = 0;               // size of the HELLO or ACCEPT at its front
     std::vector<uint8_t> final_out_;         // own final CLOSE or REJECT: the last record
     std::vector<uint8_t> application_data_;  // of the initiator's HELLO

@@ -299,7 +299,7 @@ void Connection::on_window(const Frame& frame) {
 
 void Connection::ping(Time now, uint64_t token) {
     now_ = now;
-    if (phase_ != Phase::up || pings_.size() >= kMaxPings) return;
+    if (phase_ != Phase::up || pings_.size() >= kMaxPings || !channel_has_room()) return;
     pings_.emplace_back(token, now);
     const auto wall = static_cast<uint64_t>(std::max<int64_t>(0, now / kMillisecond + config_.wall_offset_ms));
     send_channel({.kind = FrameKind::ping, .id = token, .number = wall});
@@ -311,7 +311,7 @@ void Connection::on_ping(Time now, const Frame& frame) {
         pings_in_window_ = 0;
     }
     if (++pings_in_window_ > kPingFlood) return violation(now, WireCode::limit, "a flood of PINGs");
-    if (pings_in_window_ > kMaxPingsPerSecond) return;
+    if (pings_in_window_ > kMaxPingsPerSecond || !channel_has_room()) return;
     const auto wall = static_cast<uint64_t>(std::max<int64_t>(0, now / kMillisecond + config_.wall_offset_ms));
     send_channel({.kind = FrameKind::pong, .id = frame.id, .number = wall});
 }

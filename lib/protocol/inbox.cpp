@@ -238,6 +238,7 @@ bool Inbox::on_fragment(Record& record, const Frame& frame) {
 void Inbox::complete(Record& record, Event event, bool end) {
     event.has_body = true;
     event.last = end;
+    if (event.taken.receipt) ++receipts_owed_;
     if (record.expects == Expects::one) {
         event.kind = EventKind::done;
         push(std::move(event));
@@ -302,7 +303,9 @@ bool Inbox::on_cancel(const Frame& frame) {
 bool Inbox::on_receipt(const Frame& frame) {
     const uint64_t number = number_of(frame.id);
     if (!known(number)) return fail(WireCode::protocol, "a receipt of what was not sent");
-    if (frame.amount > own_opened_ + 1) return fail(WireCode::protocol, "receipts of what was not sent");
+    if (number & 1 ? frame.amount > 1 : frame.amount > own_opened_ - (number >> 1)) {
+        return fail(WireCode::protocol, "a run of receipts of what was not sent");
+    }
     notes_.push_back({.kind = Note::Kind::settle,
                       .number = number,
                       .amount = frame.amount,

@@ -69,6 +69,9 @@ public:
 
     // Exchanges of the peer that are not over here, and own ones that wait for an answer.
     bool idle() const { return records_.empty(); }
+    // Nothing that was handed to the application, or will be, is still to be given back: no message of the peer's
+    // opening, and no reply that is owed a receipt.
+    bool all_taken() const { return charged_ == taken_charge_ && receipts_owed_ == 0; }
     bool slots_news() const { return slots_freed_ != slots_freed_told_; }
     bool slots_urgent() const { return (slots_freed_ - slots_freed_told_) * 4 >= limits_.exchange_slots; }
     uint64_t late_frames() const { return late_; }
@@ -165,6 +168,7 @@ private:
     uint64_t own_opened_ = 0;
     uint64_t charged_ = 0;       // to the window, in all
     uint64_t taken_charge_ = 0;  // of it, given back
+    uint64_t receipts_owed_ = 0;  // for replies that the application has
     uint64_t window_;
     uint64_t limit_told_;
     Time growth_time_ = 0;

@@ -135,6 +135,7 @@ void Inbox::taken(const Taken& taken) {
         --record->held;
         return finish_if_over(*record);
     }
+    if (taken.receipt) --receipts_owed_;
     if (taken.charge == 0 || !(record = find(taken.number))) return;
     record->credit_taken += taken.charge;
     // Half of the first credit at a time; at once when nothing is unread, since the next message may need all of it.

@@ -171,13 +171,6 @@ void Outbox::peer_opened(uint64_t number, bool many) {
     exchange.side_open = true;
 }
 
-void Outbox::peer_side_ended(uint64_t number) {
-    Exchange* exchange = exchanges_.find(number);
-    if (!exchange) return;
-    exchange->peer_open = false;
-    if (!exchange->mine && !exchange->side_open && !exchange->sending && !exchange->over) side_done(number, *exchange);
-}
-
 bool Outbox::exchange_over(uint64_t number, Event* done) {
     Exchange* exchange = exchanges_.find(number);
     if (!exchange) return false;
@@ -219,10 +212,6 @@ bool Outbox::window(uint64_t received, uint64_t limit) {
 }
 
 void Outbox::slots(uint64_t exchanges) { slots_limit_ = std::max(slots_limit_, exchanges); }
-
-void Outbox::drop(uint64_t number) {
-    if (Exchange* exchange = exchanges_.find(number)) drop_sending(*exchange);
-}
 
 void Outbox::expire(uint64_t number, uint32_t code) {
     Exchange* exchange = exchanges_.find(number);

@@ -81,7 +81,6 @@ public:
     void channel_up(const PeerGrant& grant);       // ACCEPT sent or received
     void early_channel();                          // initiator: before ACCEPT
     void peer_opened(uint64_t number, bool many);  // an exchange of the peer that may be answered
-    void peer_side_ended(uint64_t number);         // nothing more comes from the peer in it
     // Fills user; forgets own exchanges, closes the peer's until forget(). False: it was over already.
     bool exchange_over(uint64_t number, Event* done);
     void forget(uint64_t number);  // after the last event of a peer's exchange
@@ -89,9 +88,9 @@ public:
     void credit(uint64_t number, uint64_t amount, bool grant);
     bool window(uint64_t received, uint64_t limit);  // false: impossible values
     void slots(uint64_t exchanges);
+    // What a RECEIPT names: `count` OPENs of ours from `number` on, or one reply. Costs what it settles, whatever it names.
     void settle(uint64_t number, uint64_t message, uint64_t count, std::vector<Event>& events);
     void settle_exchange(uint64_t number, Errc errc, std::vector<Event>& events);
-    void drop(uint64_t number);                       // the peer has cancelled: nothing more of ours in it
     void expire(uint64_t number, uint32_t code);      // CANCEL to the peer, or a void OPEN
     void control(const Frame& frame);                 // a frame of the sequence without a message
     void report_dropped(std::vector<Event>& events);  // receipts of messages that were dropped unsent
@@ -227,7 +226,9 @@ private:
     unsigned firsts_in_a_row_ = 0;
     uint64_t received_ = 0;
     Ring<Mark> marks_;
-    std::map<std::pair<uint64_t, uint64_t>, Wanted> wanted_;  // by exchange and message
+    // Receipts that are wanted and did not come. Apart, so that a run of OPENs passes over no replies.
+    std::map<uint64_t, Wanted> wanted_opens_;                         // by number
+    std::map<std::pair<uint64_t, uint64_t>, Wanted> wanted_replies_;  // by exchange and message
 
     struct TextHash {
         using is_transparent = void;

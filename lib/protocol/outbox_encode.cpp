@@ -121,9 +121,10 @@ void Outbox::mark(uint64_t begin, const Pending& pending) {
     const bool request = pending.expects != Expects::none;
     marks_.push_back(
         {begin, sequence_end_, request ? pending.number : pending.receipt, pending.receipt_wanted, request});
-    if (pending.receipt_wanted) {
-        wanted_[{pending.number, pending.message}] = {pending.receipt, begin, sequence_end_};
-    }
+    if (!pending.receipt_wanted) return;
+    const Wanted wanted{pending.receipt, begin, sequence_end_};
+    if (pending.number & 1) wanted_replies_[{pending.number, pending.message}] = wanted;
+    else wanted_opens_[pending.number] = wanted;
 }
 
 void Outbox::encode_open(const Pending& pending) {
@@ -377,7 +378,8 @@ void Outbox::trim() {
 }
 
 bool Outbox::settled() const {
-    return waiting_.empty() && queued_ == 0 && sequence_end_ == received_ && wanted_.empty();
+    return waiting_.empty() && queued_ == 0 && sequence_end_ == received_ && wanted_opens_.empty() &&
+           wanted_replies_.empty();
 }
 
 }  // namespace sealwire

@@ -26,30 +26,34 @@ void Outbox::report(std::vector<Outcome>& outcomes, std::vector<Event>& events) 
 
 void Outbox::settle(uint64_t number, uint64_t message, uint64_t count, std::vector<Event>& events) {
     std::vector<Outcome> outcomes;
-    // A run names OPENs of consecutive numbers; those in between that wanted no receipt are passed over.
-    for (auto at = wanted_.lower_bound({number, message}); at != wanted_.end();) {
-        const auto [exchange, place] = at->first;
-        const bool named = count == 1
-                               ? exchange == number && place == message
-                               : place == 0 && (exchange & 1) == (number & 1) && (exchange - number) >> 1 < count;
-        if (exchange != number && (exchange - number) >> 1 >= count) break;
-        if (!named) {
-            if (count == 1) break;
-            ++at;
-            continue;
-        }
+    if (number & 1) {
+        const auto at = wanted_replies_.find({number, message});
+        if (at == wanted_replies_.end()) return;
         outcomes.push_back({at->second.receipt, Errc::ok});
-        at = wanted_.erase(at);
+        wanted_replies_.erase(at);
+    } else if (message == 0) {  // an OPEN is the only message of its side
+        const auto first = wanted_opens_.lower_bound(number);
+        auto end = first;
+        for (; end != wanted_opens_.end() && (end->first - number) >> 1 < count; ++end) {
+            outcomes.push_back({end->second.receipt, Errc::ok});
+        }
+        wanted_opens_.erase(first, end);
     }
     report(outcomes, events);
 }
 
 void Outbox::settle_exchange(uint64_t number, Errc errc, std::vector<Event>& events) {
     std::vector<Outcome> outcomes;
-    for (auto at = wanted_.lower_bound({number, 0}); at != wanted_.end() && at->first.first == number;) {
-        outcomes.push_back({at->second.receipt, errc});
-        at = wanted_.erase(at);
+    if (const auto open = wanted_opens_.find(number); open != wanted_opens_.end()) {
+        outcomes.push_back({open->second.receipt, errc});
+        wanted_opens_.erase(open);
     }
+    const auto first = wanted_replies_.lower_bound({number, 0});
+    auto end = first;
+    for (; end != wanted_replies_.end() && end->first.first == number; ++end) {
+        outcomes.push_back({end->second.receipt, errc});
+    }
+    wanted_replies_.erase(first, end);
     // A one-way message that is still under way: the peer wants no more of it.
     Exchange* exchange = exchanges_.find(number);
     if (exchange && exchange->mine && !exchange->peer_open) {
@@ -83,10 +87,12 @@ Outbox::Undelivered Outbox::finish(uint64_t peer_received, Errc why, std::vector
             outcomes.push_back({mark.receipt, unsent ? Errc::not_sent : Errc::outcome_unknown});
         }
     }
-    for (const auto& [key, wanted] : wanted_) {
+    const auto unsettled = [&](const Wanted& wanted) {
         const bool unsent = wanted.end > received_ && not_sent(wanted.begin, wanted.end);
         outcomes.push_back({wanted.receipt, unsent ? Errc::not_sent : Errc::outcome_unknown});
-    }
+    };
+    for (const auto& [number, wanted] : wanted_opens_) unsettled(wanted);
+    for (const auto& [key, wanted] : wanted_replies_) unsettled(wanted);
     for (size_t i = 0; i < waiting_.size(); ++i) {
         const Pending& pending = waiting_[i];
         if (pending.is_void) continue;
@@ -131,7 +137,8 @@ Outbox::Undelivered Outbox::finish(uint64_t peer_received, Errc why, std::vector
     spare_.clear();
     slab_.reset();
     marks_.clear();
-    wanted_.clear();
+    wanted_opens_.clear();
+    wanted_replies_.clear();
     dropped_.clear();
     queued_ = 0;
     handed_ = received_ = sequence_end_;

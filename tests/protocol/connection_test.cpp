@@ -176,6 +176,156 @@ TEST_CASE("who drains refuses requests as closing, and still delivers one-way me
     CHECK(hand.end.event(EventKind::message, 1).body == "one-way");
 }
 
+TEST_CASE("a drain waits for one-way messages that a handler still holds, and their sender is told the truth") {
+    for (const bool receipt : {true, false}) {
+        Pair pair;
+        pair.bob.takes = false;
+        pair.connect();
+        OutMessage out = message("x");
+        out.receipt = receipt;
+        REQUIRE(pair.alice.outbox->send(out, nullptr) == Errc::ok);
+        pair.run();
+        REQUIRE(pair.bob.owed.size() == 1);
+        pair.bob.connection->close(pair.now, 0, "", pair.now + 60 * kSecond);
+        pair.wait(30 * kSecond);
+        CHECK_FALSE(pair.bob.closed());
+        CHECK_FALSE(pair.alice.closed());
+        pair.bob.give_back(pair.now);
+        if (receipt) pair.wait(20 * kMillisecond);  // until alice says that she received the RECEIPT
+        else pair.run();                            // at once: no timer is awaited
+        CHECK(pair.bob.why() == Errc::ok);
+        CHECK(pair.bob.closed());
+        CHECK(pair.alice.why() == Errc::peer_closed);
+        CHECK(pair.alice.count(EventKind::receipt) == (receipt ? 1 : 0));
+        if (receipt) CHECK(pair.alice.event(EventKind::receipt).errc == Errc::ok);
+    }
+}
+
+TEST_CASE("a drain waits for a large one-way message that is on its way, and for a reply whose receipt is owed") {
+    Pair large;
+    large.bob.takes = false;
+    large.connect();
+    const std::string body = pattern(100'000);
+    OutMessage out = message(body);
+    out.receipt = true;
+    REQUIRE(large.alice.outbox->send(out, nullptr) == Errc::ok);
+    large.alice.drive(large.now);  // the first 64 KiB; the rest waits for its grant
+    large.bob.receive(large.now, std::exchange(large.alice.out, {}));
+    large.bob.connection->close(large.now, 0, "", large.now + 60 * kSecond);
+    large.wait(kSecond);
+    REQUIRE(large.bob.count(EventKind::message) == 1);
+    CHECK_FALSE(large.bob.closed());
+    large.bob.give_back(large.now);
+    large.wait(kSecond);
+    CHECK(large.alice.event(EventKind::receipt).errc == Errc::ok);
+    CHECK(large.bob.closed());
+
+    Pair pair;
+    pair.alice.takes = false;
+    pair.connect();
+    uint64_t number = 0;
+    REQUIRE(pair.alice.outbox->request(message("x"), Expects::one, nullptr, number) == Errc::ok);
+    pair.run();
+    OutMessage reply = message("y");
+    reply.receipt = true;
+    REQUIRE(pair.bob.outbox->reply(pair.bob.event(EventKind::message).number, reply, nullptr) == Errc::ok);
+    pair.run();
+    REQUIRE(pair.alice.owed.size() == 1);
+    pair.alice.connection->close(pair.now, 0, "", pair.now + 60 * kSecond);
+    pair.wait(30 * kSecond);
+    CHECK_FALSE(pair.alice.closed());
+    pair.alice.give_back(pair.now);
+    pair.wait(20 * kMillisecond);
+    CHECK(pair.alice.closed());
+    CHECK(pair.bob.event(EventKind::receipt).errc == Errc::ok);
+}
+
+TEST_CASE("a drain ends as soon as the last message is given back, also by its own handler") {
+    Hand hand(false);
+    hand.connect();
+    REQUIRE(hand.end.outbox->send(message("x"), nullptr) == Errc::ok);
+    hand.drive();
+    hand.end.connection->close(hand.now, 0, "", kNever);
+    hand.drive();
+    CHECK(hand.closed_with() == -1);  // what was sent is not received yet
+    hand.send({open(kWhole), {.kind = FrameKind::window, .id = hand.sequence_heard, .number = 1 << 20}});
+    CHECK(hand.end.count(EventKind::message) == 1);
+    CHECK(hand.closed_with() == 0);
+}
+
+TEST_CASE("a message that is never given back holds a drain up until its deadline, no longer") {
+    Pair pair;
+    pair.bob.takes = false;
+    pair.connect();
+    OutMessage out = message("x");
+    out.receipt = true;
+    REQUIRE(pair.alice.outbox->send(out, nullptr) == Errc::ok);
+    pair.run();
+    pair.bob.connection->close(pair.now, 0, "", pair.now + kSecond);
+    pair.wait(kSecond - 1);
+    CHECK_FALSE(pair.bob.closed());
+    pair.wait(1);
+    CHECK(pair.bob.closed());
+    CHECK(pair.alice.event(EventKind::receipt).errc == Errc::outcome_unknown);
+}
+
+TEST_CASE("a close behind many messages in one burst is told as a close, with every message, though the pipe is over") {
+    for (const bool broken : {false, true}) {
+        Hand hand(false);
+        hand.connect();
+        std::vector<Frame> frames(1'000, open(kWhole));
+        frames.push_back({.kind = FrameKind::close, .flags = close_flag::final, .text = "bye"});
+        Block plain;
+        for (const Frame& frame : frames) {
+            const Block bytes = written(frame);
+            plain.insert(plain.end(), bytes.begin(), bytes.end());
+        }
+        hand.end.connection->receive(hand.now, hand.sealed(plain));
+        REQUIRE(hand.end.connection->has_input());  // more than is parsed at a time
+        if (broken) hand.end.connection->transport_failed(hand.now, {Errc::peer_lost, "reset"});
+        else hand.end.connection->transport_ended(hand.now);
+        hand.drive();
+        CHECK(hand.end.count(EventKind::message) == 1'000);
+        CHECK(hand.end.why() == Errc::peer_closed);
+        CHECK(hand.end.event(EventKind::closed).text == "bye");
+        CHECK(hand.end.events.back().kind == EventKind::closed);
+    }
+}
+
+TEST_CASE("messages behind which the pipe ends without a close are all delivered, then it is told as truncated") {
+    Hand hand(false);
+    hand.connect();
+    Block plain;
+    const Block bytes = written(open(kWhole));
+    for (int i = 0; i < 1'000; ++i) plain.insert(plain.end(), bytes.begin(), bytes.end());
+    hand.end.connection->receive(hand.now, hand.sealed(plain));
+    hand.end.connection->transport_ended(hand.now);
+    hand.drive();
+    CHECK(hand.end.count(EventKind::message) == 1'000);
+    CHECK(hand.end.why() == Errc::truncated);
+}
+
+TEST_CASE("frames of the channel are never cut, nor do they pile up, while the peer reads nothing") {
+    Hand hand(false);
+    hand.connect();
+    hand.send(open(kWhole | 1));  // not answered: the drain goes on
+    hand.end.transport_full = true;
+    for (int second = 0; second < 2'000; ++second) {
+        for (uint64_t i = 0; i < 10; ++i) hand.send({.kind = FrameKind::ping, .id = kVarintMax - i, .number = 1});
+        hand.end.connection->ping(hand.now, static_cast<uint64_t>(second));
+        hand.wait(kSecond);
+    }
+    hand.end.connection->close(hand.now, 0, pattern(5'000), kNever);
+    hand.end.transport_full = false;
+    hand.drive();  // throws where a record does not hold whole frames
+    CHECK(hand.count(FrameKind::pong) > 100);
+    CHECK(hand.count(FrameKind::pong) < 1'000);
+    CHECK(hand.frame(FrameKind::close).text == pattern(kMaxReasonText));
+    const size_t before = hand.count(FrameKind::pong);
+    hand.send({.kind = FrameKind::ping, .id = 7});
+    CHECK(hand.count(FrameKind::pong) == before + 1);
+}
+
 TEST_CASE("words of a close that are too long are cut, never the session") {
     Pair pair;
     pair.connect();

@@ -153,6 +153,27 @@ TEST_CASE("credit of an exchange is raised at once when nothing of it is unread"
     CHECK(receiver.end.event(EventKind::done).errc == Errc::ok);
 }
 
+TEST_CASE("an exchange of many replies goes on when a reply needs more credit than the ones before have left") {
+    Pair pair;
+    pair.connect();
+    uint64_t number = 0;
+    REQUIRE(pair.alice.outbox->request(message("x"), Expects::many, nullptr, number) == Errc::ok);
+    pair.run();
+    const uint64_t at_bob = pair.bob.event(EventKind::message).number;
+    for (const size_t size : {20'000, 60'000, 0, 65'536, 1, 200'000}) {
+        const std::string body = pattern(size);
+        OutMessage reply = message(body);
+        reply.more = true;
+        REQUIRE(pair.bob.outbox->reply(at_bob, reply, nullptr) == Errc::ok);
+    }
+    REQUIRE(pair.bob.outbox->status(at_bob, 0, "") == Errc::ok);
+    pair.wait(kSecond);
+    CHECK(pair.alice.count(EventKind::reply) == 6);
+    REQUIRE(pair.alice.count(EventKind::done) == 1);
+    CHECK(pair.alice.event(EventKind::done).errc == Errc::ok);
+    CHECK(pair.bob.outbox->live_exchanges() == 0);
+}
+
 TEST_CASE("a fragment beyond its grant ends the session with flow") {
     Receiver receiver;
     receiver.end.config.limits.message = 100'000;

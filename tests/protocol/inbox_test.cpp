@@ -297,6 +297,26 @@ TEST_CASE("a deadline ends a request with timeout, tells the peer, and what come
     CHECK(receiver.late() == 1);
 }
 
+TEST_CASE("the deadline is of the first reply: one that came in time is followed by others at any time") {
+    Receiver receiver;
+    receiver.connect();
+    const uint64_t id = receiver.ask(Expects::many, 100);
+    receiver.wait(99 * kMillisecond);
+    receiver.send(said(id, message_flag::first | message_flag::last));
+    receiver.wait(kSecond);
+    CHECK(receiver.end.count(EventKind::done) == 0);
+    CHECK(receiver.count(FrameKind::cancel) == 0);
+    receiver.send(said(id, kOnly));
+    CHECK(receiver.end.count(EventKind::reply) == 2);
+    REQUIRE(receiver.end.count(EventKind::done) == 1);
+    CHECK(receiver.end.event(EventKind::done).errc == Errc::ok);
+
+    const uint64_t silent = receiver.ask(Expects::many, 100);
+    receiver.wait(100 * kMillisecond);
+    CHECK(receiver.end.event(EventKind::done, 1).errc == Errc::timeout);
+    CHECK(receiver.frame(FrameKind::cancel).id == silent);
+}
+
 TEST_CASE("a status ends a request with its code and words") {
     Receiver receiver;
     receiver.connect();

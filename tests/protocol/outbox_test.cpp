@@ -433,6 +433,20 @@ TEST_CASE("calls on exchanges that are over, not one's own, or unknown say so") 
     CHECK(sender.outbox.send(message("x"), nullptr) == Errc::closing);
 }
 
+TEST_CASE("a one-way message cannot be cancelled, also while it is under way in many frames") {
+    Sender sender;
+    sender.up();
+    sender.send("small");
+    sender.send(pattern(100'000));
+    for (const uint64_t number : {uint64_t{0}, uint64_t{2}}) CHECK(sender.outbox.cancel(number, 11) == Errc::handle);
+    sender.take();
+    CHECK(sender.outbox.cancel(2, 11) == Errc::handle);
+    sender.outbox.credit(2, 100'000, true);
+    sender.take();
+    CHECK(sender.last().has(message_flag::last));  // whole
+    for (const OwnedFrame& each : sender.frames) CHECK(each.frame.kind != FrameKind::cancel);
+}
+
 TEST_CASE("fragments of several large messages take turns, and small messages go first") {
     Sender sender;
     sender.up();

@@ -58,6 +58,35 @@ TEST_CASE("more early bytes than are held end the session") {
     CHECK(hand.end.count(EventKind::message) == 0);
 }
 
+TEST_CASE("records of one byte before the decision are bounded in number, and so is their memory") {
+    for (const bool decided : {false, true}) {
+        Hand hand(false);
+        hand.end.accepts = false;
+        hand.begin();
+        if (decided) hand.send(Hand::greeting(FrameKind::hello));
+        const Block pad = written({.kind = FrameKind::pad});
+        REQUIRE(pad.size() == 1);
+        Block burst;
+        for (int i = 0; i < 10'000; ++i) {
+            const Block record = hand.sealed(pad);
+            burst.insert(burst.end(), record.begin(), record.end());
+        }
+        watch_allocations();
+        size_t at = 0;
+        const size_t record = burst.size() / 10'000;
+        for (; at < burst.size() && !hand.end.closed(); at += record) {
+            hand.end.connection->receive(hand.now, Bytes(burst).subspan(at, record));
+            hand.end.connection->sync(hand.now);
+            Event event;
+            while (hand.end.connection->poll_event(event)) {}
+            if (hand.end.connection->closed()) break;
+        }
+        CHECK(at / record <= (kMaxEarlyBytes + kMaxHelloFrame) / (1 + kObjectCost));
+        CHECK(hand.end.connection->why().code == Errc::flow);
+        CHECK(allocations().most_held < 1'000'000);
+    }
+}
+
 TEST_CASE("no decision in 10 s: the initiator is told not_allowed") {
     Pair pair;
     pair.bob.accepts = false;

@@ -43,7 +43,9 @@ Frame likely(SampleFrames& samples, Cunning& state, unsigned wild) {
         frame.total = frame.body.size() + 1 + rng.below(100'000);
         return frame;
     }
-    if (dice < 72) return {.kind = FrameKind::receipt, .id = theirs, .amount = 1 + rng.below(3)};
+    if (dice < 72) {  // a run may go beyond what was sent, which ends it
+        return {.kind = FrameKind::receipt, .id = theirs, .amount = 1 + (rng.below(50) == 0 ? rng.below(3) : 0)};
+    }
     if (dice < 78) return {.kind = FrameKind::cancel, .id = rng.below(2) ? own : theirs, .code = 11};
     if (dice < 84) return {.kind = FrameKind::status, .id = theirs, .text = "no", .code = rng.below(80)};
     if (dice < 90) {
