@@ -9,6 +9,10 @@ namespace {
 
 constexpr size_t kScratch = 128 * 1024;
 
+constexpr size_t kHead = 16;  // serial and size; a shorter body is not looked into
+
+uint8_t filling(uint64_t serial, size_t i) { return static_cast<uint8_t>(serial * 31 + i * 7); }
+
 }  // namespace
 
 Endpoint::Endpoint(std::string name, const ConnectionConfig& config, SeededRng& rng, const Temper& temper)
@@ -39,16 +43,31 @@ std::vector<uint8_t> Endpoint::body(uint64_t serial) {
     Writer out{MutableBytes(bytes)};
     out.le64(serial);
     out.le64(size);
-    for (size_t i = 16; i < size; ++i) bytes[i] = static_cast<uint8_t>(serial * 31 + i * 7);
+    for (size_t i = kHead; i < size; ++i) bytes[i] = filling(serial, i);
+    return bytes;
+}
+
+std::vector<uint8_t> Endpoint::reply_body() {
+    const uint64_t serial = next_serial_++;
+    if (temper_.replies == 0 || rng_.chance(60)) return body(serial);
+    ++counts.mixed;
+    std::vector<uint8_t> bytes(static_cast<size_t>(rng_.below(rng_.chance(30) ? 20 : temper_.replies + 1)));
+    if (bytes.size() >= kHead) {
+        Writer out{MutableBytes(bytes)};
+        out.le64(serial);
+        out.le64(bytes.size());
+    }
+    for (size_t i = bytes.size() < kHead ? 0 : kHead; i < bytes.size(); ++i) bytes[i] = filling(serial, i);
     return bytes;
 }
 
 bool Endpoint::check_body(Bytes bytes, uint64_t& serial) {
+    if (bytes.size() < kHead) return true;
     Reader in(bytes);
     serial = in.le64();
     if (in.le64() != bytes.size() || !in.ok()) return false;
-    for (size_t i = 16; i < bytes.size(); ++i) {
-        if (bytes[i] != static_cast<uint8_t>(serial * 31 + i * 7)) return false;
+    for (size_t i = kHead; i < bytes.size(); ++i) {
+        if (bytes[i] != filling(serial, i)) return false;
     }
     return true;
 }
@@ -81,14 +100,18 @@ void Endpoint::act(Time now) {
     } else if (dice < 90) {
         const auto bytes = body(next_serial_);
         OutMessage message{.route = route, .body = bytes};
-        message.timeout_ms = static_cast<uint32_t>(rng_.between(temper_.timeout_ms / 2 + 1, temper_.timeout_ms));
+        const bool endless = rng_.chance(temper_.endless);
+        if (!endless) {
+            message.timeout_ms = static_cast<uint32_t>(rng_.between(temper_.timeout_ms / 2 + 1, temper_.timeout_ms));
+        }
         const Expects expects = rng_.chance(80) ? Expects::one : Expects::many;
         uint64_t number = 0;
         if (accepted(outbox_->request(message, expects, this, number), "request")) {
             ++next_serial_;
             if (requests_.count(number)) complain("an exchange number was used twice");
-            requests_[number];
+            requests_[number].endless = endless;
             ++counts.requests;
+            counts.endless += endless;
         }
     } else if (dice < 95 && !requests_.empty() && rng_.chance(temper_.cancel)) {
         auto at = requests_.lower_bound(rng_.below(requests_.rbegin()->first + 1));
@@ -128,7 +151,7 @@ void Endpoint::tick(Time now) {
         const uint64_t number = answers_[i].number;
         answers_[i] = answers_.back();
         answers_.pop_back();
-        answer(number);
+        answer(now, number);
     }
     drive(now);
 }
@@ -142,6 +165,7 @@ void Endpoint::close(Time now, Time deadline) {
 
 Time Endpoint::next() const {
     if (!connection_) return kNever;
+    if (more_) return 0;
     Time next = connection_->next_timeout();
     for (const Held& held : held_) next = std::min(next, held.at);
     for (const Answer& answer : answers_) next = std::min(next, answer.at);
@@ -155,9 +179,10 @@ bool Endpoint::quiet() const {
     return held_.empty() && answers_.empty() && wanted_.empty() && (!outbox_ || outbox_->settled());
 }
 
-// The loop that connection.h asks for.
+// The loop that connection.h asks for, in turns of a few rounds like a node's; what is left waits for the next.
 void Endpoint::drive(Time now) {
-    for (unsigned guard = 0; guard < 100'000; ++guard) {
+    more_ = false;
+    for (int round = 0; round <= temper_.rounds; ++round) {
         connection_->sync(now);
         while (!out_->full()) {
             const size_t size = connection_->poll_output(scratch_);
@@ -169,9 +194,14 @@ void Endpoint::drive(Time now) {
         while (connection_->poll_event(event)) handle(now, event);
         if (connection_->wants_transport_shutdown()) out_->close(now, LinkEnd::ended);
         if (connection_->wants_transport_close()) out_->close(now, LinkEnd::ended);
-        if (!connection_->wants_sync() || out_->full()) return;
+        if (!connection_->wants_sync() || out_->full()) {
+            turns_in_a_row_ = 0;
+            return;
+        }
     }
-    complain("the connection never comes to rest");
+    more_ = true;
+    ++counts.rounds_full;
+    if (++turns_in_a_row_ > 10'000) complain("the connection never comes to rest");
 }
 
 void Endpoint::handle(Time now, Event& event) {
@@ -197,8 +227,13 @@ void Endpoint::handle(Time now, Event& event) {
             uint64_t serial = 0;
             if (event.has_body && !check_body(event.body, serial)) complain("a reply came altered");
             if (event.has_body) give_back(now, event.taken);
-            if (event.kind == EventKind::reply) return;
+            if (event.kind == EventKind::reply) {
+                request->second.replied = true;
+                return;
+            }
+            if (event.errc == Errc::timeout && request->second.replied) complain("timeout behind the first reply");
             request->second.done = true;
+            request->second.errc = event.errc;
             ++counts.done;
             if (event.errc == Errc::protocol || event.errc == Errc::flow || event.errc == Errc::limit) {
                 complain("an exchange ended with " + std::string(describe(event.errc).name));
@@ -235,14 +270,14 @@ void Endpoint::on_message(Time now, Event& event) {
     }
     if (event.expects != Expects::none) {
         serving_[event.number] = event.expects == Expects::many;
-        if (rng_.chance(temper_.never)) {
+        if (event.timeout_ms != UINT32_MAX && rng_.chance(temper_.never)) {
             if (rng_.chance(50)) answers_.push_back({kNever, event.number});
         } else if (rng_.chance(temper_.hostage)) {
             answers_.push_back({kNever, event.number});
         } else if (rng_.chance(temper_.late_reply)) {
             answers_.push_back({now + static_cast<Time>(rng_.between(1, 200'000)), event.number});
         } else {
-            answer(event.number);
+            answer(now, event.number);
         }
     }
     if (rng_.chance(temper_.late_taken)) {
@@ -257,7 +292,7 @@ void Endpoint::give_back(Time, const Taken& taken) {
     else outbox_->taken(taken);  // as from another thread
 }
 
-void Endpoint::answer(uint64_t number) {
+void Endpoint::answer(Time now, uint64_t number) {
     const auto serving = serving_.find(number);
     if (serving == serving_.end()) return;
     const bool many = serving->second;
@@ -271,11 +306,15 @@ void Endpoint::answer(uint64_t number) {
     }
     const uint64_t replies = many ? rng_.below(6) : 0;
     for (uint64_t i = 0; i < replies; ++i) {
-        const auto bytes = body(next_serial_++);
+        const auto bytes = reply_body();
         if (!accepted(outbox_->reply(number, {.body = bytes, .more = true}, nullptr), "reply")) break;
         ++counts.replies;
+        if (!settling_ && rng_.chance(temper_.late_reply / 2)) {  // the rest later, also behind the deadline of the first
+            answers_.push_back({now + static_cast<Time>(rng_.between(1, 500'000)), number});
+            return;
+        }
     }
-    const auto bytes = body(next_serial_++);
+    const auto bytes = reply_body();
     OutMessage last{.body = bytes};
     last.receipt = rng_.chance(temper_.receipts);
     uint64_t receipt = 0;
@@ -296,6 +335,12 @@ void Endpoint::check_books(const Endpoint& other, bool clean) {
     if (!closed_) complain("never closed: " + state());
     for (const auto& [number, request] : requests_) {
         if (!request.done) complain("request " + std::to_string(number) + " never ended");
+        const bool lost = request.errc == Errc::timeout || request.errc == Errc::outcome_unknown ||
+                          request.errc == Errc::not_sent || request.errc == Errc::closing;
+        if (clean && request.endless && lost) {
+            complain("request " + std::to_string(number) + " without a deadline ended with " +
+                     std::string(describe(request.errc).name));
+        }
     }
     if (!wanted_.empty()) complain("receipt " + std::to_string(*wanted_.begin()) + " never settled");
     const Errc end = why();

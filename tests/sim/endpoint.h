@@ -17,12 +17,16 @@ struct Temper {
     unsigned late_taken = 0;  // percent of messages that are kept for a while before they are given back
     unsigned late_reply = 0;  // ... answered later
     unsigned hostage = 0;     // ... answered only when another message, receipt or cancel comes
-    unsigned never = 0;       // ... never answered (the requester's deadline ends them)
+    unsigned never = 0;       // ... never answered, where the requester's deadline ends them
     unsigned status = 0;
     unsigned cancel = 0;  // requests cancelled by the requester, and by the handler
     unsigned receipts = 0;
+    unsigned endless = 0;     // requests without a deadline: they are always answered, and so must always end
     size_t large = 0;         // bytes of the largest body
+    size_t replies = 0;       // replies of any size from 0 to this; 0: like the other bodies
     uint32_t timeout_ms = 0;  // of requests
+    int rounds = 16;          // of one turn; as in lib/node/peer.cpp, or fewer so that it matters here
+    bool reads_on = false;    // takes bytes also while earlier ones are not parsed, which a node does not
 };
 
 class Endpoint {
@@ -41,6 +45,8 @@ public:
     void drive(Time now);
 
     Time next() const;
+    // Whether bytes are taken off the link now, as lib/node/peer.cpp decides it.
+    bool reading() const { return !connection_ || temper_.reads_on || !connection_->has_input(); }
     bool closed() const { return closed_; }
     bool connected() const { return connected_; }
     bool quiet() const;
@@ -52,12 +58,16 @@ public:
 
     struct Counts {
         uint64_t sends = 0, requests = 0, replies = 0, delivered = 0, done = 0, receipts = 0, cancels = 0, large = 0;
+        uint64_t endless = 0, mixed = 0, rounds_full = 0;
     };
     Counts counts;
 
 private:
     struct Request {
         bool done = false;
+        bool endless = false;
+        bool replied = false;
+        Errc errc = Errc::ok;
     };
     struct Held {
         Time at;
@@ -71,9 +81,10 @@ private:
     void handle(Time now, Event& event);
     void on_message(Time now, Event& event);
     void give_back(Time now, const Taken& taken);
-    void answer(uint64_t number);
+    void answer(Time now, uint64_t number);
     void free_hostages(Time now);
     std::vector<uint8_t> body(uint64_t serial);
+    std::vector<uint8_t> reply_body();
     bool check_body(Bytes bytes, uint64_t& serial);
     bool accepted(Errc errc, const char* what);
 
@@ -89,6 +100,8 @@ private:
     bool closed_ = false;
     bool settling_ = false;
     bool closing_ = false;
+    bool more_ = false;  // a turn ended before its work did
+    unsigned turns_in_a_row_ = 0;
     uint64_t agains_ = 0;
     uint64_t writables_ = 0;
     std::string complaint_;

@@ -56,6 +56,10 @@ Temper random_temper(SeededRng& rng) {
     temper.status = percent(60);
     temper.cancel = percent(100);
     temper.receipts = percent(100);
+    temper.endless = percent(100);
+    temper.replies = rng.chance(40) ? 200'000 : 0;
+    temper.rounds = rng.chance(30) ? 16 : static_cast<int>(rng.below(5));
+    temper.reads_on = rng.chance(30);
     temper.large = rng.chance(40) ? static_cast<size_t>(rng.between(20'000, 250'000)) : 0;
     temper.timeout_ms = static_cast<uint32_t>(rng.between(20, 3'000));
     return temper;
@@ -80,8 +84,12 @@ Temper worst_temper(SeededRng& rng) {
             .status = 60,
             .cancel = 100,
             .receipts = 100,
+            .endless = 50,
             .large = 120'000,
-            .timeout_ms = static_cast<uint32_t>(rng.between(20, 3'000))};
+            .replies = 120'000,
+            .timeout_ms = static_cast<uint32_t>(rng.between(20, 3'000)),
+            .rounds = static_cast<int>(rng.below(3)),
+            .reads_on = rng.chance(30)};
 }
 
 Outcome run(const Keys& keys, uint64_t seed, bool cramped) {
@@ -113,6 +121,7 @@ Outcome run(const Keys& keys, uint64_t seed, bool cramped) {
     Time settle_at = kNever;
     Time close_at = kNever;
     const bool close_early = rng.chance(15);
+    const auto arrival = [](const Link& link, const Endpoint& to) { return to.reading() ? link.next() : kNever; };
     const auto either = [&]() -> Endpoint& { return rng.chance(50) ? alice : bob; };
     for (; !(alice.closed() && bob.closed()); ++outcome.steps) {
         if (outcome.steps > 2'000'000) {
@@ -124,18 +133,18 @@ Outcome run(const Keys& keys, uint64_t seed, bool cramped) {
             if (--actions == 0) settle_at = now + 2 * kSecond;
             continue;
         }
-        Time next = std::min({there.next(), back.next(), alice.next(), bob.next(), settle_at, close_at});
+        Time next = std::min({arrival(there, bob), arrival(back, alice), alice.next(), bob.next(), settle_at, close_at});
         if (actions > 0) next = std::min(next, now + static_cast<Time>(rng.below(5'000)));
         if (next == kNever) next = now + 10 * kMillisecond;
         now = std::max(now, next);
         LinkEnd end{};
-        if (there.next() <= now) {
+        if (arrival(there, bob) <= now) {
             const auto bytes = there.pop(now, rng, end);
             bob.arrive(now, bytes, end);
             if (there.was_cut()) back.close(now, LinkEnd::broken);
             alice.drive(now);
         }
-        if (back.next() <= now) {
+        if (arrival(back, alice) <= now) {
             const auto bytes = back.pop(now, rng, end);
             alice.arrive(now, bytes, end);
             if (back.was_cut()) there.close(now, LinkEnd::broken);
@@ -170,6 +179,9 @@ Outcome run(const Keys& keys, uint64_t seed, bool cramped) {
         outcome.counts.receipts += each->counts.receipts;
         outcome.counts.cancels += each->counts.cancels;
         outcome.counts.large += each->counts.large;
+        outcome.counts.endless += each->counts.endless;
+        outcome.counts.mixed += each->counts.mixed;
+        outcome.counts.rounds_full += each->counts.rounds_full;
     }
     return outcome;
 }
@@ -198,12 +210,16 @@ void run_many(const char* what, bool cramped, uint64_t otherwise) {
         total.receipts += outcome.counts.receipts;
         total.cancels += outcome.counts.cancels;
         total.large += outcome.counts.large;
+        total.endless += outcome.counts.endless;
+        total.mixed += outcome.counts.mixed;
+        total.rounds_full += outcome.counts.rounds_full;
     }
     CHECK(failed == 0);
     std::cout << what << ": " << runs << " runs, " << cuts << " with a cut, " << connected << " connected, "
-              << total.sends << " sends, " << total.requests << " requests, " << total.done << " done, "
+              << total.sends << " sends, " << total.requests << " requests (" << total.endless << " without a deadline), " << total.done << " done, "
               << total.delivered << " delivered, " << total.receipts << " settled receipts, " << total.cancels
-              << " cancels, " << total.large << " large bodies, " << failed << " failed\n";
+              << " cancels, " << total.large << " large bodies, " << total.mixed
+              << " replies of mixed size, " << total.rounds_full << " turns cut short, " << failed << " failed\n";
     if (only) return;
     CHECK(connected * 10 > runs * 6);
     CHECK(total.done == total.requests);
