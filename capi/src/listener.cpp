@@ -7,6 +7,27 @@
 using namespace sealwire;
 using namespace sealwire::capi;
 
+namespace {
+
+void set(uint32_t given, uint32_t& limit) {
+    if (given) limit = given;
+}
+
+HandshakeLimits handshake_limits_of(const sw_listen_options& options) {
+    static_assert(SW_NEVER == kNoLimit);
+    HandshakeLimits limits;
+    set(options.max_handshakes, limits.at_once);
+    set(options.max_handshakes_per_address, limits.per_address);
+    set(options.handshakes_per_second, limits.per_second);
+    set(options.handshake_burst, limits.burst);
+    set(options.handshake_share_percent, limits.share_percent);
+    limits.loopback_at_once = options.max_handshakes_per_address != 0;
+    limits.loopback_rate = options.handshakes_per_second != 0 || options.handshake_burst != 0;
+    return limits;
+}
+
+}  // namespace
+
 void sw_listen_options_init(sw_listen_options* options) {
     if (options) *options = sw_listen_options{.size = sizeof *options};
 }
@@ -19,11 +40,15 @@ sw_result sw_node_listen(sw_node node, sw_text url, const sw_listen_options* giv
         if (!read_options(given, options)) return bad(kSizeRule);
         if (options.backlog > INT_MAX) return bad("backlog is too large");
         if (options.unix_mode > 0777) return bad("unix_mode is no file mode");
+        if (options.handshake_share_percent > 100 && options.handshake_share_percent != SW_NEVER) {
+            return bad("handshake_share_percent is above 100");
+        }
         Errc errc = Errc::ok;
         const std::shared_ptr<Node> self = Node::find(node.value, errc);
         if (!self) return failed(errc);
         ListeningOptions listening;
         listening.user = options.user;
+        listening.handshakes = handshake_limits_of(options);
         listening.transport.backlog = options.backlog ? static_cast<int>(options.backlog) : 511;
         listening.transport.ipv6_only = options.ipv6_only != 0;
         listening.transport.unix_mode = options.unix_mode ? options.unix_mode : 0600;

@@ -2,21 +2,77 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <list>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+
+#include "base/time.h"
 
 namespace sealwire {
 
 class Peer;
 
-// Pipes that have shown no valid mac1 are a class of their own, the oldest of which gives way. Loop thread.
+inline constexpr uint32_t kNoLimit = UINT32_MAX;
+
+// Of one listener. They count handshakes whose message 1 had a valid mac1.
+struct HandshakeLimits {
+    uint32_t at_once = 512;         // begun and not finished
+    uint32_t per_address = 16;      // the same, from one address
+    uint32_t per_second = 20;       // that begin, from one address
+    uint32_t burst = 5;             // that may begin at once, from one address
+    uint32_t share_percent = 50;    // of the loop's time that handshakes may use
+    bool loopback_at_once = false;  // per_address is for loopback addresses too
+    bool loopback_rate = false;     // so are per_second and burst
+};
+
+// At most `burst` at once and one every `interval` in the long run (the generic cell rate algorithm: one time is all the
+// state there is).
+struct Pace {
+    Time interval;
+    unsigned burst;
+
+    // `next` starts as 0.
+    bool allows(Time& next, Time now) const {
+        if (next > now && next - now > (burst - 1) * interval) return false;
+        next = (next > now ? next : now) + interval;
+        return true;
+    }
+};
+
+// A line of the log that strangers can cause: written at most so often, with the number of those left out in between.
+class LogPace {
+public:
+    explicit LogPace(Pace pace) : pace_(pace) {}
+    // How many were left out since the last one that was written; nothing: this one is left out.
+    std::optional<uint64_t> allows(Time now);
+
+private:
+    const Pace pace_;
+    Time next_ = 0;
+    uint64_t left_out_ = 0;
+};
+
+// How much of the loop's time handshakes have used lately: a sum that fades with kSpan. Pure.
+class HandshakeTime {
+public:
+    static constexpr Time kSpan = 500 * kMillisecond;
+    void add(Time now, int64_t nanoseconds);
+    bool below(Time now, uint32_t percent);
+
+private:
+    void fade(Time now);
+
+    double used_ = 0;  // nanoseconds
+    Time at_ = 0;
+};
+
+// Of one listener. Pipes that have shown no valid mac1 are a class of their own, the oldest of which gives way. Loop thread.
 class HalfOpen {
 public:
     static constexpr size_t kStrangers = 4096;
-    static constexpr size_t kHandshakes = 512;
-    static constexpr size_t kPerAddress = 16;
 
     // Where one pipe stands.
     struct Place {
@@ -25,24 +81,45 @@ public:
         std::string address;  // counted under; empty: not limited
     };
 
+    explicit HalfOpen(const HandshakeLimits& limits = {}) : limits_(limits) {}
+
     // A new pipe. The stranger that has to go for it, or null.
     Peer* enter(Peer& peer, Place& place);
-    // It has shown a valid mac1. False: a limit refuses it (busy); it is in no class then.
+    // It has shown a valid mac1. False: there are too many (busy), and it stays a stranger.
     bool promote(Place& place, std::string_view remote_address);
+    // Of a promoted one: its arithmetic may begin now as far as the pace of its address goes. False: not yet.
+    bool may_begin(const Place& place, Time now);
     // Its handshake is over or it is gone.
     void leave(Place& place);
 
+    const HandshakeLimits& limits() const { return limits_; }
     size_t strangers() const { return strangers_.size(); }
     size_t handshakes() const { return handshakes_; }
+    size_t addresses() const { return addresses_.size(); }
+
+    LogPace busy_log{{kSecond, 1}};
+    LogPace dropped_log{{kSecond, 1}};
+    LogPace stranger_log{{kSecond / 20, 20}};
 
 private:
+    struct Address {
+        size_t handshakes = 0;
+        Time next = 0;
+    };
+    static constexpr size_t kSweepAt = 1024;
+
+    void forget_idle_addresses(Time now);
+
+    const HandshakeLimits limits_;
     std::list<Peer*> strangers_;  // oldest first
     size_t handshakes_ = 0;
-    std::unordered_map<std::string, size_t> by_address_;
+    std::unordered_map<std::string, Address> addresses_;
+    size_t sweep_at_ = kSweepAt;
 };
 
-// What connections from `remote_address` (a URL) are counted under: the v4 address, the /64 of a v6 one; empty for loopback
-// and for what has no address.
+// What connections from `remote_address` (a URL) are counted under: the v4 address, the /64 of a v6 one; empty for what has
+// no address.
 std::string address_group(std::string_view remote_address);
+bool is_loopback_group(std::string_view group);
 
 }  // namespace sealwire

@@ -6,7 +6,10 @@
 namespace sealwire {
 
 Listening::Listening(Node& node, Endpoint endpoint, const ListeningOptions& options)
-    : node_(node), endpoint_(std::move(endpoint)), options_(options) {
+    : node_(node),
+      endpoint_(std::move(endpoint)),
+      options_(options),
+      half_open_(std::make_shared<HalfOpen>(options.handshakes)) {
     handle_ = HandleTable::process().add(HandleKind::listener, this);
 }
 
@@ -67,7 +70,7 @@ void Listening::shut_down() {
     else over({});
 }
 
-void Listening::on_accept(std::unique_ptr<Pipe> pipe) { node_.accepted(handle_, std::move(pipe)); }
+void Listening::on_accept(std::unique_ptr<Pipe> pipe) { node_.accepted(handle_, half_open_, std::move(pipe)); }
 
 void Listening::on_listener_error(Error error) {
     node_.log(LogLevel::error, error.code, {}, address_, "accepting is paused: " + error.detail);

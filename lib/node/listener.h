@@ -6,6 +6,7 @@
 #include <string>
 
 #include "crypto/ticket.h"
+#include "node/half_open.h"
 #include "node/handle_table.h"
 #include "transport/transport.h"
 
@@ -15,6 +16,7 @@ class Node;
 
 struct ListeningOptions {
     ListenOptions transport;
+    HandshakeLimits handshakes;
     void* user = nullptr;
 };
 
@@ -51,6 +53,7 @@ private:
     bool closing_ = false;                // under the lock of the slot
     std::string address_;                 // with the real port
     bool over_ = false;
+    const std::shared_ptr<HalfOpen> half_open_;  // shared with the peers that came through it
 };
 
 }  // namespace sealwire

@@ -16,7 +16,8 @@ namespace sealwire {
 
 namespace {
 
-constexpr Time kSweepInterval = 5 * kSecond;  // idle peers give memory back after one to two of it
+constexpr Time kBeginInterval = 10 * kMillisecond;  // handshakes that wait are asked again
+constexpr Time kSweepInterval = 5 * kSecond;        // idle peers give memory back after one to two of it
 
 int64_t wall_clock_ms() {
     return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
@@ -63,6 +64,7 @@ Node::Node(NodeConfig config, std::unique_ptr<EventSink> sink)
     connection_config_.replays = &replays_;
     connection_config_.suites = supported_suites();
     connection_config_.limits = config_.limits;
+    connection_config_.ask_admission = true;
     rng_.fill(connection_config_.instance);
 }
 
@@ -139,11 +141,11 @@ Result<void> Node::connect(std::string_view ticket, const DialOptions& options, 
     return {};
 }
 
-void Node::accepted(uint64_t listener, std::unique_ptr<Pipe> pipe) {
+void Node::accepted(uint64_t listener, std::shared_ptr<HalfOpen> half_open, std::unique_ptr<Pipe> pipe) {
     if (shutting_down_) return;
     std::unique_ptr<Peer> peer;
     try {
-        peer = std::make_unique<Peer>(*this, listener, std::move(pipe));
+        peer = std::make_unique<Peer>(*this, listener, std::move(half_open), std::move(pipe));
     } catch (const std::bad_alloc&) {
         return log(LogLevel::error, Errc::no_memory, {}, {}, "no memory for a new pipe: it is refused");
     }
@@ -160,6 +162,30 @@ void Node::finished(Peer& peer) {
 }
 
 void Node::finished(Listening& listening) { dead_listenings_.push_back(take_out(listenings_, listening)); }
+
+// ---- Handshakes that wait ----
+
+void Node::wait_to_begin(Peer& peer) {
+    waiting_.push_back(&peer);
+    if (!waiting_timer_) waiting_timer_ = std::make_unique<Timer>(loop_->timers(), [this] { begin_waiting(); });
+    if (!waiting_timer_->armed()) waiting_timer_->set(after(loop_->now(), kBeginInterval));
+}
+
+void Node::wait_no_more(Peer& peer) { std::erase(waiting_, &peer); }
+
+void Node::begin_waiting() {
+    std::vector<Peer*> asked;
+    asked.swap(waiting_);
+    waiting_.reserve(asked.size());
+    short_of_time_ = false;
+    for (Peer* peer : asked) {
+        const Begin begin = short_of_time_ ? Begin::no_time : peer->begin_handshake();
+        short_of_time_ = begin == Begin::no_time;
+        if (begin == Begin::now) peer->drive();
+        else waiting_.push_back(peer);
+    }
+    if (!waiting_.empty()) waiting_timer_->set(after(loop_->now(), kBeginInterval));
+}
 
 // ---- Turns ----
 

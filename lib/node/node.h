@@ -95,8 +95,13 @@ public:
     const ConnectionConfig& connection_config() const { return connection_config_; }
     Rng& rng() { return rng_; }
     MutableBytes scratch() { return {scratch_.get(), kScratch}; }
-    HalfOpen& half_open() { return half_open_; }
-    void accepted(uint64_t listener, std::unique_ptr<Pipe> pipe);
+    void accepted(uint64_t listener, std::shared_ptr<HalfOpen> half_open, std::unique_ptr<Pipe> pipe);
+    // A handshake that may not begin yet: it is asked again. Until it has begun or is over.
+    void wait_to_begin(Peer& peer);
+    void wait_no_more(Peer& peer);
+    HandshakeTime& handshake_time() { return handshake_time_; }
+    // Others wait for the time of handshakes: a new one does not pass them by.
+    bool short_of_time() const { return short_of_time_; }
     void account(const PeerId* id, const Outbox::Undelivered& undelivered);
     // They are over, and destroyed at the end of the turn.
     void finished(Peer& peer);
@@ -117,6 +122,7 @@ private:
     void complete_if_over();
     void complete();
     void sweep();
+    void begin_waiting();
     bool callback_is_stuck(uint64_t seen);
     void join(std::unique_lock<std::mutex>& lock);
     void release_self(std::unique_lock<std::mutex>& lock);
@@ -140,12 +146,15 @@ private:
 
     // Loop thread.
     std::unique_ptr<uint8_t[]> scratch_;
+    HandshakeTime handshake_time_;
+    std::vector<Peer*> waiting_;  // to begin their handshake, oldest first
+    bool short_of_time_ = false;
+    std::unique_ptr<Timer> waiting_timer_;
     std::vector<std::unique_ptr<Peer>> peers_;
     std::vector<std::unique_ptr<Listening>> listenings_;
     std::vector<std::unique_ptr<Peer>> dead_peers_;
     std::vector<std::unique_ptr<Listening>> dead_listenings_;
     std::vector<Peer*> draining_;
-    HalfOpen half_open_;
     bool urgent_ = false;
     bool shutting_down_ = false;
     bool completed_ = false;

@@ -68,6 +68,7 @@ void Node::complete_if_over() {
 void Node::complete() {
     deadline_timer_.reset();
     sweep_timer_.reset();
+    waiting_timer_.reset();
     account_.events_held = queue_->held();
     if (!config_.queued) {
         const std::lock_guard lock(end_mutex_);

@@ -1,6 +1,7 @@
 // Peer's life on the loop thread: the only place where a protocol connection and a transport's pipe meet.
 #include "node/peer.h"
 
+#include <ctime>
 #include <new>
 
 #include "node/node.h"
@@ -9,8 +10,29 @@ namespace sealwire {
 
 namespace {
 
-constexpr int kRounds = 16;           // of one turn for one peer, then the others have theirs
+constexpr int kRounds = 16;  // of one turn for one peer, then the others have theirs
+constexpr Time kRetry = 100 * kMillisecond;
 constexpr size_t kGather = 4 * 1024;  // bytes of commands that wait for the end of what is delivered
+
+// Processor time of this thread: what others take of the processor in between does not count.
+int64_t thread_nanoseconds() {
+    timespec time{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+}
+
+// Adds the time of its life to that of the node's handshakes.
+class Measured {
+public:
+    explicit Measured(Node& node) : node_(node), start_(thread_nanoseconds()) {}
+    ~Measured() { node_.handshake_time().add(node_.loop().now(), thread_nanoseconds() - start_); }
+    Measured(const Measured&) = delete;
+    Measured& operator=(const Measured&) = delete;
+
+private:
+    Node& node_;
+    const int64_t start_;
+};
 
 }  // namespace
 
@@ -33,7 +55,7 @@ Peer::Peer(Node& node, Ticket ticket, const DialOptions& options)
     register_handle();
 }
 
-Peer::Peer(Node& node, uint64_t listener, std::unique_ptr<Pipe> pipe)
+Peer::Peer(Node& node, uint64_t listener, std::shared_ptr<HalfOpen> half_open, std::unique_ptr<Pipe> pipe)
     : node_(node),
       dialled_(false),
       listener_(listener),
@@ -41,6 +63,7 @@ Peer::Peer(Node& node, uint64_t listener, std::unique_ptr<Pipe> pipe)
       stage_(Stage::handshaking),
       pipe_(std::move(pipe)),
       timer_(node.loop().timers(), [this] { on_timer(); }),
+      half_open_(std::move(half_open)),
       address_(pipe_->remote_address()) {
     connection_ = Connection::responder(node.connection_config(), outbox_, node.rng(), node.loop().now());
     register_handle();
@@ -52,7 +75,7 @@ void Peer::register_handle() {
 }
 
 Peer::~Peer() {
-    node_.half_open().leave(half_open_);
+    leave_half_open();
     if (over_) return;
     HandleTable::process().close(handle_);
     HandleTable::process().retire(handle_);
@@ -99,9 +122,10 @@ void Peer::on_dial_timeout() {
 // ---- The pipe ----
 
 void Peer::start_accepted() {
-    if (Peer* oldest = node_.half_open().enter(*this, half_open_)) {
-        oldest->log(LogLevel::info, Errc::limit, "too many strangers: the oldest is dropped");
-        oldest->abort({Errc::limit, "too many strangers"});
+    if (Peer* oldest = half_open_->enter(*this, place_)) {
+        const Error why{Errc::limit, "too many strangers: the oldest is dropped"};
+        oldest->log(half_open_->dropped_log, LogLevel::info, why);
+        oldest->abort(why);
     }
     pipe_->start(*this);
     set_timer();
@@ -110,11 +134,17 @@ void Peer::start_accepted() {
 void Peer::on_bytes(Bytes bytes) {
     received_ = true;
     try {
+        std::optional<Measured> measured;
+        if (place_.kind == HalfOpen::Place::Class::handshake) measured.emplace(node_);
         connection_->receive(node_.loop().now(), bytes);
     } catch (const std::bad_alloc&) {
         connection_->abort(node_.loop().now(), {Errc::no_memory, "no memory for what the peer sent"});
     }
-    check_mac1();
+    try {
+        check_mac1();
+    } catch (const std::bad_alloc&) {
+        connection_->abort(node_.loop().now(), {Errc::no_memory, "no memory for a handshake"});
+    }
     drive();
 }
 
@@ -142,13 +172,43 @@ void Peer::check_mac1() {
     tell_notice();
     if (dialled_ || mac1_seen_ || !connection_->mac1_valid()) return;
     mac1_seen_ = true;
-    if (node_.half_open().promote(half_open_, address_)) return;
-    log(LogLevel::warning, Errc::limit, "busy: too many handshakes at once, this one is refused");
-    connection_->abort(node_.loop().now(), {Errc::limit, "too many handshakes at once"});
+    if (!half_open_->promote(place_, address_)) {
+        const Error why{Errc::limit, "busy: too many handshakes at once, this one is refused"};
+        log(half_open_->busy_log, LogLevel::warning, why);
+        return connection_->turn_away(why);
+    }
+    if (!node_.short_of_time() && begin_handshake() == Begin::now) return;
+    node_.wait_to_begin(*this);
+    waits_ = true;
+}
+
+Begin Peer::begin_handshake() {
+    const Time now = node_.loop().now();
+    if (!node_.handshake_time().below(now, half_open_->limits().share_percent)) return Begin::no_time;
+    if (!half_open_->may_begin(place_, now)) return Begin::too_fast;
+    waits_ = false;
+    try {
+        const Measured measured(node_);
+        connection_->admit(now);
+    } catch (const std::bad_alloc&) {
+        connection_->abort(now, {Errc::no_memory, "no memory for a handshake"});
+    }
+    tell_notice();
+    return Begin::now;
+}
+
+void Peer::leave_half_open() {
+    if (waits_) node_.wait_no_more(*this);
+    waits_ = false;
+    if (half_open_) half_open_->leave(place_);
+    half_open_.reset();
 }
 
 void Peer::tell_notice() {
-    if (const std::optional<Error> notice = connection_->take_notice()) log(LogLevel::warning, *notice);
+    const std::optional<Error> notice = connection_->take_notice();
+    if (!notice) return;
+    if (half_open_) log(half_open_->stranger_log, LogLevel::warning, *notice);
+    else log(LogLevel::warning, *notice);
 }
 
 // ---- The turn of one peer ----
@@ -168,13 +228,24 @@ void Peer::shut_down(Time deadline) {
 void Peer::drive() {
     if (driving_) return;
     driving_ = true;
-    try {
-        turn();
-    } catch (const std::bad_alloc&) {
-        connection_->abort(node_.loop().now(), {Errc::no_memory, "no memory to go on"});
-        turn();
+    if (!try_turn() && !try_turn()) {
+        // Nothing can be told without memory: once more when there may be some again.
+        try {
+            timer_.set(after(node_.loop().now(), kRetry));
+        } catch (const std::bad_alloc&) {  // the next thing that happens to it drives it
+        }
     }
     driving_ = false;
+}
+
+bool Peer::try_turn() {
+    try {
+        turn();
+        return true;
+    } catch (const std::bad_alloc&) {
+        connection_->abort(node_.loop().now(), {Errc::no_memory, "no memory to go on"});
+        return false;
+    }
 }
 
 void Peer::turn() {
@@ -319,5 +390,14 @@ void Peer::log(LogLevel level, Errc code, std::string_view text) {
 }
 
 void Peer::log(LogLevel level, const Error& error) { log(level, error.code, error.detail); }
+
+// What strangers can cause does not flood the log.
+void Peer::log(LogPace& pace, LogLevel level, const Error& error) {
+    if (!node_.logs(level)) return;
+    const std::optional<uint64_t> left_out = pace.allows(node_.loop().now());
+    if (!left_out) return;
+    if (*left_out == 0) return log(level, error);
+    log(level, error.code, error.detail + " (" + std::to_string(*left_out) + " lines like this one were left out)");
+}
 
 }  // namespace sealwire

@@ -22,6 +22,9 @@ namespace sealwire {
 
 class Node;
 
+// Whether a handshake may begin: it may not before the pace of its address allows it and handshakes have time.
+enum class Begin : uint8_t { now, no_time, too_fast };
+
 struct DialOptions {
     Time timeout = 20 * kSecond;  // for everything
     Time keepalive = 0;
@@ -55,12 +58,14 @@ public:
     // One that is to be dialled, any thread; start_dial() follows on the loop thread.
     Peer(Node& node, Ticket ticket, const DialOptions& options);
     // One that has connected, loop thread.
-    Peer(Node& node, uint64_t listener, std::unique_ptr<Pipe> pipe);
+    Peer(Node& node, uint64_t listener, std::shared_ptr<HalfOpen> half_open, std::unique_ptr<Pipe> pipe);
     ~Peer();
 
     uint64_t handle() const { return handle_; }
     void start_dial();
     void start_accepted();
+    // Of one that waits for its handshake to begin: lets it, if it is its turn; drive() is to follow.
+    Begin begin_handshake();
     // Brings everything up to date after an input or command: see connection.h.
     void drive();
     // Only what can be sent is sent; no event is delivered.
@@ -112,6 +117,7 @@ private:
 
     void register_handle();
     void turn();
+    bool try_turn();
     void sync();
     void read_or_wait();
     void flush();
@@ -127,12 +133,15 @@ private:
     void on_timer();
     void on_dial_timeout();
     void check_mac1();
+    void admit();
+    void leave_half_open();
     void tell_notice();
     const Route* route_of(const Event& event);
     NodeEvent event_of(NodeEventKind kind, const Event& event) const;
     void set_stage(Stage stage);
     void log(LogLevel level, Errc code, std::string_view text);
     void log(LogLevel level, const Error& error);
+    void log(LogPace& pace, LogLevel level, const Error& error);
 
     Node& node_;
     const bool dialled_;
@@ -169,7 +178,9 @@ private:
     bool received_ = false;  // any byte
     bool active_ = false;    // since the last trim
     bool mac1_seen_ = false;
-    HalfOpen::Place half_open_;
+    bool waits_ = false;                     // for its handshake to begin, in the node's list
+    std::shared_ptr<HalfOpen> half_open_;    // of the listener; until it is connected
+    HalfOpen::Place place_;                  // there
     Endpoint endpoint_;                      // to dial
     std::string address_;                    // dialled, or connected from
     View asked_data_;                        // of the peer's application, until connected

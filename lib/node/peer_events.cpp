@@ -128,7 +128,7 @@ void Peer::on_asks(Event& event) {
 
 void Peer::on_up(Event& event) {
     set_stage(Stage::up);
-    node_.half_open().leave(half_open_);
+    leave_half_open();
     dial_timer_.reset();
     told_ = true;
     log(LogLevel::info, Errc::ok, dialled_ ? "connected" : "accepted");
@@ -149,12 +149,19 @@ void Peer::on_over(Event& event) {
     over_ = true;
     dial_timer_.reset();
     connecting_.reset();
-    node_.half_open().leave(half_open_);
     const Error& why = connection_->why();
+    const std::shared_ptr<HalfOpen> half_open = half_open_;
+    const bool waited = waits_;
+    leave_half_open();
     const Outbox::Undelivered& undelivered = connection_->undelivered();
     node_.account(&id_, undelivered);
     if (!told_) {  // nobody was told that it exists
-        if (why.code != Errc::handshake) log(LogLevel::info, why);
+        if (waited) log(half_open->busy_log, LogLevel::warning, {Errc::limit, "busy: a handshake waited in vain"});
+        // Of these two a line was written when it happened.
+        else if (why.code != Errc::handshake && why.code != Errc::limit) {
+            if (half_open) log(half_open->stranger_log, LogLevel::info, why);
+            else log(LogLevel::info, why);
+        }
         HandleTable::process().close(handle_);
         HandleTable::process().retire(handle_);
         return;

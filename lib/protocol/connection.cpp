@@ -50,6 +50,11 @@ size_t Connection::wanted() const {
 void Connection::receive(Time now, Bytes bytes) {
     now_ = now;
     while (!bytes.empty() && phase_ != Phase::over && phase_ != Phase::discarding && input_end_ != InputEnd::bad) {
+        if (phase_ == Phase::admission) {
+            // No message 3 that was made without message 2 is right: what follows it does not matter.
+            append(carry_, bytes.first(std::min(bytes.size(), kMessage1Size + kMessage3Size - carry_.size())));
+            break;
+        }
         if (carry_.empty()) {
             const size_t used = consume(now, bytes);
             bytes = bytes.subspan(used);
@@ -142,11 +147,9 @@ void Connection::input_over(Time now) {
     if (input_told_) return;
     input_told_ = true;
     if (phase_ == Phase::discarding) return;  // silent until the deadline, whatever the other end does
-    if (phase_ == Phase::message_1 && input_end_ == InputEnd::ended) {
+    if ((phase_ == Phase::message_1 || phase_ == Phase::admission) && input_end_ == InputEnd::ended) {
         // Silent too when a scanner stops early: the size of message 1 does not show.
-        why_ = {Errc::truncated, "the bytes ended before message 1 was whole"};
-        phase_ = Phase::discarding;
-        return;
+        return discard({Errc::truncated, "the bytes ended before message 2"});
     }
     close_transport_ = true;
     if (phase_ == Phase::over) return;
@@ -182,6 +185,7 @@ void Connection::on_timeout(Time now) {
             end(now, {Errc::handshake_timeout, "the peer proved its key but neither accepted nor refused in time"});
             break;
         case Phase::message_1:
+        case Phase::admission:
         case Phase::message_3:
         case Phase::hello: end(now, {Errc::handshake_timeout, "the handshake was not finished in time"}); break;
         case Phase::discarding: end(now, why_); break;

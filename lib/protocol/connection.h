@@ -31,6 +31,7 @@ struct ConnectionConfig {
     std::string software = "sealwire";
     int64_t wall_offset_ms = 0;  // wall clock = now / 1000 + this
     RecordStart records;         // only tests give another
+    bool ask_admission = false;  // responder: admit() or turn_away() is awaited after a valid mac1, before arithmetic
 };
 
 // The contract.
@@ -62,6 +63,11 @@ public:
     void on_timeout(Time now);
     Time next_timeout() const;
 
+    // Responder, while wants_admission(): message 1 is meant for this node, and answering it costs curve operations. Who is
+    // turned away learns nothing, like a stranger.
+    bool wants_admission() const { return phase_ == Phase::admission; }
+    void admit(Time now);
+    void turn_away(Error why);
     // Responder, after `asks`. Code 0 stands for not_allowed.
     void accept(Time now, Bytes application_data);
     void reject(Time now, uint32_t code, std::string_view text);
@@ -113,6 +119,7 @@ private:
         message_2,  // initiator waits for message 2
         accept,     // ... for ACCEPT
         message_1,  // responder waits for message 1
+        admission,  // ... to be told whether message 1, kept in carry_, is answered
         message_3,
         hello,     // ... for HELLO
         decision,  // ... for its application
@@ -130,11 +137,13 @@ private:
     void set_phase(Phase phase, Time deadline);
     size_t consume(Time now, Bytes in);
     size_t consume_message_1(Time now, Bytes in);
+    bool answer_message_1(Bytes message);
     size_t consume_message_2(Time now, Bytes in);
     size_t consume_message_3(Time now, Bytes in);
     size_t consume_records(Time now, Bytes in);
     void begin_channel(HandshakeResult result);
     void discard(HandshakeFailure failure);
+    void discard(Error why);
     void parse(Time now);
     bool parse_frame(Time now, Reader& in, const ChunkRef& chunk);
     bool channel_frame(Time now, const Frame& frame);

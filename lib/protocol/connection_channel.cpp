@@ -52,10 +52,14 @@ void Connection::transport_connected(Time now) {
 
 // After any failure the responder goes on reading, says nothing, and closes when its deadline has come.
 void Connection::discard(HandshakeFailure failure) {
+    discard({Errc::handshake, std::string(handshake_failure_text(failure))});
+    notice_ = why_;
+}
+
+void Connection::discard(Error why) {
     responding_.reset();
     raw_out_ = {};
-    why_ = {Errc::handshake, std::string(handshake_failure_text(failure))};
-    notice_ = why_;
+    why_ = std::move(why);
     phase_ = Phase::discarding;  // the deadline stays
 }
 
@@ -67,14 +71,37 @@ size_t Connection::consume_message_1(Time, Bytes in) {
         return discard(HandshakeFailure::not_for_us), in.size();
     }
     mac1_valid_ = true;
+    if (config_.ask_admission) {
+        phase_ = Phase::admission;
+        if (!carry_.empty()) return 0;  // it is kept there
+        carry_.assign(message.begin(), message.end());
+        return kMessage1Size;
+    }
+    return answer_message_1(message) ? kMessage1Size : in.size();
+}
+
+bool Connection::answer_message_1(Bytes message) {
     responding_ = std::make_unique<ResponderHandshake>(*config_.identity, *config_.network, config_.suites, kFeatures);
-    if (!responding_->consume_message_1(message)) return discard(responding_->failure()), in.size();
+    if (!responding_->consume_message_1(message)) return discard(responding_->failure()), false;
     raw_out_.resize(kMessage2Size);
     if (!responding_->create_message_2(rng_, std::span<uint8_t, kMessage2Size>(raw_out_))) {
-        return discard(responding_->failure()), in.size();
+        return discard(responding_->failure()), false;
     }
     phase_ = Phase::message_3;  // within the same deadline
-    return kMessage1Size;
+    return true;
+}
+
+void Connection::admit(Time now) {
+    now_ = now;
+    if (phase_ != Phase::admission) return;
+    const std::vector<uint8_t> kept = std::exchange(carry_, {});
+    if (answer_message_1(Bytes(kept).first(kMessage1Size))) receive(now, Bytes(kept).subspan(kMessage1Size));
+}
+
+void Connection::turn_away(Error why) {
+    if (phase_ != Phase::admission) return;
+    carry_ = {};
+    discard(std::move(why));
 }
 
 size_t Connection::consume_message_2(Time now, Bytes in) {

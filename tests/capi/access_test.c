@@ -101,6 +101,42 @@ static void unanswered(void) {
     box_close(&server);
 }
 
+/* The first peer waits for its decision and so is still in its handshake. */
+static void busy(void) {
+    note n;
+    sw_node_options options;
+    sw_listen_options limits;
+    sw_listener listener;
+    for (int by_address = 0; by_address < 2; ++by_address) {
+        sw_node_options_init(&options);
+        options.log = 1;
+        box_open(&server, &options);
+        sw_listen_options_init(&limits);
+        limits.handshake_share_percent = 101;
+        CHECK_IS(sw_node_listen(server.node, text("tcp://127.0.0.1:0"), &limits, &listener), SW_ERR_ARG);
+        sw_listen_options_init(&limits);
+        limits.max_handshakes = by_address ? SW_NEVER : 1;
+        limits.max_handshakes_per_address = by_address; /* set: so loopback counts */
+        limits.handshakes_per_second = limits.handshake_burst = limits.handshake_share_percent = SW_NEVER;
+        MUST(sw_node_listen(server.node, text("tcp://127.0.0.1:0"), &limits, &listener));
+        box_wait(&server, SW_EVENT_LISTENING, 1, &n);
+        strcpy(ticket, n.text);
+        connect_with(ticket, 0);
+        box_wait(&server, SW_EVENT_PEER_ASKS, 1, &n);
+        const sw_peer first = n.peer;
+        tap_ok(outcome(connect_with(ticket, 300)).result == SW_ERR_NO_ANSWER,
+               "one handshake too many is met by silence");
+        box_wait_match(&server, SW_EVENT_LOG, 1, log_says, "busy", &n);
+        tap_ok(n.result == SW_ERR_LIMIT && n.number == SW_LOG_WARNING, "the log says busy");
+        CHECK_OK(sw_peer_accept(first, no_bytes()));
+        box_wait(&server, SW_EVENT_PEER_CONNECTED, 1, &n);
+        connect_with(ticket, 0);
+        box_wait(&server, SW_EVENT_PEER_ASKS, 2, &n);
+        tap_ok(n.result == SW_OK, "and when one is finished the next is let in");
+        box_close(&server);
+    }
+}
+
 static void allow_list(void) {
     note n;
     sw_peer_id negative = client.id;
@@ -306,6 +342,7 @@ int main(void) {
     box_open(&client, NULL);
     asking();
     unanswered();
+    busy();
     allow_list();
     no_answers();
     wrong_key();

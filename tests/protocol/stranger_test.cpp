@@ -195,6 +195,98 @@ TEST_CASE("a message 1 seen before meets the same silence") {
     }
 }
 
+TEST_CASE("after a valid mac1 nothing happens until it is admitted, however the bytes are cut") {
+    End alice(true);
+    alice.begin(0);
+    alice.connection->transport_connected(0);
+    alice.drive(0);
+    const Block bytes = alice.out;
+    End direct(false, 5);
+    direct.begin(0);
+    direct.receive(0, bytes);
+    REQUIRE(direct.out.size() == kMessage2Size);
+    for (size_t cut = 1; cut < kMessage1Size; cut += 211) {
+        End bob(false, 5);
+        bob.config.ask_admission = true;
+        bob.begin(0);
+        bob.receive(0, Bytes(bytes).first(cut));
+        CHECK_FALSE(bob.connection->wants_admission());
+        bob.receive(0, Bytes(bytes).subspan(cut));
+        CHECK(bob.connection->wants_admission());
+        CHECK(bob.connection->mac1_valid());
+        CHECK(bob.out.empty());
+        bob.connection->admit(kSecond);
+        bob.drive(kSecond);
+        CHECK_FALSE(bob.connection->wants_admission());
+        CHECK(bob.out == direct.out);  // and no randomness was drawn before
+        CHECK(bob.connection->next_timeout() == 5 * kSecond);
+    }
+}
+
+TEST_CASE("what comes after a message 1 that waits to be admitted is kept and read then") {
+    End alice(true);
+    alice.begin(0);
+    alice.connection->transport_connected(0);
+    alice.drive(0);
+    Block bytes = alice.out;
+    bytes.resize(bytes.size() + 300, 1);  // no message 3
+    for (const bool together : {true, false}) {
+        End bob(false, 5);
+        bob.config.ask_admission = true;
+        bob.begin(0);
+        bob.receive(0, Bytes(bytes).first(together ? bytes.size() : kMessage1Size));
+        if (!together) bob.receive(0, Bytes(bytes).subspan(kMessage1Size));
+        CHECK(bob.connection->wants_admission());
+        bob.connection->admit(0);
+        const auto notice = bob.connection->take_notice();
+        REQUIRE(notice.has_value());
+        CHECK(notice->detail == handshake_failure_text(HandshakeFailure::message_3));
+    }
+}
+
+TEST_CASE("who is turned away after a valid mac1 meets the same silence as a stranger") {
+    End alice(true);
+    alice.begin(0);
+    alice.connection->transport_connected(0);
+    alice.drive(0);
+    for (const bool ends : {true, false}) {
+        End bob(false, 5);
+        bob.config.ask_admission = true;
+        bob.begin(0);
+        bob.receive(0, alice.out);
+        bob.connection->turn_away({Errc::limit, "busy"});
+        bob.drive(0);
+        bob.connection->admit(0);
+        bob.receive(0, alice.out);
+        if (ends) bob.connection->transport_ended(0);
+        bob.drive(0);
+        CHECK(bob.out.empty());
+        CHECK_FALSE(bob.connection->wants_transport_close());
+        CHECK(bob.connection->next_timeout() == 5 * kSecond);
+        bob.connection->on_timeout(5 * kSecond);
+        bob.drive(5 * kSecond);
+        CHECK(bob.out.empty());
+        CHECK(bob.why() == Errc::limit);
+        CHECK(bob.connection->wants_transport_close());
+    }
+}
+
+TEST_CASE("a message 1 that is never admitted is not answered, and over at the handshake's deadline") {
+    End alice(true);
+    alice.begin(0);
+    alice.connection->transport_connected(0);
+    alice.drive(0);
+    End bob(false, 5);
+    bob.config.ask_admission = true;
+    bob.begin(0);
+    bob.receive(0, alice.out);
+    bob.connection->on_timeout(5 * kSecond);
+    bob.drive(5 * kSecond);
+    CHECK(bob.out.empty());
+    CHECK(bob.why() == Errc::handshake_timeout);
+    CHECK(bob.connection->wants_transport_close());
+}
+
 TEST_CASE("a message 3 that fails is not answered either") {
     Pair pair;
     pair.begin();

@@ -12,6 +12,19 @@ export interface ListenOptions {
   unixMode?: number
   /** Seconds of TCP keepalive; default none. */
   keepalive?: number
+  /**
+   * Handshakes begun and not finished, at once; default 512. This and the next four count handshakes whose first message
+   * shows the network key; Infinity is no limit.
+   */
+  maxHandshakes?: number
+  /** The same, from one address (IPv6: its /64); default 16. By address only loopback has no limits unless they are set. */
+  maxHandshakesPerAddress?: number
+  /** That begin, from one address; default 20. The next wait. */
+  handshakesPerSecond?: number
+  /** That begin at once before that pace holds; default 5. */
+  handshakeBurst?: number
+  /** Of the time of the node's thread; default 50. The next wait. */
+  handshakeSharePercent?: number
   /** Aborting closes the listener. */
   signal?: AbortSignal
 }

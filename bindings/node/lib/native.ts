@@ -23,6 +23,18 @@ export interface NativeOptions {
 /** How many events; or that, the common buffer of bodies, buffers of large bodies, and objects for some of the events. */
 export type Polled = number | [number, ArrayBuffer | undefined, ArrayBuffer[] | undefined, unknown[] | undefined]
 
+export interface NativeListenOptions {
+  backlog: number
+  ipv6Only: number
+  unixMode: number
+  keepalive: number
+  maxHandshakes: number
+  maxHandshakesPerAddress: number
+  handshakesPerSecond: number
+  handshakeBurst: number
+  handshakeSharePercent: number
+}
+
 export interface NativeNode {
   id(): string
   shared(): ArrayBuffer
@@ -30,7 +42,7 @@ export interface NativeNode {
   route(name: string, number: number): void
   unroute(name: string): void
   setAllowed(ids: Uint8Array): void
-  listen(url: string, number: number, backlog: number, ipv6Only: number, unixMode: number, keepalive: number): void
+  listen(url: string, number: number, options: NativeListenOptions): void
   closeListener(number: number): void
   connect(ticket: string, timeout: number, data: Uint8Array | undefined, keepalive: number): number
   accept(peer: number, data: Uint8Array | undefined): void

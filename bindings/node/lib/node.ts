@@ -6,7 +6,7 @@ import { Identity } from './identity.js'
 import { Listener, type ListenOptions } from './listener.js'
 import type { Request, Status } from './message.js'
 import { native } from './native.js'
-import { duration, onAbort, size } from './options.js'
+import { duration, limit, onAbort, size } from './options.js'
 import { PeerState, type Peer } from './peer.js'
 
 export type LogLevel = 'debug' | 'info' | 'warning' | 'error'
@@ -181,7 +181,17 @@ export class Node extends Emitter<NodeEvents> {
       const listener = new Listener(core, { resolve, reject })
       const number = (listener.number = core.addListener(listener))
       try {
-        core.box.listen(url, number, backlog, ipv6Only ? 1 : 0, unixMode, keepalive)
+        core.box.listen(url, number, {
+          backlog,
+          ipv6Only: ipv6Only ? 1 : 0,
+          unixMode,
+          keepalive,
+          maxHandshakes: limit(options.maxHandshakes, 'maxHandshakes'),
+          maxHandshakesPerAddress: limit(options.maxHandshakesPerAddress, 'maxHandshakesPerAddress'),
+          handshakesPerSecond: limit(options.handshakesPerSecond, 'handshakesPerSecond'),
+          handshakeBurst: limit(options.handshakeBurst, 'handshakeBurst'),
+          handshakeSharePercent: limit(options.handshakeSharePercent, 'handshakeSharePercent'),
+        })
       } catch (error) {
         core.listeners.delete(number)
         listener.unref()

@@ -18,6 +18,13 @@ export function size(value: number | undefined, name: string): number {
   return value
 }
 
+/** A limit as the native half takes it: 0 is the default, NEVER none. */
+export function limit(value: number | undefined, name: string): number {
+  if (value === Infinity) return NEVER
+  if (size(value, name) >= NEVER) throw argumentError(`${name} is too large; Infinity is no limit`)
+  return value ?? 0
+}
+
 /** Calls `then` when the signal is aborted, at most once; the result takes that back. */
 export function onAbort(signal: AbortSignal | undefined, then: (reason: unknown) => void): (() => void) | undefined {
   if (!signal) return undefined

@@ -148,16 +148,22 @@ void NodeBox::set_allowed(const Napi::CallbackInfo& info) {
     check(info.Env(), sw_node_set_allowed(node_, ids.data(), ids.size()));
 }
 
-// (url, number, backlog, ipv6Only, unixMode, keepalive)
+// (url, number, options)
 void NodeBox::listen(const Napi::CallbackInfo& info) {
     const uint32_t number = u32_arg(info[1]);
     sw_listen_options options;
     sw_listen_options_init(&options);
     options.user = user_of(number);
-    options.backlog = u32_arg(info[2]);
-    options.ipv6_only = u32_arg(info[3]);
-    options.unix_mode = u32_arg(info[4]);
-    options.keepalive_s = u32_arg(info[5]);
+    const auto given = info[2].As<Napi::Object>();
+    options.backlog = u32_arg(given.Get("backlog"));
+    options.ipv6_only = u32_arg(given.Get("ipv6Only"));
+    options.unix_mode = u32_arg(given.Get("unixMode"));
+    options.keepalive_s = u32_arg(given.Get("keepalive"));
+    options.max_handshakes = u32_arg(given.Get("maxHandshakes"));
+    options.max_handshakes_per_address = u32_arg(given.Get("maxHandshakesPerAddress"));
+    options.handshakes_per_second = u32_arg(given.Get("handshakesPerSecond"));
+    options.handshake_burst = u32_arg(given.Get("handshakeBurst"));
+    options.handshake_share_percent = u32_arg(given.Get("handshakeSharePercent"));
     sw_listener listener{};
     check(info.Env(), sw_node_listen(node_, text_of(text_arg(info[0])), &options, &listener));
     listeners_[number] = listener;

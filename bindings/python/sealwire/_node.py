@@ -12,7 +12,7 @@ from sealwire._inbox import Messages
 from sealwire._keys import Identity, PathLike, Ticket
 from sealwire._listener import Listener
 from sealwire._messages import Request
-from sealwire._peer import Peer, milliseconds
+from sealwire._peer import Peer, limit, milliseconds
 from sealwire._pump import Pump
 from sealwire._types import Asking, CloseReport, Reject, Undelivered
 
@@ -161,11 +161,21 @@ class Node:
 
     # ---- Reaching others ----
 
-    async def listen(self, url: str, *, unix_mode: int = 0) -> Listener:
-        """tcp://host:port (port 0: any), unix:///path or unix:@name."""
+    async def listen(self, url: str, *, unix_mode: int = 0, max_handshakes: float = 0,
+                     max_handshakes_per_address: float = 0, handshakes_per_second: float = 0, handshake_burst: float = 0,
+                     handshake_share_percent: float = 0) -> Listener:
+        """tcp://host:port (port 0: any), unix:///path or unix:@name.
+
+        The limits of handshakes are those of sw_listen_options in sealwire.h: 0 is the default, NEVER none. Those by address
+        (at once 16, 20 a second, 5 at once before that pace holds) are for loopback only when they are set.
+        """
+        limits = {"unix_mode": unix_mode, "max_handshakes": limit(max_handshakes),
+                  "max_handshakes_per_address": limit(max_handshakes_per_address),
+                  "handshakes_per_second": limit(handshakes_per_second), "handshake_burst": limit(handshake_burst),
+                  "handshake_share_percent": limit(handshake_share_percent)}
         core, loop = self._opened(), asyncio.get_running_loop()
         future: asyncio.Future[Listener] = loop.create_future()
-        handle = _native.listen(core, url, unix_mode)
+        handle = _native.listen(core, url, limits)
         self._listeners[handle] = Listener(handle, future)
         return await future
 

@@ -26,6 +26,15 @@ def milliseconds(seconds: Optional[float]) -> int:
     return min(max(math.ceil(seconds * 1000), 1), _SW_NEVER - 1)
 
 
+def limit(count: float) -> int:
+    """0 is the default, infinity none at all."""
+    if count == NEVER:
+        return _SW_NEVER
+    if count != int(count) or not 0 <= count < _SW_NEVER:
+        raise ValueError("a limit is a whole number from 0 on, or NEVER")
+    return int(count)
+
+
 class Pong(NamedTuple):
     """Answer to a ping, in seconds."""
 

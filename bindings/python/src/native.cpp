@@ -105,10 +105,19 @@ void open(const py::handle& core, int descriptor, const Identity* identity, cons
     check(open_core(core_of(core), options, descriptor));
 }
 
-uint64_t listen(const py::handle& core, const std::string& url, uint32_t unix_mode) {
+// `limits`: those that were given, by the names of their fields.
+uint64_t listen(const py::handle& core, const std::string& url, const py::dict& limits) {
     sw_listen_options options;
     sw_listen_options_init(&options);
-    options.unix_mode = unix_mode;
+    const auto set = [&limits](const char* name, uint32_t& field) {
+        if (limits.contains(name)) field = limits[name].cast<uint32_t>();
+    };
+    set("unix_mode", options.unix_mode);
+    set("max_handshakes", options.max_handshakes);
+    set("max_handshakes_per_address", options.max_handshakes_per_address);
+    set("handshakes_per_second", options.handshakes_per_second);
+    set("handshake_burst", options.handshake_burst);
+    set("handshake_share_percent", options.handshake_share_percent);
     sw_listener listener{};
     check(sw_node_listen(node_of(core), text(url), &options, &listener));
     return listener.value;

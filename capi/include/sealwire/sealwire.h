@@ -422,6 +422,14 @@ typedef struct sw_listen_options {
     uint32_t ipv6_only;   /* 1: [::] takes no IPv4 */
     uint32_t unix_mode;   /* of the socket file, default 0600 */
     uint32_t keepalive_s; /* TCP keepalive, 0 none */
+    /* Limits of handshakes whose first message shows the network key. SW_NEVER: no limit. What is beyond is met by silence,
+     * as every stranger is, and told in the log as busy. */
+    uint32_t max_handshakes; /* begun and not finished, at once; default 512. The next are refused */
+    /* The next three count by address (IPv6: its /64), never on unix sockets, and on loopback only where they are set. */
+    uint32_t max_handshakes_per_address; /* default 16. The next are refused */
+    uint32_t handshakes_per_second;   /* that begin; default 20. The next wait, at most for the handshake's deadline */
+    uint32_t handshake_burst;         /* that begin at once before that pace holds; default 5 */
+    uint32_t handshake_share_percent; /* of the loop thread's time; default 50, 100 no limit. The next wait likewise */
 } sw_listen_options;
 
 SW_API void sw_listen_options_init(sw_listen_options *options);

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
 import { Identity, Node, Status, peerId } from 'sealwire'
-import { transports } from './support.mjs'
+import { defer, transports } from './support.mjs'
 
 async function open(t, options) {
   const node = await Node.open({ network: 'tests', ...options })
@@ -120,4 +120,19 @@ test('a listener is closed by its signal', async (t) => {
   const again = await node.listen(listener.address)
   assert.equal(again.ticket, listener.ticket)
   await assert.rejects(node.listen('tcp://127.0.0.1:0', { signal: controller.signal }), { name: 'AbortError' })
+})
+
+test('a handshake beyond the limit of the listener is met by silence', async (t) => {
+  const asked = defer()
+  const decision = defer()
+  const server = await open(t, { onAsk: () => (asked.resolve(), decision.promise) })
+  const { ticket } = await server.listen(transports.tcp(), { maxHandshakesPerAddress: 1, maxHandshakes: Infinity })
+  const client = await open(t)
+  const first = client.connect(ticket)
+  await asked.promise
+  await assert.rejects(client.connect(ticket, { timeout: 300 }), { code: 'no_answer' })
+  decision.resolve(true)
+  assert.equal((await first).id, server.id)
+  await assert.rejects(server.listen(transports.tcp(), { maxHandshakes: -1 }), { code: 'argument' })
+  await assert.rejects(server.listen(transports.tcp(), { handshakeSharePercent: 101 }), { code: 'argument' })
 })

@@ -254,3 +254,27 @@ def test_a_node_is_opened_once_and_in_an_event_loop():
             with pytest.raises(RuntimeError):
                 node.open()
     run(scenario)
+
+
+def test_a_handshake_beyond_the_listeners_limit_is_met_by_silence():
+    async def scenario():
+        asked, decision = asyncio.Event(), asyncio.get_running_loop().create_future()
+
+        async def decide(asking):
+            asked.set()
+            return await decision
+
+        async with sealwire.Node(on_ask=decide) as server, sealwire.Node() as client:
+            listener = await server.listen("tcp://127.0.0.1:0", max_handshakes_per_address=1, max_handshakes=sealwire.NEVER)
+            first = asyncio.ensure_future(client.connect(listener.ticket))
+            await asked.wait()
+            with pytest.raises(sealwire.Error) as caught:
+                await client.connect(listener.ticket, timeout=0.3)
+            assert caught.value.code == "no_answer"
+            decision.set_result(True)
+            assert (await first).id == server.id
+            with pytest.raises(ValueError):
+                await server.listen("tcp://127.0.0.1:0", max_handshakes=-1)
+            with pytest.raises(ValueError):
+                await server.listen("tcp://127.0.0.1:0", handshake_share_percent=101)
+    run(scenario)
