@@ -324,8 +324,8 @@ void Connection::sync(Time now) {
     }
     // A message that a handler still holds may be owed a receipt, and the peer is told what became of it.
     untaken_ = draining_ && !inbox_.all_taken();
-    const bool quiet = draining_ && !untaken_ && !records_left() && inbox_.idle() &&
-                       inbox_.undelivered_events() == 0 && outbox_.live_exchanges() == 0 && outbox_.settled();
+    const bool quiet = draining_ && !untaken_ && !records_left() && inbox_.idle() && inbox_.undelivered_events() == 0 &&
+                       outbox_.live_exchanges() == 0 && outbox_.settled();
     if (quiet && phase_ == Phase::up) send_final(now, own_code_, own_text_);
     tell_news(now);
 }
@@ -355,8 +355,7 @@ bool Connection::wants_sync() const {
     if (finish_pending_ || grant_pending_ || window_pending_ || inbox_.wants_sync()) return true;
     if (phase_ != Phase::up) return false;
     const bool unarmed = news_deadline_ == kNever && (window_news() || slots_news());
-    const bool urgent =
-        (window_urgent() && channel_has_room()) || (slots_news() && inbox_.slots_urgent());
+    const bool urgent = (window_urgent() && channel_has_room()) || (slots_news() && inbox_.slots_urgent());
     const bool last_taken = untaken_ && inbox_.all_taken();
     return news_due_ || unarmed || urgent || last_taken || (more_output_ && !has_output());
 }

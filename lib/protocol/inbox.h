@@ -166,8 +166,8 @@ private:
     uint64_t received_told_ = 0;
     uint64_t peer_opened_ = 0;
     uint64_t own_opened_ = 0;
-    uint64_t charged_ = 0;       // to the window, in all
-    uint64_t taken_charge_ = 0;  // of it, given back
+    uint64_t charged_ = 0;        // to the window, in all
+    uint64_t taken_charge_ = 0;   // of it, given back
     uint64_t receipts_owed_ = 0;  // for replies that the application has
     uint64_t window_;
     uint64_t limit_told_;

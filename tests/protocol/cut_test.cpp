@@ -36,32 +36,55 @@ std::vector<size_t> every_byte(size_t size) {
 
 }  // namespace
 
+namespace {
+
+struct Kind {
+    const char* what;
+    std::vector<uint64_t> seeds;
+    unsigned steps;
+    size_t largest;         // body
+    size_t step;            // between the places of a single cut; 1: at every byte
+    size_t step_sanitized;  // ... under a sanitizer
+    uint64_t random;        // plays cut at up to 20 random places
+    bool handshake;         // the last session has one
+};
+// Every byte of sessions of a few kilobytes, and of two that carry a message of several frames each way; of those with
+// large messages each 199th byte (all would be a million plays of 200 KB).
+const Kind kKinds[] = {{"small", {1, 2, 3, 4, 5, 6, 7, 8, 9}, 8, 100, 1, 13, 1'000, true},
+                       {"of several frames", {78, 94}, 4, 25'000, 1, 499, 500, false},
+                       {"large", {4, 8, 12}, 12, 90'000, 199, 4'999, 50, true}};
+
+}  // namespace
+
 TEST_CASE("a session gives the same events cut at any byte, in single bytes, and at 1,000 random places") {
-    uint64_t plays = 0, bytes = 0;
     SeededRng rng(1);
-    for (uint64_t seed = 1; seed <= 12; ++seed) {
-        const bool large = seed % 4 == 0;
-        Recorded session(seed, large ? 12 : 8, large ? 90'000 : 100, seed > 10);
-        for (const bool initiator : {true, false}) {
-            const size_t size = session.to[initiator ? 0 : 1].size();
-            bytes += size;
-            CAPTURE(seed);
-            CAPTURE(initiator);
-            CHECK(session.history[initiator ? 0 : 1].size() > 8);
-            CHECK(same(session, initiator, {}));
-            CHECK(same(session, initiator, every_byte(size)));
-            const size_t step = large ? 499 : kSanitized ? 13 : 1;
-            for (size_t cut = 1; cut < size; cut += step, ++plays) {
-                if (!same(session, initiator, {cut})) FAIL_CHECK("cut at " << cut);
-            }
-            for (uint64_t i = 0; i < scaled(large ? 50 : 1'000); ++i, ++plays) {
-                std::vector<size_t> cuts(1 + rng.below(20));
-                for (size_t& cut : cuts) cut = rng.below(size);
-                if (!same(session, initiator, cuts)) FAIL_CHECK("cut at " << cuts.size() << " places, run " << i);
+    for (const Kind& kind : kKinds) {
+        uint64_t plays = 0, single = 0, bytes = 0;
+        const size_t step = kSanitized ? kind.step_sanitized : kind.step;
+        for (const uint64_t seed : kind.seeds) {
+            Recorded session(seed, kind.steps, kind.largest, kind.handshake && seed == kind.seeds.back());
+            for (const bool initiator : {true, false}) {
+                const size_t size = session.to[initiator ? 0 : 1].size();
+                bytes += size;
+                CAPTURE(seed);
+                CAPTURE(initiator);
+                CHECK(session.history[initiator ? 0 : 1].size() > 8);
+                CHECK(same(session, initiator, {}));
+                CHECK(same(session, initiator, every_byte(size)));
+                for (size_t cut = 1; cut < size; cut += step, ++single) {
+                    if (!same(session, initiator, {cut})) FAIL_CHECK("cut at " << cut);
+                }
+                for (uint64_t n = 0; n < scaled(kind.random); ++n, ++plays) {
+                    std::vector<size_t> cuts(1 + rng.below(20));
+                    for (size_t& cut : cuts) cut = rng.below(size);
+                    if (!same(session, initiator, cuts)) FAIL_CHECK("cut at " << cuts.size() << " places, run " << n);
+                }
             }
         }
+        std::cout << "cuts: " << kind.seeds.size() << " sessions " << kind.what << ", " << bytes << " bytes, cut at "
+                  << (step == 1 ? "every byte" : "every " + std::to_string(step) + "th byte") << " (" << single
+                  << " plays) and at random places (" << plays << " plays)\n";
     }
-    std::cout << "cuts: " << bytes << " bytes of 12 sessions in both directions, played " << plays << " times\n";
 }
 
 TEST_CASE("a session that stops at any record before the last is told as truncated, every time") {

@@ -55,8 +55,8 @@ TEST_CASE("20,000 receipts with huge counts beside 20,000 replies that wait for 
     const std::clock_t since = std::clock();
     for (uint64_t i = 0; i < kMany; ++i) {
         waiting.outbox.settle(0, 0, UINT64_MAX / 4, waiting.events);
-        waiting.outbox.settle(0, 7, 1, waiting.events);                // an OPEN is the only one of its side
-        waiting.outbox.settle(1, kVarintMax, 1, waiting.events);       // a reply that never was
+        waiting.outbox.settle(0, 7, 1, waiting.events);           // an OPEN is the only one of its side
+        waiting.outbox.settle(1, kVarintMax, 1, waiting.events);  // a reply that never was
         waiting.outbox.settle(2 * i, 0, kMany + i, waiting.events);
     }
     CHECK(seconds_of(since) < 0.5 * (kSanitized ? 10 : 1));  // a walk over all that wait would be 400 million steps
@@ -102,7 +102,8 @@ TEST_CASE("receipts that go beyond what was sent, or runs of replies, end the se
     CHECK(after_three({.kind = FrameKind::receipt, .id = 1, .amount = 3}) == 3);
     CHECK(after_three({.kind = FrameKind::receipt, .id = 5, .amount = 1}) == 1);
     CHECK(after_three({.kind = FrameKind::receipt, .flags = receipt_flag::number, .id = 0, .amount = 1}) == 1);
-    CHECK(after_three({.kind = FrameKind::receipt, .flags = receipt_flag::number, .id = 1, .number = 1, .amount = 1}) == 0);
+    CHECK(after_three({.kind = FrameKind::receipt, .flags = receipt_flag::number, .id = 1, .number = 1, .amount = 1}) ==
+          0);
     CHECK(after_three({.kind = FrameKind::receipt, .id = 1, .amount = 4}) == -1);
     CHECK(after_three({.kind = FrameKind::receipt, .id = 3, .amount = 3}) == -1);
     CHECK(after_three({.kind = FrameKind::receipt, .id = 1, .amount = kVarintMax}) == -1);

@@ -309,7 +309,8 @@ void Endpoint::answer(Time now, uint64_t number) {
         const auto bytes = reply_body();
         if (!accepted(outbox_->reply(number, {.body = bytes, .more = true}, nullptr), "reply")) break;
         ++counts.replies;
-        if (!settling_ && rng_.chance(temper_.late_reply / 2)) {  // the rest later, also behind the deadline of the first
+        if (!settling_ &&
+            rng_.chance(temper_.late_reply / 2)) {  // the rest later, also behind the deadline of the first
             answers_.push_back({now + static_cast<Time>(rng_.between(1, 500'000)), number});
             return;
         }

@@ -110,7 +110,8 @@ TEST_CASE("a malicious peer: any frames behind the handshake end the session for
     for (const auto& [reason, count] : reasons) std::cout << " " << reason << " " << count;
     std::cout << "\n";
     for (const char* reason : {"protocol", "flow"}) CHECK(reasons[reason] > runs / 50);
-    for (const auto& [reason, count] : reasons) {
+    for (const auto& each : reasons) {
+        const std::string& reason = each.first;
         const bool expected = reason == "protocol" || reason == "flow" || reason == "limit" || reason == "record" ||
                               reason == "truncated" || reason == "peer_closed" || reason == "replaced";
         CHECK_MESSAGE(expected, reason);

@@ -133,7 +133,8 @@ Outcome run(const Keys& keys, uint64_t seed, bool cramped) {
             if (--actions == 0) settle_at = now + 2 * kSecond;
             continue;
         }
-        Time next = std::min({arrival(there, bob), arrival(back, alice), alice.next(), bob.next(), settle_at, close_at});
+        Time next =
+            std::min({arrival(there, bob), arrival(back, alice), alice.next(), bob.next(), settle_at, close_at});
         if (actions > 0) next = std::min(next, now + static_cast<Time>(rng.below(5'000)));
         if (next == kNever) next = now + 10 * kMillisecond;
         now = std::max(now, next);
@@ -216,10 +217,11 @@ void run_many(const char* what, bool cramped, uint64_t otherwise) {
     }
     CHECK(failed == 0);
     std::cout << what << ": " << runs << " runs, " << cuts << " with a cut, " << connected << " connected, "
-              << total.sends << " sends, " << total.requests << " requests (" << total.endless << " without a deadline), " << total.done << " done, "
-              << total.delivered << " delivered, " << total.receipts << " settled receipts, " << total.cancels
-              << " cancels, " << total.large << " large bodies, " << total.mixed
-              << " replies of mixed size, " << total.rounds_full << " turns cut short, " << failed << " failed\n";
+              << total.sends << " sends, " << total.requests << " requests (" << total.endless
+              << " without a deadline), " << total.done << " done, " << total.delivered << " delivered, "
+              << total.receipts << " settled receipts, " << total.cancels << " cancels, " << total.large
+              << " large bodies, " << total.mixed << " replies of mixed size, " << total.rounds_full
+              << " turns cut short, " << failed << " failed\n";
     if (only) return;
     CHECK(connected * 10 > runs * 6);
     CHECK(total.done == total.requests);
