@@ -64,7 +64,7 @@ void release_all(std::vector<const sw_event*>& events) {
 }
 
 void silence_state(CoreState* state) {
-    if (!state->wake) return;
+    if (!state->wake || state->wake->owner != ::getpid()) return;
     const std::lock_guard lock(state->wake->mutex);
     state->wake->descriptor = -1;
 }
@@ -119,7 +119,7 @@ void leave_to_end(CoreState* state) {
 sw_result open_core(Core* core, sw_node_options& options, int descriptor) {
     reap_orphans();
     CoreState* state = core->state;
-    if (spare_wakes.empty()) spare_wakes.push_back(new Wake);
+    if (spare_wakes.empty() || spare_wakes.back()->owner != ::getpid()) spare_wakes.push_back(new Wake);
     state->wake = spare_wakes.back();
     {
         const std::lock_guard lock(state->wake->mutex);

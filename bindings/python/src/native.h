@@ -3,6 +3,7 @@
 
 #define PY_SSIZE_T_CLEAN
 #include <pybind11/pybind11.h>
+#include <unistd.h>
 
 #include <cstdint>
 #include <mutex>
@@ -43,9 +44,11 @@ private:
 };
 
 // How the loop thread wakes the host thread. Never freed, used again for later nodes: a late on_wake finds it alive.
+// A fork may happen while the loop thread has the mutex: in the child, where nothing wakes, nobody takes it.
 struct Wake {
     std::mutex mutex;
     int descriptor = -1;  // of a non-blocking socket; -1: nobody listens
+    pid_t owner = ::getpid();
 };
 
 struct ExchangeKey {
