@@ -13,8 +13,6 @@ namespace sealwire::capi {
 
 namespace {
 
-constexpr size_t kCopyBelow = 4096;  // of bodies: 64 bytes that are kept must not keep 64 KiB
-
 #define SAME(name, kind) static_assert(static_cast<int>(SW_EVENT_##name) == static_cast<int>(NodeEventKind::kind))
 SAME(LISTENING, listening);
 SAME(LISTENER_CLOSED, listener_closed);
@@ -160,8 +158,8 @@ void EventBox::show(const NodeEvent& event) {
             face.size = size_with(face.as.log);
             break;
         case NodeEventKind::node_closed:
-            put_report(*event.report, report);
-            face.as.node_closed.report = &report;
+            put_report(*event.report, *report);
+            face.as.node_closed.report = report;
             face.size = size_with(face.as.node_closed);
             break;
         case NodeEventKind::writable:
@@ -170,7 +168,9 @@ void EventBox::show(const NodeEvent& event) {
 }
 
 void Sink::call(const NodeEvent& event, const Handler* handler) {
+    sw_close_report report;  // written for NODE_CLOSED alone
     EventBox box;
+    box.report = &report;
     box.queue = queue_;
     box.heap = nullptr;
     box.show(event);

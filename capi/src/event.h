@@ -16,9 +16,9 @@ class HeapEvent;
 struct EventBox {
     sw_event face;
     const NodeEvent* source;
-    EventQueue* queue;       // that counts what is held
-    HeapEvent* heap;         // null: borrowed, on the stack of a callback
-    sw_close_report report;  // of NODE_CLOSED
+    EventQueue* queue;        // that counts what is held
+    HeapEvent* heap;          // null: borrowed, on the stack of a callback
+    sw_close_report* report;  // room for that of NODE_CLOSED; used for no other
 
     // Only the part of the union that the type says is written.
     void show(const NodeEvent& event);
@@ -39,9 +39,14 @@ public:
     bool unshare() { return references_.fetch_sub(1, std::memory_order_acq_rel) == 1; }
 
 private:
-    void filled() override { box_.show(event()); }
+    void filled() override {
+        if (event().kind == NodeEventKind::node_closed) report_ = std::make_unique<sw_close_report>();
+        box_.report = report_.get();
+        box_.show(event());
+    }
 
     EventBox box_;
+    std::unique_ptr<sw_close_report> report_;
     const bool retained_;
     std::atomic<unsigned> references_{1};  // of a retained one
 };

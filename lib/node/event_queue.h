@@ -20,6 +20,9 @@ class EventQueue;
 // The handle whose last event this is; 0 when it is none.
 uint64_t last_event_of(const NodeEvent& event);
 
+// Bodies smaller than that are copied when an event may be kept for long: 64 bytes must not keep 64 KiB.
+inline constexpr size_t kCopyBelow = 4096;
+
 // A copy of an event that stands by itself: small texts are copied, bodies keep their chunk. The layer above derives from
 // it to add its own form.
 class QueuedEvent {

@@ -258,7 +258,7 @@ void Node::emit(NodeEvent& event, const Route* route) {
     if (config_.queued) {
         std::unique_ptr<QueuedEvent> queued = queue_->recycle();
         if (!queued) queued = sink_->make();
-        queued->fill(event, 0);
+        queued->fill(event, kCopyBelow);
         queue_->push(std::move(queued));
         return;
     }

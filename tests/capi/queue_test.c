@@ -3,6 +3,13 @@
 
 #include "check.h"
 
+#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if __GLIBC_PREREQ(2, 33)
+#include <malloc.h>
+#define MALLOC_TELLS
+#endif
+#endif
+
 static sw_node server, client;
 static sw_peer_id server_id;
 static char ticket[SW_ADDRESS_TEXT_SIZE];
@@ -188,6 +195,52 @@ static void retain(void) {
     tap_ok(is_bytes(retained_small->as.message.body, "small"), "a retained event keeps its body");
 }
 
+/* 10,000 small messages are kept, with large ones received in between: each keeps its own bytes, not what was read with it. */
+static void kept(void) {
+    enum { kKept = 10000 };
+    static char small[64], large[12000];
+    static const sw_event *events[kKept];
+    sw_node_options options;
+    sw_listener listener;
+    sw_node keeper;
+    sw_peer peer;
+    size_t sent = 0, have = 0;
+    const sw_bytes small_body = {small, sizeof small};
+    const sw_bytes large_body = {large, sizeof large};
+    sw_node_options_init(&options);
+    options.access = SW_ACCESS_ANYONE;
+    options.window_bytes = 4 << 20; /* none of them counts as taken */
+    MUST(sw_node_open(&options, &keeper));
+    MUST(sw_node_route(keeper, text("k"), NULL, NULL));
+    MUST(sw_node_listen(keeper, text("tcp://127.0.0.1:0"), NULL, &listener));
+    sw_event_release(next_of(keeper, SW_EVENT_LISTENING));
+    MUST(sw_listener_ticket(listener, ticket));
+    MUST(sw_node_connect(client, text(ticket), NULL, &peer));
+    sw_event_release(next_of(client, SW_EVENT_PEER_CONNECTED));
+#ifdef MALLOC_TELLS
+    const struct mallinfo2 before = mallinfo2();
+#endif
+    while (have < kKept) {
+        for (int i = 0; i < 50 && sent < kKept; ++i, ++sent) {
+            MUST(sw_peer_send(peer, text("k"), small_body, NULL));
+            MUST(sw_peer_send(peer, text("k"), large_body, NULL));
+        }
+        while (have < sent) {
+            const sw_event *event = next_of(keeper, SW_EVENT_MESSAGE);
+            if (event->as.message.body.size == sizeof small) events[have++] = event;
+            else sw_event_release(event);
+        }
+    }
+#ifdef MALLOC_TELLS
+    const struct mallinfo2 after = mallinfo2();
+    const size_t each = (after.uordblks + after.hblkhd - before.uordblks - before.hblkhd) / kKept;
+    printf("# %zu bytes each\n", each);
+    tap_ok(each < 64 + 1024, "10,000 messages of 64 bytes that are kept hold less than 64 bytes and 1 KiB each");
+#endif
+    for (size_t i = 0; i < kKept; ++i) sw_event_release(events[i]);
+    MUST(sw_node_close(keeper, 1000, NULL));
+}
+
 static void ends(void) {
     sw_close_report report;
     const sw_event *event;
@@ -242,6 +295,7 @@ int main(void) {
     descriptor();
     closed_then_stale();
     retain();
+    kept();
     ends();
     close_while_waiting();
     return tap_done();
