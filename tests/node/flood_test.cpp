@@ -1,6 +1,7 @@
 // Floods of half-open connections at a real listener: who is dropped, who is refused, and who comes in all the same.
 #include <arpa/inet.h>
 #include <doctest.h>
+#include <malloc.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/resource.h>
@@ -9,6 +10,7 @@
 #include <unistd.h>
 
 #include <condition_variable>
+#include <cstdio>
 #include <cstring>
 #include <mutex>
 #include <string>
@@ -19,6 +21,7 @@
 #include "node/node.h"
 #include "node/peer.h"
 #include "protocol/handshake.h"
+#include "protocol/peers.h"
 
 using namespace sealwire;
 
@@ -315,4 +318,73 @@ TEST_CASE("handshakes that have used their share of the loop's time wait, and al
     CHECK(took > std::chrono::milliseconds(100));
     CHECK(server.state.busy == 0);
     close_all(sockets);
+}
+
+namespace {
+
+void write_all(int socket, Bytes bytes) {
+    while (!bytes.empty()) {
+        const ssize_t written = ::write(socket, bytes.data(), bytes.size());
+        REQUIRE(written > 0);
+        bytes = bytes.subspan(static_cast<size_t>(written));
+    }
+}
+
+// Of this process, in bytes.
+size_t resident() {
+    FILE* file = std::fopen("/proc/self/statm", "r");
+    unsigned long size = 0;
+    unsigned long pages = 0;
+    REQUIRE(file != nullptr);
+    REQUIRE(std::fscanf(file, "%lu %lu", &size, &pages) == 2);
+    std::fclose(file);
+    return pages * static_cast<size_t>(sysconf(_SC_PAGESIZE));
+}
+
+}  // namespace
+
+TEST_CASE("24 MiB of small frames that charge nothing do not pile up: the pipe waits while they are parsed") {
+    Server server("small-frames");
+    SystemRng rng;
+    const Identity self = Identity::generate(rng);
+    const Network network;
+    InitiatorHandshake handshake(self, server.node->id(), network, 1, 0);
+    std::array<uint8_t, kMessage1Size> message_1{};
+    std::array<uint8_t, kMessage2Size> message_2{};
+    std::array<uint8_t, kMessage3Size> message_3{};
+    const int socket = server.connect();
+    REQUIRE(handshake.create_message_1(rng, message_1));
+    write_all(socket, message_1);
+    REQUIRE(::recv(socket, message_2.data(), message_2.size(), MSG_WAITALL) == static_cast<ssize_t>(message_2.size()));
+    REQUIRE(handshake.consume_message_2(message_2));
+    auto result = handshake.create_message_3(message_3);
+    REQUIRE(result);
+    write_all(socket, message_3);
+    RecordSealer sealer(result->suite, std::move(result->send_key), {});
+    std::vector<uint8_t> record;
+    const auto send = [&](Bytes plain) {
+        record.resize(sealer.record_size(plain.size()));
+        REQUIRE(sealer.seal(plain, record.data()));
+        write_all(socket, record);
+    };
+    send(test::written(test::Hand::greeting(FrameKind::hello)));
+    REQUIRE(Counter::wait(server.state, [&] { return server.state.connected == 1; }));
+
+    Frame frame{.kind = FrameKind::slots};
+    frame.amount = 256;
+    const auto one = test::written(frame);
+    std::vector<uint8_t> frames;
+    while (frames.size() + one.size() <= 60'000) frames.insert(frames.end(), one.begin(), one.end());
+#ifdef __GLIBC__
+    malloc_trim(0);  // what earlier cases have freed would hide growth
+#endif
+    const size_t before = resident();
+    size_t most = before;
+    for (size_t sent = 0; sent < (size_t{24} << 20); sent += frames.size()) {
+        send(frames);
+        most = std::max(most, resident());
+    }
+    MESSAGE("resident memory grew by " << (most - before) / 1024 << " KiB");
+    CHECK(most - before < (size_t{6} << 20));
+    ::close(socket);
 }

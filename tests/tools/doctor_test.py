@@ -60,8 +60,12 @@ class Doctor(ToolCase):
     def test_handshake_another_key_and_another_network(self):
         _, other = self.new_key()
         with Listener("--anyone", "--network", "one") as listener:
-            self.fails_at("handshake", "no_answer", listener.ticket.split("#")[0] + "#" + other, "--network", "one")
-            self.fails_at("handshake", "no_answer", listener.ticket, "--network", "two")
+            # Silence for 5 s is what tells; that much patience is not needed to see it.
+            soon = ("--connect-timeout", "0.5")
+            self.fails_at("handshake", "no_answer", listener.ticket.split("#")[0] + "#" + other, "--network", "one", *soon)
+            self.fails_at("handshake", "no_answer", listener.ticket, "--network", "two", *soon)
+            for _ in range(4):
+                self.assertIn("not_for_us", listener.expect("log")["text"])
 
     def test_handshake_another_kind_of_program(self):
         _, peer_id = self.new_key()

@@ -226,3 +226,40 @@ asyncio.run(main())
 """)
     assert result.returncode == 1 and "the program's own" in result.stderr
     assert "sealwire" not in result.stderr.split("ValueError")[-1]
+
+
+STRAY = """
+import asyncio, os, socket, sealwire
+
+silent = socket.create_server(("127.0.0.1", 0))  # a dial to it never ends by itself
+ticket = f"tcp://127.0.0.1:{silent.getsockname()[1]}#{sealwire.Identity.generate().id}"
+kept = []
+
+async def left_open():
+    node = sealwire.Node().open()
+    kept.append((node, asyncio.ensure_future(node.connect(ticket))))
+    await asyncio.get_running_loop().sock_accept(silent)  # it waits for message 2
+
+silent.setblocking(False)
+for _ in range(40):
+    # asyncio.run cancels what runs and ends the loop; the node's own thread then has its last events to tell.
+    asyncio.run(left_open())
+    # These take the numbers of the descriptors that were closed.
+    pairs = [end for _ in range(8) for end in socket.socketpair()]
+    while len(os.listdir("/proc/self/task")) > 1:
+        os.sched_yield()
+    for end in pairs:
+        end.setblocking(False)
+        try:
+            raise SystemExit(f"{end.recv(16)!r} came from nowhere")
+        except BlockingIOError:
+            pass
+    for end in pairs:
+        end.close()
+print("no stray byte")
+"""
+
+
+def test_a_node_left_open_at_the_end_of_its_loop_writes_to_no_descriptor_of_others(script):
+    result = script(STRAY)
+    assert result.stdout == "no stray byte\n" and "Traceback" not in result.stderr, result.stdout + result.stderr
