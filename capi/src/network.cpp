@@ -17,7 +17,7 @@ sw_result no_randomness() { return failed(Errc::system, "the system gives no ran
 sw_result sw_network_generate(char out[SW_NETWORK_TEXT_SIZE]) {
     return guarded([&] {
         if (!out) return bad("out is null");
-        return put_text(new_network_secret(), out, SW_NETWORK_TEXT_SIZE) ? SW_OK : bad("no room");
+        return put_text(new_network_secret().view(), out, SW_NETWORK_TEXT_SIZE) ? SW_OK : bad("no room");
     });
 }
 
@@ -28,7 +28,7 @@ sw_result sw_network_from_passphrase(sw_text passphrase, char out[SW_NETWORK_TEX
         if (!prepare_crypto()) return no_randomness();
         const auto secret = Network::secret_from_passphrase(view(passphrase));
         if (!secret) return failed(secret.error());
-        return put_text(*secret, out, SW_NETWORK_TEXT_SIZE) ? SW_OK : bad("no room");
+        return put_text(secret->view(), out, SW_NETWORK_TEXT_SIZE) ? SW_OK : bad("no room");
     });
 }
 

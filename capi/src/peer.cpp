@@ -11,6 +11,10 @@ namespace {
 
 constexpr uint64_t kFirstTooLarge = uint64_t{1} << 62;  // for a varint
 
+// Words for the other side.
+bool valid_reason(sw_text text) { return valid(text) && text.size <= kMaxReasonText; }
+constexpr std::string_view kReasonRule = "text is no text of at most 1024 bytes";
+
 }  // namespace
 
 void sw_connect_options_init(sw_connect_options* options) {
@@ -46,7 +50,7 @@ sw_result sw_peer_accept(sw_peer peer, sw_bytes data) {
 
 sw_result sw_peer_reject(sw_peer peer, uint32_t code, sw_text text) {
     return guarded([&] {
-        if (!valid(text)) return bad("text is not a text");
+        if (!valid_reason(text)) return bad(kReasonRule);
         if (!valid_code(code)) return bad(kCodeRule);
         return result_of(Peer::reject(peer.value, code, view(text)));
     });
@@ -77,7 +81,7 @@ sw_result sw_peer_ping(sw_peer peer, uint64_t token) {
 
 sw_result sw_peer_close(sw_peer peer, uint32_t code, sw_text text, uint32_t deadline_ms) {
     return guarded([&] {
-        if (!valid(text)) return bad("text is not a text");
+        if (!valid_reason(text)) return bad(kReasonRule);
         if (!valid_code(code)) return bad(kCodeRule);
         return result_of(Peer::close(peer.value, code, view(text), duration_of(deadline_ms, kDefaultEnd)));
     });

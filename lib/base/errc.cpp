@@ -34,7 +34,9 @@ constexpr auto kTable = std::to_array<ErrcInfo>({
     {Errc::key_file, "key_file", "the key file cannot be used",
      "It must exist, hold a key as `sealwire keygen` writes it, and be readable by its owner only (chmod 600)."},
     {Errc::key, "key", "the key or network text is not valid",
-     "A peer id has 52 characters of base32; a network secret starts with swnet1 and carries a checksum."},
+     "A peer id has 52 characters of base32; a network secret starts with swnet1 and carries a checksum; a passphrase "
+     "for "
+     "one has at least 12 bytes."},
     {Errc::descriptors, "descriptors", "out of file descriptors", "Raise the limit (ulimit -n) or close connections."},
     {Errc::refused, "refused", "nothing is listening there", "Start the peer, or correct host and port."},
     {Errc::unreachable, "unreachable", "the host cannot be reached", "Check the network and the address."},

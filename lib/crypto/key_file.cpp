@@ -33,6 +33,10 @@ Unexpected file_error(const std::string& path, const std::string& what) {
     return fail(Errc::key_file, "key file " + path + ": " + what);
 }
 
+Unexpected path_error() { return fail(Errc::argument, "the path of a key file holds a zero byte"); }
+
+bool has_zero(const std::string& path) { return path.find('\0') != std::string::npos; }
+
 std::string system_text() { return std::generic_category().message(errno); }
 
 int hex_value(char c) {
@@ -78,6 +82,7 @@ bool write_all(int fd, Bytes bytes) {
 }  // namespace
 
 Result<Identity> Identity::load(const std::string& path) {
+    if (has_zero(path)) return path_error();  // the system would read a shorter one
     // O_NONBLOCK: opening a FIFO must not wait for a writer.
     const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
     if (file.get() < 0) return file_error(path, system_text());
@@ -112,6 +117,7 @@ Result<Identity> Identity::load(const std::string& path) {
 }
 
 Result<void> Identity::save(const std::string& path) const {
+    if (has_zero(path)) return path_error();
     Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
     if (file.get() < 0)
         return file_error(path, errno == EEXIST ? "exists already and is not overwritten" : system_text());

@@ -33,11 +33,14 @@ void checksum(std::span<const uint8_t, 32> secret, std::span<uint8_t, kChecksum>
     std::copy_n(hash.data(), kChecksum, out.begin());
 }
 
-std::string secret_text(std::span<const uint8_t, 32> secret) {
+SecretText secret_text(std::span<const uint8_t, 32> secret) {
     Secret<32 + kChecksum> block;
     copy_bytes(block.data(), secret);
     checksum(secret, std::span<uint8_t, kChecksum>(block.data() + 32, kChecksum));
-    return std::string(kPrefix) + base32(block.bytes());
+    const SecretText letters(base32(block.bytes()));
+    std::string text;
+    text.reserve(kPrefix.size() + letters.view().size());  // so that it never moves
+    return SecretText(std::move(text.append(kPrefix).append(letters.view())));
 }
 
 }  // namespace
@@ -65,15 +68,16 @@ Result<Network> Network::parse(std::string_view text) {
     return Network(kdf(secret, "sealwire network secret"), true);
 }
 
-std::string Network::generate(Rng& rng) {
+SecretText Network::generate(Rng& rng) {
     Secret<32> secret;
     rng.fill(secret.mutable_bytes());
     return secret_text(secret.bytes());
 }
 
-Result<std::string> Network::secret_from_passphrase(std::string_view passphrase, std::string_view label) {
+Result<SecretText> Network::secret_from_passphrase(std::string_view passphrase, std::string_view label) {
     if (!crypto_ready()) return fail(Errc::system, "the system gives no randomness");
-    if (passphrase.size() < kMinPassphrase) return fail(Errc::argument, "a passphrase has at least 12 bytes");
+    if (passphrase.size() < kMinPassphrase)
+        return fail(Errc::key, "a passphrase has at least 12 bytes, this one " + std::to_string(passphrase.size()));
     std::array<uint8_t, crypto_pwhash_SALTBYTES> salt{};
     if (!blake2b(salt, {}, as_bytes("sealwire network passphrase"), as_bytes(label)))
         return fail(Errc::argument, "label");

@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
+#include <string_view>
 #include <utility>
 
 #include "base/bytes.h"
@@ -47,6 +49,28 @@ public:
 
 private:
     std::array<uint8_t, N> bytes_;
+};
+
+// A text that is a secret. Wiped when it goes; the memory of a longer text is moved with it, so no copy stays behind.
+class SecretText {
+public:
+    explicit SecretText(std::string text) : text_(std::move(text)) {}
+    SecretText(SecretText&& other) noexcept : text_(std::move(other.text_)) { other.clear(); }
+    SecretText& operator=(SecretText&&) = delete;
+    SecretText(const SecretText&) = delete;
+    ~SecretText() { clear(); }
+
+    std::string_view view() const { return text_; }
+
+private:
+    // All that the text may ever have filled, also what a short one left inline when it was moved.
+    void clear() {
+        text_.resize(text_.capacity());
+        wipe(text_.data(), text_.size());
+        text_.clear();
+    }
+
+    std::string text_;
 };
 
 // Secret bytes on pages of their own: locked, kept out of core dumps, between guard pages, read-only after seal().

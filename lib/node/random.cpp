@@ -16,7 +16,7 @@ Identity new_identity() {
     return Identity::generate(rng);
 }
 
-std::string new_network_secret() {
+SecretText new_network_secret() {
     SystemRng rng;
     return Network::generate(rng);
 }

@@ -11,7 +11,7 @@ namespace sealwire {
 bool prepare_crypto();
 // Throw std::runtime_error when the system gives no randomness.
 Identity new_identity();
-std::string new_network_secret();
+SecretText new_network_secret();
 
 // The bundled libraries and their versions.
 std::string bundled_versions();

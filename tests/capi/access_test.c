@@ -137,6 +137,35 @@ static void busy(void) {
     }
 }
 
+/* Words for the other side, and paths: what is too long or cannot be meant is refused, not cut. */
+static void not_cut(void) {
+    static char longest[1025];
+    note n;
+    sw_identity *identity;
+    const sw_text zero = {"/nowhere\0/me.key", 16};
+    MUST(sw_identity_generate(&identity));
+    CHECK_IS(sw_identity_save(identity, zero), SW_ERR_ARG);
+    CHECK_IS(sw_identity_load(zero, &identity), SW_ERR_ARG);
+    sw_identity_free(identity);
+    memset(longest, 'w', sizeof longest);
+    const sw_text too_long = {longest, 1025};
+    const sw_text just_fits = {longest, 1024};
+    open_server(SW_ACCESS_ASK, NULL, 0, 0);
+    sw_peer peer = connect_with(ticket, 0);
+    box_wait(&server, SW_EVENT_PEER_ASKS, 1, &n);
+    CHECK_IS(sw_peer_reject(n.peer, 64, too_long), SW_ERR_ARG);
+    tap_ok(strstr(sw_error_detail(), "1024") != NULL, "the detail says how long it may be");
+    CHECK_OK(sw_peer_reject(n.peer, 64, just_fits));
+    tap_ok(outcome(peer).code == 64, "words of 1,024 bytes are told");
+    peer = connect_with(ticket, 0);
+    box_wait(&server, SW_EVENT_PEER_ASKS, 2, &n);
+    CHECK_OK(sw_peer_accept(n.peer, no_bytes()));
+    box_peer_event(&client, SW_EVENT_PEER_CONNECTED, peer);
+    CHECK_IS(sw_peer_close(peer, 64, too_long, 0), SW_ERR_ARG);
+    CHECK_OK(sw_peer_close(peer, 64, just_fits, 0));
+    box_close(&server);
+}
+
 static void allow_list(void) {
     note n;
     sw_peer_id negative = client.id;
@@ -343,6 +372,7 @@ int main(void) {
     asking();
     unanswered();
     busy();
+    not_cut();
     allow_list();
     no_answers();
     wrong_key();

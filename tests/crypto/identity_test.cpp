@@ -173,6 +173,18 @@ TEST_CASE("a key file keeps the identity, is its owner's alone, and is never ove
     CHECK(text.find(identity.id().text()) != std::string::npos);
 }
 
+TEST_CASE("a path with a zero byte is refused, not cut short") {
+    SeededRng rng(77);
+    const TemporaryDirectory directory;
+    const std::string path = directory.path() + "/me.key";
+    const std::string longer = path + std::string("\0.other", 7);
+    const Identity identity = Identity::generate(rng);
+    CHECK(identity.save(longer).error().code == Errc::argument);
+    CHECK(Identity::load(path).error().code == Errc::key_file);  // nothing was made
+    REQUIRE(identity.save(path));
+    CHECK(Identity::load(longer).error().code == Errc::argument);
+}
+
 TEST_CASE("a key file that others can read is refused, with the command that mends it") {
     TemporaryDirectory directory;
     int refused = 0;

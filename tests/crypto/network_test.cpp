@@ -26,7 +26,7 @@ TEST_CASE("a name's key is the hash that the document says; the default is the e
 
 TEST_CASE("a generated secret parses, its key is the hash that the document says") {
     SeededRng rng(50);
-    const std::string text = Network::generate(rng);
+    const std::string text(Network::generate(rng).view());
     CHECK(text.size() == 6 + 58);
     const Result<Network> network = Network::parse(text);
     REQUIRE(network);
@@ -40,7 +40,7 @@ TEST_CASE("a generated secret parses, its key is the hash that the document says
 
 TEST_CASE("a text with the prefix of a secret is a secret or an error, never a name") {
     SeededRng rng(51);
-    const std::string text = Network::generate(rng);
+    const std::string text(Network::generate(rng).view());
     uint64_t refused = 0;
     uint64_t tried = 0;
     for (size_t at = 6; at < text.size(); ++at) {
@@ -68,13 +68,33 @@ TEST_CASE("names are bounded") {
 }
 
 TEST_CASE("a passphrase gives one secret, which its label changes") {
-    CHECK(Network::secret_from_passphrase("too short").error().code == Errc::argument);
-    const Result<std::string> first = Network::secret_from_passphrase("correct horse battery staple");
+    CHECK(Network::secret_from_passphrase("too short").error().code == Errc::key);
+    const Result<SecretText> first = Network::secret_from_passphrase("correct horse battery staple");
     REQUIRE(first);
-    CHECK(Network::parse(*first)->is_secret());
-    const Result<std::string> labelled = Network::secret_from_passphrase("correct horse battery staple", "choir");
+    CHECK(Network::parse(first->view())->is_secret());
+    const Result<SecretText> labelled = Network::secret_from_passphrase("correct horse battery staple", "choir");
     REQUIRE(labelled);
-    CHECK(*first != *labelled);
+    CHECK(first->view() != labelled->view());
     // Known answer, for other implementations.
-    CHECK(*first == "swnet153luaoh7ccjj2iwfibtvdec4q2r3f4lkw42peji7d2wbvaxvyp6sv6735a");
+    CHECK(first->view() == "swnet153luaoh7ccjj2iwfibtvdec4q2r3f4lkw42peji7d2wbvaxvyp6sv6735a");
+}
+
+TEST_CASE("a secret text leaves nothing where it was, moved or gone") {
+    alignas(SecretText) std::array<unsigned char, sizeof(SecretText)> place{};
+    const std::string_view words = "short secret";  // short: kept inside of the object
+    const auto holds = [&] {
+        const std::string_view all(reinterpret_cast<const char*>(place.data()), place.size());
+        return all.find("secret") != std::string_view::npos;
+    };
+    auto* text = new (place.data()) SecretText(std::string(words));
+    CHECK(holds());
+    {
+        const SecretText moved(std::move(*text));
+        CHECK(moved.view() == words);
+        CHECK_FALSE(holds());
+    }
+    text->~SecretText();
+    text = new (place.data()) SecretText(std::string(words));
+    text->~SecretText();
+    CHECK_FALSE(holds());
 }

@@ -60,7 +60,7 @@ struct Pair {
 
     // A network's secret as a text of which only the prefix is known.
     static std::string secret_text(Rng& rng) {
-        std::string text = Network::generate(rng);
+        std::string text(Network::generate(rng).view());
         declassify_memory(text.data(), 6);
         return text;
     }

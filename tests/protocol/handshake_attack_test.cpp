@@ -215,7 +215,7 @@ TEST_CASE("1,000 wrong responder keys and 1,000 wrong networks get silence") {
         ResponderHandshake wrong_key(responder, network(), 1, 0);
         if (!wrong_key.consume_message_1(message_1) && wrong_key.failure() == HandshakeFailure::not_for_us) ++silent;
 
-        const Network wrong = *Network::parse(Network::generate(rng));
+        const Network wrong = *Network::parse(Network::generate(rng).view());
         ResponderHandshake wrong_network(believed, wrong, 1, 0);
         if (!wrong_network.consume_message_1(message_1) && wrong_network.failure() == HandshakeFailure::not_for_us)
             ++silent;

@@ -52,8 +52,9 @@ TEST_CASE("handshake known answers") {
         const Block responder_seed = draw(32);
         const Block initiator_random = draw(96);
         const Block responder_random = draw(64);
-        const std::string network_text =
-            std::string(entry.network) == "secret" ? Network::generate(rng) : std::string(entry.network);
+        const std::string network_text = std::string(entry.network) == "secret"
+                                             ? std::string(Network::generate(rng).view())
+                                             : std::string(entry.network);
         const Identity a = Identity::from_seed(Bytes(initiator_seed).first<32>());
         const Identity b = Identity::from_seed(Bytes(responder_seed).first<32>());
         const Network network = *Network::parse(network_text);

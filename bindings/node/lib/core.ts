@@ -338,7 +338,9 @@ export class Core implements CommandOwner {
         else if (answer === true || data instanceof Uint8Array) this.box.accept(slot, data as Uint8Array | undefined)
         else this.box.reject(slot, 0, '')
       } catch (error) {
-        if (!(error instanceof SealwireError) || (error.result !== R.handle && error.result !== R.closed)) this.report(error)
+        if (error instanceof SealwireError && (error.result === R.handle || error.result === R.closed)) return
+        this.report(error)
+        this.box.reject(slot, 0, '') // the answer was not valid
       }
     }
     const failed = (error: unknown) => {

@@ -78,6 +78,10 @@ class Passphrase final : public Napi::AsyncWorker {
 public:
     Passphrase(Napi::Env env, std::string passphrase)
         : Napi::AsyncWorker(env, "sealwire.passphrase"), passphrase_(std::move(passphrase)), promise_(env) {}
+    ~Passphrase() override {
+        explicit_bzero(passphrase_.data(), passphrase_.size());
+        explicit_bzero(text_, sizeof text_);
+    }
     Napi::Promise promise() const { return promise_.Promise(); }
 
 private:

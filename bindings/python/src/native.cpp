@@ -29,9 +29,9 @@ public:
         return Identity(identity);
     }
     static Identity from_seed(const py::bytes& seed) {
-        const std::string bytes = seed;
         sw_identity* identity = nullptr;
-        check(sw_identity_from_seed({bytes.data(), bytes.size()}, &identity));
+        check(sw_identity_from_seed({PyBytes_AS_STRING(seed.ptr()), static_cast<size_t>(PyBytes_GET_SIZE(seed.ptr()))},
+                                    &identity));
         return Identity(identity);
     }
     static Identity load(const std::string& path) {

@@ -168,7 +168,7 @@ SW_API const char *sw_build_info(void);
  * it keeps its own reference. Since 0.1. */
 SW_API sw_result sw_identity_generate(sw_identity **out);
 SW_API sw_result sw_identity_from_seed(sw_bytes seed, sw_identity **out);
-/* SW_ERR_KEY_FILE when the file is missing, malformed, or readable by others than its owner. */
+/* A path holds no zero byte. SW_ERR_KEY_FILE when the file is missing, malformed, or readable by others than its owner. */
 SW_API sw_result sw_identity_load(sw_text path, sw_identity **out);
 /* Creates the file with mode 0600; SW_ERR_KEY_FILE when it exists already. */
 SW_API sw_result sw_identity_save(const sw_identity *identity, sw_text path);
@@ -181,7 +181,8 @@ SW_API sw_result sw_peer_id_text(const sw_peer_id *id, char out[SW_PEER_ID_TEXT_
 
 /* A network separates users who must not meet: a public name, or a secret text that starts with swnet1. Since 0.1. */
 SW_API sw_result sw_network_generate(char out[SW_NETWORK_TEXT_SIZE]);
-/* The secret of a passphrase, by Argon2id; takes about a second and 256 MiB. Since 0.1. */
+/* The secret of a passphrase, by Argon2id; takes about a second and 256 MiB. SW_ERR_KEY when it has less
+ * than 12 bytes. Since 0.1. */
 SW_API sw_result sw_network_from_passphrase(sw_text passphrase, char out[SW_NETWORK_TEXT_SIZE]);
 SW_API sw_result sw_network_check(sw_text network);
 
@@ -453,12 +454,14 @@ SW_API void sw_connect_options_init(sw_connect_options *options);
 /* SW_EVENT_PEER_CONNECTED or SW_EVENT_PEER_CLOSED follows. Messages may be sent at once: they leave when it is up. */
 SW_API sw_result sw_node_connect(sw_node node, sw_text ticket, const sw_connect_options *options, sw_peer *out);
 SW_API sw_result sw_peer_accept(sw_peer peer, sw_bytes data);
-SW_API sw_result sw_peer_reject(sw_peer peer, uint32_t code, sw_text text); /* code 0 (not_allowed) or 64 to 4,095 */
+/* code 0 (not_allowed) or 64 to 4,095; text of at most 1,024 bytes. */
+SW_API sw_result sw_peer_reject(sw_peer peer, uint32_t code, sw_text text);
 SW_API sw_result sw_peer_set_user(sw_peer peer, void *user);
 SW_API sw_result sw_peer_get_id(sw_peer peer, sw_peer_id *out);
 /* SW_EVENT_PONG follows; token below 2^62. SW_ERR_LIMIT beyond 10 a second. Since 0.1. */
 SW_API sw_result sw_peer_ping(sw_peer peer, uint64_t token);
-/* Ends the session: running exchanges may end until the deadline (default 2,000 ms). code 0 or 64 to 4,095. */
+/* Ends the session: running exchanges may end until the deadline (default 2,000 ms). code 0 or 64 to 4,095; text of at
+ * most 1,024 bytes. */
 SW_API sw_result sw_peer_close(sw_peer peer, uint32_t code, sw_text text, uint32_t deadline_ms);
 
 /* ---- Messages --------------------------------------------------------------------------------------------------- */

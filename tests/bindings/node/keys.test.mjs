@@ -27,6 +27,8 @@ test('identities: generate, seed, save, load', (t) => {
   assert.throws(() => Identity.load(join(folder, 'absent')), { code: 'key_file' })
   assert.throws(() => Identity.fromSeed(new Uint8Array(31)), sealwire.SealwireError)
   assert.throws(() => Identity.fromSeed('seed'), { code: 'argument' })
+  assert.throws(() => Identity.load(`${folder}/a\0b.key`), { code: 'argument' })
+  assert.throws(() => one.save(`${folder}/a\0b.key`), { code: 'argument' })
 })
 
 test('a thing that is no identity is refused', async () => {
@@ -40,6 +42,7 @@ test('networks and tickets', async () => {
   assert.throws(() => network.check(secret.slice(0, -1)), { name: 'KeyError' })
   const [a, b] = await Promise.all([network.fromPassphrase('correct horse'), network.fromPassphrase('correct horse')])
   assert.equal(a, b)
+  await assert.rejects(network.fromPassphrase('short'), (error) => error.code === 'key' && /12 bytes/.test(error.hint))
   const { id } = Identity.generate()
   const text = ticket.make('tcp://127.0.0.1:9000', id)
   assert.deepEqual(ticket.split(text), { address: 'tcp://127.0.0.1:9000', id })

@@ -278,3 +278,17 @@ def test_a_handshake_beyond_the_listeners_limit_is_met_by_silence():
             with pytest.raises(ValueError):
                 await server.listen("tcp://127.0.0.1:0", handshake_share_percent=101)
     run(scenario)
+
+
+def test_words_for_the_other_side_that_are_too_long_are_an_error(caplog):
+    async def scenario():
+        async with sealwire.Node(on_ask=lambda asking: True if asking.data else sealwire.Reject(70, "w" * 1025)) as server, \
+                sealwire.Node() as client:
+            listener = await server.listen("tcp://127.0.0.1:0")
+            with pytest.raises(sealwire.NotAllowedError):
+                await client.connect(listener.ticket)
+            assert "not valid" in caplog.text
+            peer = await client.connect(listener.ticket, data=b"please")
+            with pytest.raises(sealwire.ArgumentError):
+                await peer.close(64, "w" * 1025)
+    run(scenario)

@@ -30,6 +30,16 @@ def test_an_identity_comes_back_from_its_seed_and_its_file(tmp_path):
         sealwire.Identity.load(tmp_path / "missing")
     with pytest.raises(ValueError):
         sealwire.Identity.from_seed(b"short")
+    for call in (sealwire.Identity.load, identity.save):
+        with pytest.raises(ValueError) as caught:
+            call(f"{tmp_path}/a\0b.key")
+        assert caught.value.code == "argument"
+
+
+def test_a_short_passphrase_is_told_as_a_key_that_is_not_valid():
+    with pytest.raises(sealwire.Error) as caught:
+        sealwire.network_from_passphrase("short")
+    assert caught.value.code == "key" and "12 bytes" in caught.value.hint
 
 
 def test_networks_and_tickets():
