@@ -328,6 +328,7 @@ void Connection::sync(Time now) {
                        outbox_.live_exchanges() == 0 && outbox_.settled();
     if (quiet && phase_ == Phase::up) send_final(now, own_code_, own_text_);
     tell_news(now);
+    mail_left_ = !outbox_.mail().empty();
 }
 
 // WINDOW rides in what is sent anyway; else it goes when a quarter is free again or what is unreported grows old.
@@ -352,7 +353,7 @@ bool Connection::window_urgent() const { return backlog_ ? inbox_.received_urgen
 
 bool Connection::wants_sync() const {
     if (closed_told_) return false;
-    if (finish_pending_ || grant_pending_ || window_pending_ || inbox_.wants_sync()) return true;
+    if (mail_left_ || finish_pending_ || grant_pending_ || window_pending_ || inbox_.wants_sync()) return true;
     if (phase_ != Phase::up) return false;
     const bool unarmed = news_deadline_ == kNever && (window_news() || slots_news());
     const bool urgent = (window_urgent() && channel_has_room()) || (slots_news() && inbox_.slots_urgent());

@@ -172,7 +172,7 @@ void Connection::send_hello(Time now, FrameKind kind, Bytes application_data) {
     Writer limits{MutableBytes(value)};
     limits.varint(inbox_.limits().window);
     limits.varint(inbox_.limits().exchange_slots);
-    limits.varint(0);  // parts
+    limits.varint(inbox_.limits().part_slots);
     limits.varint(inbox_.limits().message);
     limits.varint(kFirstCredit);
     limits.varint(0);  // topics
@@ -211,12 +211,13 @@ bool Connection::read_hello(Time now, const Frame& frame) {
             case hello_tlv::limits: {
                 peer_grant_.limit = in.varint();
                 peer_grant_.slots = in.varint();
-                in.varint();
+                peer_grant_.part_slots = in.varint();
                 peer_grant_.message = in.varint();
                 const uint64_t credit = in.varint();
                 in.varint();
                 limits_seen = true;
                 return in.ok() && peer_grant_.limit >= kLeastWindow && peer_grant_.slots >= kEarlySlots &&
+                       peer_grant_.part_slots >= kMaxParts &&
                        credit >= kFirstCredit;
             }
             case hello_tlv::clock:

@@ -6,6 +6,7 @@
 
 #include "base/buffer.h"
 #include "base/errc.h"
+#include "protocol/part.h"
 
 namespace sealwire {
 
@@ -21,6 +22,9 @@ enum class EventKind : uint8_t {
     receipt,  // first to last: errc
     pong,     // first: token, last: round trip in microseconds, clock_difference_ms
     stalled,
+    part_data,      // bytes of a part of the peer: first: its number, last_number: their offset, body
+    part_writable,  // a part of this side has room again after `again`; first: its number
+    part_done,      // last event of a part of either side: first: its number, last_number: its bytes; body: its digest, type
 };
 
 enum class Expects : uint8_t { none = 0, one = 1, many = 2 };
@@ -33,7 +37,8 @@ struct Taken {
     bool receipt = false;  // the sender wants to know
     bool opened = false;   // it was an OPEN's message
     bool slot = false;     // its exchange occupies a slot
-    uint32_t message = 0;  // its place among the messages of its side
+    bool part = false;     // bytes of a part, `charge` of them
+    uint32_t message = 0;  // its place among the messages of its side; of bytes of a part: the part's number
 };
 
 struct Event {
@@ -54,7 +59,9 @@ struct Event {
     int64_t clock_difference_ms = 0;
     std::string_view text{};  // route, or words of STATUS, REJECT or CLOSE
     Bytes body{};
-    ChunkRef chunk{};  // keeps text and body
+    ChunkRef chunk{};  // keeps text, body and parts
+    const PartInfo* parts = nullptr;  // of a message or reply
+    uint32_t part_count = 0;
     void* user = nullptr;
     Taken taken{};
 };

@@ -5,7 +5,6 @@ namespace sealwire {
 
 namespace {
 
-constexpr uint64_t kMaxDigest = 64;
 constexpr uint64_t kRoutingSize = 16;  // origin of a routed PUBLISH; number and hops follow as varints
 constexpr uint64_t kTagSize = 16;
 

@@ -49,8 +49,12 @@ bool Inbox::take(Time now, const Frame& frame, size_t size, const ChunkRef& chun
         case FrameKind::status: return on_status(frame, chunk);
         case FrameKind::cancel: return on_cancel(frame);
         case FrameKind::credit_exchange: return on_credit(frame);
+        case FrameKind::part: return on_part(frame);
+        case FrameKind::data: return on_data(frame, chunk);
+        case FrameKind::cancel_part: return on_part_cancel(frame);
+        case FrameKind::credit_part: return on_part_credit(frame);
         case FrameKind::receipt: return on_receipt(frame);
-        case FrameKind::slots: note(Note::Kind::slots, 0, frame.amount); return true;
+        case FrameKind::slots: note(Note::Kind::slots, frame.number, frame.amount); return true;
         default: return fail(WireCode::protocol, "a frame of a feature that was not negotiated");
     }
 }
@@ -63,8 +67,6 @@ bool Inbox::on_open(Time, const Frame& frame, size_t size, const ChunkRef& chunk
     const uint64_t charge = size + kObjectCost;
     charged_ += charge;
     if (charged_ > limit_told_) return fail(WireCode::flow, "an OPEN beyond the window");
-    if (frame.has(open_flag::parts)) return fail(WireCode::flow, "parts without slots for them");
-
     Event event{.kind = EventKind::message, .type = static_cast<uint8_t>(std::min<uint64_t>(frame.type, 255))};
     event.expects = static_cast<Expects>(frame.flags & open_flag::expects_mask);
     event.last = frame.has(open_flag::end);
@@ -78,17 +80,27 @@ bool Inbox::on_open(Time, const Frame& frame, size_t size, const ChunkRef& chunk
     if (token.slot && ++slots_opened_ > limits_.exchange_slots + slots_freed_told_) {
         return fail(WireCode::flow, "an exchange beyond the slots");
     }
+    const uint64_t parts = frame.has(open_flag::parts) ? frame.amount : 0;
+    part_slots_opened_ += parts;
+    if (part_slots_opened_ > limits_.part_slots + part_slots_freed_told_) {
+        return fail(WireCode::flow, "parts beyond the slots");
+    }
     if (!resolve_route(frame, chunk, event)) return false;
     bool malformed = false;
     const bool supported = !frame.has(open_flag::tlvs) || read_tlvs(frame.tlvs, event.timeout_ms, malformed);
     if (malformed) return fail(WireCode::protocol, "malformed TLVs");
     const bool answer = token.slot || token.receipt;
-    if (!last && frame.total <= frame.body.size()) return fail(WireCode::protocol, "a total that is not larger");
-    if (!supported) return refuse_open(token, WireCode::unsupported, answer), true;
+    // A message with parts has its last frame behind them, with or without more of the body.
+    if (!last && frame.total < frame.body.size() + (parts > 0 ? 0 : 1)) {
+        return fail(WireCode::protocol, "a total that is not larger");
+    }
+    if (!supported) return refuse_open(token, WireCode::unsupported, answer, parts), true;
     // One-way messages were sent before the sender knew of the drain: they are still delivered, so that none is lost.
-    if (draining_ && event.expects != Expects::none) return refuse_open(token, WireCode::closing, answer), true;
+    if (draining_ && event.expects != Expects::none) {
+        return refuse_open(token, WireCode::closing, answer, parts), true;
+    }
     if (last ? frame.body.size() > limits_.message : frame.total > limits_.message) {
-        return refuse_open(token, WireCode::too_big, answer), true;
+        return refuse_open(token, WireCode::too_big, answer, parts), true;
     }
     if (!token.slot) {  // one-way in one frame: nothing to remember
         event.body = frame.body;
@@ -110,6 +122,7 @@ bool Inbox::on_open(Time, const Frame& frame, size_t size, const ChunkRef& chunk
         return true;
     }
     record.credit_used = std::min<uint64_t>(frame.total, kPromptBody) + kObjectCost;
+    if (parts > 0 && !begin_parts(record, frame, true)) return false;
     return begin_assembly(record, frame, std::move(event), static_cast<size_t>(frame.total));
 }
 
@@ -139,12 +152,16 @@ bool Inbox::resolve_route(const Frame& frame, const ChunkRef& chunk, Event& even
 void Inbox::deliver_open(Record* record, Event event) {
     event.has_body = true;
     ++record->held;
-    if (event.expects != Expects::none) note(Note::Kind::peer_opened, event.number, event.expects == Expects::many);
+    if (event.expects != Expects::none || event.part_count > 0) {
+        note(Note::Kind::peer_opened, event.number, static_cast<uint64_t>(event.expects));
+    }
     push(std::move(event));
+    deliver_parts(*record);
 }
 
 // Gives back what an OPEN occupied; its exchange is over here, and what still comes of it is late.
-void Inbox::refuse_open(const Taken& taken, WireCode code, bool answer) {
+void Inbox::refuse_open(const Taken& taken, WireCode code, bool answer, uint64_t parts) {
+    part_slots_freed_ += parts;
     taken_charge_ += taken.charge;
     if (taken.slot) ++slots_freed_;
     if (answer) note(Note::Kind::send_status, taken.number, 0, static_cast<uint32_t>(code));
@@ -156,23 +173,27 @@ bool Inbox::on_message(const Frame& frame, const ChunkRef& chunk) {
     using namespace message_flag;
     const uint64_t number = number_of(frame.id);
     if (!known(number)) return fail(WireCode::protocol, "a message of an exchange that was not opened");
-    if (frame.has(asks) || frame.has(answers) || frame.has(parts)) {
+    if (frame.has(asks) || frame.has(answers)) {
         return fail(WireCode::protocol, "a message of a feature that was not negotiated");
     }
     Record* record = find(number);
     if (!record || record->told) return ++late_, true;  // over, if only for the application
     if (!frame.has(first)) return on_fragment(*record, frame);
+    if (record->parts && record->parts->replied) return ++late_, true;
     if (record->assembly) return fail(WireCode::protocol, "a message within another of its exchange");
 
     const bool mine = (number & 1) == 0;
     const bool is_last = frame.has(last);
     const uint64_t total = is_last ? frame.body.size() : frame.total;
-    if (!is_last && total <= frame.body.size()) return fail(WireCode::protocol, "a total that is not larger");
+    if (!is_last && total < frame.body.size() + (frame.has(parts) ? 0 : 1)) {
+        return fail(WireCode::protocol, "a total that is not larger");
+    }
     const uint64_t charge = std::min<uint64_t>(total, kPromptBody) + kObjectCost;
     record->credit_used += charge;
     if (record->credit_used > record->credit) return fail(WireCode::flow, "a message beyond its exchange's credit");
     // One reply where one is expected, none to a message of the peer's own opening.
-    if (!mine || (record->expects == Expects::one && (record->messages > 0 || (is_last && !frame.has(end))))) {
+    if (!mine || record->expects == Expects::none ||
+        (record->expects == Expects::one && (record->messages > 0 || (is_last && !frame.has(end))))) {
         note(Note::Kind::expire, number, 0, static_cast<uint32_t>(WireCode::protocol));
         done(number, Errc::protocol, static_cast<uint32_t>(WireCode::protocol));
         return true;
@@ -193,6 +214,7 @@ bool Inbox::on_message(const Frame& frame, const ChunkRef& chunk) {
         done(number, exchange_errc(static_cast<uint32_t>(code)), static_cast<uint32_t>(code));
         return true;
     }
+    if (frame.has(parts) && !begin_parts(*record, frame, false)) return false;
     if (!is_last) return begin_assembly(*record, frame, std::move(event), static_cast<size_t>(total));
     event.body = frame.body;
     event.chunk = chunk;
@@ -217,8 +239,9 @@ bool Inbox::on_fragment(Record& record, const Frame& frame) {
     if (!assembly.append(frame.body)) return fail(WireCode::flow, "a fragment beyond its grant");
     if (!frame.has(message_flag::last)) return true;
     if (assembly.got != assembly.total) return fail(WireCode::protocol, "less than the stated total");
+    if (record.parts && record.parts->missing > 0) return fail(WireCode::protocol, "a message without its parts");
     const std::unique_ptr<Assembly> whole = std::move(record.assembly);
-    Event event = whole->finish();
+    Event event = whole->finish(record.parts.get());
     if (record.number & 1) {
         record.peer_ended = event.last = frame.has(message_flag::end);
         deliver_open(&record, std::move(event));
@@ -239,7 +262,7 @@ void Inbox::complete(Record& record, Event event, bool end) {
     event.has_body = true;
     event.last = end;
     if (event.taken.receipt) ++receipts_owed_;
-    if (record.expects == Expects::one) {
+    if (record.expects == Expects::one && !parts_open(record)) {
         event.kind = EventKind::done;
         push(std::move(event));
         return erase(record);
@@ -247,9 +270,11 @@ void Inbox::complete(Record& record, Event event, bool end) {
     // The deadline was for the first reply.
     deadlines_.remove(record);
     record.deadline = kNever;
-    const uint64_t number = record.number;
     push(std::move(event));
-    if (end) done(number, Errc::ok, 0);
+    deliver_parts(record);
+    if (!end) return;
+    if (record.parts) return replied(record, {});
+    done(record.number, Errc::ok, 0);
 }
 
 // ---- STATUS, CANCEL, RECEIPT, CREDIT ----
@@ -264,6 +289,7 @@ bool Inbox::on_status(const Frame& frame, const ChunkRef& chunk) {
     if (!record) return ++late_, true;
     if (code == 0 && record->assembly) return fail(WireCode::protocol, "a side's end within its message");
     if ((number & 1) == 0) {
+        if (code == 0 && parts_open(*record)) return replied(*record, frame.text), true;
         done(number, exchange_errc(code), code, frame.text, chunk);
     } else if (code == 0) {
         record->peer_ended = true;
@@ -288,6 +314,7 @@ bool Inbox::on_cancel(const Frame& frame) {
     }
     const bool started = record->held > 0 || !record->assembly;
     drop_assembly(*record);
+    end_parts(*record, errc, code);
     record->peer_ended = true;
     if (started && !record->own_ended) {
         record->told = true;

@@ -72,8 +72,11 @@ public:
     // Nothing that was handed to the application, or will be, is still to be given back: no message of the peer's
     // opening, and no reply that is owed a receipt.
     bool all_taken() const { return charged_ == taken_charge_ && receipts_owed_ == 0; }
-    bool slots_news() const { return slots_freed_ != slots_freed_told_; }
-    bool slots_urgent() const { return (slots_freed_ - slots_freed_told_) * 4 >= limits_.exchange_slots; }
+    bool slots_news() const { return slots_freed_ != slots_freed_told_ || part_slots_freed_ != part_slots_freed_told_; }
+    bool slots_urgent() const {
+        return (slots_freed_ - slots_freed_told_) * 4 >= limits_.exchange_slots ||
+               (part_slots_freed_ - part_slots_freed_told_) * 4 >= limits_.part_slots;
+    }
     uint64_t late_frames() const { return late_; }
     // Gives memory back that is not used now.
     void trim();
@@ -82,6 +85,8 @@ public:
 
 private:
     struct Assembly;
+    struct PartIn;
+    struct Parts;
     struct Record {
         uint64_t number = 0;
         Time deadline = kNever;
@@ -97,6 +102,7 @@ private:
         uint64_t credit_used = 0;
         uint64_t credit_taken = 0;  // of it, given back by the application and not granted again
         std::unique_ptr<Assembly> assembly;
+        std::unique_ptr<Parts> parts;  // once it had any
     };
     // Work for the outbox at the next sync.
     struct Note {
@@ -112,6 +118,10 @@ private:
             send_credit,
             send_grant,
             send_status,
+            send_part_credit,
+            send_part_cancel,
+            part_credit,
+            part_stopped,
         };
         Kind kind;
         bool has_message = false;
@@ -129,11 +139,30 @@ private:
     bool on_cancel(const Frame& frame);
     bool on_receipt(const Frame& frame);
     bool on_credit(const Frame& frame);
+    bool on_part(const Frame& frame);
+    bool on_data(const Frame& frame, const ChunkRef& chunk);
+    bool on_part_cancel(const Frame& frame);
+    bool on_part_credit(const Frame& frame);
+    bool begin_parts(Record& record, const Frame& frame, bool opened);
+    void deliver_parts(Record& record);
+    void part_news(const Outbox::PartNews& news);
+    void push_data(Record& record, PartIn& part, Bytes bytes, const ChunkRef& chunk);
+    void flush_part(Record& record, PartIn& part);
+    void part_taken(const Taken& taken);
+    void grant_part(Record& record, PartIn& part);
+    void part_done(Record& record, uint32_t part, Errc errc, uint32_t code, uint64_t bytes);
+    void erase_part(Record& record, uint32_t part);
+    void end_parts(Record& record, Errc errc, uint32_t code);
+    void drop_parts(Record& record);
+    bool parts_open(const Record& record) const;
+    void finish_part(Record& record);
+    void own_parts(Record& record, uint32_t first, uint32_t count);
+    void replied(Record& record, std::string_view text);
     bool resolve_route(const Frame& frame, const ChunkRef& chunk, Event& event);
     bool begin_assembly(Record& record, const Frame& frame, Event event, size_t total);
     void complete(Record& record, Event event, bool end);
     void deliver_open(Record* record, Event event);
-    void refuse_open(const Taken& taken, WireCode code, bool answer);
+    void refuse_open(const Taken& taken, WireCode code, bool answer, uint64_t parts);
     bool known(uint64_t number) const { return (number >> 1) < ((number & 1) ? peer_opened_ : own_opened_); }
     uint64_t number_of(uint64_t wire_id) const { return wire_id ^ parity_; }
 
@@ -176,6 +205,10 @@ private:
     uint64_t slots_opened_ = 0;
     uint64_t slots_freed_ = 0;
     uint64_t slots_freed_told_ = 0;
+    uint64_t part_slots_opened_ = 0;
+    uint64_t part_slots_freed_ = 0;
+    uint64_t part_slots_freed_told_ = 0;
+    uint64_t part_growth_ = 0;  // of the budget of parts, beyond what each has at first
     uint64_t late_ = 0;
 
     std::vector<std::unique_ptr<std::string>> routes_;

@@ -3,6 +3,7 @@
 
 #include "protocol/inbox.h"
 #include "protocol/inbox_assembly.h"
+#include "protocol/inbox_parts.h"
 
 namespace sealwire {
 
@@ -32,6 +33,7 @@ Inbox::Record* Inbox::find(uint64_t number) {
 
 void Inbox::erase(Record& record) {
     drop_assembly(record);
+    drop_parts(record);
     deadlines_.remove(record);
     records_.erase(record.number);
     if (spare_.size() < kSpareRecords) {
@@ -45,6 +47,7 @@ void Inbox::erase(Record& record) {
 // An exchange of the peer frees its slot when both sides have ended and its handler has returned.
 void Inbox::finish_if_over(Record& record) {
     if (!record.own_ended || !record.peer_ended || record.held > 0 || record.assembly) return;
+    if (parts_open(record)) return;
     if (record.slot) ++slots_freed_;
     erase(record);
 }
@@ -60,6 +63,7 @@ void Inbox::drop_assembly(Record& record) {
 // The last event of an exchange that this side opened.
 void Inbox::done(uint64_t number, Errc errc, uint32_t code, std::string_view text, const ChunkRef& chunk) {
     const bool mine = (number & 1) == 0;
+    if (Record* record = find(number)) end_parts(*record, errc, code);
     Event event{.kind = EventKind::done, .mine = mine, .errc = errc, .code = code};
     event.number = number;
     event.text = text;
@@ -126,6 +130,7 @@ void Inbox::return_large(const Taken& taken) {
 // ---- Taken ----
 
 void Inbox::taken(const Taken& taken) {
+    if (taken.part) return part_taken(taken);
     return_large(taken);
     if (taken.receipt) note_receipt(taken);
     Record* record = nullptr;
@@ -155,12 +160,14 @@ void Inbox::refuse(const Taken& taken, WireCode code) {
     }
     // The application never heard of the exchange: neither shall it of its end.
     for (size_t i = next_event_; taken.slot && i < events_.size(); ++i) {
-        if (events_[i].kind == EventKind::done && events_[i].number == taken.number) events_[i].dropped = true;
+        const bool end = events_[i].kind == EventKind::done || events_[i].kind == EventKind::part_done;
+        if (end && events_[i].number == taken.number) events_[i].dropped = true;
     }
     Record* record = taken.slot ? find(taken.number) : nullptr;
     if (!record) return;
     --record->held;
     record->own_ended = record->peer_ended = true;
+    drop_parts(*record);
     finish_if_over(*record);
 }
 

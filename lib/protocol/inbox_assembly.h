@@ -1,7 +1,7 @@
 // A message of several frames while it is put together.
 #pragma once
 
-#include "protocol/inbox.h"
+#include "protocol/inbox_parts.h"
 
 namespace sealwire {
 
@@ -39,9 +39,12 @@ struct Inbox::Assembly {
         event.taken.large = static_cast<uint32_t>(total - kPromptBody);
     }
 
-    Event finish() {
+    // `parts`: those that the message has.
+    Event finish(const Parts* parts) {
+        const size_t count = parts ? parts->count : 0;
+        if (count > 0) attach(*parts);
         event.body = Bytes(buffer->data(), total);
-        if (!route.empty()) {  // behind the body, so that one chunk keeps both
+        if (!route.empty() && count == 0) {  // behind the body, so that one chunk keeps both
             if (buffer->capacity() < total + route.size()) {
                 ChunkRef larger = ChunkRef::create(total + route.size());
                 copy_bytes(larger->data(), event.body);
@@ -56,6 +59,34 @@ struct Inbox::Assembly {
     }
 
 private:
+    // Body, parts, names and route into one chunk, which keeps them all.
+    void attach(const Parts& parts) {
+        constexpr size_t kAlign = alignof(PartInfo);
+        const size_t at = (total + kAlign - 1) / kAlign * kAlign;
+        size_t size = at + parts.count * sizeof(PartInfo) + route.size();
+        const auto belongs = [&](const PartIn& part) {
+            return part.number() >= parts.first && part.number() < parts.first + 2 * parts.count;
+        };
+        for (const auto& part : parts.in) size += belongs(*part) ? part->name.size() : 0;
+        ChunkRef larger = ChunkRef::create(size);
+        copy_bytes(larger->data(), Bytes(buffer->data(), total));
+        auto* infos = reinterpret_cast<PartInfo*>(larger->data() + at);
+        uint8_t* text = larger->data() + at + parts.count * sizeof(PartInfo);
+        uint32_t count = 0;
+        for (const auto& part : parts.in) {
+            if (!belongs(*part)) continue;
+            PartInfo* info = new (&infos[count++]) PartInfo(part->head);
+            copy_bytes(text, as_bytes(part->name));
+            info->name = as_text(Bytes(text, part->name.size()));
+            text += part->name.size();
+        }
+        copy_bytes(text, as_bytes(route));
+        if (!route.empty()) event.text = as_text(Bytes(text, route.size()));
+        event.parts = infos;
+        event.part_count = count;
+        buffer = std::move(larger);
+    }
+
     std::string route;
 };
 

@@ -3,6 +3,7 @@
 
 #include "protocol/inbox.h"
 #include "protocol/inbox_assembly.h"
+#include "protocol/inbox_parts.h"
 
 namespace sealwire {
 
@@ -12,18 +13,26 @@ void Inbox::sync(Time now, Outbox& outbox, bool tell_slots) {
     for (const Note& each : notes_) apply(each, outbox);
     notes_.clear();
     outbox.report_dropped(events_);
+    outbox.report_writable_parts(events_);
     if (outbox.take_writable()) push(Event{.kind = EventKind::writable});
     if (tell_slots && slots_news()) {
         slots_freed_told_ = slots_freed_;
+        part_slots_freed_told_ = part_slots_freed_;
         Frame frame{.kind = FrameKind::slots};
         frame.amount = limits_.exchange_slots + slots_freed_;
+        frame.number = limits_.part_slots + part_slots_freed_;
         outbox.control(frame);
     }
     for (; prepared_ < events_.size(); ++prepared_) {
         Event& event = events_[prepared_];
         // One of the peer's that was answered before its cancel came is over already: nothing is owed.
         if (event.kind == EventKind::done) event.dropped = !outbox.exchange_over(event.number, &event) && !event.mine;
-        else if (event.kind == EventKind::reply) event.user = outbox.user_of(event.number);
+        else if (event.kind == EventKind::part_done) {
+            event.dropped = !outbox.part_over(event.number, static_cast<uint32_t>(event.first), event.user);
+        } else if (event.kind == EventKind::reply || event.kind == EventKind::part_data) {
+            event.user = outbox.user_of(event.number);
+        }
+        if (event.part_count > 0) outbox.parts_known(event.number, event.parts, event.part_count);
     }
 }
 
@@ -37,6 +46,14 @@ bool Inbox::take_mail(Time now, Outbox& outbox) {
             record.deadline = after(now, Time{opened.timeout_ms} * kMillisecond);
             deadlines_.set(record, record.deadline);
         }
+        if (opened.parts == 0) continue;
+        own_parts(record, 0, opened.parts);
+        if (opened.expects == Expects::none) record.peer_ended = record.parts->replied = true;
+    }
+    for (const Outbox::PartNews& news : mail.parts) {
+        Record* record = news.kind == Outbox::PartNews::Kind::opened ? find(news.number) : nullptr;
+        if (record) own_parts(*record, news.part, static_cast<uint32_t>(news.amount));
+        else part_news(news);
     }
     for (const Outbox::Ended& ended : mail.ended) {
         Record* record = find(ended.number);
@@ -48,6 +65,7 @@ bool Inbox::take_mail(Time now, Outbox& outbox) {
                 continue;
             }
             record->peer_ended = true;
+            end_parts(*record, ended.errc, ended.code);
         } else if (ended.tell) {
             record->told = true;
             Event event{.kind = EventKind::done};
@@ -60,16 +78,32 @@ bool Inbox::take_mail(Time now, Outbox& outbox) {
     for (const Taken& each : mail.taken) taken(each);
     mail.opened.clear();
     mail.ended.clear();
+    mail.parts.clear();
     mail.taken.clear();
     return true;
 }
 
 void Inbox::apply(const Note& note, Outbox& outbox) {
     switch (note.kind) {
-        case Note::Kind::peer_opened: return outbox.peer_opened(note.number, note.amount != 0);
+        case Note::Kind::peer_opened: return outbox.peer_opened(note.number, static_cast<Expects>(note.amount));
         case Note::Kind::credit: return outbox.credit(note.number, note.amount, false);
         case Note::Kind::grant: return outbox.credit(note.number, note.amount, true);
-        case Note::Kind::slots: return outbox.slots(note.amount);
+        case Note::Kind::slots: return outbox.slots(note.amount, note.number);
+        case Note::Kind::part_stopped: return outbox.part_stopped(note.number, static_cast<uint32_t>(note.amount));
+        case Note::Kind::part_credit: {
+            const uint64_t part = std::min<uint64_t>(note.message, UINT32_MAX);
+            return outbox.part_credit(note.number, static_cast<uint32_t>(part), note.amount);
+        }
+        case Note::Kind::send_part_credit:
+            return outbox.control({.kind = FrameKind::credit_part,
+                                   .id = note.number,
+                                   .number = note.message,
+                                   .amount = note.amount});
+        case Note::Kind::send_part_cancel:
+            return outbox.control({.kind = FrameKind::cancel_part,
+                                   .id = note.number,
+                                   .number = note.amount,
+                                   .code = note.code});
         case Note::Kind::settle: return outbox.settle(note.number, note.message, note.amount, events_);
         case Note::Kind::settle_exchange: {
             const Errc errc = exchange_errc(note.code);

@@ -24,6 +24,10 @@ inline constexpr size_t kObjectCost = 64;                            // what an 
 inline constexpr size_t kPromptBody = 64 * 1024;                     // of a message that needs no grant
 inline constexpr uint64_t kFirstCredit = kPromptBody + kObjectCost;  // of an exchange and direction
 inline constexpr uint8_t kMaxType = 127;                             // of a body: one byte on the wire
+inline constexpr size_t kMaxParts = 64;                              // of one message; open in one exchange, each side
+inline constexpr uint64_t kPartCredit = 16 * 1024;                   // of a part at first, once it may flow
+inline constexpr uint64_t kMaxPartCredit = 1024 * 1024;              // that it may grow to by use
+inline constexpr size_t kMaxDigest = 64;                             // of a file
 inline constexpr size_t kMaxFragments = 4096;                        // frames of one message
 inline constexpr uint64_t kEarlyCharge = 16 * 1024;                  // OPENs that a dialler may send before ACCEPT
 inline constexpr uint64_t kEarlySlots = 16;
@@ -36,6 +40,9 @@ struct Limits {
     uint64_t window = 256 * 1024;            // charged bytes of messages that wait for their handler, at first
     uint64_t window_max = 16 * 1024 * 1024;  // what it may grow to by use
     uint64_t exchange_slots = 256;           // exchanges that the peer may have running here
+    uint64_t part_slots = 256;               // parts of OPENs that the peer may have open here
+    uint64_t parts = 8 * 1024 * 1024;        // bytes of parts that are granted and not read
+    uint64_t part_queue = 256 * 1024;        // bytes written to one part that wait to be sent, then `again`
     uint64_t message = 16 * 1024 * 1024;     // the largest message taken
     uint64_t assembly = 32 * 1024 * 1024;    // large messages being received; at least twice `message`
     uint64_t send_queue = 8 * 1024 * 1024;   // bytes queued or sent and not yet received by the peer
@@ -54,6 +61,8 @@ struct Limits {
         limits.window = std::max(window, kLeastWindow);
         limits.window_max = std::max(window_max, limits.window);
         limits.exchange_slots = std::max(exchange_slots, kEarlySlots);
+        limits.part_slots = std::max<uint64_t>(part_slots, kMaxParts);
+        limits.parts = std::max(parts, 2 * limits.part_slots * kPartCredit);
         limits.assembly = std::max(assembly, 2 * message);
         return limits;
     }

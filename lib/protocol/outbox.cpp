@@ -11,16 +11,17 @@ namespace sealwire {
 Outbox::Outbox(const Limits& limits, bool creator) : limits_(limits), creator_(creator) {}
 
 Outbox::~Outbox() {
-    exchanges_.for_each([this](uint64_t, Exchange& exchange) { drop_sending(exchange); });
+    exchanges_.for_each([this](uint64_t, Exchange& exchange) { drop_sending(exchange), drop_parts(exchange); });
 }
 
 // ---- Commands ----
 
-Errc Outbox::send(const OutMessage& message, uint64_t* receipt) {
-    uint64_t number = 0;
+Errc Outbox::send(const OutMessage& message, uint64_t* receipt, void* user, uint64_t* number) {
+    uint64_t opened = 0;
     uint64_t receipt_number = 0;
-    const Errc errc = open(message, Expects::none, nullptr, number, receipt_number);
+    const Errc errc = open(message, Expects::none, user, opened, receipt_number);
     if (errc == Errc::ok && receipt) *receipt = receipt_number;
+    if (errc == Errc::ok && number) *number = opened;
     return errc;
 }
 
@@ -33,18 +34,20 @@ Errc Outbox::open(const OutMessage& message, Expects expects, void* user, uint64
     if (refuse_ != Errc::ok) return refuse_;
     if (message.type > kMaxType) return Errc::argument;
     if (message.body.size() > peer_message_limit_) return Errc::too_big;
+    if (const Errc errc = check_parts(message); errc != Errc::ok) return errc;
     if (queued_bytes() >= limits_.send_queue) {
         again_ = true;
         return Errc::again;
     }
-    const bool single = message.body.size() <= kMaxFrameBody;
+    const bool single = message.body.size() <= kMaxFrameBody && message.parts.empty();
     const bool needs_slot = expects != Expects::none || !single;
     number = opened_ << 1;
     receipt = next_receipt_++;
     Pending pending(message, number, receipt, expects);
     pending.route = find_route(message.route, message.interned);
     if (!pending.route) pending.text = message.route;
-    const bool now = waiting_.empty() && may_open(message.route.size(), message.body.size(), needs_slot) && !ahead();
+    const bool now = waiting_.empty() && !ahead() &&
+                     may_open(message.route.size(), message.body.size(), needs_slot, message.parts.size());
     if (!now || !single) keep(pending, message);
     if (needs_slot) {
         Exchange& exchange = exchanges_.insert(number);
@@ -53,9 +56,12 @@ Errc Outbox::open(const OutMessage& message, Expects expects, void* user, uint64
         exchange.mine = true;
         exchange.side_open = !single;
         exchange.peer_open = expects != Expects::none;
+        if (!message.parts.empty()) add_parts(exchange, message, pending);
     }
     ++opened_;
-    if (expects != Expects::none) mail_.opened.push_back({number, expects, message.timeout_ms});
+    if (expects != Expects::none || pending.part_count > 0) {
+        mail_.opened.push_back({number, expects, message.timeout_ms, pending.part_count});
+    }
     if (now) {
         encode_open(pending);
     } else {
@@ -79,15 +85,18 @@ Errc Outbox::say(uint64_t number, const OutMessage& message, uint64_t& receipt) 
     if (!exchange->side_open || exchange->mine || (message.more && !exchange->many)) return Errc::state;
     if (message.type > kMaxType) return Errc::argument;
     if (message.body.size() > peer_message_limit_) return Errc::too_big;
+    if (const Errc errc = check_parts(message); errc != Errc::ok) return errc;
+    if (exchange->parts && exchange->parts->out.size() + message.parts.size() > kMaxParts) return Errc::limit;
     if (message.more && queued_bytes() >= limits_.send_queue) {
         again_ = true;
         return Errc::again;
     }
     receipt = next_receipt_++;
     Pending pending(message, number, receipt, Expects::none);
-    if (!message.more) exchange->side_open = false;
+    if (!message.parts.empty()) add_parts(*exchange, message, pending);
+    if (!message.more) end_side(number, *exchange);
     const size_t size = message.body.size();
-    if (!exchange->sending && size <= kMaxFrameBody && exchange->credit >= prompt_charge(size) && !ahead()) {
+    if (!exchange->sending && pending.single() && exchange->credit >= prompt_charge(size) && !ahead()) {
         encode_first(*exchange, pending);
         if (!message.more) side_done(number, *exchange);
         return Errc::ok;
@@ -106,7 +115,7 @@ Errc Outbox::status(uint64_t number, uint32_t code, std::string_view text) {
     if (exchange->over) return Errc::closed;
     if (!exchange->side_open || exchange->mine) return Errc::state;
     if (text.size() > kMaxStatusText || code > kLastCode) return Errc::argument;
-    exchange->side_open = false;
+    end_side(number, *exchange);
     if (code == 0 && exchange->sending) {  // behind the messages that wait
         Pending pending;
         pending.number = number;
@@ -118,7 +127,10 @@ Errc Outbox::status(uint64_t number, uint32_t code, std::string_view text) {
         make_ready(number, *exchange);
         return Errc::ok;
     }
-    if (code != 0) exchange->peer_open = false;
+    if (code != 0) {
+        exchange->peer_open = false;
+        abandon_parts(number, *exchange);
+    }
     drop_sending(*exchange);
     control({.kind = FrameKind::status, .id = number, .text = text, .code = code});
     side_done(number, *exchange);
@@ -131,14 +143,25 @@ Errc Outbox::cancel(uint64_t number, uint32_t code) {
     if (exchange->over) return Errc::closed;
     if (code > kLastCode) return Errc::argument;
     const bool mine = exchange->mine;
-    if (mine && !exchange->peer_open) return Errc::handle;  // a large one-way message: nobody was given a handle to it
+    if (mine && !exchange->peer_open && !exchange->parts) return Errc::handle;  // a large one-way message: nobody was given a handle to it
     expire(number, code);
     exchange = exchanges_.find(number);
     const bool tell = mine || exchange->user;
     mail_.ended.push_back({number, Errc::cancelled, code, tell});
     exchange->over = true;
-    if (!tell) exchanges_.erase(number);
+    if (tell) return Errc::ok;
+    exchange->forgets = exchange->parts && !exchange->parts->untold.empty();
+    if (!exchange->forgets) erase(number);
     return Errc::ok;
+}
+
+// Removes it with all that it owns.
+void Outbox::erase(uint64_t number) {
+    Exchange* exchange = exchanges_.find(number);
+    if (!exchange) return;
+    drop_sending(*exchange);
+    drop_parts(*exchange);
+    exchanges_.erase(number);
 }
 
 Errc Outbox::set_user(uint64_t number, void* user) {
@@ -161,14 +184,15 @@ void Outbox::channel_up(const PeerGrant& grant) {
     early_ = false;
     limit_ = std::max(limit_, grant.limit);
     slots_limit_ = std::max(slots_limit_, grant.slots);
+    part_slots_limit_ = std::max(part_slots_limit_, grant.part_slots);
     peer_message_limit_ = grant.message;
 }
 
-void Outbox::peer_opened(uint64_t number, bool many) {
+void Outbox::peer_opened(uint64_t number, Expects expects) {
     Exchange& exchange = exchanges_.insert(number);
     exchange = Exchange{};
-    exchange.many = many;
-    exchange.side_open = true;
+    exchange.many = expects == Expects::many;
+    exchange.side_open = expects != Expects::none;
 }
 
 bool Outbox::exchange_over(uint64_t number, Event* done) {
@@ -176,13 +200,14 @@ bool Outbox::exchange_over(uint64_t number, Event* done) {
     if (!exchange) return false;
     if (done) done->user = exchange->user;
     drop_sending(*exchange);
+    if (exchange->parts) exchange->parts->out.clear();
     exchange->over = true;
     const bool answered = !exchange->mine && !exchange->side_open && !exchange->user;  // nothing is owed
-    if (exchange->mine || !done || answered) exchanges_.erase(number);
+    if (exchange->mine || !done || answered) erase(number);
     return !answered;
 }
 
-void Outbox::forget(uint64_t number) { exchanges_.erase(number); }
+void Outbox::forget(uint64_t number) { erase(number); }
 
 void* Outbox::user_of(uint64_t number) {
     const Exchange* exchange = exchanges_.find(number);
@@ -211,12 +236,16 @@ bool Outbox::window(uint64_t received, uint64_t limit) {
     return true;
 }
 
-void Outbox::slots(uint64_t exchanges) { slots_limit_ = std::max(slots_limit_, exchanges); }
+void Outbox::slots(uint64_t exchanges, uint64_t parts) {
+    slots_limit_ = std::max(slots_limit_, exchanges);
+    part_slots_limit_ = std::max(part_slots_limit_, parts);
+}
 
 void Outbox::expire(uint64_t number, uint32_t code) {
     Exchange* exchange = exchanges_.find(number);
     if (!exchange || exchange->over) return;
     drop_sending(*exchange);
+    if (exchange->parts) exchange->parts->out.clear();
     if (Pending* pending = exchange->mine ? waiting_open(number) : nullptr) return make_void(*pending);
     control({.kind = FrameKind::cancel, .id = number, .code = code});
 }

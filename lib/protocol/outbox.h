@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -29,6 +30,8 @@ struct OutMessage {
     bool receipt = false;
     bool more = false;                 // of replies: not the last
     uint32_t timeout_ms = UINT32_MAX;  // of requests: the deadline of the first reply; UINT32_MAX: none
+    std::span<const PartHead> parts{};  // copied; kMaxParts at most
+    uint64_t* part_numbers = nullptr;   // where to store the number of each of `parts`
 };
 
 // Exchanges are counted at each end: number = 2n for the n-th that this side opened, 2n + 1 for the peer's n-th. The id on
@@ -44,12 +47,20 @@ public:
     Outbox& operator=(const Outbox&) = delete;
 
     // ---- Commands ----
-    Errc send(const OutMessage& message, uint64_t* receipt);
+    // With parts it is an exchange of its own, `*number`, whose last event is DONE, with `user`.
+    Errc send(const OutMessage& message, uint64_t* receipt, void* user = nullptr, uint64_t* number = nullptr);
     Errc request(const OutMessage& message, Expects expects, void* user, uint64_t& number);
     Errc reply(uint64_t number, const OutMessage& message, uint64_t* receipt);
     Errc status(uint64_t number, uint32_t code, std::string_view text);
     Errc cancel(uint64_t number, uint32_t code);
     Errc set_user(uint64_t number, void* user);
+    // Parts of this side. `again`: the part's queue is full, one part_writable follows. `end`: nothing more comes; `digest`
+    // then tells what a file's bytes hash to. state: ended already; too_big: more than the stated size; argument: ended with less.
+    Errc write(uint64_t number, uint64_t part, Bytes bytes, Chunk* owner, bool end, uint8_t algorithm, Bytes digest);
+    // Parts of the peer: that many more bytes may be delivered; the first call lets them flow.
+    Errc read(uint64_t number, uint64_t part, uint64_t amount);
+    // Of either side: its sender means incomplete, its receiver that it wants no more. part_done follows.
+    Errc cancel_part(uint64_t number, uint64_t part, uint32_t code);
     // Stops taking new exchanges; what is queued still goes out.
     void refuse_new(Errc why) { refuse_ = why; }
 
@@ -58,6 +69,22 @@ public:
         uint64_t number;
         Expects expects;
         uint32_t timeout_ms;
+        uint32_t parts;  // of the OPEN, numbered from 0 in steps of 2
+    };
+    struct PartNews {
+        enum class Kind : uint8_t {
+            opened,  // parts of a reply: `part` is the first, `amount` how many
+            ended,   // of this side: `errc`, `amount` bytes
+            read,    // of the peer: `amount`
+            stop,    // of the peer: `code`
+            drop,    // of the peer, with its exchange: not a word to the peer
+        };
+        Kind kind;
+        Errc errc;
+        uint32_t part;
+        uint32_t code;
+        uint64_t number;
+        uint64_t amount;
     };
     struct Ended {
         uint64_t number;
@@ -68,26 +95,31 @@ public:
     struct Mail {
         std::vector<Opened> opened;
         std::vector<Ended> ended;
+        std::vector<PartNews> parts;
         std::vector<Taken> taken;  // given back from other threads
-        bool empty() const { return opened.empty() && ended.empty() && taken.empty(); }
+        bool empty() const { return opened.empty() && ended.empty() && parts.empty() && taken.empty(); }
     };
     Mail& mail() { return mail_; }
     void taken(const Taken& taken) { mail_.taken.push_back(taken); }
 
     // ---- From the inbox, at a sync ----
     struct PeerGrant {
-        uint64_t limit, slots, message;
+        uint64_t limit, slots, message, part_slots;
     };
     void channel_up(const PeerGrant& grant);       // ACCEPT sent or received
     void early_channel();                          // initiator: before ACCEPT
-    void peer_opened(uint64_t number, bool many);  // an exchange of the peer that may be answered
+    void peer_opened(uint64_t number, Expects expects);  // an exchange of the peer that may be answered or has parts
     // Fills user; forgets own exchanges, closes the peer's until forget(). False: it was over already.
     bool exchange_over(uint64_t number, Event* done);
     void forget(uint64_t number);  // after the last event of a peer's exchange
     void* user_of(uint64_t number);
     void credit(uint64_t number, uint64_t amount, bool grant);
     bool window(uint64_t received, uint64_t limit);  // false: impossible values
-    void slots(uint64_t exchanges);
+    void slots(uint64_t exchanges, uint64_t parts);
+    void parts_known(uint64_t number, const PartInfo* parts, size_t count);  // the application is about to learn of them
+    bool part_over(uint64_t number, uint32_t part, void*& user);  // about to be told the end; false: was told already
+    void part_stopped(uint64_t number, uint32_t part);  // the peer wants no more of a part of this side
+    void part_credit(uint64_t number, uint32_t part, uint64_t amount);
     // What a RECEIPT names: `count` OPENs of ours from `number` on, or one reply. Costs what it settles, whatever it names.
     void settle(uint64_t number, uint64_t message, uint64_t count, std::vector<Event>& events);
     void settle_exchange(uint64_t number, Errc errc, std::vector<Event>& events);
@@ -95,6 +127,7 @@ public:
     void control(const Frame& frame);                 // a frame of the sequence without a message
     void report_dropped(std::vector<Event>& events);  // receipts of messages that were dropped unsent
     bool take_writable();                             // once, when there is room again after Errc::again
+    void report_writable_parts(std::vector<Event>& events);
 
     // ---- To the channel ----
     struct Piece {
@@ -133,9 +166,12 @@ private:
     using Route = std::pair<const std::string, uint64_t>;
     struct Pending;
     struct Sending;
+    struct PartOut;
+    struct Parts;
     struct Exchange {
         void* user = nullptr;
         Sending* sending = nullptr;  // owned; only while messages are queued or under way
+        Parts* parts = nullptr;      // owned; once it had any
         uint32_t credit = static_cast<uint32_t>(kFirstCredit);
         uint32_t messages = 0;  // of this side so far
         bool mine = false;
@@ -143,6 +179,7 @@ private:
         bool side_open = false;  // this side may still send
         bool peer_open = false;  // the peer may still send
         bool over = false;       // waits for its last event
+        bool forgets = false;    // ... which are those of its parts
     };
     struct Segment {
         ChunkRef chunk;
@@ -168,7 +205,7 @@ private:
 
     Errc open(const OutMessage& message, Expects expects, void* user, uint64_t& number, uint64_t& receipt);
     Errc say(uint64_t number, const OutMessage& message, uint64_t& receipt);
-    bool may_open(size_t route, size_t body, bool needs_slot) const;
+    bool may_open(size_t route, size_t body, bool needs_slot, size_t parts) const;
     bool may_encode() const;
     bool front_may_go() const;
     bool ahead() const { return sequence_end_ - handed_ >= limits_.encoded_ahead; }
@@ -177,6 +214,19 @@ private:
     void encode_first(Exchange& exchange, Pending& pending);
     void encode_next(uint64_t number, Exchange& exchange);
     void advance(uint64_t number, bool first);
+    Errc check_parts(const OutMessage& message) const;
+    void add_parts(Exchange& exchange, const OutMessage& message, Pending& pending);
+    void announce(uint64_t number, Exchange& exchange, const Pending& pending);
+    void let_parts_flow(uint64_t number, Exchange& exchange, const Pending& pending);
+    void make_part_ready(uint64_t number, PartOut& part);
+    void encode_data(uint64_t number, uint32_t part);
+    void part_ended(uint64_t number, Exchange& exchange, uint32_t part, Errc errc, uint64_t bytes);
+    void parts_over(uint64_t number, Exchange& exchange);
+    bool data_may_go() const { return !ready_data_.empty() && unreceived_bytes() < limits_.send_queue; }
+    void drop_parts(Exchange& exchange);
+    void erase(uint64_t number);
+    void end_side(uint64_t number, Exchange& exchange);
+    void abandon_parts(uint64_t number, Exchange& exchange);
     void make_ready(uint64_t number, Exchange& exchange);
     void side_done(uint64_t number, Exchange& exchange);
     void drop_sending(Exchange& exchange, std::vector<uint64_t>* receipts = nullptr);
@@ -206,6 +256,8 @@ private:
     uint64_t limit_ = 0;
     uint64_t slots_used_ = 0;
     uint64_t slots_limit_ = 0;
+    uint64_t part_slots_used_ = 0;
+    uint64_t part_slots_limit_ = 0;
     uint64_t peer_message_limit_ = UINT64_MAX;
     uint64_t queued_ = 0;            // bytes of bodies waiting
     std::vector<uint64_t> dropped_;  // receipts wanted by messages that were dropped before they left
@@ -214,6 +266,9 @@ private:
     FlatMap<Exchange> exchanges_;
     Ring<uint64_t> ready_first_;  // exchanges whose next frame starts a message
     Ring<uint64_t> ready_more_;   // ... continues one
+    Ring<std::pair<uint64_t, uint32_t>> ready_data_;            // parts that have bytes to send
+    std::vector<std::pair<uint64_t, uint32_t>> writable_parts_;  // that have room again after `again`
+    bool data_next_ = false;                                    // data and continuing frames take turns
 
     Ring<Segment> segments_;  // encoded and not yet received, the last one open
     size_t next_chunk_ = 0;

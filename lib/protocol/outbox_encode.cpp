@@ -32,8 +32,9 @@ uint8_t* put_deadline(uint8_t* to, uint32_t timeout_ms) {
 
 }  // namespace
 
-bool Outbox::may_open(size_t route, size_t body, bool needs_slot) const {
-    if (!up_ && (!early_ || body > kMaxFrameBody)) return false;
+bool Outbox::may_open(size_t route, size_t body, bool needs_slot, size_t parts) const {
+    if (!up_ && (!early_ || body > kMaxFrameBody || parts > 0)) return false;
+    if (part_slots_used_ + parts > part_slots_limit_) return false;
     const size_t bound = kMaxFrameHead + route + std::min(body, kMaxFrameBody) + kObjectCost;
     return charged_ + bound <= limit_ && (!needs_slot || slots_used_ < slots_limit_);
 }
@@ -42,10 +43,12 @@ bool Outbox::front_may_go() const {
     if (waiting_.empty()) return false;
     const Pending& front = waiting_[0];
     if (front.is_void) return up_ || early_;
-    return may_open(front.route_bound(), front.body.size(), front.needs_slot());
+    return may_open(front.route_bound(), front.body.size(), front.needs_slot(), front.part_count);
 }
 
-bool Outbox::may_encode() const { return !ready_first_.empty() || !ready_more_.empty() || front_may_go(); }
+bool Outbox::may_encode() const {
+    return !ready_first_.empty() || !ready_more_.empty() || front_may_go() || data_may_go();
+}
 
 // The table's entry of a route, made when there is room; null: its text goes with each OPEN.
 Outbox::Route* Outbox::find_route(std::string_view route, uint32_t interned) {
@@ -137,7 +140,7 @@ void Outbox::encode_open(const Pending& pending) {
     }
     const Bytes body = pending.body;
     const Bytes head = body.first(std::min(body.size(), kMaxFrameBody));
-    const bool last = head.size() == body.size();
+    const bool last = head.size() == body.size() && pending.part_count == 0;
     std::string_view literal = pending.text;
     uint64_t reference = kRouteLiteral;
     if (pending.route) {
@@ -153,6 +156,7 @@ void Outbox::encode_open(const Pending& pending) {
     if (last) flags |= open_flag::last | open_flag::end;
     if (deadline) flags |= open_flag::tlvs;
     if (pending.receipt_wanted) flags |= open_flag::receipt;
+    if (pending.part_count > 0) flags |= open_flag::parts;
 
     uint8_t* const start = reserve(kMaxFrameHead + (reference < kRouteFirst ? literal.size() : 0) + head.size());
     uint8_t* at = start;
@@ -163,11 +167,13 @@ void Outbox::encode_open(const Pending& pending) {
     *at++ = pending.type;
     if (!last) at = put_varint(at, body.size());
     if (deadline) at = put_deadline(at, pending.timeout_ms);
+    if (pending.part_count > 0) at = put_varint(at, pending.part_count);
     at = put_bytes(put_varint(at, head.size()), head);
     const auto size = static_cast<size_t>(at - start);
     commit(size);
     charged_ += size + kObjectCost;
     if (pending.needs_slot()) ++slots_used_;
+    part_slots_used_ += pending.part_count;
     if (last) return mark(begin, pending);
 
     Exchange* exchange = exchanges_.find(pending.number);
@@ -176,6 +182,7 @@ void Outbox::encode_open(const Pending& pending) {
     exchange->sending = new Sending;
     exchange->sending->begin(pending, head.size());
     queued_ += pending.cost();
+    announce(pending.number, *exchange, pending);
     make_ready(pending.number, *exchange);
 }
 
@@ -184,10 +191,11 @@ void Outbox::encode_first(Exchange& exchange, Pending& pending) {
     const uint64_t begin = sequence_end_;
     const Bytes body = pending.body;
     const Bytes head = body.first(std::min(body.size(), kMaxFrameBody));
-    const bool last = head.size() == body.size();
+    const bool last = head.size() == body.size() && pending.part_count == 0;
     uint64_t flags = message_flag::first;
     if (last) flags |= message_flag::last | (pending.more ? 0 : message_flag::end);
     if (pending.receipt_wanted) flags |= message_flag::receipt;
+    if (pending.part_count > 0) flags |= message_flag::parts;
     uint8_t* const start = reserve(kMaxFrameHead + head.size());
     uint8_t* at = start;
     *at++ = static_cast<uint8_t>(FrameKind::message);
@@ -195,12 +203,14 @@ void Outbox::encode_first(Exchange& exchange, Pending& pending) {
     *at++ = static_cast<uint8_t>(flags);  // below 128: nothing answers yet
     *at++ = pending.type;
     if (!last) at = put_varint(at, body.size());
+    if (pending.part_count > 0) at = put_varint(at, pending.part_count);
     at = put_bytes(put_varint(at, head.size()), head);
     commit(static_cast<size_t>(at - start));
     exchange.credit -= static_cast<uint32_t>(prompt_charge(body.size()));
     pending.message = exchange.messages++;
     if (last) return mark(begin, pending);
     exchange.sending->begin(pending, head.size());
+    announce(pending.number, exchange, pending);
 }
 
 // The next fragment of the message under way.
@@ -221,6 +231,7 @@ void Outbox::encode_next(uint64_t number, Exchange& exchange) {
     commit(static_cast<size_t>(at - start));
     if (!last) return;
     mark(begin, sending.current);
+    let_parts_flow(number, exchange, sending.current);
     queued_ -= sending.current.cost();
     sending.active = false;
     sending.current = Pending{};
@@ -230,7 +241,7 @@ void Outbox::make_ready(uint64_t number, Exchange& exchange) {
     Sending* sending = exchange.sending;
     if (!sending || sending->ready) return;
     if (sending->active) {
-        if (sending->offset == sending->allowed) return;  // waits for its grant
+        if (sending->waits_for_grant()) return;
         sending->ready = true;
         ready_more_.push_back(number);
     } else if (!sending->queue.empty()) {
@@ -270,14 +281,14 @@ void Outbox::advance(uint64_t number, bool first) {
 void Outbox::side_done(uint64_t number, Exchange& exchange) {
     exchange.side_open = false;
     if (exchange.mine) {
-        if (!exchange.peer_open) exchanges_.erase(number);  // one-way: nothing more is told
+        if (!exchange.peer_open && !exchange.parts) erase(number);  // one-way: nothing more is told
         return;
     }
-    if (exchange.peer_open) return;
+    if (exchange.peer_open || (exchange.parts && !exchange.parts->untold.empty())) return;
     const bool tell = exchange.user != nullptr;
     mail_.ended.push_back({number, Errc::ok, 0, tell});
     exchange.over = true;
-    if (!tell) exchanges_.erase(number);
+    if (!tell) erase(number);
 }
 
 void Outbox::drop_sending(Exchange& exchange, std::vector<uint64_t>* receipts) {
@@ -311,7 +322,7 @@ void Outbox::make_void(Pending& pending) {
 
 void Outbox::pump() {
     while (!ahead()) {
-        const bool more_first = firsts_in_a_row_ < kFirstsBeforeMore || ready_more_.empty();
+        const bool more_first = firsts_in_a_row_ < kFirstsBeforeMore || (ready_more_.empty() && !data_may_go());
         if (more_first && front_may_go()) {
             ++firsts_in_a_row_;
             Pending pending = std::move(waiting_.front());
@@ -323,8 +334,15 @@ void Outbox::pump() {
             const uint64_t number = ready_first_.front();
             ready_first_.pop_front();
             advance(number, true);
+        } else if (data_may_go() && (data_next_ || ready_more_.empty())) {
+            firsts_in_a_row_ = 0;
+            data_next_ = false;
+            const auto [number, part] = ready_data_.front();
+            ready_data_.pop_front();
+            encode_data(number, part);
         } else if (!ready_more_.empty()) {
             firsts_in_a_row_ = 0;
+            data_next_ = true;
             const uint64_t number = ready_more_.front();
             ready_more_.pop_front();
             advance(number, false);
@@ -374,6 +392,7 @@ void Outbox::trim() {
     waiting_.shrink();
     ready_first_.shrink();
     ready_more_.shrink();
+    ready_data_.shrink();
     if (mail_.empty()) mail_ = {};
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <memory>
 
 #include "protocol/outbox.h"
 
@@ -26,6 +27,8 @@ struct Outbox::Pending {
     bool more = false;
     bool is_void = false;
     bool is_status = false;
+    uint32_t part_first = 0;  // numbers of its parts, in steps of 2
+    uint32_t part_count = 0;
 
     Pending() = default;
     Pending(const OutMessage& from, uint64_t exchange, uint64_t receipt_number, Expects answers)
@@ -37,7 +40,8 @@ struct Outbox::Pending {
           expects(answers),
           receipt_wanted(from.receipt),
           more(from.more) {}
-    bool needs_slot() const { return expects != Expects::none || body.size() > kMaxFrameBody; }
+    bool single() const { return body.size() <= kMaxFrameBody && part_count == 0; }
+    bool needs_slot() const { return expects != Expects::none || !single(); }
     size_t cost() const { return body.size() + text.size() + kObjectCost; }
     size_t route_bound() const { return route ? route->first.size() : text.size(); }
 };
@@ -55,6 +59,59 @@ struct Outbox::Sending {
         offset = sent;
         allowed = std::min(pending.body.size(), kPromptBody);
         active = true;
+    }
+    bool waits_for_grant() const { return offset == allowed && allowed < current.body.size(); }
+};
+
+// A part of this side: what was written and not sent yet.
+struct Outbox::PartOut {
+    struct Piece {
+        ChunkRef chunk;
+        Bytes bytes;
+    };
+    PartHead head;
+    std::string name;
+    uint32_t number = 0;
+    uint64_t credit = 0;   // bytes that may be sent in all
+    uint64_t written = 0;  // by the application
+    uint64_t sent = 0;
+    Ring<Piece> queue;
+    size_t tail_used = 0;  // of the last piece's chunk, which is ours to add to; 0: it is not
+    uint8_t algorithm = 0;
+    std::vector<uint8_t> digest;
+    uint32_t cancelled = UINT32_MAX;  // by this code before it was announced
+    bool announced = false;           // its PART frame is encoded
+    bool flows = false;               // its message has left
+    bool ended = false;
+    bool ready = false;  // stands in ready_data_
+    bool again = false;
+
+    uint64_t queued() const { return written - sent; }
+};
+
+struct Outbox::Parts {
+    struct Untold {  // of either side
+        uint32_t number;
+        bool read;
+    };
+    std::vector<std::unique_ptr<PartOut>> out;  // of this side, not ended
+    std::vector<Untold> untold;                 // the application knows of them, and not of their end
+    uint32_t next = 0;                          // number of this side's next one
+
+    PartOut* find(uint64_t number) {
+        for (auto& part : out) {
+            if (part->number == number) return part.get();
+        }
+        return nullptr;
+    }
+    Untold* find_untold(uint64_t number) {
+        for (Untold& part : untold) {
+            if (part.number == number) return &part;
+        }
+        return nullptr;
+    }
+    void remove(uint32_t number) {
+        std::erase_if(out, [number](const auto& part) { return part->number == number; });
     }
 };
 

@@ -56,7 +56,7 @@ void Outbox::settle_exchange(uint64_t number, Errc errc, std::vector<Event>& eve
     wanted_replies_.erase(first, end);
     // A one-way message that is still under way: the peer wants no more of it.
     Exchange* exchange = exchanges_.find(number);
-    if (exchange && exchange->mine && !exchange->peer_open) {
+    if (exchange && exchange->mine && !exchange->peer_open && !exchange->parts) {
         std::vector<uint64_t> receipts;
         drop_sending(*exchange, &receipts);
         for (const uint64_t receipt : receipts) outcomes.push_back({receipt, errc});
@@ -100,12 +100,23 @@ Outbox::Undelivered Outbox::finish(uint64_t peer_received, Errc why, std::vector
         else outcomes.push_back({pending.receipt, Errc::not_sent});
     }
     std::vector<Event> done;
+    std::vector<Event> parts;
     exchanges_.for_each([&](uint64_t number, Exchange& exchange) {
         std::vector<uint64_t> receipts;
-        const bool request = exchange.mine && exchange.peer_open;
+        const bool request = exchange.mine && (exchange.peer_open || exchange.parts);
         if (request && exchange.sending) unsent_requests.push_back(number);
         drop_sending(exchange, &receipts);
         for (uint64_t receipt : receipts) outcomes.push_back({receipt, Errc::not_sent});
+        if (exchange.parts) {
+            for (const Parts::Untold& part : exchange.parts->untold) {
+                Event event{.kind = EventKind::part_done, .errc = why};
+                event.number = number;
+                event.first = part.number;
+                event.user = exchange.user;
+                parts.push_back(std::move(event));
+            }
+            drop_parts(exchange);
+        }
         const bool answered = !exchange.mine && !exchange.side_open && !exchange.user;
         if (exchange.over || answered || (exchange.mine && !request)) return;
         Event event{.kind = EventKind::done, .mine = exchange.mine, .errc = why};
@@ -126,6 +137,7 @@ Outbox::Undelivered Outbox::finish(uint64_t peer_received, Errc why, std::vector
     }
     result.exchanges = done.size();
     report(outcomes, events);
+    std::move(parts.begin(), parts.end(), std::back_inserter(events));
     std::move(done.begin(), done.end(), std::back_inserter(events));
 
     refuse_ = Errc::closed;
@@ -133,6 +145,8 @@ Outbox::Undelivered Outbox::finish(uint64_t peer_received, Errc why, std::vector
     exchanges_.clear();
     ready_first_.clear();
     ready_more_.clear();
+    ready_data_.clear();
+    writable_parts_.clear();
     segments_.clear();
     spare_.clear();
     slab_.reset();

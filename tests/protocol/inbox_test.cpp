@@ -106,7 +106,7 @@ TEST_CASE("frames of exchanges that were never opened end the session with proto
     CHECK_FALSE(ends({.kind = FrameKind::credit_exchange, .id = 1, .amount = kVarintMax}));
 }
 
-TEST_CASE("frames of parts, topics and questions end the session: no such feature was negotiated") {
+TEST_CASE("frames of topics and questions, and of parts that nobody announced, end the session") {
     SampleFrames samples(9);
     for (const FrameKind kind :
          {FrameKind::part, FrameKind::data, FrameKind::cancel_part, FrameKind::credit_part, FrameKind::credit_topic,
@@ -123,12 +123,6 @@ TEST_CASE("frames of parts, topics and questions end the session: no such featur
         receiver.send(said(id, flags));
         CHECK(receiver.ended_with(WireCode::protocol));
     }
-    Receiver parts;
-    parts.connect();
-    Frame frame = open(open_flag::parts, "x", 5);
-    frame.amount = 1;
-    parts.send(frame);
-    CHECK(parts.ended_with(WireCode::flow));
     Receiver answers;
     answers.connect();
     answers.ask();

@@ -131,10 +131,10 @@ TEST_CASE("requests wait for slots, and one-way messages behind them keep their 
     for (const char* body : {"0", "1", "2"}) sender.request(body);
     sender.send("3");
     CHECK(sender.take() == 2);
-    sender.outbox.slots(3);
+    sender.outbox.slots(3, 256);
     CHECK(sender.take() == 2);
     CHECK(as_text(sender.last().body) == "3");
-    sender.outbox.slots(1);  // never falls
+    sender.outbox.slots(1, 256);  // never falls
     sender.send("4");
     CHECK(sender.take() == 1);
 }
@@ -191,7 +191,7 @@ TEST_CASE("a large message states its total, sends 64 KiB, and waits for its gra
 TEST_CASE("many replies are charged to their exchange, and wait for its credit") {
     Sender sender;
     sender.up();
-    sender.outbox.peer_opened(1, true);
+    sender.outbox.peer_opened(1, Expects::many);
     OutMessage reply = message(std::string_view());
     const std::string body = pattern(10'000);
     reply.body = as_bytes(body);
@@ -240,7 +240,7 @@ TEST_CASE("the side that did not create the session has odd ids on the wire") {
     CHECK(number == 0);
     sender.take();
     sender.outbox.cancel(number, 11);
-    sender.outbox.peer_opened(3, true);
+    sender.outbox.peer_opened(3, Expects::many);
     CHECK(sender.outbox.reply(3, message("y"), nullptr) == Errc::ok);
     CHECK(sender.take() == 2);
     CHECK(sender.frames[1].frame.id == 1);
@@ -288,8 +288,8 @@ TEST_CASE("receipts settle single messages and runs, and pass over those that wa
 TEST_CASE("a receipt of a reply names its place, and settles no other") {
     Sender sender;
     sender.up();
-    sender.outbox.peer_opened(1, true);
-    sender.outbox.peer_opened(3, true);
+    sender.outbox.peer_opened(1, Expects::many);
+    sender.outbox.peer_opened(3, Expects::many);
     OutMessage reply = message("x");
     reply.receipt = reply.more = true;
     for (int i = 0; i < 3; ++i) REQUIRE(sender.outbox.reply(1, reply, nullptr) == Errc::ok);
@@ -305,7 +305,7 @@ TEST_CASE("a receipt of a reply names its place, and settles no other") {
 
 TEST_CASE("replies that wait when a status ends their side are settled as cancelled") {
     Sender sender;
-    sender.outbox.peer_opened(1, true);
+    sender.outbox.peer_opened(1, Expects::many);
     sender.up();
     OutMessage reply = message(std::string_view());
     const std::string body = pattern(60'000);
@@ -325,7 +325,7 @@ TEST_CASE("replies that wait when a status ends their side are settled as cancel
 TEST_CASE("status 0 follows the replies before it") {
     Sender sender;
     sender.up();
-    sender.outbox.peer_opened(1, true);
+    sender.outbox.peer_opened(1, Expects::many);
     OutMessage reply = message(std::string_view());
     const std::string body = pattern(40'000);
     reply.body = as_bytes(body);
@@ -399,7 +399,7 @@ TEST_CASE("a message that the peer would refuse as too big is refused here") {
     sender.up({1 << 20, 256, 1'000});
     CHECK(sender.outbox.send(message(pattern(1'001)), nullptr) == Errc::too_big);
     CHECK(sender.outbox.send(message(pattern(1'000)), nullptr) == Errc::ok);
-    sender.outbox.peer_opened(1, true);
+    sender.outbox.peer_opened(1, Expects::many);
     CHECK(sender.outbox.reply(1, message(pattern(1'001)), nullptr) == Errc::too_big);
     CHECK(sender.outbox.reply(1, message("x"), nullptr) == Errc::ok);
 }
@@ -410,7 +410,7 @@ TEST_CASE("what cannot be written on the wire is refused at the call") {
     OutMessage out = message("x");
     out.type = kMaxType + 1;
     CHECK(sender.outbox.send(out, nullptr) == Errc::argument);
-    sender.outbox.peer_opened(1, true);
+    sender.outbox.peer_opened(1, Expects::many);
     CHECK(sender.outbox.reply(1, out, nullptr) == Errc::argument);
     CHECK(sender.outbox.status(1, 4096, "") == Errc::argument);
     CHECK(sender.outbox.status(1, 64, pattern(kMaxStatusText + 1)) == Errc::argument);
@@ -425,7 +425,7 @@ TEST_CASE("calls on exchanges that are over, not one's own, or unknown say so") 
     CHECK(sender.outbox.reply(mine, message("x"), nullptr) == Errc::state);
     CHECK(sender.outbox.status(mine, 0, "") == Errc::state);
     CHECK(sender.outbox.reply(77, message("x"), nullptr) == Errc::handle);
-    sender.outbox.peer_opened(1, true);
+    sender.outbox.peer_opened(1, Expects::many);
     CHECK(sender.outbox.set_user(1, &sender) == Errc::ok);
     CHECK(sender.outbox.reply(1, message("x"), nullptr) == Errc::ok);
     CHECK(sender.outbox.reply(1, message("x"), nullptr) != Errc::ok);

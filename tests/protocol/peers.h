@@ -64,6 +64,13 @@ struct Seen {
     std::string body;
     Taken taken;
     void* user;
+    struct Part {
+        uint64_t number, size;
+        PartKind kind;
+        uint8_t type;
+        std::string name;
+    };
+    std::vector<Part> parts;
 
     explicit Seen(const Event& e)
         : kind(e.kind),
@@ -82,7 +89,12 @@ struct Seen {
           text(e.text),
           body(as_text(e.body)),
           taken(e.taken),
-          user(e.user) {}
+          user(e.user) {
+        for (uint32_t i = 0; i < e.part_count; ++i) {
+            const PartInfo& part = e.parts[i];
+            parts.push_back({part.number, part.size, part.kind, part.type, std::string(part.name)});
+        }
+    }
 
     // For comparing whole histories.
     std::string line() const {
@@ -299,7 +311,7 @@ public:
             out.varint(0);
         Block value(60);
         Writer limits{MutableBytes(value)};
-        for (const uint64_t each : {window, slots, uint64_t{0}, message, kFirstCredit, uint64_t{0}})
+        for (const uint64_t each : {window, slots, uint64_t{256}, message, kFirstCredit, uint64_t{0}})
             limits.varint(each);
         out.varint(hello_tlv::limits), out.sized(limits.written());
         block.resize(out.size());
