@@ -118,6 +118,7 @@ public:
     void slots(uint64_t exchanges, uint64_t parts);
     void parts_known(uint64_t number, const PartInfo* parts, size_t count);  // the application is about to learn of them
     bool part_over(uint64_t number, uint32_t part, void*& user);  // about to be told the end; false: was told already
+    bool part_lives(uint64_t number, uint64_t part);
     void part_stopped(uint64_t number, uint32_t part);  // the peer wants no more of a part of this side
     void part_credit(uint64_t number, uint32_t part, uint64_t amount);
     // What a RECEIPT names: `count` OPENs of ours from `number` on, or one reply. Costs what it settles, whatever it names.

@@ -65,10 +65,6 @@ void Outbox::announce(uint64_t number, Exchange& exchange, const Pending& pendin
             if (part->head.size != kUnknownSize) frame.flags = part_flag::size_known, frame.total = part->head.size;
         }
         control(frame);
-        if (part) part->announced = true;
-        if (!part || part->cancelled == UINT32_MAX) continue;
-        control({.kind = FrameKind::cancel_part, .id = number, .number = at, .code = part->cancelled});
-        part_ended(number, exchange, at, Errc::cancelled, 0);
     }
 }
 
@@ -77,6 +73,13 @@ void Outbox::let_parts_flow(uint64_t number, Exchange& exchange, const Pending& 
     for (uint32_t i = 0; i < pending.part_count; ++i) {
         PartOut* part = exchange.parts->find(pending.part_first + 2 * i);
         if (!part) continue;
+        if (part->cancelled != UINT32_MAX) {
+            const uint32_t code = part->cancelled;
+            control({.kind = FrameKind::cancel_part, .id = number, .number = part->number, .code = code});
+            part_ended(number, exchange, part->number, Errc::cancelled, 0);
+            mail_.parts.back().code = code;
+            continue;
+        }
         part->flows = true;
         make_part_ready(number, *part);
     }
@@ -252,7 +255,7 @@ Errc Outbox::cancel_part(uint64_t number, uint64_t part_number, uint32_t code) {
     PartOut* out = exchange->parts->find(part);
     if (!out || out->cancelled != UINT32_MAX) return Errc::closed;
     const uint64_t sent = out->sent;
-    if (!out->announced) {  // its PART frame has to come before
+    if (!out->flows) {  // its message leaves before
         out->cancelled = code;
         out->queue.clear();
         out->written = out->sent;
@@ -262,6 +265,11 @@ Errc Outbox::cancel_part(uint64_t number, uint64_t part_number, uint32_t code) {
     part_ended(number, *exchange, part, Errc::cancelled, sent);
     mail_.parts.back().code = code;
     return Errc::ok;
+}
+
+bool Outbox::part_lives(uint64_t number, uint64_t part) {
+    Exchange* exchange = exchanges_.find(number);
+    return exchange && exchange->parts && exchange->parts->find_untold(part);
 }
 
 void Outbox::part_stopped(uint64_t number, uint32_t part) {

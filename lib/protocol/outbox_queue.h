@@ -79,8 +79,7 @@ struct Outbox::PartOut {
     size_t tail_used = 0;  // of the last piece's chunk, which is ours to add to; 0: it is not
     uint8_t algorithm = 0;
     std::vector<uint8_t> digest;
-    uint32_t cancelled = UINT32_MAX;  // by this code before it was announced
-    bool announced = false;           // its PART frame is encoded
+    uint32_t cancelled = UINT32_MAX;  // by this code before it could flow
     bool flows = false;               // its message has left
     bool ended = false;
     bool ready = false;  // stands in ready_data_

@@ -22,7 +22,7 @@ struct Waiting {
 
     Waiting() {
         outbox.channel_up({1 << 30, 256, 16 << 20});
-        outbox.peer_opened(1, true);
+        outbox.peer_opened(1, Expects::many);
         outbox.credit(1, 1 << 30, false);
         OutMessage out = message("x");
         out.receipt = true;

@@ -16,7 +16,7 @@ uint8_t filling(uint64_t serial, size_t i) { return static_cast<uint8_t>(serial 
 }  // namespace
 
 Endpoint::Endpoint(std::string name, const ConnectionConfig& config, SeededRng& rng, const Temper& temper)
-    : name_(std::move(name)), config_(config), rng_(rng), temper_(temper), scratch_(kScratch) {}
+    : name_(std::move(name)), config_(config), rng_(rng), temper_(temper), scratch_(kScratch), parts_(rng) {}
 
 void Endpoint::connect(Time now, const PeerId& responder) {
     outbox_ = std::make_unique<Outbox>(config_.limits, true);
@@ -72,6 +72,14 @@ bool Endpoint::check_body(Bytes bytes, uint64_t& serial) {
     return true;
 }
 
+std::vector<PartHead> Endpoint::add_parts(OutMessage& message) {
+    if (!rng_.chance(temper_.parts)) return {};
+    std::vector<PartHead> heads = parts_.make(temper_.large ? 2 * temper_.large : 5'000);
+    message.parts = heads;
+    message.part_numbers = part_numbers_;
+    return heads;
+}
+
 bool Endpoint::accepted(Errc errc, const char* what) {
     if (errc == Errc::ok) return true;
     if (errc == Errc::again) {
@@ -91,8 +99,14 @@ void Endpoint::act(Time now) {
         const auto bytes = body(next_serial_);
         OutMessage message{.route = route, .body = bytes};
         message.receipt = rng_.chance(temper_.receipts);
-        uint64_t receipt = 0;
-        if (accepted(outbox_->send(message, &receipt), "send")) {
+        const auto heads = add_parts(message);
+        uint64_t receipt = 0, number = 0;
+        if (accepted(outbox_->send(message, &receipt, this, &number), "send")) {
+            if (!heads.empty()) {
+                requests_[number].receipt = receipt;
+                ++counts.requests;
+                parts_.sent(number, heads, part_numbers_);
+            }
             one_way_[receipt] = next_serial_++;
             if (message.receipt) wanted_.insert(receipt);
             ++counts.sends;
@@ -104,18 +118,23 @@ void Endpoint::act(Time now) {
         if (!endless) {
             message.timeout_ms = static_cast<uint32_t>(rng_.between(temper_.timeout_ms / 2 + 1, temper_.timeout_ms));
         }
+        const auto heads = add_parts(message);
         const Expects expects = rng_.chance(80) ? Expects::one : Expects::many;
         uint64_t number = 0;
         if (accepted(outbox_->request(message, expects, this, number), "request")) {
             ++next_serial_;
             if (requests_.count(number)) complain("an exchange number was used twice");
             requests_[number].endless = endless;
+            parts_.sent(number, heads, part_numbers_);
             ++counts.requests;
             counts.endless += endless;
         }
     } else if (dice < 95 && !requests_.empty() && rng_.chance(temper_.cancel)) {
         auto at = requests_.lower_bound(rng_.below(requests_.rbegin()->first + 1));
-        if (accepted(outbox_->cancel(at->first, rng_.chance(50) ? 11 : 70), "cancel")) ++counts.cancels;
+        if (accepted(outbox_->cancel(at->first, rng_.chance(50) ? 11 : 70), "cancel")) {
+            ++counts.cancels;
+            one_way_.erase(at->second.receipt);
+        }
     } else {
         connection_->ping(now, rng_.below(1000));
     }
@@ -153,6 +172,7 @@ void Endpoint::tick(Time now) {
         answers_.pop_back();
         answer(now, number);
     }
+    parts_.act(now, *outbox_, settling_);
     drive(now);
 }
 
@@ -166,7 +186,7 @@ void Endpoint::close(Time now, Time deadline) {
 Time Endpoint::next() const {
     if (!connection_) return kNever;
     if (more_) return 0;
-    Time next = connection_->next_timeout();
+    Time next = std::min(connection_->next_timeout(), closed_ ? kNever : parts_.next());
     for (const Held& held : held_) next = std::min(next, held.at);
     for (const Answer& answer : answers_) next = std::min(next, answer.at);
     return next;
@@ -176,7 +196,7 @@ bool Endpoint::quiet() const {
     for (const auto& [number, request] : requests_) {
         if (!request.done) return false;
     }
-    return held_.empty() && answers_.empty() && wanted_.empty() && (!outbox_ || outbox_->settled());
+    return parts_.empty() && held_.empty() && answers_.empty() && wanted_.empty() && (!outbox_ || outbox_->settled());
 }
 
 // The loop that connection.h asks for, in turns of a few rounds like a node's; what is left waits for the next.
@@ -214,6 +234,7 @@ void Endpoint::handle(Time now, Event& event) {
         case EventKind::reply:
         case EventKind::done: {
             free_hostages(now);
+            if (event.kind == EventKind::done) parts_.exchange_over(event.number);
             if (event.kind == EventKind::done && !event.mine) {
                 if (!serving_.count(event.number)) complain("done of an exchange that was answered or never was");
                 serving_.erase(event.number);
@@ -226,6 +247,7 @@ void Endpoint::handle(Time now, Event& event) {
             if (event.user != this) complain("user of the exchange is lost");
             uint64_t serial = 0;
             if (event.has_body && !check_body(event.body, serial)) complain("a reply came altered");
+            parts_.came(now, event, temper_.unread);
             if (event.has_body) give_back(now, event.taken);
             if (event.kind == EventKind::reply) {
                 request->second.replied = true;
@@ -251,6 +273,17 @@ void Endpoint::handle(Time now, Event& event) {
         case EventKind::writable:
             if (++writables_ > agains_) complain("writable without again");
             return;
+        case EventKind::part_data:
+            parts_.data(event);
+            if (event.user != this && event.mine) complain("user of the exchange is lost with a part");
+            if (rng_.chance(temper_.late_taken)) {
+                held_.push_back({now + static_cast<Time>(rng_.between(1, 100'000)), event.taken});
+            } else {
+                give_back(now, event.taken);
+            }
+            return;
+        case EventKind::part_done: return parts_.done(event);
+        case EventKind::part_writable: return parts_.writable(event);
         case EventKind::pong:
         case EventKind::stalled: return;
         case EventKind::closed: closed_ = true; return;
@@ -263,11 +296,12 @@ void Endpoint::on_message(Time now, Event& event) {
     if (!check_body(event.body, serial)) return complain("a message came altered");
     if (!delivered_.insert(serial).second) complain("a message was delivered twice");
     ++counts.delivered;
-    if (event.expects == Expects::none && event.body.size() <= kMaxFrameBody) delivered_small_.push_back(serial);
+    if (event.expects == Expects::none && event.body.size() <= kMaxFrameBody && !event.part_count) delivered_small_.push_back(serial);
     if (rng_.chance(3)) {
         connection_->refuse(event.taken, WireCode::no_route);
         return;
     }
+    parts_.came(now, event, temper_.unread);
     if (event.expects != Expects::none) {
         serving_[event.number] = event.expects == Expects::many;
         if (event.timeout_ms != UINT32_MAX && rng_.chance(temper_.never)) {
@@ -307,7 +341,11 @@ void Endpoint::answer(Time now, uint64_t number) {
     const uint64_t replies = many ? rng_.below(6) : 0;
     for (uint64_t i = 0; i < replies; ++i) {
         const auto bytes = reply_body();
-        if (!accepted(outbox_->reply(number, {.body = bytes, .more = true}, nullptr), "reply")) break;
+        OutMessage message{.body = bytes, .more = true};
+        const auto heads = add_parts(message);
+        const Errc errc = outbox_->reply(number, message, nullptr);
+        if (errc == Errc::limit || !accepted(errc, "reply")) break;
+        parts_.sent(number, heads, part_numbers_);
         ++counts.replies;
         if (!settling_ &&
             rng_.chance(temper_.late_reply / 2)) {  // the rest later, also behind the deadline of the first
@@ -318,8 +356,16 @@ void Endpoint::answer(Time now, uint64_t number) {
     const auto bytes = reply_body();
     OutMessage last{.body = bytes};
     last.receipt = rng_.chance(temper_.receipts);
+    auto heads = add_parts(last);
     uint64_t receipt = 0;
-    if (accepted(outbox_->reply(number, last, &receipt), "last reply")) {
+    Errc errc = outbox_->reply(number, last, &receipt);
+    if (errc == Errc::limit && !heads.empty()) {  // as many parts as may be are open
+        heads.clear();
+        last.parts = {};
+        errc = outbox_->reply(number, last, &receipt);
+    }
+    if (accepted(errc, "last reply")) {
+        parts_.sent(number, heads, part_numbers_);
         serving_.erase(number);
         if (last.receipt) wanted_.insert(receipt);
         ++counts.replies;
@@ -334,6 +380,8 @@ void Endpoint::free_hostages(Time now) {
 
 void Endpoint::check_books(const Endpoint& other, bool clean) {
     if (!closed_) complain("never closed: " + state());
+    if (!parts_.complaint.empty()) complain(parts_.complaint);
+    if (!parts_.empty()) complain("a part never ended");
     for (const auto& [number, request] : requests_) {
         if (!request.done) complain("request " + std::to_string(number) + " never ended");
         const bool lost = request.errc == Errc::timeout || request.errc == Errc::outcome_unknown ||
@@ -360,7 +408,7 @@ void Endpoint::check_books(const Endpoint& other, bool clean) {
             complain("not sent but delivered");
         if (!arrived && settled == settled_.end() && connected_) complain("lost silently: " + std::to_string(serial));
         if (clean && !arrived) {
-            complain("not delivered in a clean run: " +
+            complain("not delivered in a clean run: " + std::to_string(serial) + " receipt " + std::to_string(receipt) + " " +
                      std::string(settled == settled_.end() ? "not settled" : describe(settled->second).name));
         }
     }

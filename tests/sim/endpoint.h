@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "protocol/connection.h"
+#include "sim/part_books.h"
 #include "sim/world.h"
 
 namespace sealwire::sim {
@@ -21,6 +22,8 @@ struct Temper {
     unsigned status = 0;
     unsigned cancel = 0;  // requests cancelled by the requester, and by the handler
     unsigned receipts = 0;
+    unsigned parts = 0;   // of messages and replies that have some
+    unsigned unread = 0;  // of parts that are not read until everything settles
     unsigned endless = 0;     // requests without a deadline: they are always answered, and so must always end
     size_t large = 0;         // bytes of the largest body
     size_t replies = 0;       // replies of any size from 0 to this; 0: like the other bodies
@@ -55,9 +58,10 @@ public:
     const Connection& connection() const { return *connection_; }
     void check_books(const Endpoint& other, bool clean);
     std::string state() const;
+    const PartBooks& parts() const { return parts_; }
 
     struct Counts {
-        uint64_t sends = 0, requests = 0, replies = 0, delivered = 0, done = 0, receipts = 0, cancels = 0, large = 0;
+        uint64_t sends = 0, requests = 0, replies = 0, delivered = 0, done = 0, receipts = 0, cancels = 0, large = 0, parts = 0, part_bytes = 0, whole_parts = 0;
         uint64_t endless = 0, mixed = 0, rounds_full = 0;
     };
     Counts counts;
@@ -65,6 +69,7 @@ public:
 private:
     struct Request {
         bool done = false;
+        uint64_t receipt = UINT64_MAX;  // of a one-way message with parts
         bool endless = false;
         bool replied = false;
         Errc errc = Errc::ok;
@@ -87,6 +92,7 @@ private:
     std::vector<uint8_t> reply_body();
     bool check_body(Bytes bytes, uint64_t& serial);
     bool accepted(Errc errc, const char* what);
+    std::vector<PartHead> add_parts(OutMessage& message);
 
     std::string name_;
     const ConnectionConfig& config_;
@@ -114,6 +120,8 @@ private:
     std::set<uint64_t> delivered_;           // serials of the peer's messages
     std::vector<uint64_t> delivered_small_;  // in order of arrival, of one-way messages in one frame
     std::map<uint64_t, bool> serving_;       // peer's exchanges to be answered
+    PartBooks parts_;
+    uint64_t part_numbers_[kMaxParts] = {};
     std::vector<Held> held_;
     std::vector<Answer> answers_;
 };

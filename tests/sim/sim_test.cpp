@@ -39,6 +39,9 @@ Limits random_limits(SeededRng& rng) {
     Limits limits;
     if (rng.chance(60)) limits.window = rng.between(24 * 1024, 64 * 1024);
     if (rng.chance(60)) limits.exchange_slots = rng.between(16, 24);
+    if (rng.chance(60)) limits.part_slots = rng.between(kMaxParts, 80);
+    if (rng.chance(60)) limits.parts = 0;  // the least that works
+    if (rng.chance(40)) limits.part_queue = rng.between(1, 50'000);
     limits.message = rng.chance(50) ? 256 * 1024 : 1024 * 1024;
     limits.assembly = 2 * limits.message;
     if (rng.chance(50)) limits.send_queue = rng.between(2'000, 100'000);
@@ -56,6 +59,8 @@ Temper random_temper(SeededRng& rng) {
     temper.status = percent(60);
     temper.cancel = percent(100);
     temper.receipts = percent(100);
+    temper.parts = percent(60);
+    temper.unread = percent(100);
     temper.endless = percent(100);
     temper.replies = rng.chance(40) ? 200'000 : 0;
     temper.rounds = rng.chance(30) ? 16 : static_cast<int>(rng.below(5));
@@ -70,6 +75,8 @@ Limits cramped_limits() {
     Limits limits;
     limits.window = limits.window_max = kLeastWindow;
     limits.exchange_slots = kEarlySlots;
+    limits.part_slots = kMaxParts;
+    limits.part_queue = 1'000;
     limits.message = 128 * 1024;
     limits.assembly = 256 * 1024;
     limits.send_queue = 2'000;
@@ -84,6 +91,8 @@ Temper worst_temper(SeededRng& rng) {
             .status = 60,
             .cancel = 100,
             .receipts = 100,
+            .parts = 40,
+            .unread = 30,
             .endless = 50,
             .large = 120'000,
             .replies = 120'000,
@@ -181,6 +190,9 @@ Outcome run(const Keys& keys, uint64_t seed, bool cramped) {
         outcome.counts.cancels += each->counts.cancels;
         outcome.counts.large += each->counts.large;
         outcome.counts.endless += each->counts.endless;
+        outcome.counts.parts += each->parts().parts;
+        outcome.counts.part_bytes += each->parts().bytes;
+        outcome.counts.whole_parts += each->parts().whole;
         outcome.counts.mixed += each->counts.mixed;
         outcome.counts.rounds_full += each->counts.rounds_full;
     }
@@ -212,6 +224,9 @@ void run_many(const char* what, bool cramped, uint64_t otherwise) {
         total.cancels += outcome.counts.cancels;
         total.large += outcome.counts.large;
         total.endless += outcome.counts.endless;
+        total.parts += outcome.counts.parts;
+        total.part_bytes += outcome.counts.part_bytes;
+        total.whole_parts += outcome.counts.whole_parts;
         total.mixed += outcome.counts.mixed;
         total.rounds_full += outcome.counts.rounds_full;
     }
@@ -220,8 +235,9 @@ void run_many(const char* what, bool cramped, uint64_t otherwise) {
               << total.sends << " sends, " << total.requests << " requests (" << total.endless
               << " without a deadline), " << total.done << " done, " << total.delivered << " delivered, "
               << total.receipts << " settled receipts, " << total.cancels << " cancels, " << total.large
-              << " large bodies, " << total.mixed << " replies of mixed size, " << total.rounds_full
-              << " turns cut short, " << failed << " failed\n";
+              << " large bodies, " << total.mixed << " replies of mixed size, " << total.parts << " parts of which "
+              << total.whole_parts << " came whole (" << total.part_bytes / 1'000'000 << " MB in all), "
+              << total.rounds_full << " turns cut short, " << failed << " failed\n";
     if (only) return;
     CHECK(connected * 10 > runs * 6);
     CHECK(total.done == total.requests);
