@@ -29,6 +29,9 @@ SAME(PONG, pong);
 SAME(STALLED, stalled);
 SAME(LOG, log);
 SAME(NODE_CLOSED, node_closed);
+SAME(PART_DATA, part_data);
+SAME(PART_WRITABLE, part_writable);
+SAME(PART_DONE, part_done);
 #undef SAME
 
 static_assert(sizeof(PeerId) == sizeof(sw_peer_id));
@@ -40,6 +43,19 @@ sw_peer_id id_or_zero(const PeerId* id) {
 }
 
 sw_exchange exchange_of(const NodeEvent& event) { return {{event.peer}, event.number}; }
+
+sw_part part_of(const NodeEvent& event) { return {exchange_of(event), event.first}; }
+
+sw_part_info info_of(const NodeEvent& event, const PartInfo& part) {
+    sw_part_info info{};
+    info.part = {exchange_of(event), part.number};
+    info.head.name = text_of(part.name);
+    info.head.size_known = part.size != kUnknownSize;
+    info.head.size = info.head.size_known ? part.size : 0;
+    info.head.kind = static_cast<uint32_t>(part.kind);
+    info.head.type = part.type;
+    return info;
+}
 
 // What the application expects to be told as its own codes has one result in C.
 sw_result result_of_event(const NodeEvent& event) { return static_cast<sw_result>(event.errc); }
@@ -128,6 +144,10 @@ void EventBox::show(const NodeEvent& event) {
             message.timeout_ms = event.timeout_ms;
             message.last = event.last;
             message.route_user = event.route_user;
+            parts.clear();
+            for (uint32_t i = 0; i < event.part_count; ++i) parts.push_back(info_of(event, event.parts[i]));
+            message.parts = parts.data();
+            message.part_count = parts.size();
             face.size = size_with(message);
             break;
         }
@@ -141,6 +161,27 @@ void EventBox::show(const NodeEvent& event) {
             done.body = bytes_of(event.body);
             done.type = event.type;
             done.has_body = event.has_body;
+            face.size = size_with(done);
+            break;
+        }
+        case NodeEventKind::part_data:
+            face.as.part_data = {part_of(event), id_or_zero(event.id), bytes_of(event.body), event.last_number};
+            face.size = size_with(face.as.part_data);
+            break;
+        case NodeEventKind::part_writable:
+            face.as.part_writable = {part_of(event)};
+            face.size = size_with(face.as.part_writable);
+            break;
+        case NodeEventKind::part_done: {
+            sw_event_part_done& done = face.as.part_done;
+            done.part = part_of(event);
+            done.id = id_or_zero(event.id);
+            done.result = result_of_event(event);
+            done.code = event.code;
+            done.bytes = event.last_number;
+            done.digest = bytes_of(event.body);
+            done.digest_algorithm = event.type;
+            done.own = ((event.number ^ event.first) & 1) == 0;
             face.size = size_with(done);
             break;
         }

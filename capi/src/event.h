@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <memory>
+#include <vector>
 
 #include "node/event_queue.h"
 #include "node/node_event.h"
@@ -19,6 +20,7 @@ struct EventBox {
     EventQueue* queue;        // that counts what is held
     HeapEvent* heap;          // null: borrowed, on the stack of a callback
     sw_close_report* report;  // room for that of NODE_CLOSED; used for no other
+    std::vector<sw_part_info> parts;
 
     // Only the part of the union that the type says is written.
     void show(const NodeEvent& event);

@@ -56,7 +56,80 @@ sw_result set_type(uint32_t type, OutMessage& out) {
     return SW_OK;
 }
 
+// The parts of a message, and where their handles go.
+class PartList {
+public:
+    template <class Options>
+    sw_result set(const Options& options, OutMessage& out) {
+        if (options.part_count == 0) return SW_OK;
+        if (options.part_count > SW_PARTS_MAX) return bad("more than 64 parts");
+        if (!options.parts || !options.part_handles) return bad("parts or part_handles is null");
+        heads_.resize(options.part_count);
+        numbers_.resize(options.part_count);
+        for (size_t i = 0; i < options.part_count; ++i) {
+            const sw_part_head& head = options.parts[i];
+            if (!valid(head.name) || head.name.size > kMaxName) return bad("the name of a part is at most 255 bytes");
+            if (head.kind > SW_PART_FILE) return bad("kind is no value of sw_part_kind");
+            if (head.type > SW_BODY_CBOR) return bad("type is no value of sw_body_type");
+            if (head.size_known && head.size > kVarintMax) return bad("the size of a part is below 2^62");
+            PartHead& to = heads_[i];
+            to.kind = static_cast<PartKind>(head.kind);
+            to.type = static_cast<uint8_t>(head.type);
+            to.name = view(head.name);
+            if (head.size_known) to.size = head.size;
+        }
+        out.parts = heads_;
+        out.part_numbers = numbers_.data();
+        handles_ = options.part_handles;
+        return SW_OK;
+    }
+    void give(sw_peer peer, uint64_t exchange, size_t count) const {
+        for (size_t i = 0; i < count; ++i) handles_[i] = {{peer, exchange}, numbers_[i]};
+    }
+
+private:
+    std::vector<PartHead> heads_;
+    std::vector<uint64_t> numbers_;
+    sw_part* handles_ = nullptr;
+};
+
 }  // namespace
+
+void sw_part_options_init(sw_part_options* options) {
+    if (options) *options = sw_part_options{.size = sizeof *options};
+}
+
+sw_result sw_part_write(sw_part part, sw_bytes bytes, const sw_part_options* given) {
+    return guarded([&] {
+        sw_part_options options;
+        if (!read_options(given, options)) return bad(kSizeRule);
+        if (!valid(options.digest) || options.digest.size > kMaxDigest) return bad("a digest is at most 64 bytes");
+        if (options.digest_algorithm > 127) return bad("a digest algorithm is at most 127");
+        OutMessage message;
+        Body content;
+        if (const sw_result r = content.set(bytes, options.message, message); r != SW_OK) return r;
+        if (message.body.empty() && !options.end) return content.finish(Errc::ok);
+        return content.finish(Peer::write_part(part.exchange.peer.value, part.exchange.number, part.number,
+                                               {.bytes = message.body,
+                                                .owner = message.owner,
+                                                .end = options.end != 0,
+                                                .algorithm = static_cast<uint8_t>(options.digest_algorithm),
+                                                .digest = view(options.digest)}));
+    });
+}
+
+sw_result sw_part_read(sw_part part, uint64_t bytes) {
+    return guarded([&] {
+        return result_of(Peer::read_part(part.exchange.peer.value, part.exchange.number, part.number, bytes));
+    });
+}
+
+sw_result sw_part_cancel(sw_part part, uint32_t code) {
+    return guarded([&] {
+        if (!valid_code(code)) return bad(kCodeRule);
+        return result_of(Peer::cancel_part(part.exchange.peer.value, part.exchange.number, part.number, code));
+    });
+}
 
 void sw_send_options_init(sw_send_options* options) {
     if (options) *options = sw_send_options{.size = sizeof *options};
@@ -76,8 +149,16 @@ sw_result sw_peer_send(sw_peer peer, sw_text route, sw_bytes body, const sw_send
         if (const sw_result r = set_type(options.type, message); r != SW_OK) return r;
         if (const sw_result r = content.set(body, options.message, message); r != SW_OK) return r;
         if (options.more) return bad("more is for replies");
+        PartList parts;
+        if (const sw_result r = parts.set(options, message); r != SW_OK) return r;
         message.receipt = options.receipt != 0;
-        return content.finish(Peer::send(peer.value, message, options.receipt_number));
+        uint64_t number = 0;
+        uint64_t* const at = options.exchange ? &options.exchange->number : &number;
+        if (options.exchange) options.exchange->peer = peer;
+        void* const user = options.part_count > 0 ? options.user : nullptr;
+        const Errc errc = Peer::send(peer.value, message, options.receipt_number, user, at);
+        if (errc == Errc::ok) parts.give(peer, *at, options.part_count);
+        return content.finish(errc);
     });
 }
 
@@ -93,10 +174,15 @@ sw_result sw_peer_request(sw_peer peer, sw_text route, sw_bytes body, const sw_r
         if (const sw_result r = content.set(body, options.message, message); r != SW_OK) return r;
         if (options.expects > SW_EXPECTS_MANY) return bad("expects is no value of sw_expects");
         const Expects expects = options.expects == SW_EXPECTS_MANY ? Expects::many : Expects::one;
+        PartList parts;
+        if (const sw_result r = parts.set(options, message); r != SW_OK) return r;
         message.timeout_ms = options.timeout_ms;
         if (out) out->peer = peer;
-        uint64_t* number = out ? &out->number : nullptr;
-        return content.finish(Peer::request(peer.value, message, expects, options.user, number));
+        uint64_t number = 0;
+        uint64_t* const at = out ? &out->number : &number;
+        const Errc errc = Peer::request(peer.value, message, expects, options.user, at);
+        if (errc == Errc::ok) parts.give(peer, *at, options.part_count);
+        return content.finish(errc);
     });
 }
 
@@ -111,7 +197,11 @@ sw_result sw_exchange_reply(sw_exchange exchange, sw_bytes body, const sw_send_o
         if (const sw_result r = content.set(body, options.message, message); r != SW_OK) return r;
         message.receipt = options.receipt != 0;
         message.more = options.more != 0;
-        return content.finish(Peer::reply(exchange.peer.value, exchange.number, message, options.receipt_number));
+        PartList parts;
+        if (const sw_result r = parts.set(options, message); r != SW_OK) return r;
+        const Errc errc = Peer::reply(exchange.peer.value, exchange.number, message, options.receipt_number);
+        if (errc == Errc::ok) parts.give(exchange.peer, exchange.number, options.part_count);
+        return content.finish(errc);
     });
 }
 

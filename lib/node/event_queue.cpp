@@ -23,8 +23,10 @@ void QueuedEvent::fill(const NodeEvent& from, size_t copy_below) {
     event_ = from;
     const bool keep_chunk = from.chunk && !from.body.empty() && from.body.size() >= copy_below;
     const size_t body = keep_chunk ? 0 : from.body.size();
+    size_t names = 0;
+    for (uint32_t i = 0; i < from.part_count; ++i) names += from.parts[i].name.size();
     texts_.clear();
-    texts_.reserve(from.text.size() + from.detail.size() + from.address.size() + body);
+    texts_.reserve(from.text.size() + from.detail.size() + from.address.size() + body + names);
     const auto copy = [this](std::string_view text) {
         const size_t at = texts_.size();
         texts_.append(text);
@@ -36,6 +38,9 @@ void QueuedEvent::fill(const NodeEvent& from, size_t copy_below) {
     if (keep_chunk) chunk_ = ChunkRef::share(from.chunk);
     else event_.body = as_bytes(copy(as_text(from.body)));
     event_.chunk = chunk_.get();
+    parts_.assign(from.parts, from.parts + from.part_count);
+    for (PartInfo& part : parts_) part.name = copy(part.name);
+    event_.parts = parts_.data();
     if (from.id) {
         id_ = *from.id;
         event_.id = &id_;
@@ -50,6 +55,7 @@ void QueuedEvent::fill(const NodeEvent& from, size_t copy_below) {
 void QueuedEvent::clear() {
     chunk_.reset();
     report_.reset();
+    parts_.clear();
     if (texts_.capacity() > 512) texts_ = {};
 }
 

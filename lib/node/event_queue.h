@@ -49,6 +49,7 @@ private:
     std::string texts_;
     ChunkRef chunk_;
     std::unique_ptr<CloseReport> report_;
+    std::vector<PartInfo> parts_;
 };
 
 // Filled on the loop thread, emptied on any. Lives until the node and the last event that is held have gone.

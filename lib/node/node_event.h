@@ -32,6 +32,9 @@ enum class NodeEventKind : uint8_t {
     stalled = 13,
     log = 14,
     node_closed = 15,
+    part_data = 16,
+    part_writable = 17,
+    part_done = 18,
 };
 
 struct CloseReport {
@@ -86,10 +89,12 @@ struct NodeEvent {
     Bytes body{};
     Chunk* chunk = nullptr;    // keeps the body; null: only this call does
     uint64_t number = 0;       // exchange
-    uint64_t first = 0;        // receipt; token of a pong; not sent
-    uint64_t last_number = 0;  // receipt; round trip of a pong in microseconds; outcome unknown
+    uint64_t first = 0;        // receipt; token of a pong; not sent; part
+    uint64_t last_number = 0;  // receipt; round trip of a pong in microseconds; outcome unknown; offset, bytes of a part
     int64_t clock_difference_ms = 0;
     const CloseReport* report = nullptr;
+    const PartInfo* parts = nullptr;
+    uint32_t part_count = 0;
     Taken taken{};
 };
 

@@ -37,12 +37,16 @@ struct DialOptions {
 class Peer final : private PipeHandler, private ConnectHandler {
 public:
     // ---- Commands: any thread, by handle ----
-    static Errc send(uint64_t peer, OutMessage& message, uint64_t* receipt);
+    // With parts it is an exchange: `user` and `number` are its.
+    static Errc send(uint64_t peer, OutMessage& message, uint64_t* receipt, void* user, uint64_t* number);
     // `*number` is written before the loop can see the request; may be null.
     static Errc request(uint64_t peer, OutMessage& message, Expects expects, void* user, uint64_t* number);
     static Errc reply(uint64_t peer, uint64_t number, OutMessage& message, uint64_t* receipt);
     static Errc status(uint64_t peer, uint64_t number, uint32_t code, std::string_view text);
     static Errc cancel(uint64_t peer, uint64_t number, uint32_t code);
+    static Errc write_part(uint64_t peer, uint64_t number, uint64_t part, const PartBytes& bytes);
+    static Errc read_part(uint64_t peer, uint64_t number, uint64_t part, uint64_t amount);
+    static Errc cancel_part(uint64_t peer, uint64_t number, uint64_t part, uint32_t code);
     static Errc set_exchange_user(uint64_t peer, uint64_t number, void* user);
     static Errc accept(uint64_t peer, Bytes data);
     static Errc reject(uint64_t peer, uint32_t code, std::string_view text);
@@ -127,6 +131,7 @@ private:
     void on_asks(Event& event);
     void on_up(Event& event);
     void on_message(Event& event);
+    void on_part(Event& event);
     void on_over(Event& event);
     void finish_transport();
     void set_timer();

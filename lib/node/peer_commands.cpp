@@ -40,11 +40,11 @@ Errc Peer::resolve(const Locked& peer, OutMessage& message) {
     return Errc::ok;
 }
 
-Errc Peer::send(uint64_t handle, OutMessage& message, uint64_t* receipt) {
+Errc Peer::send(uint64_t handle, OutMessage& message, uint64_t* receipt, void* user, uint64_t* number) {
     Locked peer = lock(handle);
     if (!peer) return peer.errc();
     if (const Errc errc = resolve(peer, message); errc != Errc::ok) return errc;
-    if (const Errc errc = peer->outbox_.send(message, receipt); errc != Errc::ok) return errc;
+    if (const Errc errc = peer->outbox_.send(message, receipt, user, number); errc != Errc::ok) return errc;
     const std::shared_ptr<Node> node = peer->touch(message.body.size());
     peer.unlock();
     wake(node);
@@ -93,6 +93,37 @@ Errc Peer::cancel(uint64_t handle, uint64_t number, uint32_t code) {
     if (!peer) return peer.errc();
     const uint32_t wire = code == 0 ? static_cast<uint32_t>(WireCode::cancelled) : code;
     if (const Errc errc = peer->outbox_.cancel(number, wire); errc != Errc::ok) return errc;
+    const std::shared_ptr<Node> node = peer->touch(0);
+    peer.unlock();
+    wake(node);
+    return Errc::ok;
+}
+
+Errc Peer::write_part(uint64_t handle, uint64_t number, uint64_t part, const PartBytes& bytes) {
+    Locked peer = lock(handle);
+    if (!peer) return peer.errc();
+    if (const Errc errc = peer->outbox_.write(number, part, bytes); errc != Errc::ok) return errc;
+    const std::shared_ptr<Node> node = peer->touch(bytes.bytes.size());
+    peer.unlock();
+    wake(node);
+    return Errc::ok;
+}
+
+Errc Peer::read_part(uint64_t handle, uint64_t number, uint64_t part, uint64_t amount) {
+    Locked peer = lock(handle);
+    if (!peer) return peer.errc();
+    if (const Errc errc = peer->outbox_.read(number, part, amount); errc != Errc::ok) return errc;
+    const std::shared_ptr<Node> node = peer->touch(0);
+    peer.unlock();
+    wake(node);
+    return Errc::ok;
+}
+
+Errc Peer::cancel_part(uint64_t handle, uint64_t number, uint64_t part, uint32_t code) {
+    Locked peer = lock(handle);
+    if (!peer) return peer.errc();
+    const uint32_t wire = code == 0 ? static_cast<uint32_t>(WireCode::cancelled) : code;
+    if (const Errc errc = peer->outbox_.cancel_part(number, part, wire); errc != Errc::ok) return errc;
     const std::shared_ptr<Node> node = peer->touch(0);
     peer.unlock();
     wake(node);

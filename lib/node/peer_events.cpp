@@ -28,6 +28,8 @@ NodeEvent Peer::event_of(NodeEventKind kind, const Event& event) const {
     out.first = event.first;
     out.last_number = event.last_number;
     out.clock_difference_ms = event.clock_difference_ms;
+    out.parts = event.parts;
+    out.part_count = event.part_count;
     out.taken = event.taken;
     return out;
 }
@@ -50,6 +52,9 @@ void Peer::handle_event(Event& event) {
             if (event.has_body && !node_.queued()) connection_->taken(event.taken);
             return;
         }
+        case EventKind::part_data:
+        case EventKind::part_writable:
+        case EventKind::part_done: return on_part(event);
         case EventKind::asks: return on_asks(event);
         case EventKind::connected: return on_up(event);
         case EventKind::closed: return on_over(event);
@@ -71,6 +76,18 @@ void Peer::handle_event(Event& event) {
             return node_.emit(out);
         }
     }
+}
+
+void Peer::on_part(Event& event) {
+    const bool data = event.kind == EventKind::part_data;
+    NodeEvent out = event_of(data                                      ? NodeEventKind::part_data
+                             : event.kind == EventKind::part_writable ? NodeEventKind::part_writable
+                                                                       : NodeEventKind::part_done,
+                             event);
+    out.user = event.user;
+    out.owes = data;
+    node_.emit(out);
+    if (data && !node_.queued()) connection_->taken(event.taken);
 }
 
 const Route* Peer::route_of(const Event& event) {

@@ -34,6 +34,15 @@ struct OutMessage {
     uint64_t* part_numbers = nullptr;   // where to store the number of each of `parts`
 };
 
+// Bytes for a part. They are copied unless `owner` keeps them.
+struct PartBytes {
+    Bytes bytes{};
+    Chunk* owner = nullptr;
+    bool end = false;  // nothing more comes
+    uint8_t algorithm = 0;
+    Bytes digest{};  // with the end: what all bytes hash to
+};
+
 // Exchanges are counted at each end: number = 2n for the n-th that this side opened, 2n + 1 for the peer's n-th. The id on
 // the wire is number ^ (1 where this side did not create the session).
 //
@@ -54,9 +63,9 @@ public:
     Errc status(uint64_t number, uint32_t code, std::string_view text);
     Errc cancel(uint64_t number, uint32_t code);
     Errc set_user(uint64_t number, void* user);
-    // Parts of this side. `again`: the part's queue is full, one part_writable follows. `end`: nothing more comes; `digest`
-    // then tells what a file's bytes hash to. state: ended already; too_big: more than the stated size; argument: ended with less.
-    Errc write(uint64_t number, uint64_t part, Bytes bytes, Chunk* owner, bool end, uint8_t algorithm, Bytes digest);
+    // Parts of this side. `again`: the part's queue is full, one part_writable follows. state: ended already; too_big: more
+    // than the stated size; argument: ended with less.
+    Errc write(uint64_t number, uint64_t part, const PartBytes& bytes);
     // Parts of the peer: that many more bytes may be delivered; the first call lets them flow.
     Errc read(uint64_t number, uint64_t part, uint64_t amount);
     // Of either side: its sender means incomplete, its receiver that it wants no more. part_done follows.

@@ -87,8 +87,10 @@ void Outbox::let_parts_flow(uint64_t number, Exchange& exchange, const Pending& 
 
 // ---- Bytes ----
 
-Errc Outbox::write(uint64_t number, uint64_t part_number, Bytes bytes, Chunk* owner, bool end, uint8_t algorithm,
-                   Bytes digest) {
+Errc Outbox::write(uint64_t number, uint64_t part_number, const PartBytes& given) {
+    const Bytes bytes = given.bytes;
+    const Bytes digest = given.digest;
+    const bool end = given.end;
     Exchange* exchange = exchanges_.find(number);
     if (!exchange || !exchange->parts) return Errc::handle;
     if (!exchange->parts->find_untold(part_number)) return Errc::handle;
@@ -105,8 +107,8 @@ Errc Outbox::write(uint64_t number, uint64_t part_number, Bytes bytes, Chunk* ow
         part->again = true;
         return Errc::again;
     }
-    if (owner && !bytes.empty()) {
-        part->queue.push_back({ChunkRef::share(owner), bytes});
+    if (given.owner && !bytes.empty()) {
+        part->queue.push_back({ChunkRef::share(given.owner), bytes});
         part->tail_used = 0;
     } else if (!bytes.empty()) {
         const bool fits = part->tail_used > 0 && !part->queue.empty() &&
@@ -127,7 +129,7 @@ Errc Outbox::write(uint64_t number, uint64_t part_number, Bytes bytes, Chunk* ow
     part->written = total;
     part->ended = end;
     if (end) {
-        part->algorithm = algorithm;
+        part->algorithm = given.algorithm;
         part->digest.assign(digest.begin(), digest.end());
     }
     make_part_ready(number, *part);

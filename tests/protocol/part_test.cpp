@@ -29,7 +29,7 @@ public:
         return number;
     }
     Errc write(End& end, uint64_t number, uint64_t part, std::string_view bytes, bool last = false) {
-        return end.outbox->write(number, part, as_bytes(bytes), nullptr, last, 0, {});
+        return end.outbox->write(number, part, {.bytes = as_bytes(bytes), .end = last});
     }
     // Writes all of it, as room comes.
     void write_all(End& end, uint64_t number, uint64_t part, std::string_view bytes) {
@@ -134,7 +134,8 @@ TEST_CASE("a one-way message with parts is an exchange that ends when its parts 
     pair.read(pair.bob, got.number, 2);
     CHECK(pair.write(pair.alice, number, 0, "", true) == Errc::ok);
     const Block digest(32, 7);
-    CHECK(pair.alice.outbox->write(number, 2, as_bytes("xyz"), nullptr, true, 1, digest) == Errc::ok);
+    CHECK(pair.alice.outbox->write(
+              number, 2, {.bytes = as_bytes("xyz"), .end = true, .algorithm = 1, .digest = digest}) == Errc::ok);
     CHECK(pair.write(pair.alice, number, 2, "", true) != Errc::ok);
     pair.run();
     CHECK(Parts::bytes_of(pair.bob, 2) == "xyz");

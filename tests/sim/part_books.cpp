@@ -114,7 +114,7 @@ void PartBooks::write(Time now, const Key& key, Out& part, Outbox& outbox, bool 
     if (size == 0 && !end) return;
     std::vector<uint8_t> piece(static_cast<size_t>(size));
     for (size_t i = 0; i < piece.size(); ++i) piece[i] = filling(part.serial, part.written + i);
-    const Errc errc = outbox.write(key.first, key.second, piece, nullptr, end, 0, {});
+    const Errc errc = outbox.write(key.first, key.second, {.bytes = piece, .end = end});
     if (errc == Errc::again) {
         part.blocked = true;
         ++agains;

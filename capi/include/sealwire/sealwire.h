@@ -8,13 +8,16 @@
  * Threads.  A node owns one loop thread, on which its callbacks run, never from inside a call of yours and with no lock
  *   held. Events of one peer come one at a time and in order. With `on_event` NULL no callback but `on_wake` runs, and
  *   events are fetched with sw_node_next_events on a thread of yours.
- * Handles.  Values, not pointers: sw_node, sw_listener, sw_peer, sw_exchange. All zero is no handle. A stale, foreign or
+ * Handles.  Values, not pointers: sw_node, sw_listener, sw_peer, sw_exchange, sw_part. All zero is no handle. A stale, foreign or
  *   null handle yields SW_ERR_HANDLE, never a crash. Each object has exactly one last event (NODE_CLOSED,
- *   LISTENER_CLOSED, PEER_CLOSED, DONE); after it the handle is stale and the object's `user` is never used again: that
+ *   LISTENER_CLOSED, PEER_CLOSED, DONE, PART_DONE); after it the handle is stale and the object's `user` is never used again: that
  *   is where to free it. Between close and that event calls yield SW_ERR_CLOSED. `*out` of a creating call is written
  *   before the loop can see the command.
  * Exchanges opened by the peer end for you with your last reply or status: that call is their end and no DONE follows,
  *   unless sw_exchange_set_user was called on it, or it ended otherwise (cancelled, peer lost): then DONE follows.
+ * Parts.  A message or reply may carry up to 64 streams and files. Its bytes go by sw_part_write and come as PART_DATA,
+ *   as far as they were asked for by sw_part_read. The side that receives a part must read it or stop it (sw_part_cancel);
+ *   an exchange is over when its parts are. A side's last reply or status stops what it never read.
  * Events.  `const sw_event *` is valid until its callback returns, or until sw_event_release for fetched ones;
  *   sw_event_retain keeps event and views longer. Ignore event types that you do not know. A message counts as taken
  *   when its callback returns or its event is released; receipts and the sender's flow control follow from that.
@@ -147,6 +150,10 @@ typedef struct sw_exchange {
     sw_peer peer;
     uint64_t number; /* never used again within its peer */
 } sw_exchange;
+typedef struct sw_part {
+    sw_exchange exchange;
+    uint64_t number; /* within its exchange; even for parts of the side that opened it */
+} sw_part;
 typedef uint32_t sw_route; /* from sw_node_intern; 0 is none */
 
 typedef struct sw_identity sw_identity;
@@ -207,7 +214,10 @@ typedef enum sw_event_type {
     SW_EVENT_PONG = 12,           /* answer to sw_peer_ping: sw_event.pong */
     SW_EVENT_STALLED = 13,        /* large messages wait because earlier ones are not taken */
     SW_EVENT_LOG = 14,            /* sw_event.log */
-    SW_EVENT_NODE_CLOSED = 15     /* last event of a node: sw_event.node_closed */
+    SW_EVENT_NODE_CLOSED = 15,    /* last event of a node: sw_event.node_closed */
+    SW_EVENT_PART_DATA = 16,      /* bytes of a part that this side reads: sw_event.part_data */
+    SW_EVENT_PART_WRITABLE = 17,  /* after SW_ERR_AGAIN of sw_part_write: there is room again; sw_event.part_writable */
+    SW_EVENT_PART_DONE = 18       /* last event of a part, sent or received: sw_event.part_done */
 } sw_event_type;
 
 typedef enum sw_expects { SW_EXPECTS_NONE = 0, SW_EXPECTS_ONE = 1, SW_EXPECTS_MANY = 2 } sw_expects;
@@ -220,6 +230,26 @@ typedef enum sw_body_type {
     SW_BODY_MESSAGEPACK = 3,
     SW_BODY_CBOR = 4
 } sw_body_type;
+
+typedef enum sw_part_kind { SW_PART_STREAM = 0, SW_PART_FILE = 1 } sw_part_kind;
+#define SW_PARTS_MAX 64u          /* of one message */
+#define SW_EVERYTHING UINT64_MAX /* as an amount to read */
+
+/* What is stated of a part before its first byte. Start from all zero. */
+typedef struct sw_part_head {
+    sw_text name;        /* of a file: its name, which is data and not to be used as a path; at most 255 bytes */
+    uint64_t size;       /* in bytes, if size_known: exactly so many will come */
+    uint32_t size_known; /* 1 or 0 */
+    uint32_t kind;       /* sw_part_kind */
+    uint32_t type;       /* sw_body_type */
+    uint32_t reserved[5];
+} sw_part_head;
+
+/* A part of a message that was received. */
+typedef struct sw_part_info {
+    sw_part part;
+    sw_part_head head;
+} sw_part_info;
 
 typedef enum sw_log_level {
     SW_LOG_DEBUG = 0,
@@ -274,6 +304,8 @@ typedef struct sw_event_message {
     uint32_t timeout_ms; /* the requester's deadline for the first reply; SW_NEVER when it has none */
     uint32_t last;       /* 1: nothing more comes from that side */
     void *route_user;    /* given to sw_node_route */
+    const sw_part_info *parts; /* each is to be read or cancelled */
+    size_t part_count;
 } sw_event_message;
 
 typedef struct sw_event_done {
@@ -287,6 +319,28 @@ typedef struct sw_event_done {
     uint32_t type; /* sw_body_type of the body */
     uint32_t has_body; /* 0: answered by a status alone, or not at all */
 } sw_event_done;
+
+typedef struct sw_event_part_data {
+    sw_part part;
+    sw_peer_id id;
+    sw_bytes body;
+    uint64_t offset; /* of its first byte in the part */
+} sw_event_part_data;
+
+typedef struct sw_event_part_writable {
+    sw_part part;
+} sw_event_part_writable;
+
+typedef struct sw_event_part_done {
+    sw_part part;
+    sw_peer_id id;
+    sw_result result;          /* SW_OK: whole; SW_ERR_CANCELLED and others: why not */
+    uint32_t code;             /* of the cancel that ended it; 0 when none did */
+    uint64_t bytes;            /* that were sent or delivered */
+    sw_bytes digest;           /* that its sender gave with the end; of parts received */
+    uint32_t digest_algorithm; /* 1: BLAKE2b-256; others the application's */
+    uint32_t own;              /* 1: a part that this side sent */
+} sw_event_part_done;
 
 typedef struct sw_event_receipt {
     uint64_t first, last; /* receipt numbers, both included */
@@ -349,6 +403,9 @@ struct sw_event {
         sw_event_pong pong;
         sw_event_log log;
         sw_event_node_closed node_closed;
+        sw_event_part_data part_data;
+        sw_event_part_writable part_writable;
+        sw_event_part_done part_done;
     } as;
 };
 
@@ -474,6 +531,11 @@ typedef struct sw_send_options {
     sw_message *message;      /* in place of the body */
     uint64_t *receipt_number; /* where to store the number that SW_EVENT_RECEIPT will name; may be NULL */
     uint32_t more;            /* of replies: 1, this is not the last one */
+    const sw_part_head *parts; /* streams and files that it carries */
+    size_t part_count;         /* at most SW_PARTS_MAX */
+    sw_part *part_handles;     /* where to store that many handles */
+    void *user;                /* sw_peer_send with parts opens an exchange, which ends with DONE: its user */
+    sw_exchange *exchange;     /* ... and where to store its handle; may be NULL */
 } sw_send_options;
 
 typedef struct sw_request_options {
@@ -483,7 +545,11 @@ typedef struct sw_request_options {
     uint32_t timeout_ms; /* for the first reply; 0: the node's, SW_NEVER: none */
     sw_message *message;
     void *user;       /* of the exchange's events */
-    uint32_t expects; /* 0 or SW_EXPECTS_ONE: one reply, with DONE; SW_EXPECTS_MANY: any number of REPLYs, then DONE */
+    uint32_t expects; /* 0 or SW_EXPECTS_ONE: one reply, with DONE; SW_EXPECTS_MANY: any number of REPLYs, then DONE. With
+                         parts on either side the one reply comes as REPLY, and DONE when all parts have ended */
+    const sw_part_head *parts;
+    size_t part_count;
+    sw_part *part_handles;
 } sw_request_options;
 
 SW_API void sw_send_options_init(sw_send_options *options);
@@ -500,6 +566,26 @@ SW_API sw_result sw_exchange_status(sw_exchange exchange, uint32_t code, sw_text
 /* Ends it at both ends. code 0 (cancelled) or 64 to 4,095. Since 0.1. */
 SW_API sw_result sw_exchange_cancel(sw_exchange exchange, uint32_t code);
 SW_API sw_result sw_exchange_set_user(sw_exchange exchange, void *user);
+
+typedef struct sw_part_options {
+    uint32_t size;
+    uint32_t end;              /* 1: nothing more comes */
+    sw_message *message;       /* in place of the bytes */
+    sw_bytes digest;           /* with the end: what all bytes hash to, at most 64 bytes */
+    uint32_t digest_algorithm; /* 1: BLAKE2b-256; 64 to 127 the application's */
+    uint32_t reserved;
+} sw_part_options;
+
+SW_API void sw_part_options_init(sw_part_options *options);
+/* Bytes of a part of this side, in their order; they may be written from the moment its message was taken. SW_ERR_AGAIN
+ * while much of it waits to be sent: nothing is taken, and SW_EVENT_PART_WRITABLE follows. SW_ERR_TOO_BIG beyond its stated
+ * size, SW_ERR_ARG for an end before it, SW_ERR_CLOSED when the peer wants no more of it. Since 0.2. */
+SW_API sw_result sw_part_write(sw_part part, sw_bytes bytes, const sw_part_options *options);
+/* Lets that many more bytes of a part of the peer be delivered; what comes beyond stays, up to its credit. Since 0.2. */
+SW_API sw_result sw_part_read(sw_part part, uint64_t bytes);
+/* Of a part that this side sends: it is incomplete. Of one that it receives: no more is wanted. code 0 or 64 to 4,095.
+ * SW_EVENT_PART_DONE follows at both ends. Since 0.2. */
+SW_API sw_result sw_part_cancel(sw_part part, uint32_t code);
 
 #define SW_CODE_HANDLER_FAILED 13u /* for a handler that failed without an answer of its own */
 
