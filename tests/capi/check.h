@@ -17,6 +17,7 @@
 #define DEADLINE_S 60 /* of every wait: generous, since only a failure reaches it */
 #define MAX_NOTES 4096
 #define NOTE_BYTES 192
+#define EVENT_TYPES 19 /* one more than the highest */
 
 static inline sw_text text(const char *zero_terminated) {
     sw_text out = {zero_terminated, strlen(zero_terminated)};
@@ -92,7 +93,7 @@ typedef struct box {
     sw_peer_id id;
     note *notes;
     size_t count;
-    unsigned counts[16];
+    unsigned counts[EVENT_TYPES];
     int echo;                                             /* MESSAGEs that expect one are answered with their body */
     void (*also)(const sw_event *event, struct box *box); /* called first */
     void *context;
@@ -186,6 +187,28 @@ static inline void note_fill(note *n, const sw_event *event) {
             note_put(n->detail, event->as.log.address.data, event->as.log.address.size);
             note_put(n->bytes, event->as.log.peer.data, event->as.log.peer.size);
             break;
+        case SW_EVENT_PART_DATA:
+            n->exchange = event->as.part_data.part.exchange;
+            n->number = (uint32_t)event->as.part_data.part.number;
+            n->first = event->as.part_data.offset;
+            n->size = event->as.part_data.body.size;
+            note_put(n->bytes, event->as.part_data.body.data, event->as.part_data.body.size);
+            break;
+        case SW_EVENT_PART_WRITABLE:
+            n->exchange = event->as.part_writable.part.exchange;
+            n->number = (uint32_t)event->as.part_writable.part.number;
+            break;
+        case SW_EVENT_PART_DONE:
+            n->exchange = event->as.part_done.part.exchange;
+            n->number = (uint32_t)event->as.part_done.part.number;
+            n->id = event->as.part_done.id;
+            n->result = event->as.part_done.result;
+            n->code = event->as.part_done.code;
+            n->first = event->as.part_done.bytes;
+            n->last = event->as.part_done.own;
+            n->size = event->as.part_done.digest.size;
+            note_put(n->bytes, event->as.part_done.digest.data, event->as.part_done.digest.size);
+            break;
         case SW_EVENT_NODE_CLOSED: n->code = event->as.node_closed.report->deadline_passed; break;
         default: break;
     }
@@ -203,7 +226,7 @@ static void box_event(const sw_event *event, void *user) {
     pthread_mutex_lock(&b->mutex);
     if (b->count < MAX_NOTES) note_fill(&b->notes[b->count], event);
     if (b->count < MAX_NOTES) ++b->count;
-    if (event->type < 16) ++b->counts[event->type];
+    if (event->type < EVENT_TYPES) ++b->counts[event->type];
     pthread_cond_broadcast(&b->changed);
     pthread_mutex_unlock(&b->mutex);
 }

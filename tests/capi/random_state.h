@@ -16,7 +16,8 @@
     X(listener_ticket) X(listener_close) X(connect_options_init) X(node_connect) X(peer_accept) X(peer_reject)    \
     X(peer_set_user) X(peer_get_id) X(peer_ping) X(peer_close) X(send_options_init) X(request_options_init)       \
     X(peer_send) X(peer_request) X(exchange_reply) X(exchange_status) X(exchange_cancel) X(exchange_set_user)     \
-    X(message_create) X(message_wrap) X(message_data) X(message_size) X(message_retain) X(message_release)
+    X(message_create) X(message_wrap) X(message_data) X(message_size) X(message_retain) X(message_release) \
+    X(part_options_init) X(part_write) X(part_read) X(part_cancel)
 /* clang-format on */
 
 enum {
@@ -32,7 +33,7 @@ static const char *const kNames[F_COUNT] = {
 };
 
 #define RESULTS 90
-#define EVENTS 16
+#define EVENTS EVENT_TYPES
 static unsigned long calls[F_COUNT], successes[F_COUNT], results[RESULTS], events[EVENTS], total, sure;
 
 static inline void count(unsigned long *counter) { __atomic_add_fetch(counter, 1, __ATOMIC_RELAXED); }
@@ -77,6 +78,7 @@ typedef struct pool {
     sw_peer asking[8];
     sw_listener listeners[16];
     sw_exchange incoming[POOL], own[POOL];
+    sw_part parts_in[POOL], parts_out[POOL];
     sw_message *messages[16];
     sw_identity *identities[8];
     const sw_event *held[POOL];

@@ -581,7 +581,8 @@ SW_API void sw_part_options_init(sw_part_options *options);
  * while much of it waits to be sent: nothing is taken, and SW_EVENT_PART_WRITABLE follows. SW_ERR_TOO_BIG beyond its stated
  * size, SW_ERR_ARG for an end before it, SW_ERR_CLOSED when the peer wants no more of it. Since 0.2. */
 SW_API sw_result sw_part_write(sw_part part, sw_bytes bytes, const sw_part_options *options);
-/* Lets that many more bytes of a part of the peer be delivered; what comes beyond stays, up to its credit. Since 0.2. */
+/* Lets that many more bytes of a part of the peer be delivered; what comes beyond stays, up to its credit. SW_ERR_HANDLE once its
+ * end has come, of which SW_EVENT_PART_DONE tells. Since 0.2. */
 SW_API sw_result sw_part_read(sw_part part, uint64_t bytes);
 /* Of a part that this side sends: it is incomplete. Of one that it receives: no more is wanted. code 0 or 64 to 4,095.
  * SW_EVENT_PART_DONE follows at both ends. Since 0.2. */
