@@ -119,9 +119,8 @@ sw_result sw_part_write(sw_part part, sw_bytes bytes, const sw_part_options* giv
 }
 
 sw_result sw_part_read(sw_part part, uint64_t bytes) {
-    return guarded([&] {
-        return result_of(Peer::read_part(part.exchange.peer.value, part.exchange.number, part.number, bytes));
-    });
+    return guarded(
+        [&] { return result_of(Peer::read_part(part.exchange.peer.value, part.exchange.number, part.number, bytes)); });
 }
 
 sw_result sw_part_cancel(sw_part part, uint32_t code) {

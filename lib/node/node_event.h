@@ -87,10 +87,11 @@ struct NodeEvent {
     std::string_view detail{};   // of closed; of a log line the peer's short id
     std::string_view address{};
     Bytes body{};
-    Chunk* chunk = nullptr;    // keeps the body; null: only this call does
-    uint64_t number = 0;       // exchange
-    uint64_t first = 0;        // receipt; token of a pong; not sent; part
-    uint64_t last_number = 0;  // receipt; round trip of a pong in microseconds; outcome unknown; offset, bytes of a part
+    Chunk* chunk = nullptr;  // keeps the body; null: only this call does
+    uint64_t number = 0;     // exchange
+    uint64_t first = 0;      // receipt; token of a pong; not sent; part
+    uint64_t last_number =
+        0;  // receipt; round trip of a pong in microseconds; outcome unknown; offset, bytes of a part
     int64_t clock_difference_ms = 0;
     const CloseReport* report = nullptr;
     const PartInfo* parts = nullptr;

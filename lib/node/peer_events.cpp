@@ -80,9 +80,9 @@ void Peer::handle_event(Event& event) {
 
 void Peer::on_part(Event& event) {
     const bool data = event.kind == EventKind::part_data;
-    NodeEvent out = event_of(data                                      ? NodeEventKind::part_data
+    NodeEvent out = event_of(data                                     ? NodeEventKind::part_data
                              : event.kind == EventKind::part_writable ? NodeEventKind::part_writable
-                                                                       : NodeEventKind::part_done,
+                                                                      : NodeEventKind::part_done,
                              event);
     out.user = event.user;
     out.owes = data;

@@ -198,7 +198,7 @@ private:
     bool peer_draining_ = false;
     bool final_sent_ = false;
     bool trim_outbox_ = false;
-    bool mail_left_ = false;  // the outbox has told something since the halves met
+    bool mail_left_ = false;       // the outbox has told something since the halves met
     bool grant_pending_ = false;   // the peer's limits go to the outbox at the next sync
     bool window_pending_ = false;  // so does a WINDOW
     bool finish_pending_ = false;

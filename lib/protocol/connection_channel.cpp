@@ -217,8 +217,7 @@ bool Connection::read_hello(Time now, const Frame& frame) {
                 in.varint();
                 limits_seen = true;
                 return in.ok() && peer_grant_.limit >= kLeastWindow && peer_grant_.slots >= kEarlySlots &&
-                       peer_grant_.part_slots >= kMaxParts &&
-                       credit >= kFirstCredit;
+                       peer_grant_.part_slots >= kMaxParts && credit >= kFirstCredit;
             }
             case hello_tlv::clock:
                 clock_difference_ms_ =

@@ -24,7 +24,7 @@ enum class EventKind : uint8_t {
     stalled,
     part_data,      // bytes of a part of the peer: first: its number, last_number: their offset, body
     part_writable,  // a part of this side has room again after `again`; first: its number
-    part_done,      // last event of a part of either side: first: its number, last_number: its bytes; body: its digest, type
+    part_done,  // last event of a part of either side: first: its number, last_number: its bytes; body: its digest, type
 };
 
 enum class Expects : uint8_t { none = 0, one = 1, many = 2 };
@@ -59,7 +59,7 @@ struct Event {
     int64_t clock_difference_ms = 0;
     std::string_view text{};  // route, or words of STATUS, REJECT or CLOSE
     Bytes body{};
-    ChunkRef chunk{};  // keeps text, body and parts
+    ChunkRef chunk{};                 // keeps text, body and parts
     const PartInfo* parts = nullptr;  // of a message or reply
     uint32_t part_count = 0;
     void* user = nullptr;

@@ -125,7 +125,8 @@ bool Inbox::on_data(const Frame& frame, const ChunkRef& chunk) {
     if (frame.body.empty() && !end) return fail(WireCode::protocol, "data without bytes");
     part->received += frame.body.size();
     if (part->received > part->credit) return fail(WireCode::flow, "data beyond its part's credit");
-    if (part->received > part->head.size || (end && part->head.size != kUnknownSize && part->received != part->head.size)) {
+    if (part->received > part->head.size ||
+        (end && part->head.size != kUnknownSize && part->received != part->head.size)) {
         return fail(WireCode::protocol, "a part that is not of its stated size");
     }
     if (end) {
@@ -168,8 +169,8 @@ void Inbox::push_data(Record& record, PartIn& part, Bytes bytes, const ChunkRef&
 void Inbox::flush_part(Record& record, PartIn& part) {
     size_t done = 0;
     while (done < part.held.size() && part.wanted > 0) {
-        const auto size = static_cast<size_t>(
-            std::min({static_cast<uint64_t>(part.held.size() - done), part.wanted, static_cast<uint64_t>(kEventBytes)}));
+        const auto size = static_cast<size_t>(std::min(
+            {static_cast<uint64_t>(part.held.size() - done), part.wanted, static_cast<uint64_t>(kEventBytes)}));
         View copy = View::copy_of(Bytes(part.held).subspan(done, size));
         push_data(record, part, copy.bytes, copy.chunk);
         done += size;

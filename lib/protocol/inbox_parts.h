@@ -33,14 +33,14 @@ struct Inbox::PartIn {
 
 struct Inbox::Parts {
     std::vector<std::unique_ptr<PartIn>> in;
-    std::vector<uint32_t> out;   // of this side, not ended
-    uint32_t next = 0;           // number of the peer's next one
-    uint32_t first = 0;          // of the message under way: its first part,
-    uint32_t count = 0;          // how many it has,
-    uint32_t missing = 0;        // and how many of them were not announced yet
-    bool slots = false;          // they take slots
-    bool replied = false;        // of an own exchange: the peer has said all but its parts
-    std::string text;            // of the STATUS that said so
+    std::vector<uint32_t> out;  // of this side, not ended
+    uint32_t next = 0;          // number of the peer's next one
+    uint32_t first = 0;         // of the message under way: its first part,
+    uint32_t count = 0;         // how many it has,
+    uint32_t missing = 0;       // and how many of them were not announced yet
+    bool slots = false;         // they take slots
+    bool replied = false;       // of an own exchange: the peer has said all but its parts
+    std::string text;           // of the STATUS that said so
 
     PartIn* find(uint64_t number) {
         for (auto& part : in) {

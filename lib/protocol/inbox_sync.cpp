@@ -97,15 +97,11 @@ void Inbox::apply(const Note& note, Outbox& outbox) {
             return outbox.part_credit(note.number, static_cast<uint32_t>(part), note.amount);
         }
         case Note::Kind::send_part_credit:
-            return outbox.control({.kind = FrameKind::credit_part,
-                                   .id = note.number,
-                                   .number = note.message,
-                                   .amount = note.amount});
+            return outbox.control(
+                {.kind = FrameKind::credit_part, .id = note.number, .number = note.message, .amount = note.amount});
         case Note::Kind::send_part_cancel:
-            return outbox.control({.kind = FrameKind::cancel_part,
-                                   .id = note.number,
-                                   .number = note.amount,
-                                   .code = note.code});
+            return outbox.control(
+                {.kind = FrameKind::cancel_part, .id = note.number, .number = note.amount, .code = note.code});
         case Note::Kind::settle: return outbox.settle(note.number, note.message, note.amount, events_);
         case Note::Kind::settle_exchange: {
             const Errc errc = exchange_errc(note.code);

@@ -143,7 +143,8 @@ Errc Outbox::cancel(uint64_t number, uint32_t code) {
     if (exchange->over) return Errc::closed;
     if (code > kLastCode) return Errc::argument;
     const bool mine = exchange->mine;
-    if (mine && !exchange->peer_open && !exchange->parts) return Errc::handle;  // a large one-way message: nobody was given a handle to it
+    if (mine && !exchange->peer_open && !exchange->parts)
+        return Errc::handle;  // a large one-way message: nobody was given a handle to it
     expire(number, code);
     exchange = exchanges_.find(number);
     const bool tell = mine || exchange->user;

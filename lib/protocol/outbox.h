@@ -28,8 +28,8 @@ struct OutMessage {
     Chunk* owner = nullptr;  // keeps `body`; on success the outbox holds a reference of its own
     uint8_t type = 0;
     bool receipt = false;
-    bool more = false;                 // of replies: not the last
-    uint32_t timeout_ms = UINT32_MAX;  // of requests: the deadline of the first reply; UINT32_MAX: none
+    bool more = false;                  // of replies: not the last
+    uint32_t timeout_ms = UINT32_MAX;   // of requests: the deadline of the first reply; UINT32_MAX: none
     std::span<const PartHead> parts{};  // copied; kMaxParts at most
     uint64_t* part_numbers = nullptr;   // where to store the number of each of `parts`
 };
@@ -115,8 +115,8 @@ public:
     struct PeerGrant {
         uint64_t limit, slots, message, part_slots;
     };
-    void channel_up(const PeerGrant& grant);       // ACCEPT sent or received
-    void early_channel();                          // initiator: before ACCEPT
+    void channel_up(const PeerGrant& grant);             // ACCEPT sent or received
+    void early_channel();                                // initiator: before ACCEPT
     void peer_opened(uint64_t number, Expects expects);  // an exchange of the peer that may be answered or has parts
     // Fills user; forgets own exchanges, closes the peer's until forget(). False: it was over already.
     bool exchange_over(uint64_t number, Event* done);
@@ -125,7 +125,8 @@ public:
     void credit(uint64_t number, uint64_t amount, bool grant);
     bool window(uint64_t received, uint64_t limit);  // false: impossible values
     void slots(uint64_t exchanges, uint64_t parts);
-    void parts_known(uint64_t number, const PartInfo* parts, size_t count);  // the application is about to learn of them
+    void parts_known(uint64_t number, const PartInfo* parts,
+                     size_t count);                               // the application is about to learn of them
     bool part_over(uint64_t number, uint32_t part, void*& user);  // about to be told the end; false: was told already
     bool part_lives(uint64_t number, uint64_t part);
     void part_stopped(uint64_t number, uint32_t part);  // the peer wants no more of a part of this side
@@ -274,11 +275,11 @@ private:
 
     Ring<Pending> waiting_;  // OPENs in order
     FlatMap<Exchange> exchanges_;
-    Ring<uint64_t> ready_first_;  // exchanges whose next frame starts a message
-    Ring<uint64_t> ready_more_;   // ... continues one
-    Ring<std::pair<uint64_t, uint32_t>> ready_data_;            // parts that have bytes to send
+    Ring<uint64_t> ready_first_;                                 // exchanges whose next frame starts a message
+    Ring<uint64_t> ready_more_;                                  // ... continues one
+    Ring<std::pair<uint64_t, uint32_t>> ready_data_;             // parts that have bytes to send
     std::vector<std::pair<uint64_t, uint32_t>> writable_parts_;  // that have room again after `again`
-    bool data_next_ = false;                                    // data and continuing frames take turns
+    bool data_next_ = false;                                     // data and continuing frames take turns
 
     Ring<Segment> segments_;  // encoded and not yet received, the last one open
     size_t next_chunk_ = 0;

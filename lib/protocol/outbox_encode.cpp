@@ -311,7 +311,8 @@ Outbox::Pending* Outbox::waiting_open(uint64_t number) {
 }
 
 void Outbox::make_void(Pending& pending) {
-    if (pending.expects == Expects::none) dropped_.push_back(pending.receipt);  // with parts: only those can be cancelled
+    if (pending.expects == Expects::none)
+        dropped_.push_back(pending.receipt);  // with parts: only those can be cancelled
     queued_ -= pending.cost();
     pending.is_void = true;
     pending.body = {};

@@ -16,9 +16,9 @@ inline constexpr uint64_t kEverything = UINT64_MAX;  // as an amount to read
 // What a sender states of a part before its first byte.
 struct PartHead {
     PartKind kind = PartKind::stream;
-    uint8_t type = 0;               // as of a body
-    uint64_t size = kUnknownSize;   // in bytes, held to when it is stated
-    std::string_view name{};        // UTF-8, at most 255 bytes; of a file: its name, as data and never as a path
+    uint8_t type = 0;              // as of a body
+    uint64_t size = kUnknownSize;  // in bytes, held to when it is stated
+    std::string_view name{};       // UTF-8, at most 255 bytes; of a file: its name, as data and never as a path
 };
 
 // A part of a message that was received. `number` is unique in its exchange: even for parts of the side that opened it.

@@ -171,11 +171,13 @@ static void there_and_back(void) {
     MUST(sw_peer_request(to_server, text("echo"), bytes("please"), &options, &exchange));
     write_all(part, BIG);
     n = box_done(&client, exchange);
-    tap_ok(n.result == SW_OK && n.first == 0 && n.user == &part, "the exchange ends when its parts have, without a body");
+    tap_ok(n.result == SW_OK && n.first == 0 && n.user == &part,
+           "the exchange ends when its parts have, without a body");
     tap_ok(came == BIG && wrong == 0, "24 MiB went there and back, every byte in its place");
     tap_ok(box_count(&client, SW_EVENT_REPLY) == 1, "the one reply came before, as REPLY");
     n = part_done(&client, part);
-    tap_ok(n.result == SW_OK && n.last == 1 && n.first == BIG && n.user == &part, "the sender is told the end of its part");
+    tap_ok(n.result == SW_OK && n.last == 1 && n.first == BIG && n.user == &part,
+           "the sender is told the end of its part");
     back.exchange = exchange;
     back.number = 1;
     n = part_done(&client, back);

@@ -51,7 +51,7 @@ static void identity_calls(void) {
             break;
         case 4: CALL(peer_id_parse, percent(50) ? text("not an id") : (sw_text){kBytes, 52}, &id); break;
         case 5:
-            if (sw_node_id(server, &id) != SW_OK) break; // a node that comes and goes calls back until all are closed
+            if (sw_node_id(server, &id) != SW_OK) break;  // a node that comes and goes calls back until all are closed
             CALL(peer_id_text, percent(90) ? &id : NULL, out);
             CALL(peer_id_parse, text(out), &id);
             break;

@@ -271,7 +271,8 @@ TEST_CASE("the last reply stops the parts that were never read, and lets the oth
     CHECK(pair.bob.outbox->live_exchanges() == 0);
 }
 
-TEST_CASE("an error, a cancel of either side, a refusal and a deadline end all parts, each once and before the exchange") {
+TEST_CASE(
+    "an error, a cancel of either side, a refusal and a deadline end all parts, each once and before the exchange") {
     for (const int how : {0, 1, 2, 3, 4}) {
         CAPTURE(how);
         Parts pair;
@@ -413,14 +414,22 @@ TEST_CASE("what a peer may not do with parts ends the session, and what comes la
         {"less than the stated size", {opening(1), sized, last(), data(0, "xx", data_flag::end)}, 1},
         {"more parts than slots", flood, 2},
         {"data behind a cancel",
-         {opening(1), part(0), last(), {.kind = FrameKind::cancel_part, .id = 0, .number = 0, .code = 11}, data(0, "x")},
+         {opening(1),
+          part(0),
+          last(),
+          {.kind = FrameKind::cancel_part, .id = 0, .number = 0, .code = 11},
+          data(0, "x")},
          -1},
         {"data behind the exchange's cancel",
          {opening(1), part(0), last(), {.kind = FrameKind::cancel, .id = 0, .code = 11}, data(0, "x")},
          -1},
         {"a cancel of no part", {opening(1), part(0), {.kind = FrameKind::cancel_part, .id = 0, .number = 2}}, 1},
-        {"credit for one's own part", {opening(1), part(0), {.kind = FrameKind::credit_part, .id = 0, .number = 0, .amount = 1}}, 1},
-        {"credit for a part that nobody has", {opening(1), part(0), {.kind = FrameKind::credit_part, .id = 0, .number = 1, .amount = 1}}, -1},
+        {"credit for one's own part",
+         {opening(1), part(0), {.kind = FrameKind::credit_part, .id = 0, .number = 0, .amount = 1}},
+         1},
+        {"credit for a part that nobody has",
+         {opening(1), part(0), {.kind = FrameKind::credit_part, .id = 0, .number = 1, .amount = 1}},
+         -1},
     };
     for (const Case& each : cases) {
         CAPTURE(each.what);

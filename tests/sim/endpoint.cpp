@@ -296,7 +296,8 @@ void Endpoint::on_message(Time now, Event& event) {
     if (!check_body(event.body, serial)) return complain("a message came altered");
     if (!delivered_.insert(serial).second) complain("a message was delivered twice");
     ++counts.delivered;
-    if (event.expects == Expects::none && event.body.size() <= kMaxFrameBody && !event.part_count) delivered_small_.push_back(serial);
+    if (event.expects == Expects::none && event.body.size() <= kMaxFrameBody && !event.part_count)
+        delivered_small_.push_back(serial);
     if (rng_.chance(3)) {
         connection_->refuse(event.taken, WireCode::no_route);
         return;
@@ -408,8 +409,8 @@ void Endpoint::check_books(const Endpoint& other, bool clean) {
             complain("not sent but delivered");
         if (!arrived && settled == settled_.end() && connected_) complain("lost silently: " + std::to_string(serial));
         if (clean && !arrived) {
-            complain("not delivered in a clean run: " + std::to_string(serial) + " receipt " + std::to_string(receipt) + " " +
-                     std::string(settled == settled_.end() ? "not settled" : describe(settled->second).name));
+            complain("not delivered in a clean run: " + std::to_string(serial) + " receipt " + std::to_string(receipt) +
+                     " " + std::string(settled == settled_.end() ? "not settled" : describe(settled->second).name));
         }
     }
 }

@@ -22,8 +22,8 @@ struct Temper {
     unsigned status = 0;
     unsigned cancel = 0;  // requests cancelled by the requester, and by the handler
     unsigned receipts = 0;
-    unsigned parts = 0;   // of messages and replies that have some
-    unsigned unread = 0;  // of parts that are not read until everything settles
+    unsigned parts = 0;       // of messages and replies that have some
+    unsigned unread = 0;      // of parts that are not read until everything settles
     unsigned endless = 0;     // requests without a deadline: they are always answered, and so must always end
     size_t large = 0;         // bytes of the largest body
     size_t replies = 0;       // replies of any size from 0 to this; 0: like the other bodies
@@ -61,7 +61,8 @@ public:
     const PartBooks& parts() const { return parts_; }
 
     struct Counts {
-        uint64_t sends = 0, requests = 0, replies = 0, delivered = 0, done = 0, receipts = 0, cancels = 0, large = 0, parts = 0, part_bytes = 0, whole_parts = 0;
+        uint64_t sends = 0, requests = 0, replies = 0, delivered = 0, done = 0, receipts = 0, cancels = 0, large = 0,
+                 parts = 0, part_bytes = 0, whole_parts = 0;
         uint64_t endless = 0, mixed = 0, rounds_full = 0;
     };
     Counts counts;

@@ -232,7 +232,7 @@ typedef enum sw_body_type {
 } sw_body_type;
 
 typedef enum sw_part_kind { SW_PART_STREAM = 0, SW_PART_FILE = 1 } sw_part_kind;
-#define SW_PARTS_MAX 64u          /* of one message */
+#define SW_PARTS_MAX 64u         /* of one message */
 #define SW_EVERYTHING UINT64_MAX /* as an amount to read */
 
 /* What is stated of a part before its first byte. Start from all zero. */
@@ -299,11 +299,11 @@ typedef struct sw_event_message {
     sw_peer_id id; /* of the peer, proved */
     sw_text route;
     sw_bytes body;
-    uint32_t type;       /* sw_body_type */
-    uint32_t expects;    /* sw_expects: 1 and 2 want an answer by sw_exchange_reply or sw_exchange_status */
-    uint32_t timeout_ms; /* the requester's deadline for the first reply; SW_NEVER when it has none */
-    uint32_t last;       /* 1: nothing more comes from that side */
-    void *route_user;    /* given to sw_node_route */
+    uint32_t type;             /* sw_body_type */
+    uint32_t expects;          /* sw_expects: 1 and 2 want an answer by sw_exchange_reply or sw_exchange_status */
+    uint32_t timeout_ms;       /* the requester's deadline for the first reply; SW_NEVER when it has none */
+    uint32_t last;             /* 1: nothing more comes from that side */
+    void *route_user;          /* given to sw_node_route */
     const sw_part_info *parts; /* each is to be read or cancelled */
     size_t part_count;
 } sw_event_message;
@@ -525,12 +525,12 @@ SW_API sw_result sw_peer_close(sw_peer peer, uint32_t code, sw_text text, uint32
 
 typedef struct sw_send_options {
     uint32_t size;
-    uint32_t type;            /* sw_body_type */
-    uint32_t receipt;         /* 1: an acknowledgement is wanted when the receiver has taken it */
-    sw_route route;           /* in place of the text */
-    sw_message *message;      /* in place of the body */
-    uint64_t *receipt_number; /* where to store the number that SW_EVENT_RECEIPT will name; may be NULL */
-    uint32_t more;            /* of replies: 1, this is not the last one */
+    uint32_t type;             /* sw_body_type */
+    uint32_t receipt;          /* 1: an acknowledgement is wanted when the receiver has taken it */
+    sw_route route;            /* in place of the text */
+    sw_message *message;       /* in place of the body */
+    uint64_t *receipt_number;  /* where to store the number that SW_EVENT_RECEIPT will name; may be NULL */
+    uint32_t more;             /* of replies: 1, this is not the last one */
     const sw_part_head *parts; /* streams and files that it carries */
     size_t part_count;         /* at most SW_PARTS_MAX */
     sw_part *part_handles;     /* where to store that many handles */
@@ -544,8 +544,9 @@ typedef struct sw_request_options {
     sw_route route;
     uint32_t timeout_ms; /* for the first reply; 0: the node's, SW_NEVER: none */
     sw_message *message;
-    void *user;       /* of the exchange's events */
-    uint32_t expects; /* 0 or SW_EXPECTS_ONE: one reply, with DONE; SW_EXPECTS_MANY: any number of REPLYs, then DONE. With
+    void *user; /* of the exchange's events */
+    uint32_t
+        expects; /* 0 or SW_EXPECTS_ONE: one reply, with DONE; SW_EXPECTS_MANY: any number of REPLYs, then DONE. With
                          parts on either side the one reply comes as REPLY, and DONE when all parts have ended */
     const sw_part_head *parts;
     size_t part_count;
