@@ -95,10 +95,6 @@ private:
 
 }  // namespace
 
-void sw_part_options_init(sw_part_options* options) {
-    if (options) *options = sw_part_options{.size = sizeof *options};
-}
-
 sw_result sw_part_write(sw_part part, sw_bytes bytes, const sw_part_options* given) {
     return guarded([&] {
         sw_part_options options;
@@ -128,14 +124,6 @@ sw_result sw_part_cancel(sw_part part, uint32_t code) {
         if (!valid_code(code)) return bad(kCodeRule);
         return result_of(Peer::cancel_part(part.exchange.peer.value, part.exchange.number, part.number, code));
     });
-}
-
-void sw_send_options_init(sw_send_options* options) {
-    if (options) *options = sw_send_options{.size = sizeof *options};
-}
-
-void sw_request_options_init(sw_request_options* options) {
-    if (options) *options = sw_request_options{.size = sizeof *options};
 }
 
 sw_result sw_peer_send(sw_peer peer, sw_text route, sw_bytes body, const sw_send_options* given) {

@@ -28,10 +28,6 @@ HandshakeLimits handshake_limits_of(const sw_listen_options& options) {
 
 }  // namespace
 
-void sw_listen_options_init(sw_listen_options* options) {
-    if (options) *options = sw_listen_options{.size = sizeof *options};
-}
-
 sw_result sw_node_listen(sw_node node, sw_text url, const sw_listen_options* given, sw_listener* out) {
     return guarded([&] {
         if (!out) return bad("out is null");

@@ -79,10 +79,6 @@ Result<NodeConfig> config_of(const sw_node_options& options) {
 
 }  // namespace
 
-void sw_node_options_init(sw_node_options* options) {
-    if (options) *options = sw_node_options{.size = sizeof *options};
-}
-
 sw_result sw_node_open(const sw_node_options* given, sw_node* out) {
     return guarded([&] {
         if (!out) return bad("out is null");

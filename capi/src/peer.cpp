@@ -17,10 +17,6 @@ constexpr std::string_view kReasonRule = "text is no text of at most 1024 bytes"
 
 }  // namespace
 
-void sw_connect_options_init(sw_connect_options* options) {
-    if (options) *options = sw_connect_options{.size = sizeof *options};
-}
-
 sw_result sw_node_connect(sw_node node, sw_text ticket, const sw_connect_options* given, sw_peer* out) {
     return guarded([&] {
         if (!out) return bad("out is null");

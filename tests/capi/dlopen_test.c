@@ -12,7 +12,7 @@
 /* The functions used, as pointers of the header's own types. */
 /* clang-format off */
 #define USED(X) \
-    X(sw_version) X(sw_abi_version) X(sw_node_options_init) X(sw_node_open) X(sw_node_listen) X(sw_node_id) \
+    X(sw_version) X(sw_abi_version) X(sw_node_open) X(sw_node_listen) X(sw_node_id) \
     X(sw_node_connect) X(sw_node_route) X(sw_peer_request) X(sw_exchange_reply) X(sw_node_close) X(sw_result_name)
 /* clang-format on */
 #define POINTER(name) static __typeof__(&name) p_##name;
@@ -86,7 +86,7 @@ static void talk(sw_node *server, sw_node *client) {
     memset(answer, 0, sizeof answer);
     memset(ticket, 0, sizeof ticket);
     answered = 0;
-    p_sw_node_options_init(&options);
+    sw_node_options_init(&options);
     options.access = SW_ACCESS_ANYONE;
     options.on_event = on_event;
     tap_ok(p_sw_node_open(&options, server) == SW_OK && p_sw_node_open(&options, client) == SW_OK, "two nodes open");

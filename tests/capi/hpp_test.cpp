@@ -37,6 +37,8 @@ struct Server {
     Board board;
     std::string ticket, note;
     int exceptions = 0, asked = 0;
+    std::string upload;  // loop thread
+    std::vector<sealwire::part> answer_parts;
     sealwire::node node;
     sealwire::listener listener;
 
@@ -47,6 +49,11 @@ struct Server {
         node.route("broken", [](const sealwire::incoming&) { throw std::logic_error("a bug"); });
         node.route("silent", [](const sealwire::incoming&) {});
         node.route("note", [this](const sealwire::incoming& sent) { board.change([&] { note = sent.body(); }); });
+        // What is uploaded comes back by a part of the reply.
+        node.route("upload", [this](const sealwire::incoming& request) {
+            request.parts().at(0).read();
+            answer_parts = request.exchange().reply(request.part_name(0), {{"back"}});
+        });
         listener = node.listen("tcp://127.0.0.1:0");
     }
     sealwire::node_options options() {
@@ -64,6 +71,10 @@ struct Server {
             }
             board.change([&] { ++asked; });
         };
+        options.on_event = [this](const sw_event& event) {
+            if (event.type == SW_EVENT_PART_DATA) upload += sealwire::view_of(event.as.part_data.body);
+            if (event.type == SW_EVENT_PART_DONE && !event.as.part_done.own) answer_parts.at(0).try_end(upload);
+        };
         options.on_exception = [this](std::exception_ptr) { board.change([&] { ++exceptions; }); };
         return options;
     }
@@ -79,7 +90,8 @@ struct Answer {
 struct Client {
     std::optional<sealwire::peer_id> connected;
     std::optional<sw_result> closed;
-    std::string words;
+    std::string words, reply, download;
+    std::vector<uint64_t> ended;  // parts
     sealwire::node node;
     sealwire::peer peer;
 
@@ -88,6 +100,14 @@ struct Client {
         sealwire::node_options options;
         options.network = "hpp test";
         options.handlers = sealwire::run_on::poll;
+        options.on_event = [this](const sw_event& event) {
+            if (event.type == SW_EVENT_REPLY) {
+                reply = sealwire::view_of(event.as.message.body);
+                sealwire::part(event.as.message.parts[0].part).read();
+            }
+            if (event.type == SW_EVENT_PART_DATA) download += sealwire::view_of(event.as.part_data.body);
+            if (event.type == SW_EVENT_PART_DONE) ended.push_back(event.as.part_done.part.number);
+        };
         options.on_connected = [this](sealwire::peer, const sw_event_connected& event) { connected = event.id; };
         options.on_closed = [this](sealwire::peer, const sw_event_closed& event) {
             closed = event.result;
@@ -201,6 +221,31 @@ void endings(Server& server) {
 
 }  // namespace
 
+void stream(Client& client) {
+    sw_request_options options;
+    sw_request_options_init(&options);
+    const sw_part_head head = sealwire::part_head{"notes", SW_PART_FILE, SW_BODY_UTF8, true, 6}.raw();
+    sw_part raw;
+    sw_exchange exchange;
+    options.parts = &head;
+    options.part_count = 1;
+    options.part_handles = &raw;
+    sealwire::check(sw_peer_request(client.peer.raw(), sealwire::text_of("upload"), {}, &options, &exchange));
+    const sealwire::part part(raw);
+    tap_ok(part.try_write("abc") && part.try_end("def"), "a part is written");
+    tap_ok(client.wait([&] { return client.ended.size() == 2; }), "the parts of both sides end");
+    tap_ok(client.reply == "notes" && client.download == "abcdef", "what was sent came back");
+    const std::vector<sealwire::part> refused = client.peer.send("nowhere", "x", {{"a"}, {"b"}});
+    tap_ok(refused.size() == 2 && refused[0] != refused[1], "parts of a one-way message have handles of their own");
+    tap_ok(client.wait([&] { return client.ended.size() == 4; }), "and end with it");
+    try {
+        refused[0].cancel();
+        tap_ok(false, "a part that is over throws");
+    } catch (const error& stale) {
+        tap_ok(stale.code() == SW_ERR_HANDLE, "a part that is over throws");
+    }
+}
+
 int main() {
     errors();
     values();
@@ -214,6 +259,7 @@ int main() {
                "the client knows who it is connected to");
         talk(server, client);
         escape(client);
+        stream(client);
         client.peer.close();
         tap_ok(client.wait([&] { return client.closed.has_value(); }) && client.closed == SW_OK,
                "a peer closes in good order");

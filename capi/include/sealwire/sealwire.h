@@ -160,6 +160,14 @@ typedef struct sw_identity sw_identity;
 typedef struct sw_message sw_message;
 typedef struct sw_event sw_event;
 
+/* For the _init functions of options: all zero, which is each field's default. They are inline so that a program that was
+ * built with an older header has no more written than its structs hold. Other languages set `size` and zero the rest. */
+static inline size_t sw_zero(void *data, size_t size) {
+    unsigned char *at = (unsigned char *)data;
+    for (size_t i = 0; i < size; ++i) at[i] = 0;
+    return size;
+}
+
 /* ---- The library ------------------------------------------------------------------------------------------------ */
 
 /* The release, e.g. "0.1.0"; static. Since 0.1. */
@@ -449,7 +457,9 @@ typedef struct sw_node_options {
     uint32_t request_timeout_ms;   /* for requests that name none, default 30,000 */
 } sw_node_options;
 
-SW_API void sw_node_options_init(sw_node_options *options);
+static inline void sw_node_options_init(sw_node_options *options) {
+    if (options) options->size = (uint32_t)sw_zero(options, sizeof *options);
+}
 SW_API sw_result sw_node_open(const sw_node_options *options, sw_node *out);
 SW_API sw_result sw_node_id(sw_node node, sw_peer_id *out);
 /* Replaces the allow-list; connections that are up stay. Since 0.1. */
@@ -490,7 +500,9 @@ typedef struct sw_listen_options {
     uint32_t handshake_share_percent; /* of the loop thread's time; default 50, 100 no limit. The next wait likewise */
 } sw_listen_options;
 
-SW_API void sw_listen_options_init(sw_listen_options *options);
+static inline void sw_listen_options_init(sw_listen_options *options) {
+    if (options) options->size = (uint32_t)sw_zero(options, sizeof *options);
+}
 /* tcp://host:port (port 0: any), unix:///path or unix:@abstract. SW_EVENT_LISTENING or SW_EVENT_LISTENER_CLOSED follows. */
 SW_API sw_result sw_node_listen(sw_node node, sw_text url, const sw_listen_options *options, sw_listener *out);
 /* From SW_EVENT_LISTENING on; SW_ERR_STATE before. Since 0.1. */
@@ -507,7 +519,9 @@ typedef struct sw_connect_options {
     uint32_t keepalive_s; /* TCP keepalive, 0 none */
 } sw_connect_options;
 
-SW_API void sw_connect_options_init(sw_connect_options *options);
+static inline void sw_connect_options_init(sw_connect_options *options) {
+    if (options) options->size = (uint32_t)sw_zero(options, sizeof *options);
+}
 /* SW_EVENT_PEER_CONNECTED or SW_EVENT_PEER_CLOSED follows. Messages may be sent at once: they leave when it is up. */
 SW_API sw_result sw_node_connect(sw_node node, sw_text ticket, const sw_connect_options *options, sw_peer *out);
 SW_API sw_result sw_peer_accept(sw_peer peer, sw_bytes data);
@@ -553,8 +567,12 @@ typedef struct sw_request_options {
     sw_part *part_handles;
 } sw_request_options;
 
-SW_API void sw_send_options_init(sw_send_options *options);
-SW_API void sw_request_options_init(sw_request_options *options);
+static inline void sw_send_options_init(sw_send_options *options) {
+    if (options) options->size = (uint32_t)sw_zero(options, sizeof *options);
+}
+static inline void sw_request_options_init(sw_request_options *options) {
+    if (options) options->size = (uint32_t)sw_zero(options, sizeof *options);
+}
 
 /* Fire and forget; encrypted, in order, delivered at most once. Routes: 1 to 255 bytes of UTF-8. Since 0.1. */
 SW_API sw_result sw_peer_send(sw_peer peer, sw_text route, sw_bytes body, const sw_send_options *options);
@@ -577,7 +595,9 @@ typedef struct sw_part_options {
     uint32_t reserved;
 } sw_part_options;
 
-SW_API void sw_part_options_init(sw_part_options *options);
+static inline void sw_part_options_init(sw_part_options *options) {
+    if (options) options->size = (uint32_t)sw_zero(options, sizeof *options);
+}
 /* Bytes of a part of this side, in their order; they may be written from the moment its message was taken. SW_ERR_AGAIN
  * while much of it waits to be sent: nothing is taken, and SW_EVENT_PART_WRITABLE follows. SW_ERR_TOO_BIG beyond its stated
  * size, SW_ERR_ARG for an end before it, SW_ERR_CLOSED when the peer wants no more of it. Since 0.2. */

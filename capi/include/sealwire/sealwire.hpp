@@ -59,6 +59,58 @@ private:
 
 using outcome_fn = std::function<void(const outcome&)>;
 
+// A stream or file on a message: written by the side that sends it, read or cancelled by the other. What becomes of it comes
+// as SW_EVENT_PART_DATA, _PART_WRITABLE and _PART_DONE to on_event.
+class part {
+public:
+    part() : raw_{} {}
+    explicit part(sw_part raw) : raw_(raw) {}
+    sw_part raw() const { return raw_; }
+
+    // false when much of it waits to be sent: nothing was taken, and one SW_EVENT_PART_WRITABLE follows.
+    bool try_write(std::string_view bytes) const { return put(bytes, false); }
+    bool try_end(std::string_view last_bytes = {}) const { return put(last_bytes, true); }
+    // Lets that many more bytes come.
+    void read(uint64_t bytes = SW_EVERYTHING) const { sealwire::check(sw_part_read(raw_, bytes)); }
+    void cancel(uint32_t code = 0) const { sealwire::check(sw_part_cancel(raw_, code)); }
+    friend bool operator==(const part& a, const part& b) {
+        return a.raw_.number == b.raw_.number && a.raw_.exchange.number == b.raw_.exchange.number &&
+               a.raw_.exchange.peer.value == b.raw_.exchange.peer.value;
+    }
+    friend bool operator!=(const part& a, const part& b) { return !(a == b); }
+
+private:
+    bool put(std::string_view bytes, bool end) const {
+        sw_part_options options;
+        sw_part_options_init(&options);
+        options.end = end ? 1 : 0;
+        const sw_result result = sw_part_write(raw_, bytes_of(bytes), &options);
+        if (result == SW_ERR_AGAIN) return false;
+        sealwire::check(result);
+        return true;
+    }
+    sw_part raw_;
+};
+
+// What is stated of a part before its first byte.
+struct part_head {
+    std::string_view name;
+    sw_part_kind kind = SW_PART_STREAM;
+    sw_body_type type = SW_BODY_BYTES;
+    bool size_known = false;
+    uint64_t size = 0;  // if known: exactly so many bytes are written
+
+    sw_part_head raw() const {
+        sw_part_head out{};
+        out.name = text_of(name);
+        out.kind = static_cast<uint32_t>(kind);
+        out.type = static_cast<uint32_t>(type);
+        out.size_known = size_known ? 1 : 0;
+        out.size = size;
+        return out;
+    }
+};
+
 class exchange {
 public:
     exchange() : raw_{} {}
@@ -72,6 +124,21 @@ public:
         options.type = type;
         options.more = more ? 1 : 0;
         sealwire::check(sw_exchange_reply(raw_, bytes_of(body), &options));
+    }
+    // A last reply that carries parts: gives the handles to write them by.
+    std::vector<part> reply(std::string_view body, const std::vector<part_head>& heads,
+                            sw_body_type type = SW_BODY_BYTES) const {
+        std::vector<sw_part_head> raw_heads;
+        for (const part_head& head : heads) raw_heads.push_back(head.raw());
+        std::vector<sw_part> raw_parts(heads.size());
+        sw_send_options options;
+        sw_send_options_init(&options);
+        options.type = type;
+        options.parts = raw_heads.data();
+        options.part_count = raw_heads.size();
+        options.part_handles = raw_parts.data();
+        sealwire::check(sw_exchange_reply(raw_, bytes_of(body), &options));
+        return std::vector<part>(raw_parts.begin(), raw_parts.end());
     }
     void reply(message body, sw_body_type type = SW_BODY_BYTES) const {
         sw_send_options options;
@@ -152,6 +219,19 @@ public:
     exchange request(std::string_view route, std::string_view body, outcome_fn done) const {
         return request(route, body, {}, std::move(done));
     }
+    // A one-way message that carries parts: gives the handles to write them by. SW_EVENT_DONE follows, to on_event.
+    std::vector<part> send(std::string_view route, std::string_view body, const std::vector<part_head>& heads) const {
+        std::vector<sw_part_head> raw_heads;
+        for (const part_head& head : heads) raw_heads.push_back(head.raw());
+        std::vector<sw_part> raw_parts(heads.size());
+        sw_send_options options;
+        sw_send_options_init(&options);
+        options.parts = raw_heads.data();
+        options.part_count = raw_heads.size();
+        options.part_handles = raw_parts.data();
+        check(sw_peer_send(raw_, text_of(route), bytes_of(body), &options));
+        return std::vector<part>(raw_parts.begin(), raw_parts.end());
+    }
     void ping(uint64_t token = 0) const { check(sw_peer_ping(raw_, token)); }  // SW_EVENT_PONG follows
     void accept(std::string_view data = {}) const { check(sw_peer_accept(raw_, bytes_of(data))); }
     void reject(uint32_t code = 0, std::string_view text = {}) const {
@@ -191,6 +271,13 @@ public:
     bool wants_reply() const { return raw().expects != SW_EXPECTS_NONE; }
     uint32_t timeout_ms() const { return raw().timeout_ms; }
     sealwire::exchange exchange() const { return sealwire::exchange(raw().exchange); }  // may be kept, to answer later
+    // Each is to be read or cancelled; the last reply stops what was not.
+    std::vector<sealwire::part> parts() const {
+        std::vector<sealwire::part> out;
+        for (size_t i = 0; i < raw().part_count; ++i) out.emplace_back(raw().parts[i].part);
+        return out;
+    }
+    std::string_view part_name(size_t i) const { return view_of(raw().parts[i].head.name); }
     void reply(std::string_view body, sw_body_type type = SW_BODY_BYTES) const { exchange().reply(body, type); }
     void finish(uint32_t code = 0, std::string_view text = {}) const { exchange().finish(code, text); }
     const sw_event_message& raw() const { return event_.as.message; }
