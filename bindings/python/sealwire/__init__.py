@@ -13,6 +13,7 @@ from sealwire._listener import Listener
 from sealwire._messages import BodyLike, Reply, Request
 from sealwire._node import Node
 from sealwire._peer import NEVER, Peer, Pong
+from sealwire._replies import Replies
 from sealwire._types import Asking, CloseReport, Reject, Undelivered
 
 __version__ = _native.version()
@@ -25,7 +26,7 @@ __all__ = [
     "AccessError", "ArgumentError", "Asking", "BodyLike", "CancelledByPeer", "CloseReport", "ClosedError", "ConnectError",
     "ConnectTimeout", "DeadlineError", "DeliveryError", "Error", "ForkedError", "HandlerFailed", "Identity",
     "KeyFileError", "Listener", "Messages", "NEVER", "NoRouteError", "Node", "NotAllowedError", "Peer", "Pong",
-    "ProtocolError", "QueueFull", "RefusedError", "Reject", "Reply", "Request", "ResourceError", "SessionError",
+    "ProtocolError", "QueueFull", "RefusedError", "Reject", "Replies", "Reply", "Request", "ResourceError", "SessionError",
     "StateError", "Status", "Ticket", "TooBigError", "Undelivered", "UnsupportedError", "__version__", "build_info",
     "network_from_passphrase", "network_new",
 ]

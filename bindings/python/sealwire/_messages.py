@@ -56,6 +56,7 @@ class Request(_Readable):
     body         bytes; `view` is a memoryview that copies nothing
     timeout      seconds that the requester grants, or None
     wants_reply  False for messages that were only sent
+    wants_many   the requester takes any number of replies
     cancelled    the requester does not wait any more
     """
 
@@ -66,6 +67,12 @@ class Request(_Readable):
     def reply(self, body: Optional[BodyLike] = None) -> None:
         """Answers now, in place of the handler's return value; None is a fast reply without a body."""
         super().reply(body)
+
+    async def more(self, body: BodyLike) -> None:
+        """One of several replies, to a requester that wants many; waits for room. `reply` or the handler's end is the end of
+        them: `reply(None)` without one more."""
+        while not self._more(body):
+            await self.peer._wait_for_room()
 
     def status(self, code: int, text: str = "") -> None:
         """Answers with a status of the application, 64 to 4,095; `raise Status(code, text)` does the same."""

@@ -14,6 +14,7 @@ from sealwire._listener import Listener
 from sealwire._messages import Request
 from sealwire._peer import Peer, limit, milliseconds
 from sealwire._pump import Pump
+from sealwire._replies import reply_each
 from sealwire._types import Asking, CloseReport, Reject, Undelivered
 
 logger = logging.getLogger("sealwire")
@@ -31,6 +32,10 @@ Decide = Callable[[Asking], Union[Decision, Awaitable[Decision]]]
 Allow = Union[str, Iterable[str], Decide]
 Handler = Callable[[Request], Any]
 HandlerT = TypeVar("HandlerT", bound=Callable[..., Any])
+
+
+async def _later(result: Any) -> Any:
+    return result
 
 
 class Node:
@@ -89,7 +94,8 @@ class Node:
         if self._core is not None:
             raise RuntimeError("this node was opened already")
         self._loop = asyncio.get_running_loop()
-        core = _native.Core(self._loop, self._on_event, self._spawn, self._on_failure, self._make_error)
+        core = _native.Core(self._loop, self._on_event, self._spawn, self._on_failure, self._make_error,
+                            _later)
         pump = Pump(self)
         level = core_logger.getEffectiveLevel()
         native_level = next((i for i, one in enumerate(_LEVELS) if level <= one), len(_LEVELS))
@@ -227,7 +233,8 @@ class Node:
 
         A plain function is called at once and costs no task; a coroutine function runs as a task, which is cancelled when
         the requester cancels or its deadline passes. What it returns is the reply: bytes, str, anything JSON, or None for a
-        fast reply without body. `raise Status(code, text)` answers with a status; any other exception with handler_failed
+        fast reply without body. A handler that yields, plain or async, sends each as one of several replies to a
+        requester that wants many. `raise Status(code, text)` answers with a status; any other exception with handler_failed
         (nothing of it reaches the peer) and is logged.
         """
         if not isinstance(route, str):
@@ -260,7 +267,10 @@ class Node:
 
     async def _answer(self, request: Request, awaitable: "Awaitable[Any]") -> None:
         try:
-            request._finish(await awaitable)
+            result = await awaitable
+            if not request._finish(result):
+                await reply_each(request, result)
+                request._finish(None)
         except asyncio.CancelledError:
             request._stop()
             if not request.cancelled:

@@ -3,14 +3,16 @@
 import asyncio
 import math
 from collections import deque
-from typing import TYPE_CHECKING, Any, Deque, Dict, List, NamedTuple, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Deque, Dict, List, NamedTuple, Optional, Tuple, TypeVar
 
 from sealwire import _errors, _native
 from sealwire._messages import BodyLike, Reply
+from sealwire._replies import Replies
 
 if TYPE_CHECKING:
     from sealwire._node import Node
 
+T = TypeVar("T")
 NEVER = math.inf
 _SW_NEVER = 0xFFFFFFFF
 
@@ -106,8 +108,17 @@ class Peer(_native.Peer):
             self._cancel(number)
             raise
 
+    def request_many(self, route: str, body: BodyLike = b"", *, timeout: Optional[float] = None) -> Replies:
+        """Asks for any number of replies: `async for reply in peer.request_many(...)`. It is sent when the iteration begins;
+        `timeout` counts from there and is for the first reply."""
+        return Replies(self, route, body, timeout)
+
     async def _request_with_room(self, route: str, body: BodyLike,
                                  timeout: Optional[float]) -> "Tuple[asyncio.Future[Reply], int]":
+        return await self._with_room(timeout, lambda left: self._request(route, body, left))
+
+    async def _with_room(self, timeout: Optional[float], start: "Callable[[int], Optional[T]]") -> T:
+        """Tries again whenever there is room, with the milliseconds that are left, until it is no longer None."""
         loop = asyncio.get_running_loop()
         limit = self.node.request_timeout if timeout is None else timeout
         end = loop.time() + limit
@@ -117,7 +128,7 @@ class Peer(_native.Peer):
                 await asyncio.wait_for(self._wait_for_room(), None if limit == NEVER else max(left, 0))
             except asyncio.TimeoutError:
                 raise _errors.make(80, "the send queue had no room", peer=self.id, endpoint=self.address) from None
-            started = self._request(route, body, milliseconds(max(end - loop.time(), 0.001)))
+            started = start(milliseconds(max(end - loop.time(), 0.001)))
             if started is not None:
                 return started
 

@@ -9,7 +9,7 @@ namespace {
 
 PyObject* future_class = nullptr;  // asyncio.Future
 PyObject *name_set_result = nullptr, *name_set_exception = nullptr, *name_done = nullptr, *name_cancel = nullptr,
-         *name_call_soon = nullptr, *name_release = nullptr;
+         *name_call_soon = nullptr, *name_release = nullptr, *name_on_reply = nullptr, *name_on_done = nullptr;
 PyObject* loop_keyword = nullptr;
 
 Core* self_of(PyObject* object) { return reinterpret_cast<Core*>(object); }
@@ -30,6 +30,26 @@ bool is_done(PyObject* future) {
     return done && done.get() == Py_True;
 }
 
+bool is_future(PyObject* user) { return Py_TYPE(user) == reinterpret_cast<PyTypeObject*>(future_class); }
+
+// A reply that is not its exchange's end. True: it keeps the event until its iterator takes it.
+bool on_reply(CoreState* state, const sw_event* event) {
+    auto* user = static_cast<PyObject*>(event->user);
+    if (!user) return false;
+    Ref keep = Ref::borrow(user);
+    Message* message = make_message(reply_class, find_peer(state, event->peer.value), nullptr, event);
+    Ref reply(reinterpret_cast<PyObject*>(message));
+    const bool many = reply && !is_future(user);
+    if (many) {
+        message->untaken = event;
+        Ref told(PyObject_CallMethodOneArg(user, name_on_reply, reply.get()));
+    } else if (reply) {
+        resolve(user, reply.get());
+    }
+    report_unraisable(user);
+    return many;
+}
+
 // A request of ours has ended: its future gets the reply or the failure.
 void on_done(CoreState* state, const sw_event* event) {
     const sw_event_done& done = event->as.done;
@@ -43,7 +63,11 @@ void on_done(CoreState* state, const sw_event* event) {
     }
     Ref future(static_cast<PyObject*>(event->user));  // the exchange's reference ends here
     PyObject* peer = find_peer(state, event->peer.value);
-    if (done.result == SW_OK) {
+    if (!is_future(future.get())) {  // of several replies
+        Ref error(done.result == SW_OK ? Ref::borrow(Py_None)
+                                       : Ref(call_error(state, done.result, done.code, done.text, peer)));
+        if (error) Ref told(PyObject_CallMethodOneArg(future.get(), name_on_done, error.get()));
+    } else if (done.result == SW_OK) {
         Ref reply(reinterpret_cast<PyObject*>(make_message(reply_class, peer, nullptr, event)));
         if (reply) resolve(future.get(), reply.get());
     } else if (!is_done(future.get())) {
@@ -125,6 +149,12 @@ After on_message(CoreState* state, const sw_event* event) {
     Ref result(PyObject_CallOneArg(callable.get(), request.get()));
     if (!result) return failed(state, request.get()), After::release;
     if (is_awaitable(result.get())) return spawn(state, message, result.get()) ? After::first_step : After::release;
+    if (takes_a_task(result.get())) {
+        PyObject* hook = state->hooks[kLater];
+        Ref later(hook ? PyObject_CallOneArg(hook, result.get()) : nullptr);
+        if (!later) return failed(state, request.get()), After::release;
+        return spawn(state, message, later.get()) ? After::first_step : After::release;
+    }
     if (!finish_message(message, result.get())) failed(state, request.get());
     return After::release;
 }
@@ -176,12 +206,15 @@ PyObject* core_new(PyTypeObject* type, PyObject*, PyObject*) {
 }
 
 int core_init(PyObject* object, PyObject* args, PyObject*) {
-    PyObject *loop = nullptr, *hooks[4] = {};
-    if (!PyArg_ParseTuple(args, "OOOOO", &loop, &hooks[0], &hooks[1], &hooks[2], &hooks[3])) return -1;
+    PyObject *loop = nullptr, *hooks[kHooks] = {};
+    if (!PyArg_ParseTuple(args, "OOOOOO", &loop, &hooks[kEvent], &hooks[kSpawn], &hooks[kFailed], &hooks[kError],
+                          &hooks[kLater])) {
+        return -1;
+    }
     CoreState* state = self_of(object)->state;
     Py_INCREF(loop);
     state->loop = loop;
-    for (int i = 0; i < 4; ++i) {
+    for (int i = 0; i < kHooks; ++i) {
         Py_INCREF(hooks[i]);
         state->hooks[i] = hooks[i];
     }
@@ -221,6 +254,8 @@ PyObject* drain(PyObject* object, PyObject*) {
             if (after != After::release) events[i] = nullptr;
         } else if (event->type == SW_EVENT_DONE) {
             on_done(state, event);
+        } else if (event->type == SW_EVENT_REPLY) {
+            if (on_reply(state, event)) events[i] = nullptr;
         } else {
             release_until(i);
             closed = closed || event->type == SW_EVENT_NODE_CLOSED;
@@ -384,6 +419,8 @@ bool add_core_type(PyObject* module) {
     name_cancel = PyUnicode_InternFromString("cancel");
     name_call_soon = PyUnicode_InternFromString("call_soon");
     name_release = PyUnicode_InternFromString("release");
+    name_on_reply = PyUnicode_InternFromString("_on_reply");
+    name_on_done = PyUnicode_InternFromString("_on_done");
     loop_keyword = Py_BuildValue("(s)", "loop");
     Ref asyncio(PyImport_ImportModule("asyncio"));
     future_class = asyncio ? PyObject_GetAttrString(asyncio.get(), "Future") : nullptr;

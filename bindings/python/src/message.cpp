@@ -27,6 +27,7 @@ void message_dealloc(PyObject* object) {
     Py_XDECREF(self->body);
     Py_XDECREF(self->task);
     if (self->held) sw_event_release(self->held);
+    if (self->untaken) sw_event_release(self->untaken);
     type->tp_free(object);
     Py_DECREF(type);
 }
@@ -70,6 +71,9 @@ PyObject* get_task(PyObject* object, void*) {
     return task;
 }
 PyObject* get_number(PyObject* object, void*) { return PyLong_FromUnsignedLongLong(self_of(object)->exchange.number); }
+PyObject* get_wants_many(PyObject* object, void*) {
+    return PyBool_FromLong(self_of(object)->expects == SW_EXPECTS_MANY);
+}
 PyObject* get_wants_reply(PyObject* object, void*) { return PyBool_FromLong(self_of(object)->expects != 0); }
 PyObject* get_answered(PyObject* object, void*) { return PyBool_FromLong(self_of(object)->answered); }
 PyObject* get_over(PyObject* object, void*) { return PyBool_FromLong(self_of(object)->over); }
@@ -134,6 +138,29 @@ PyObject* status(PyObject* object, PyObject* args) {
     Py_RETURN_NONE;
 }
 
+// (body): one of several replies; False when the send queue is full.
+PyObject* more(PyObject* object, PyObject* argument) {
+    Message* self = self_of(object);
+    if (!may_answer(self)) return nullptr;
+    Body body;
+    if (!body.set(argument)) return nullptr;
+    sw_send_options options;
+    sw_send_options_init(&options);
+    options.type = body.type;
+    options.more = 1;
+    const sw_result result = self->over ? SW_OK : sw_exchange_reply(self->exchange, body.bytes, &options);
+    if (result != SW_OK && result != SW_ERR_AGAIN && !ended(result)) return raise_result(result, self->peer);
+    return PyBool_FromLong(result != SW_ERR_AGAIN);
+}
+
+// The iterator has handed it out: that gives its sender credit for more.
+PyObject* taken(PyObject* object, PyObject*) {
+    Message* self = self_of(object);
+    if (self->untaken) sw_event_release(self->untaken);
+    self->untaken = nullptr;
+    Py_RETURN_NONE;
+}
+
 PyObject* fail(PyObject* object, PyObject*) {
     Message* self = self_of(object);
     if (self->expects != SW_EXPECTS_NONE && !self->answered && !self->over &&
@@ -143,10 +170,12 @@ PyObject* fail(PyObject* object, PyObject*) {
     Py_RETURN_NONE;
 }
 
+// False: not one plain answer, which the Python half has to see to.
 PyObject* finish(PyObject* object, PyObject* result) {
+    if (takes_a_task(result)) Py_RETURN_FALSE;
     stop_running(self_of(object));
     if (!finish_message(self_of(object), result)) return nullptr;
-    Py_RETURN_NONE;
+    Py_RETURN_TRUE;
 }
 
 PyObject* stop(PyObject* object, PyObject*) {
@@ -162,17 +191,24 @@ PyMemberDef members[] = {
 };
 
 PyGetSetDef getters[] = {
-    {"body", get_body, nullptr, nullptr, nullptr},         {"view", get_view, nullptr, nullptr, nullptr},
-    {"number", get_number, nullptr, nullptr, nullptr},     {"wants_reply", get_wants_reply, nullptr, nullptr, nullptr},
-    {"answered", get_answered, nullptr, nullptr, nullptr}, {"cancelled", get_over, nullptr, nullptr, nullptr},
-    {"has_body", get_has_body, nullptr, nullptr, nullptr}, {"timeout", get_timeout, nullptr, nullptr, nullptr},
-    {"task", get_task, nullptr, nullptr, nullptr},         {},
+    {"body", get_body, nullptr, nullptr, nullptr},
+    {"view", get_view, nullptr, nullptr, nullptr},
+    {"number", get_number, nullptr, nullptr, nullptr},
+    {"wants_reply", get_wants_reply, nullptr, nullptr, nullptr},
+    {"answered", get_answered, nullptr, nullptr, nullptr},
+    {"cancelled", get_over, nullptr, nullptr, nullptr},
+    {"has_body", get_has_body, nullptr, nullptr, nullptr},
+    {"timeout", get_timeout, nullptr, nullptr, nullptr},
+    {"task", get_task, nullptr, nullptr, nullptr},
+    {"wants_many", get_wants_many, nullptr, nullptr, nullptr},
+    {},
 };
 
 PyMethodDef methods[] = {
-    {"reply", reply, METH_O, nullptr},     {"status", status, METH_VARARGS, nullptr},
-    {"_fail", fail, METH_NOARGS, nullptr}, {"_finish", finish, METH_O, nullptr},
-    {"_stop", stop, METH_NOARGS, nullptr}, {},
+    {"reply", reply, METH_O, nullptr},       {"status", status, METH_VARARGS, nullptr},
+    {"_fail", fail, METH_NOARGS, nullptr},   {"_finish", finish, METH_O, nullptr},
+    {"_stop", stop, METH_NOARGS, nullptr},   {"_more", more, METH_O, nullptr},
+    {"_taken", taken, METH_NOARGS, nullptr}, {},
 };
 
 PyType_Slot slots[] = {
@@ -267,6 +303,11 @@ Message* make_message(PyTypeObject* cls, PyObject* peer, PyObject* route, const 
     if (self->body) return self;
     Py_DECREF(self);
     return nullptr;
+}
+
+bool takes_a_task(PyObject* result) {
+    if (result == Py_None || PyBytes_CheckExact(result) || PyUnicode_CheckExact(result)) return false;
+    return PyGen_CheckExact(result) || PyAsyncGen_CheckExact(result);
 }
 
 bool finish_message(Message* message, PyObject* result) {

@@ -77,11 +77,15 @@ struct Handler {
     bool closed = false;
 };
 
+// Callables of the Python half: event(type, fields), spawn(request, awaitable), failed(request, exception),
+// error(result, code, text, peer) -> exception, later(result) -> awaitable that yields it.
+enum Hook { kEvent, kSpawn, kFailed, kError, kLater, kHooks };
+
 struct CoreState {
     sw_node node{};
     Wake* wake = nullptr;
     PyObject* loop = nullptr;
-    PyObject* hooks[4] = {};  // see Hook
+    PyObject* hooks[kHooks] = {};
     std::vector<Handler> handlers;
     std::unordered_map<uint64_t, PyObject*> peers;
     std::unordered_map<ExchangeKey, Message*, ExchangeHash> running;  // handlers that are tasks
@@ -93,10 +97,6 @@ struct CoreState {
     bool release_scheduled = false;
     bool over = false;  // NODE_CLOSED was seen, or closed at exit
 };
-
-// Callables of the Python half: event(type, fields), spawn(request, awaitable), failed(request, exception),
-// error(result, code, text, peer) -> exception.
-enum Hook { kEvent, kSpawn, kFailed, kError };
 
 struct Core {
     PyObject_HEAD CoreState* state;
@@ -113,6 +113,7 @@ struct Message {
     PyObject* body;                // bytes; null while only `held` has it
     PyObject* task;                // that runs the handler
     const sw_event* held;          // retained, of large bodies
+    const sw_event* untaken;       // fetched: one of several replies that waits for its iterator
     sw_exchange exchange;
     ExchangeKey key;  // in CoreState::running; peer 0 and number 0: not in it
     uint32_t type, expects, timeout_ms;
@@ -152,6 +153,8 @@ bool text_of(PyObject* object, sw_text& out);
 
 // A Message of `cls`; the event may be released afterwards.
 Message* make_message(PyTypeObject* cls, PyObject* peer, PyObject* route, const sw_event* event);
+// What a handler returned is not one plain answer: it takes a task.
+bool takes_a_task(PyObject* result);
 // Answers with a handler's return value; does nothing where no answer is due. False: an exception is set.
 bool finish_message(Message* message, PyObject* result);
 // The task of the handler has ended, or none began.

@@ -1,0 +1,164 @@
+"""Many replies to one request: the iterator at the requester, and the handler that yields them."""
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING, Any, Deque, Optional
+
+from sealwire import _errors, _native
+from sealwire._messages import BodyLike, Reply, Request
+
+if TYPE_CHECKING:
+    from sealwire._peer import Peer
+
+_TURN = 32  # replies that a handler which never waits may send before others have their turn
+
+
+class _Queue:
+    """What came and was not iterated over yet. The exchange holds it, and the iterator, but it knows neither."""
+
+    __slots__ = ("replies", "waiter", "over", "error")
+
+    def __init__(self) -> None:
+        self.replies: Deque[Reply] = deque()
+        self.waiter: "Optional[asyncio.Future[None]]" = None
+        self.over = False
+        self.error: Optional[BaseException] = None
+
+    def _wake(self) -> None:
+        if self.waiter is not None and not self.waiter.done():
+            self.waiter.set_result(None)
+
+    # From the native half.
+    def _on_reply(self, reply: Reply) -> None:
+        if self.over:
+            return  # nobody iterates any more
+        self.replies.append(reply)
+        self._wake()
+
+    def _on_done(self, error: Optional[BaseException]) -> None:
+        if not self.over:
+            self.over, self.error = True, error
+            self._wake()
+
+
+class Replies:
+    """The replies to one request, as they come: `async for reply in peer.request_many(...)`.
+
+    Leaving the loop, cancelling the task that waits, `aclose()`, or dropping the iterator cancels the exchange at the peer. A
+    failure is raised behind the replies that came before it. What is not iterated over is not sent for long: the peer waits.
+    """
+
+    __slots__ = ("_peer", "_route", "_body", "_timeout", "_queue", "_number")
+
+    def __init__(self, peer: "Peer", route: str, body: BodyLike, timeout: Optional[float]) -> None:
+        self._peer = peer
+        self._route = route
+        self._body = body
+        self._timeout = timeout
+        self._queue: Optional[_Queue] = None
+        self._number: Optional[int] = None
+
+    def __aiter__(self) -> "Replies":
+        return self
+
+    async def __anext__(self) -> Reply:
+        queue = self._queue
+        if queue is None:
+            queue = await self._start()
+        while not queue.replies:
+            if queue.over:
+                error, queue.error = queue.error, None
+                if error is not None:
+                    raise error
+                raise StopAsyncIteration
+            if queue.waiter is not None and not queue.waiter.done():
+                raise RuntimeError("another task waits for the next reply already")
+            queue.waiter = asyncio.get_running_loop().create_future()
+            try:
+                await queue.waiter
+            except asyncio.CancelledError:
+                self._end()
+                raise
+        reply = queue.replies.popleft()
+        reply._taken()
+        return reply
+
+    async def _start(self) -> _Queue:
+        from sealwire._peer import milliseconds
+        queue = self._queue = _Queue()
+
+        def start(left: int) -> Optional[int]:
+            return self._peer._request_many(self._route, self._body, left, queue)
+
+        try:
+            number = start(milliseconds(self._timeout))
+            if number is None:
+                number = await self._peer._with_room(self._timeout, start)
+        except BaseException:
+            queue.over = True
+            raise
+        self._number = number
+        return queue
+
+    def _end(self) -> None:
+        queue = self._queue
+        if queue is None:
+            queue = self._queue = _Queue()
+        if not queue.over and self._number is not None:
+            try:
+                self._peer._cancel(self._number)
+            except _errors.Error:
+                pass
+        queue.over = True
+        queue.error = None
+        queue.replies.clear()
+        queue._wake()
+
+    async def aclose(self) -> None:
+        """Wants no more replies. Nothing is left of it at the peer."""
+        self._end()
+
+    async def __aenter__(self) -> "Replies":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._end()
+
+    def __del__(self) -> None:
+        queue = getattr(self, "_queue", None)
+        if queue is not None and not queue.over:
+            self._end()
+
+
+async def reply_each(request: Request, results: Any) -> None:
+    """Sends what a handler yields. It is closed when the requester wants no more."""
+    is_async = hasattr(results, "__anext__")
+    only: Any = None  # of a requester that wants one reply
+    count = 0
+    try:
+        while True:
+            try:
+                result = await results.__anext__() if is_async else next(results)
+            except (StopAsyncIteration, StopIteration):
+                break
+            count += 1
+            if not request.wants_reply:
+                pass
+            elif request.wants_many:
+                await request.more(b"" if result is None else result)
+            elif count == 1:
+                only = result
+            else:
+                raise _errors.StateError(4, "the handler yields several replies, and the requester wants one: it has to "
+                                            "ask by request_many", peer=request.peer.id)
+            if request.cancelled:
+                return
+            if count % _TURN == 0:
+                await asyncio.sleep(0)
+    finally:
+        if is_async:
+            await results.aclose()
+        else:
+            results.close()
+    if count and request.wants_reply and not request.wants_many and not request.answered:
+        request.reply(only)
