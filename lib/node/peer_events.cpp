@@ -23,7 +23,7 @@ NodeEvent Peer::event_of(NodeEventKind kind, const Event& event) const {
     out.id = &id_;
     out.text = event.text;
     out.body = event.body;
-    out.chunk = event.chunk.get();
+    out.chunk = event.keeper();
     out.number = event.number;
     out.first = event.first;
     out.last_number = event.last_number;

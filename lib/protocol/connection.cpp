@@ -442,10 +442,11 @@ size_t Connection::poll_output(MutableBytes buffer) {
 // ---- Parsing ----
 
 void Connection::parse(Time now) {
+    ChunkRef chunk;  // of the record: counted once for all its frames
     while (has_input() && inbox_.undelivered_events() < kEventBatch && inbox_.pending_notes() < kNoteBatch) {
         const Record& record = records_[next_record_];
         Reader in(record.bytes.subspan(record_offset_));
-        const ChunkRef chunk = record.chunk;
+        if (chunk.get() != record.chunk.get()) chunk = record.chunk;
         const bool good = parse_frame(now, in, chunk);
         if (!good || !records_left()) break;  // ended meanwhile
         record_offset_ = records_[next_record_].bytes.size() - in.left();

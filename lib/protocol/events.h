@@ -60,10 +60,14 @@ struct Event {
     std::string_view text{};  // route, or words of STATUS, REJECT or CLOSE
     Bytes body{};
     ChunkRef chunk{};                 // keeps text, body and parts
+    Chunk* lent = nullptr;            // or else this, which lives until poll_event was false
     const PartInfo* parts = nullptr;  // of a message or reply
     uint32_t part_count = 0;
     void* user = nullptr;
     Taken taken{};
+
+    // What to share for keeping text and body longer; null: nothing needs to be.
+    Chunk* keeper() const { return chunk ? chunk.get() : lent; }
 };
 
 }  // namespace sealwire

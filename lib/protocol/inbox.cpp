@@ -104,7 +104,7 @@ bool Inbox::on_open(Time, const Frame& frame, size_t size, const ChunkRef& chunk
     }
     if (!token.slot) {  // one-way in one frame: nothing to remember
         event.body = frame.body;
-        event.chunk = chunk;
+        event.lent = lend(chunk);
         event.has_body = true;
         push(std::move(event));
         return true;
@@ -117,7 +117,7 @@ bool Inbox::on_open(Time, const Frame& frame, size_t size, const ChunkRef& chunk
     record.messages = 1;
     if (last) {
         event.body = frame.body;
-        event.chunk = chunk;
+        event.lent = lend(chunk);
         deliver_open(&record, std::move(event));
         return true;
     }
@@ -129,7 +129,7 @@ bool Inbox::on_open(Time, const Frame& frame, size_t size, const ChunkRef& chunk
 bool Inbox::resolve_route(const Frame& frame, const ChunkRef& chunk, Event& event) {
     if (frame.route == kRouteLiteral) {
         event.text = frame.text;
-        event.chunk = chunk;
+        event.lent = lend(chunk);
         return true;
     }
     size_t index = 0;
@@ -217,7 +217,7 @@ bool Inbox::on_message(const Frame& frame, const ChunkRef& chunk) {
     if (frame.has(parts) && !begin_parts(*record, frame, false)) return false;
     if (!is_last) return begin_assembly(*record, frame, std::move(event), static_cast<size_t>(total));
     event.body = frame.body;
-    event.chunk = chunk;
+    event.lent = lend(chunk);
     complete(*record, std::move(event), frame.has(end));
     return true;
 }
@@ -350,6 +350,7 @@ bool Inbox::on_credit(const Frame& frame) {
 // ---- Events ----
 
 bool Inbox::poll(Event& event) {
+    if (events_.empty()) lent_.clear();
     bool found = false;
     while (!found && next_event_ < prepared_) {
         event = std::move(events_[next_event_++]);

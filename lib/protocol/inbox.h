@@ -146,7 +146,7 @@ private:
     bool begin_parts(Record& record, const Frame& frame, bool opened);
     void deliver_parts(Record& record);
     void part_news(const Outbox::PartNews& news);
-    void push_data(Record& record, PartIn& part, Bytes bytes, const ChunkRef& chunk);
+    void push_data(Record& record, PartIn& part, Bytes bytes, ChunkRef chunk, Chunk* lent);
     void flush_part(Record& record, PartIn& part);
     void part_taken(const Taken& taken);
     void grant_part(Record& record, PartIn& part);
@@ -178,6 +178,10 @@ private:
     void return_large(const Taken& taken);
     void note(Note::Kind kind, uint64_t number, uint64_t amount = 0, uint32_t code = 0) {
         notes_.push_back({.kind = kind, .code = code, .number = number, .amount = amount});
+    }
+    Chunk* lend(const ChunkRef& chunk) {
+        if (lent_.empty() || lent_.back().get() != chunk.get()) lent_.push_back(chunk);
+        return chunk.get();
     }
     void note_receipt(const Taken& taken);
     uint64_t limit_news() const { return taken_charge_ + window_ - limit_told_; }
@@ -223,6 +227,7 @@ private:
 
     std::vector<Note> notes_;
     std::vector<Event> events_;
+    std::vector<ChunkRef> lent_;  // to events that are not delivered: one count a chunk in place of one an event
     size_t next_event_ = 0;
     size_t prepared_ = 0;
 };

@@ -137,7 +137,7 @@ bool Inbox::on_data(const Frame& frame, const ChunkRef& chunk) {
     Bytes rest = frame.body;
     if (part->told && part->held.empty() && part->wanted > 0 && !rest.empty()) {
         const auto now = static_cast<size_t>(std::min<uint64_t>(rest.size(), part->wanted));
-        push_data(*record, *part, rest.first(now), chunk);
+        push_data(*record, *part, rest.first(now), {}, lend(chunk));
         rest = rest.subspan(now);
     }
     part->held.insert(part->held.end(), rest.begin(), rest.end());
@@ -147,7 +147,7 @@ bool Inbox::on_data(const Frame& frame, const ChunkRef& chunk) {
     return true;
 }
 
-void Inbox::push_data(Record& record, PartIn& part, Bytes bytes, const ChunkRef& chunk) {
+void Inbox::push_data(Record& record, PartIn& part, Bytes bytes, ChunkRef chunk, Chunk* lent) {
     Event event{.kind = EventKind::part_data, .type = part.head.type};
     event.has_body = true;
     event.mine = (record.number & 1) == 0;
@@ -155,7 +155,8 @@ void Inbox::push_data(Record& record, PartIn& part, Bytes bytes, const ChunkRef&
     event.first = part.head.number;
     event.last_number = part.delivered;
     event.body = bytes;
-    event.chunk = chunk;
+    event.chunk = std::move(chunk);
+    event.lent = lent;
     event.taken = {.number = record.number, .charge = static_cast<uint32_t>(bytes.size())};
     event.taken.part = true;
     event.taken.message = part.number();
@@ -172,7 +173,7 @@ void Inbox::flush_part(Record& record, PartIn& part) {
         const auto size = static_cast<size_t>(std::min(
             {static_cast<uint64_t>(part.held.size() - done), part.wanted, static_cast<uint64_t>(kEventBytes)}));
         View copy = View::copy_of(Bytes(part.held).subspan(done, size));
-        push_data(record, part, copy.bytes, copy.chunk);
+        push_data(record, part, copy.bytes, std::move(copy.chunk), nullptr);
         done += size;
     }
     if (done == part.held.size()) part.held = {};

@@ -48,7 +48,8 @@ Errc Outbox::open(const OutMessage& message, Expects expects, void* user, uint64
     if (!pending.route) pending.text = message.route;
     const bool now = waiting_.empty() && !ahead() &&
                      may_open(message.route.size(), message.body.size(), needs_slot, message.parts.size());
-    if (!now || !single) keep(pending, message);
+    if (!single) keep(pending, message);
+    else if (!now) keep_waiting(pending, message);
     if (needs_slot) {
         Exchange& exchange = exchanges_.insert(number);
         exchange = Exchange{};

@@ -245,6 +245,9 @@ private:
     void make_void(Pending& pending);
     Route* find_route(std::string_view route, uint32_t interned);
     void keep(Pending& pending, const OutMessage& from);
+    void keep_waiting(Pending& pending, const OutMessage& from);
+    void pop_waiting();
+    void recycle(ChunkRef& chunk);
     ChunkRef new_chunk(size_t capacity);
     uint8_t* reserve(size_t bytes);
     void commit(size_t bytes);
@@ -284,7 +287,13 @@ private:
     Ring<Segment> segments_;  // encoded and not yet received, the last one open
     size_t next_chunk_ = 0;
     std::vector<ChunkRef> spare_;  // of full size, while there is traffic
-    ChunkRef slab_;                // where small bodies that wait are copied to, one behind the other
+    struct Slab {
+        ChunkRef chunk;
+        size_t used;
+        size_t count;  // of waiting OPENs whose bodies lie in it
+    };
+    Ring<Slab> slabs_;  // of waiting_, in its order: so they need no count of references
+    ChunkRef slab_;     // where other small bodies that wait are copied to, one behind the other
     size_t slab_used_ = 0;
     uint64_t sequence_end_ = 0;
     uint64_t handed_ = 0;

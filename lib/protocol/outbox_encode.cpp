@@ -98,6 +98,40 @@ void Outbox::keep(Pending& pending, const OutMessage& from) {
     pending.body = Bytes(to + text, pending.body.size());
 }
 
+// The same for an OPEN in one frame that joins waiting_: such leave in order, and slabs with them.
+void Outbox::keep_waiting(Pending& pending, const OutMessage& from) {
+    const size_t text = pending.text.size();
+    const size_t size = text + pending.body.size();
+    if (size > kSlabShare || from.owner) return keep(pending, from);
+    if (slabs_.empty() || slabs_.back().chunk->capacity() - slabs_.back().used < size) {
+        slabs_.push_back({new_chunk(queued_ > kSlabShare ? kMaxPlaintext : kSlabShare), 0, 0});
+    }
+    Slab& slab = slabs_.back();
+    uint8_t* const to = slab.chunk->data() + slab.used;
+    slab.used += size;
+    ++slab.count;
+    copy_bytes(to, as_bytes(pending.text));
+    copy_bytes(to + text, pending.body);
+    pending.text = as_text(Bytes(to, text));
+    pending.body = Bytes(to + text, pending.body.size());
+    pending.in_slab = true;
+}
+
+// The front of waiting_ is encoded.
+void Outbox::pop_waiting() {
+    const bool in_slab = waiting_.front().in_slab;
+    waiting_.pop_front();
+    if (!in_slab || --slabs_.front().count > 0) return;
+    recycle(slabs_.front().chunk);
+    slabs_.pop_front();
+}
+
+// The next to come needs one as well; the peer of an idle one gives all back (trim).
+void Outbox::recycle(ChunkRef& chunk) {
+    const bool wanted = chunk->capacity() == kMaxPlaintext && spare_.size() < kSpareChunks && chunk->unique();
+    if (wanted) spare_.push_back(std::move(chunk));
+}
+
 ChunkRef Outbox::new_chunk(size_t capacity) {
     if (capacity != kMaxPlaintext || spare_.empty()) return ChunkRef::create(capacity);
     ChunkRef chunk = std::move(spare_.back());
@@ -327,10 +361,10 @@ void Outbox::pump() {
         const bool more_first = firsts_in_a_row_ < kFirstsBeforeMore || (ready_more_.empty() && !data_may_go());
         if (more_first && front_may_go()) {
             ++firsts_in_a_row_;
-            Pending pending = std::move(waiting_.front());
-            waiting_.pop_front();
-            queued_ -= pending.cost();
-            encode_open(pending);
+            const Pending& front = waiting_.front();
+            queued_ -= front.cost();
+            encode_open(front);
+            pop_waiting();
         } else if (more_first && !ready_first_.empty()) {
             ++firsts_in_a_row_;
             const uint64_t number = ready_first_.front();
@@ -375,10 +409,7 @@ void Outbox::release_received() {
         const Segment& front = segments_.front();
         if (front.offset + front.size > received_) break;
         if (segments_.size() == 1 && handed_ != sequence_end_) break;
-        // The next to come needs one as well; the peer of an idle one gives all back (trim).
-        if (front.chunk->capacity() == kMaxPlaintext && spare_.size() < kSpareChunks && front.chunk->unique()) {
-            spare_.push_back(front.chunk);
-        }
+        recycle(segments_.front().chunk);
         segments_.pop_front();
         if (handed_segments_ > 0) --handed_segments_;
     }
@@ -387,6 +418,7 @@ void Outbox::release_received() {
 
 void Outbox::trim() {
     if (queued_ == 0) slab_.reset();
+    slabs_.shrink();
     spare_ = {};
     segments_.shrink();
     marks_.shrink();

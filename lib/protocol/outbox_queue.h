@@ -27,6 +27,7 @@ struct Outbox::Pending {
     bool more = false;
     bool is_void = false;
     bool is_status = false;
+    bool in_slab = false;     // of waiting_: body and text lie in one of slabs_
     uint32_t part_first = 0;  // numbers of its parts, in steps of 2
     uint32_t part_count = 0;
 

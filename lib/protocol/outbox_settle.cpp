@@ -150,6 +150,7 @@ Outbox::Undelivered Outbox::finish(uint64_t peer_received, Errc why, std::vector
     segments_.clear();
     spare_.clear();
     slab_.reset();
+    slabs_.clear();
     marks_.clear();
     wanted_opens_.clear();
     wanted_replies_.clear();
