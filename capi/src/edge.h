@@ -86,6 +86,10 @@ inline bool put_text(std::string_view text, char* out, size_t room) {
 // Whole words only, so that no pointer is cut. False when `size` was never set.
 template <class Options>
 bool read_options(const Options* given, Options& out) {
+    if (given && given->size == sizeof out) {  // the same header: a copy of a size that the compiler knows
+        out = *given;
+        return true;
+    }
     std::memset(&out, 0, sizeof out);
     if (given) {
         const size_t size = given->size;

@@ -67,16 +67,13 @@ bool Inbox::on_open(Time, const Frame& frame, size_t size, const ChunkRef& chunk
     const uint64_t charge = size + kObjectCost;
     charged_ += charge;
     if (charged_ > limit_told_) return fail(WireCode::flow, "an OPEN beyond the window");
-    Event event{.kind = EventKind::message, .type = static_cast<uint8_t>(std::min<uint64_t>(frame.type, 255))};
-    event.expects = static_cast<Expects>(frame.flags & open_flag::expects_mask);
-    event.last = frame.has(open_flag::end);
-    event.number = number;
+    const auto expects = static_cast<Expects>(frame.flags & open_flag::expects_mask);
     const bool last = frame.has(open_flag::last);
-    Taken& token = event.taken;
-    token = {.number = number, .charge = static_cast<uint32_t>(charge)};
+    const bool end = frame.has(open_flag::end);
+    Taken token{.number = number, .charge = static_cast<uint32_t>(charge)};
     token.receipt = frame.has(open_flag::receipt);
     token.opened = true;
-    token.slot = event.expects != Expects::none || !last || !event.last;
+    token.slot = expects != Expects::none || !last || !end;
     if (token.slot && ++slots_opened_ > limits_.exchange_slots + slots_freed_told_) {
         return fail(WireCode::flow, "an exchange beyond the slots");
     }
@@ -85,9 +82,11 @@ bool Inbox::on_open(Time, const Frame& frame, size_t size, const ChunkRef& chunk
     if (part_slots_opened_ > limits_.part_slots + part_slots_freed_told_) {
         return fail(WireCode::flow, "parts beyond the slots");
     }
-    if (!resolve_route(frame, chunk, event)) return false;
+    RouteText route;
+    if (!resolve_route(frame, route)) return false;
     bool malformed = false;
-    const bool supported = !frame.has(open_flag::tlvs) || read_tlvs(frame.tlvs, event.timeout_ms, malformed);
+    uint32_t timeout_ms = UINT32_MAX;
+    const bool supported = !frame.has(open_flag::tlvs) || read_tlvs(frame.tlvs, timeout_ms, malformed);
     if (malformed) return fail(WireCode::protocol, "malformed TLVs");
     const bool answer = token.slot || token.receipt;
     // A message with parts has its last frame behind them, with or without more of the body.
@@ -96,40 +95,51 @@ bool Inbox::on_open(Time, const Frame& frame, size_t size, const ChunkRef& chunk
     }
     if (!supported) return refuse_open(token, WireCode::unsupported, answer, parts), true;
     // One-way messages were sent before the sender knew of the drain: they are still delivered, so that none is lost.
-    if (draining_ && event.expects != Expects::none) {
+    if (draining_ && expects != Expects::none) {
         return refuse_open(token, WireCode::closing, answer, parts), true;
     }
     if (last ? frame.body.size() > limits_.message : frame.total > limits_.message) {
         return refuse_open(token, WireCode::too_big, answer, parts), true;
     }
-    if (!token.slot) {  // one-way in one frame: nothing to remember
-        event.body = frame.body;
-        event.lent = lend(chunk);
-        event.has_body = true;
-        push(std::move(event));
-        return true;
+    Record* record = nullptr;
+    if (token.slot) {  // else one-way in one frame: nothing to remember
+        record = &add_record(number);
+        record->expects = expects;
+        record->slot = true;
+        record->own_ended = expects == Expects::none;
+        record->peer_ended = end;
+        record->messages = 1;
     }
-    Record& record = add_record(number);
-    record.expects = event.expects;
-    record.slot = true;
-    record.own_ended = event.expects == Expects::none;
-    record.peer_ended = event.last;
-    record.messages = 1;
+    const auto fill = [&](Event& event) {
+        event.kind = EventKind::message;
+        event.type = static_cast<uint8_t>(std::min<uint64_t>(frame.type, 255));
+        event.expects = expects;
+        event.last = end;
+        event.timeout_ms = timeout_ms;
+        event.route_index = route.index;
+        event.number = number;
+        event.text = route.text;
+        event.lent = lend(chunk);
+        event.taken = token;
+    };
     if (last) {
+        if (record) begin_exchange(*record, 0);
+        Event& event = events_.emplace_back();  // made in its place: moving one costs as much as all the rest
+        fill(event);
         event.body = frame.body;
-        event.lent = lend(chunk);
-        deliver_open(&record, std::move(event));
+        event.has_body = true;
         return true;
     }
-    record.credit_used = std::min<uint64_t>(frame.total, kPromptBody) + kObjectCost;
-    if (parts > 0 && !begin_parts(record, frame, true)) return false;
-    return begin_assembly(record, frame, std::move(event), static_cast<size_t>(frame.total));
+    Event event;
+    fill(event);
+    record->credit_used = std::min<uint64_t>(frame.total, kPromptBody) + kObjectCost;
+    if (parts > 0 && !begin_parts(*record, frame, true)) return false;
+    return begin_assembly(*record, frame, std::move(event), static_cast<size_t>(frame.total));
 }
 
-bool Inbox::resolve_route(const Frame& frame, const ChunkRef& chunk, Event& event) {
+bool Inbox::resolve_route(const Frame& frame, RouteText& route) {
     if (frame.route == kRouteLiteral) {
-        event.text = frame.text;
-        event.lent = lend(chunk);
+        route.text = frame.text;
         return true;
     }
     size_t index = 0;
@@ -144,19 +154,23 @@ bool Inbox::resolve_route(const Frame& frame, const ChunkRef& chunk, Event& even
         index = static_cast<size_t>(frame.route - kRouteFirst);
         if (index >= routes_.size()) return fail(WireCode::protocol, "an unknown route reference");
     }
-    event.text = *routes_[index];
-    event.route_index = static_cast<uint32_t>(index + 1);
+    route.text = *routes_[index];
+    route.index = static_cast<uint32_t>(index + 1);
     return true;
 }
 
-void Inbox::deliver_open(Record* record, Event event) {
+// A message of an OPEN is whole: its handler may start.
+void Inbox::begin_exchange(Record& record, size_t parts) {
+    ++record.held;
+    if (record.expects == Expects::none && parts == 0) return;
+    note(Note::Kind::peer_opened, record.number, static_cast<uint64_t>(record.expects));
+}
+
+void Inbox::deliver_open(Record& record, Event event) {
     event.has_body = true;
-    ++record->held;
-    if (event.expects != Expects::none || event.part_count > 0) {
-        note(Note::Kind::peer_opened, event.number, static_cast<uint64_t>(event.expects));
-    }
+    begin_exchange(record, event.part_count);
     push(std::move(event));
-    deliver_parts(*record);
+    deliver_parts(record);
 }
 
 // Gives back what an OPEN occupied; its exchange is over here, and what still comes of it is late.
@@ -244,7 +258,7 @@ bool Inbox::on_fragment(Record& record, const Frame& frame) {
     Event event = whole->finish(record.parts.get());
     if (record.number & 1) {
         record.peer_ended = event.last = frame.has(message_flag::end);
-        deliver_open(&record, std::move(event));
+        deliver_open(record, std::move(event));
         return true;
     }
     if (record.expects == Expects::one && !frame.has(message_flag::end)) {

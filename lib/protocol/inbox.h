@@ -131,6 +131,10 @@ private:
         uint64_t message = 0;
     };
 
+    struct RouteText {
+        std::string_view text;
+        uint32_t index = 0;  // 1-based; 0: not in the table
+    };
     bool fail(WireCode code, const char* text);
     bool on_open(Time now, const Frame& frame, size_t size, const ChunkRef& chunk);
     bool on_message(const Frame& frame, const ChunkRef& chunk);
@@ -158,10 +162,11 @@ private:
     void finish_part(Record& record);
     void own_parts(Record& record, uint32_t first, uint32_t count);
     void replied(Record& record, std::string_view text);
-    bool resolve_route(const Frame& frame, const ChunkRef& chunk, Event& event);
+    bool resolve_route(const Frame& frame, RouteText& route);
     bool begin_assembly(Record& record, const Frame& frame, Event event, size_t total);
     void complete(Record& record, Event event, bool end);
-    void deliver_open(Record* record, Event event);
+    void begin_exchange(Record& record, size_t parts);
+    void deliver_open(Record& record, Event event);
     void refuse_open(const Taken& taken, WireCode code, bool answer, uint64_t parts);
     bool known(uint64_t number) const { return (number >> 1) < ((number & 1) ? peer_opened_ : own_opened_); }
     uint64_t number_of(uint64_t wire_id) const { return wire_id ^ parity_; }

@@ -21,6 +21,7 @@ struct Inbox::Assembly {
             event.text = route;
         }
         event.chunk.reset();
+        event.lent = nullptr;
     }
 
     bool append(Bytes part) {
