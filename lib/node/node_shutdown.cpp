@@ -43,7 +43,7 @@ void Node::begin_shutdown(Time deadline) {
 void Node::on_deadline() {
     if (!peers_.empty() || !listenings_.empty()) account_.deadline_passed = true;
     for (size_t i = peers_.size(); i-- > 0;) {
-        if (i < peers_.size()) peers_[i]->abort({Errc::ok, "the deadline of the node's end had passed"});
+        if (i < peers_.size()) peers_[i]->end_now({Errc::ok, "the deadline of the node's end had passed"});
     }
 }
 

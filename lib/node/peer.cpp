@@ -218,6 +218,14 @@ void Peer::abort(Error why) {
     drive();
 }
 
+void Peer::end_now(Error why) {
+    const Time now = node_.loop().now();
+    connection_->close(now, 0, {}, now);
+    connection_->on_timeout(now);  // of the drain: the final CLOSE
+    drive();
+    if (!over_) abort(std::move(why));
+}
+
 void Peer::shut_down(Time deadline) {
     set_stage(Stage::closing);
     const Time now = node_.loop().now();

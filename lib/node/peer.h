@@ -78,6 +78,8 @@ public:
     void drive_if_dirty();
     void shut_down(Time deadline);
     void abort(Error why);
+    // The same, with a last word to the peer if the pipe takes it at once.
+    void end_now(Error why);
     // Gives memory back that is not needed while idle, if it was; else false: it is to be asked again.
     bool trim();
 
