@@ -13,7 +13,9 @@ from sealwire._listener import Listener
 from sealwire._messages import BodyLike, Reply, Request
 from sealwire._node import Node
 from sealwire._peer import NEVER, Peer, Pong
+from sealwire._parts import Part
 from sealwire._replies import Replies
+from sealwire._streams import Answer, File, Stream
 from sealwire._types import Asking, CloseReport, Reject, Undelivered
 
 __version__ = _native.version()
@@ -23,10 +25,10 @@ build_info = _native.build_info()
 atexit.register(_native.close_all)
 
 __all__ = [
-    "AccessError", "ArgumentError", "Asking", "BodyLike", "CancelledByPeer", "CloseReport", "ClosedError", "ConnectError",
-    "ConnectTimeout", "DeadlineError", "DeliveryError", "Error", "ForkedError", "HandlerFailed", "Identity",
-    "KeyFileError", "Listener", "Messages", "NEVER", "NoRouteError", "Node", "NotAllowedError", "Peer", "Pong",
+    "AccessError", "Answer", "ArgumentError", "Asking", "BodyLike", "CancelledByPeer", "CloseReport", "ClosedError", "ConnectError",
+    "ConnectTimeout", "DeadlineError", "DeliveryError", "Error", "File", "ForkedError", "HandlerFailed", "Identity",
+    "KeyFileError", "Listener", "Messages", "NEVER", "NoRouteError", "Node", "NotAllowedError", "Part", "Peer", "Pong",
     "ProtocolError", "QueueFull", "RefusedError", "Reject", "Replies", "Reply", "Request", "ResourceError", "SessionError",
-    "StateError", "Status", "Ticket", "TooBigError", "Undelivered", "UnsupportedError", "__version__", "build_info",
+    "StateError", "Status", "Stream", "Ticket", "TooBigError", "Undelivered", "UnsupportedError", "__version__", "build_info",
     "network_from_passphrase", "network_new",
 ]

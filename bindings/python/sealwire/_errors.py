@@ -120,7 +120,10 @@ class DeadlineError(Error, _TimeoutBase):
 
 
 class CancelledByPeer(Error):
-    """The other side cancelled the exchange, or the message was dropped by a cancel."""
+    """The other side cancelled the exchange or a part, or the message was dropped by a cancel. `status` is the code that its
+    application gave, or 0."""
+
+    status: int = 0
 
 
 class TooBigError(Error, ValueError):
@@ -192,6 +195,8 @@ def make(result: int, detail: str = "", *, status: int = 0, text: str = "", peer
     if text and not detail:
         detail = f"{status} {text}" if status >= 64 else text
     error = cls(result, detail, peer=peer, endpoint=endpoint)
+    if isinstance(error, CancelledByPeer):
+        error.status = status if status >= 64 else 0
     if isinstance(error, (NotAllowedError, SessionError)):
         error.status, error.text = status, text
     return error

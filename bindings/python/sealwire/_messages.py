@@ -1,9 +1,10 @@
 """Request and Reply: what came from a peer."""
 
 import json
-from typing import TYPE_CHECKING, Any, Optional, Union
+from typing import TYPE_CHECKING, Any, List, Optional, Sequence, Union
 
-from sealwire import _native
+from sealwire import _errors, _native, _streams
+from sealwire._streams import Answer, Stream
 
 if TYPE_CHECKING:
     from sealwire._peer import Peer
@@ -42,7 +43,8 @@ class _Readable(_native.Message):
 
 
 class Reply(_Readable):
-    """The answer to a request. A fast reply, which has no body, has `has_body` False and an empty body."""
+    """The answer to a request. A fast reply, which has no body, has `has_body` False and an empty body. `parts` are the
+    streams and files that come with it; they may be read on when the request is long over."""
 
     __slots__ = ()
     peer: "Peer"
@@ -55,6 +57,7 @@ class Request(_Readable):
     route        where it was sent to
     body         bytes; `view` is a memoryview that copies nothing
     timeout      seconds that the requester grants, or None
+    parts        streams and files that come with it; those that it never reads are stopped when the handler returns
     wants_reply  False for messages that were only sent
     wants_many   the requester takes any number of replies
     cancelled    the requester does not wait any more
@@ -64,14 +67,47 @@ class Request(_Readable):
     peer: "Peer"
     route: str
 
-    def reply(self, body: Optional[BodyLike] = None) -> None:
-        """Answers now, in place of the handler's return value; None is a fast reply without a body."""
-        super().reply(body)
+    def reply(self, body: Optional[BodyLike] = None, parts: Sequence[Stream] = ()) -> None:
+        """Answers now, in place of the handler's return value; None is a fast reply without a body. Streams and files in
+        `parts` go on behind it."""
+        if self._has_parts and not self.answered:
+            for part in self.parts:
+                part._begin(bool(parts))
+        if parts:
+            streams = _streams.checked(parts)
+            try:
+                for stream in streams:
+                    stream._open()
+            except BaseException as error:
+                _streams.give_up(streams, error)
+                raise
+            self._reply_now(body, streams, False)
+        else:
+            super().reply(body)
 
-    async def more(self, body: BodyLike) -> None:
+    def _reply_now(self, body: Optional[BodyLike], streams: List[Stream], more: bool) -> bool:
+        """False: there is no room, of one of several."""
+        try:
+            numbers = self._reply(b"" if body is None else body, more, _streams.heads(streams))
+            if numbers is False:
+                return False
+            if numbers is None:
+                raise _errors.make(81, "the requester does not wait any more", peer=self.peer.id)
+        except _errors.CancelledByPeer as error:
+            _streams.give_up(streams, error)
+            return True
+        except BaseException as error:
+            _streams.give_up(streams, error)
+            raise
+        assert isinstance(numbers, list)
+        _streams.attach(streams, self.peer, self.number, numbers)
+        return True
+
+    async def more(self, body: Optional[BodyLike], parts: Sequence[Stream] = ()) -> None:
         """One of several replies, to a requester that wants many; waits for room. `reply` or the handler's end is the end of
         them: `reply(None)` without one more."""
-        while not self._more(body):
+        streams = await _streams.prepared(parts) if parts else []
+        while not self._reply_now(body, streams, True):
             await self.peer._wait_for_room()
 
     def status(self, code: int, text: str = "") -> None:
@@ -83,4 +119,4 @@ def _to_json(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"), allow_nan=False)
 
 
-_native.set_classes(Request, Reply, _to_json)
+_native.set_classes(Request, Reply, Answer, _to_json)

@@ -14,7 +14,8 @@ from sealwire._listener import Listener
 from sealwire._messages import Request
 from sealwire._peer import Peer, limit, milliseconds
 from sealwire._pump import Pump
-from sealwire._replies import reply_each
+from sealwire._parts import make_parts
+from sealwire._replies import complete, leave
 from sealwire._types import Asking, CloseReport, Reject, Undelivered
 
 logger = logging.getLogger("sealwire")
@@ -23,7 +24,7 @@ core_logger = logging.getLogger("sealwire.core")
 core_logger.addHandler(logging.NullHandler())
 
 (_LISTENING, _LISTENER_CLOSED, _ASKS, _CONNECTED, _CLOSING, _CLOSED, _MESSAGE, _REPLY, _DONE, _WRITABLE, _RECEIPT, _PONG,
- _STALLED, _LOG, _NODE_CLOSED) = range(1, 16)
+ _STALLED, _LOG, _NODE_CLOSED, _PART_DATA, _PART_WRITABLE, _PART_DONE) = range(1, 19)
 _LEVELS = (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR)
 
 
@@ -95,7 +96,7 @@ class Node:
             raise RuntimeError("this node was opened already")
         self._loop = asyncio.get_running_loop()
         core = _native.Core(self._loop, self._on_event, self._spawn, self._on_failure, self._make_error,
-                            _later)
+                            _later, make_parts)
         pump = Pump(self)
         level = core_logger.getEffectiveLevel()
         native_level = next((i for i, one in enumerate(_LEVELS) if level <= one), len(_LEVELS))
@@ -234,7 +235,7 @@ class Node:
         A plain function is called at once and costs no task; a coroutine function runs as a task, which is cancelled when
         the requester cancels or its deadline passes. What it returns is the reply: bytes, str, anything JSON, or None for a
         fast reply without body. A handler that yields, plain or async, sends each as one of several replies to a
-        requester that wants many. `raise Status(code, text)` answers with a status; any other exception with handler_failed
+        requester that wants many; Answer(body, parts) brings streams and files. `raise Status(code, text)` answers with a status; any other exception with handler_failed
         (nothing of it reaches the peer) and is logged.
         """
         if not isinstance(route, str):
@@ -269,10 +270,10 @@ class Node:
         try:
             result = await awaitable
             if not request._finish(result):
-                await reply_each(request, result)
-                request._finish(None)
+                await complete(request, result)
         except asyncio.CancelledError:
             request._stop()
+            leave(request, True)
             if not request.cancelled:
                 request._fail()
                 raise
@@ -281,6 +282,7 @@ class Node:
 
     def _on_failure(self, request: Request, error: BaseException) -> None:
         request._stop()
+        leave(request, True)
         try:
             if isinstance(error, _errors.Status) and request.wants_reply and not request.answered:
                 return request.status(error.status, error.text)
@@ -304,7 +306,10 @@ class Node:
         task.add_done_callback(self._tasks.discard)
 
     def _on_event(self, kind: int, fields: Tuple[Any, ...]) -> None:
-        if kind == _WRITABLE:
+        if kind >= _PART_DATA:
+            if kind <= _PART_DONE:
+                self._with_peer(fields[:1], Peer._on_part, kind, fields)
+        elif kind == _WRITABLE:
             self._with_peer(fields, Peer._on_writable)
         elif kind == _RECEIPT:
             self._with_peer(fields, Peer._on_receipt)
@@ -333,10 +338,10 @@ class Node:
         elif kind == _NODE_CLOSED:
             self._on_node_closed(*fields)
 
-    def _with_peer(self, fields: Tuple[Any, ...], method: Callable[..., None]) -> None:
+    def _with_peer(self, fields: Tuple[Any, ...], method: Callable[..., None], *more: Any) -> None:
         peer = self._opened().get_peer(fields[0])
         if peer is not None:
-            method(peer, *fields[1:])
+            method(peer, *fields[1:], *more)
 
     def _on_listener_closed(self, handle: int, result: int, code: int, text: str, detail: str, endpoint: str,
                             *_: Any) -> None:

@@ -2,12 +2,15 @@
 
 import asyncio
 import math
+import weakref
 from collections import deque
-from typing import TYPE_CHECKING, Any, Callable, Deque, Dict, List, NamedTuple, Optional, Tuple, TypeVar
+from typing import TYPE_CHECKING, Any, Callable, Deque, Dict, List, NamedTuple, Optional, Sequence, Tuple, TypeVar, Union
 
 from sealwire import _errors, _native
 from sealwire._messages import BodyLike, Reply
+from sealwire._parts import Part
 from sealwire._replies import Replies
+from sealwire._streams import Stream, attach, give_up, heads, logger, prepared
 
 if TYPE_CHECKING:
     from sealwire._node import Node
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 NEVER = math.inf
 _SW_NEVER = 0xFFFFFFFF
+_PART_DATA, _PART_WRITABLE = 16, 17  # of sw_event_type
 
 
 def milliseconds(seconds: Optional[float]) -> int:
@@ -54,7 +58,7 @@ class Peer(_native.Peer):
     """
 
     __slots__ = ("node", "id", "address", "data", "dialled", "suite", "clock_difference", "closing", "_reason",
-                 "_room", "_receipts", "_pings", "_token", "_connected", "_closed", "__weakref__")
+                 "_room", "_receipts", "_pings", "_token", "_connected", "_closed", "_parts", "__weakref__")
 
     def __init__(self, node: "Node", core: _native.Core, handle: int, connected: "Optional[asyncio.Future[Peer]]") -> None:
         super().__init__(core, handle)
@@ -73,21 +77,29 @@ class Peer(_native.Peer):
         self._token = 0
         self._connected = connected
         self._closed: Optional[asyncio.Future[None]] = None
+        self._parts: weakref.WeakValueDictionary[Tuple[int, int], Union[Part, Stream]] = weakref.WeakValueDictionary()
 
     def __repr__(self) -> str:
         return f"<sealwire.Peer {self.id[:8]} {self.address}{' closed' if self.closed else ''}>"
 
     # ---- Messages ----
 
-    async def send(self, route: str, body: BodyLike = b"", *, receipt: bool = False) -> None:
-        """Sends, waiting for room. With `receipt` it returns when the peer's handler has taken the message."""
+    async def send(self, route: str, body: BodyLike = b"", *, receipt: bool = False,
+                   parts: Sequence[Stream] = ()) -> None:
+        """Sends, waiting for room. With `receipt` it returns when the peer's handler has taken the message; with `parts`,
+        streams and files, when all of those that have a source were sent: it raises what a source raises, and
+        CancelledByPeer when the receiver stops one."""
+        if parts:
+            return await self._send_with_parts(route, body, receipt, parts)
         while True:
             number = self._send(route, body, receipt)
             if number is not False:
                 break
             await self._wait_for_room()
-        if number is None:
-            return
+        if number is not None:
+            await self._receipt(number)
+
+    async def _receipt(self, number: int) -> None:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._receipts[number] = future
         try:
@@ -95,23 +107,99 @@ class Peer(_native.Peer):
         finally:
             self._receipts.pop(number, None)
 
-    async def request(self, route: str, body: BodyLike = b"", *, timeout: Optional[float] = None) -> Reply:
+    async def _send_with_parts(self, route: str, body: BodyLike, receipt: bool, parts: Sequence[Stream]) -> None:
+        streams = await prepared(parts)
+        try:
+            while True:
+                sent = self._send_parts(route, body, receipt, heads(streams))
+                if sent is not False:
+                    break
+                await self._wait_for_room()
+        except BaseException as error:
+            give_up(streams, error)
+            raise
+        assert isinstance(sent, tuple)
+        exchange, numbers, receipt_number = sent
+        failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        attach(streams, self, exchange, numbers)
+        for stream in streams:
+            stream._report = lambda error: None if failed.done() else failed.set_exception(error)
+        try:
+            for stream in streams:
+                if stream._task is not None and stream._done is not None:
+                    await asyncio.wait({stream._done, failed}, return_when=asyncio.FIRST_COMPLETED)
+                    if failed.done():
+                        failed.result()
+            for stream in streams:
+                if stream._task is not None and stream._error is not None:
+                    raise stream._error
+            if receipt_number is not None:
+                await self._receipt(receipt_number)
+        except BaseException:
+            if any(not stream._ended for stream in streams):
+                self._cancel(exchange)
+            raise
+        finally:
+            failed.cancel()
+
+    async def request(self, route: str, body: BodyLike = b"", *, timeout: Optional[float] = None,
+                      parts: Sequence[Stream] = ()) -> Reply:
         """Sends and waits for the answer. `timeout` in seconds counts from here; None is the node's default, NEVER none.
-        Cancelling the task that waits cancels the request at the peer."""
+        Cancelling the task that waits cancels the request at the peer. `parts`: streams and files to go with it, which go on
+        when the reply has come before their end; what a source raises before is raised here."""
+        if parts:
+            return await self._request_with_parts(route, body, timeout, parts)
         started = self._request(route, body, 0 if timeout is None else milliseconds(timeout))
         if started is None:
             started = await self._request_with_room(route, body, timeout)
         future, number = started
         try:
-            return await future
+            reply: Any = await future
+            one: Reply = reply.pop() if type(reply) is list else reply  # a list: one with parts
+            return one
         except asyncio.CancelledError:
             self._cancel(number)
             raise
 
-    def request_many(self, route: str, body: BodyLike = b"", *, timeout: Optional[float] = None) -> Replies:
+    async def _request_with_parts(self, route: str, body: BodyLike, timeout: Optional[float],
+                                  parts: Sequence[Stream]) -> Reply:
+        streams = await prepared(parts)
+
+        def start(left: int) -> "Optional[Tuple[asyncio.Future[Reply], int, List[int]]]":
+            return self._open(route, body, left, None, heads(streams))
+
+        try:
+            started = start(milliseconds(timeout))
+            if started is None:
+                started = await self._with_room(timeout, start)
+        except BaseException as error:
+            give_up(streams, error)
+            raise
+        future, exchange, numbers = started
+        attach(streams, self, exchange, numbers)
+
+        def failed(error: BaseException) -> None:
+            if future.done():
+                logger.error("the source of a part failed behind the reply of %s", self.id, exc_info=error)
+            else:
+                future.set_exception(error)
+                self._cancel(exchange)
+
+        for stream in streams:
+            stream._report = failed
+        try:
+            reply: Any = await future
+            one: Reply = reply.pop() if type(reply) is list else reply
+            return one
+        except asyncio.CancelledError:
+            self._cancel(exchange)
+            raise
+
+    def request_many(self, route: str, body: BodyLike = b"", *, timeout: Optional[float] = None,
+                     parts: Sequence[Stream] = ()) -> Replies:
         """Asks for any number of replies: `async for reply in peer.request_many(...)`. It is sent when the iteration begins;
         `timeout` counts from there and is for the first reply."""
-        return Replies(self, route, body, timeout)
+        return Replies(self, route, body, timeout, parts)
 
     async def _request_with_room(self, route: str, body: BodyLike,
                                  timeout: Optional[float]) -> "Tuple[asyncio.Future[Reply], int]":
@@ -192,6 +280,18 @@ class Peer(_native.Peer):
             if not future.done():
                 future.set_result(None)
 
+    def _on_part(self, kind: int, fields: Tuple[Any, ...]) -> None:
+        part = self._parts.get((fields[1], fields[2]))
+        if part is None:
+            return  # it was dropped, and stopped by that
+        if kind == _PART_DATA:
+            part._on_data(fields[3])
+        elif kind == _PART_WRITABLE:
+            part._on_writable()
+        else:
+            del self._parts[fields[1], fields[2]]
+            part._on_done(*fields[3:])
+
     def _on_receipt(self, first: int, last: int, result: int) -> None:
         few = range(first, last + 1) if last - first < len(self._receipts) else \
             [number for number in self._receipts if first <= number <= last]
@@ -227,5 +327,7 @@ class Peer(_native.Peer):
         for future in waiting:
             if not future.done():
                 future.set_exception(_errors.of_call(3, "", self))
+        for part in list(self._parts.values()):
+            part._lost(_errors.of_call(3, "", self))
         if self._closed is not None and not self._closed.done():
             self._closed.set_result(None)

@@ -2,10 +2,11 @@
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING, Any, Deque, Optional
+from typing import TYPE_CHECKING, Any, Deque, List, Optional, Sequence, Tuple
 
 from sealwire import _errors, _native
 from sealwire._messages import BodyLike, Reply, Request
+from sealwire._streams import Answer, Stream, attach, finished, give_up, heads, prepared
 
 if TYPE_CHECKING:
     from sealwire._peer import Peer
@@ -48,13 +49,15 @@ class Replies:
     failure is raised behind the replies that came before it. What is not iterated over is not sent for long: the peer waits.
     """
 
-    __slots__ = ("_peer", "_route", "_body", "_timeout", "_queue", "_number")
+    __slots__ = ("_peer", "_route", "_body", "_timeout", "_parts", "_queue", "_number")
 
-    def __init__(self, peer: "Peer", route: str, body: BodyLike, timeout: Optional[float]) -> None:
+    def __init__(self, peer: "Peer", route: str, body: BodyLike, timeout: Optional[float],
+                 parts: Sequence[Stream]) -> None:
         self._peer = peer
         self._route = route
         self._body = body
         self._timeout = timeout
+        self._parts = parts
         self._queue: Optional[_Queue] = None
         self._number: Optional[int] = None
 
@@ -86,18 +89,22 @@ class Replies:
     async def _start(self) -> _Queue:
         from sealwire._peer import milliseconds
         queue = self._queue = _Queue()
+        streams: List[Stream] = []
 
-        def start(left: int) -> Optional[int]:
-            return self._peer._request_many(self._route, self._body, left, queue)
+        def start(left: int) -> "Optional[Tuple[Any, int, List[int]]]":
+            return self._peer._open(self._route, self._body, left, queue, heads(streams))
 
         try:
-            number = start(milliseconds(self._timeout))
-            if number is None:
-                number = await self._peer._with_room(self._timeout, start)
-        except BaseException:
+            streams = await prepared(self._parts) if self._parts else []
+            opened = start(milliseconds(self._timeout))
+            if opened is None:
+                opened = await self._peer._with_room(self._timeout, start)
+        except BaseException as error:
             queue.over = True
+            give_up(streams, error)
             raise
-        self._number = number
+        _, self._number, numbers = opened
+        attach(streams, self._peer, self._number, numbers)
         return queue
 
     def _end(self) -> None:
@@ -130,7 +137,35 @@ class Replies:
             self._end()
 
 
-async def reply_each(request: Request, results: Any) -> None:
+async def complete(request: Request, result: Any) -> None:
+    """Sees to what is not one plain answer: several replies, streams and files on either side."""
+    if hasattr(result, "__anext__") or hasattr(result, "__next__"):
+        await _reply_each(request, result)
+        request._end(None)
+    elif not isinstance(result, Answer):
+        request._end(result)  # which stops the parts that were never read
+    elif not request.wants_reply or request.answered:
+        request._end(None)
+    elif not result.parts:
+        request._end(result.body)
+    else:
+        for part in request.parts:
+            part._begin(False)  # the streams of the answer may be made of them
+        streams = await prepared(result.parts)
+        request._reply_now(result.body, streams, False)
+        await finished(streams)
+        request._end(None)
+    leave(request)
+
+
+def leave(request: Request, all: bool = False) -> None:
+    """The handler has returned, or failed: what it did not read is stopped."""
+    if request._has_parts:
+        for part in request.parts:
+            part._leave(all)
+
+
+async def _reply_each(request: Request, results: Any) -> None:
     """Sends what a handler yields. It is closed when the requester wants no more."""
     is_async = hasattr(results, "__anext__")
     only: Any = None  # of a requester that wants one reply
@@ -145,7 +180,8 @@ async def reply_each(request: Request, results: Any) -> None:
             if not request.wants_reply:
                 pass
             elif request.wants_many:
-                await request.more(b"" if result is None else result)
+                body, parts = result if isinstance(result, Answer) else (result, ())
+                await request.more(body, parts)
             elif count == 1:
                 only = result
             else:
@@ -161,4 +197,5 @@ async def reply_each(request: Request, results: Any) -> None:
         else:
             results.close()
     if count and request.wants_reply and not request.wants_many and not request.answered:
-        request.reply(only)
+        body, parts = only if isinstance(only, Answer) else (only, ())
+        request.reply(body, parts)

@@ -39,12 +39,21 @@ bool on_reply(CoreState* state, const sw_event* event) {
     Ref keep = Ref::borrow(user);
     Message* message = make_message(reply_class, find_peer(state, event->peer.value), nullptr, event);
     Ref reply(reinterpret_cast<PyObject*>(message));
+    if (reply && event->as.message.part_count > 0) {
+        message->parts = make_parts(state, message->peer, event->as.message);
+        report_unraisable(user);
+    }
     const bool many = reply && !is_future(user);
     if (many) {
         message->untaken = event;
         Ref told(PyObject_CallMethodOneArg(user, name_on_reply, reply.get()));
     } else if (reply) {
-        resolve(user, reply.get());
+        // In a list, from which the requester takes it: the exchange keeps the future, and would keep the parts.
+        Ref box(PyList_New(1));
+        if (box) {
+            PyList_SET_ITEM(box.get(), 0, reply.release());
+            resolve(user, box.get());
+        }
     }
     report_unraisable(user);
     return many;
@@ -129,11 +138,17 @@ After on_message(CoreState* state, const sw_event* event) {
     Handler& handler = state->handlers[index];
     if (handler.inbox) {
         if (handler.closed) {
-            if (event->as.message.expects) sw_exchange_cancel(event->as.message.exchange, 0);
+            if (event->as.message.expects || event->as.message.part_count)
+                sw_exchange_cancel(event->as.message.exchange, 0);
             return After::release;
         }
+        Ref parts;
+        if (event->as.message.part_count > 0) {
+            parts = Ref(make_parts(state, peer, event->as.message));
+            if (!parts) return report_unraisable(nullptr), After::release;
+        }
         Py_INCREF(peer);
-        handler.waiting.push_back({event, peer});
+        handler.waiting.push_back({event, peer, parts.release()});
         if (Ref waiter{handler.waiter}) {
             handler.waiter = nullptr;
             resolve(waiter.get(), Py_None);
@@ -146,10 +161,14 @@ After on_message(CoreState* state, const sw_event* event) {
     Ref request(route ? reinterpret_cast<PyObject*>(make_message(request_class, peer, route.get(), event)) : nullptr);
     if (!request) return report_unraisable(nullptr), After::release;
     Message* message = reinterpret_cast<Message*>(request.get());
+    if (event->as.message.part_count > 0) {
+        message->parts = make_parts(state, peer, event->as.message);
+        if (!message->parts) return report_unraisable(nullptr), After::release;
+    }
     Ref result(PyObject_CallOneArg(callable.get(), request.get()));
     if (!result) return failed(state, request.get()), After::release;
     if (is_awaitable(result.get())) return spawn(state, message, result.get()) ? After::first_step : After::release;
-    if (takes_a_task(result.get())) {
+    if (takes_a_task(message, result.get())) {
         PyObject* hook = state->hooks[kLater];
         Ref later(hook ? PyObject_CallOneArg(hook, result.get()) : nullptr);
         if (!later) return failed(state, request.get()), After::release;
@@ -177,7 +196,10 @@ int core_traverse(PyObject* object, visitproc visit, void* arg) {
     for (const Handler& handler : state->handlers) {
         Py_VISIT(handler.callable);
         Py_VISIT(handler.waiter);
-        for (const Waiting& one : handler.waiting) Py_VISIT(one.peer);
+        for (const Waiting& one : handler.waiting) {
+            Py_VISIT(one.peer);
+            Py_VISIT(one.parts);
+        }
     }
     for (const auto& [handle, peer] : state->peers) Py_VISIT(peer);
     return 0;
@@ -207,8 +229,8 @@ PyObject* core_new(PyTypeObject* type, PyObject*, PyObject*) {
 
 int core_init(PyObject* object, PyObject* args, PyObject*) {
     PyObject *loop = nullptr, *hooks[kHooks] = {};
-    if (!PyArg_ParseTuple(args, "OOOOOO", &loop, &hooks[kEvent], &hooks[kSpawn], &hooks[kFailed], &hooks[kError],
-                          &hooks[kLater])) {
+    if (!PyArg_ParseTuple(args, "OOOOOOO", &loop, &hooks[kEvent], &hooks[kSpawn], &hooks[kFailed], &hooks[kError],
+                          &hooks[kLater], &hooks[kParts])) {
         return -1;
     }
     CoreState* state = self_of(object)->state;
@@ -398,7 +420,11 @@ PyObject* new_future(PyObject* loop) {
 
 void resolve(PyObject* future, PyObject* result) {
     Ref set(PyObject_CallMethodOneArg(future, name_set_result, result));
-    if (!set && is_done(future)) PyErr_Clear();  // cancelled meanwhile
+    if (set) return;
+    PyObject *type = nullptr, *value = nullptr, *trace = nullptr;
+    PyErr_Fetch(&type, &value, &trace);
+    if (!is_done(future)) return PyErr_Restore(type, value, trace);
+    const Ref a(type), b(value), c(trace);  // it was cancelled meanwhile
 }
 
 void stop_running(Message* message) {

@@ -59,6 +59,19 @@ PyObject* fields_of(const sw_event* event) {
             return Py_BuildValue("(KNNNNIL)", peer, id_of(e.id), str_of(e.address), bytes_of(e.data),
                                  PyBool_FromLong(e.dialled), e.suite, static_cast<long long>(e.clock_difference_ms));
         }
+        case SW_EVENT_PART_DATA: {
+            const auto& e = event->as.part_data;
+            return Py_BuildValue("(KKKN)", peer, e.part.exchange.number, e.part.number, bytes_of(e.body));
+        }
+        case SW_EVENT_PART_WRITABLE: {
+            const sw_part& part = event->as.part_writable.part;
+            return Py_BuildValue("(KKK)", peer, part.exchange.number, part.number);
+        }
+        case SW_EVENT_PART_DONE: {
+            const auto& e = event->as.part_done;
+            return Py_BuildValue("(KKKiINI)", peer, e.part.exchange.number, e.part.number, static_cast<int>(e.result),
+                                 e.code, bytes_of(e.digest), e.digest_algorithm);
+        }
         case SW_EVENT_RECEIPT: {
             const auto& e = event->as.receipt;
             return Py_BuildValue("(KKKi)", peer, e.first, e.last, static_cast<int>(e.result));

@@ -53,12 +53,13 @@ PyObject* take(PyObject* object, PyObject* args) {
     Ref list(PyList_New(static_cast<Py_ssize_t>(count)));
     if (!list) return nullptr;
     for (size_t i = 0; i < count; ++i) {
-        const auto [event, peer] = handler->waiting[i];
+        const auto [event, peer, parts] = handler->waiting[i];
         Ref route =
             PyUnicode_GET_LENGTH(handler->route) ? Ref::borrow(handler->route) : Ref(str_of(event->as.message.route));
-        PyObject* message = reinterpret_cast<PyObject*>(make_message(request_class, peer, route.get(), event));
+        Message* message = make_message(request_class, peer, route.get(), event);
         if (!message) return nullptr;
-        PyList_SET_ITEM(list.get(), static_cast<Py_ssize_t>(i), message);
+        message->parts = Ref::borrow(parts).release();
+        PyList_SET_ITEM(list.get(), static_cast<Py_ssize_t>(i), reinterpret_cast<PyObject*>(message));
     }
     const auto end = handler->waiting.begin() + static_cast<std::ptrdiff_t>(count);
     std::vector<Waiting> taken(handler->waiting.begin(), end);

@@ -55,6 +55,7 @@ void release_all(std::vector<Waiting>& waiting) {
     for (const Waiting& one : gone) {
         sw_event_release(one.event);
         Py_DECREF(one.peer);
+        Py_XDECREF(one.parts);
     }
 }
 

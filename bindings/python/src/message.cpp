@@ -15,6 +15,7 @@ namespace {
 
 constexpr size_t kCopyBelow = 4096;  // smaller bodies are copied at once, so that their event can go
 
+PyTypeObject* answer_class = nullptr;
 PyObject* to_json = nullptr;  // json.dumps with compact separators, given by the Python half
 
 Message* self_of(PyObject* object) { return reinterpret_cast<Message*>(object); }
@@ -25,6 +26,7 @@ void message_dealloc(PyObject* object) {
     Py_XDECREF(self->peer);
     Py_XDECREF(self->route);
     Py_XDECREF(self->body);
+    Py_XDECREF(self->parts);
     Py_XDECREF(self->task);
     if (self->held) sw_event_release(self->held);
     if (self->untaken) sw_event_release(self->untaken);
@@ -71,6 +73,11 @@ PyObject* get_task(PyObject* object, void*) {
     return task;
 }
 PyObject* get_number(PyObject* object, void*) { return PyLong_FromUnsignedLongLong(self_of(object)->exchange.number); }
+PyObject* get_parts(PyObject* object, void*) {
+    PyObject* parts = self_of(object)->parts;
+    return parts ? Ref::borrow(parts).release() : PyList_New(0);
+}
+PyObject* get_has_parts(PyObject* object, void*) { return PyBool_FromLong(self_of(object)->parts != nullptr); }
 PyObject* get_wants_many(PyObject* object, void*) {
     return PyBool_FromLong(self_of(object)->expects == SW_EXPECTS_MANY);
 }
@@ -84,12 +91,10 @@ PyObject* get_timeout(PyObject* object, void*) {
     return PyFloat_FromDouble(timeout / 1000.0);
 }
 
-bool ended(sw_result result) { return result == SW_ERR_HANDLE || result == SW_ERR_CLOSED || result == SW_ERR_FORK; }
-
 // The end of an exchange that a peer opened: a peer that has gone meanwhile is nobody's mistake.
 bool answer_status(Message* self, uint32_t code, sw_text text) {
     const sw_result result = sw_exchange_status(self->exchange, code, text);
-    if (result != SW_OK && !ended(result)) return raise_result(result, self->peer) != nullptr;
+    if (result != SW_OK && !is_over(result)) return raise_result(result, self->peer) != nullptr;
     self->answered = true;
     return true;
 }
@@ -101,20 +106,8 @@ bool answer_body(Message* self, PyObject* object) {
     sw_send_options_init(&options);
     options.type = body.type;
     const sw_result result = sw_exchange_reply(self->exchange, body.bytes, &options);
-    if (result != SW_OK && !ended(result)) return raise_result(result, self->peer) != nullptr;
+    if (result != SW_OK && !is_over(result)) return raise_result(result, self->peer) != nullptr;
     self->answered = true;
-    return true;
-}
-
-bool may_answer(Message* self) {
-    if (self->expects == SW_EXPECTS_NONE) {
-        PyErr_SetString(PyExc_RuntimeError, "this message does not expect a reply");
-        return false;
-    }
-    if (self->answered) {
-        PyErr_SetString(PyExc_RuntimeError, "this request was answered already");
-        return false;
-    }
     return true;
 }
 
@@ -138,21 +131,6 @@ PyObject* status(PyObject* object, PyObject* args) {
     Py_RETURN_NONE;
 }
 
-// (body): one of several replies; False when the send queue is full.
-PyObject* more(PyObject* object, PyObject* argument) {
-    Message* self = self_of(object);
-    if (!may_answer(self)) return nullptr;
-    Body body;
-    if (!body.set(argument)) return nullptr;
-    sw_send_options options;
-    sw_send_options_init(&options);
-    options.type = body.type;
-    options.more = 1;
-    const sw_result result = self->over ? SW_OK : sw_exchange_reply(self->exchange, body.bytes, &options);
-    if (result != SW_OK && result != SW_ERR_AGAIN && !ended(result)) return raise_result(result, self->peer);
-    return PyBool_FromLong(result != SW_ERR_AGAIN);
-}
-
 // The iterator has handed it out: that gives its sender credit for more.
 PyObject* taken(PyObject* object, PyObject*) {
     Message* self = self_of(object);
@@ -172,10 +150,17 @@ PyObject* fail(PyObject* object, PyObject*) {
 
 // False: not one plain answer, which the Python half has to see to.
 PyObject* finish(PyObject* object, PyObject* result) {
-    if (takes_a_task(result)) Py_RETURN_FALSE;
+    if (takes_a_task(self_of(object), result)) Py_RETURN_FALSE;
     stop_running(self_of(object));
     if (!finish_message(self_of(object), result)) return nullptr;
     Py_RETURN_TRUE;
+}
+
+// The same for what the Python half has made plain.
+PyObject* end(PyObject* object, PyObject* result) {
+    stop_running(self_of(object));
+    if (!finish_message(self_of(object), result)) return nullptr;
+    Py_RETURN_NONE;
 }
 
 PyObject* stop(PyObject* object, PyObject*) {
@@ -200,15 +185,22 @@ PyGetSetDef getters[] = {
     {"has_body", get_has_body, nullptr, nullptr, nullptr},
     {"timeout", get_timeout, nullptr, nullptr, nullptr},
     {"task", get_task, nullptr, nullptr, nullptr},
+    {"parts", get_parts, nullptr, nullptr, nullptr},
+    {"_has_parts", get_has_parts, nullptr, nullptr, nullptr},
     {"wants_many", get_wants_many, nullptr, nullptr, nullptr},
     {},
 };
 
 PyMethodDef methods[] = {
-    {"reply", reply, METH_O, nullptr},       {"status", status, METH_VARARGS, nullptr},
-    {"_fail", fail, METH_NOARGS, nullptr},   {"_finish", finish, METH_O, nullptr},
-    {"_stop", stop, METH_NOARGS, nullptr},   {"_more", more, METH_O, nullptr},
-    {"_taken", taken, METH_NOARGS, nullptr}, {},
+    {"reply", reply, METH_O, nullptr},
+    {"status", status, METH_VARARGS, nullptr},
+    {"_fail", fail, METH_NOARGS, nullptr},
+    {"_finish", finish, METH_O, nullptr},
+    {"_stop", stop, METH_NOARGS, nullptr},
+    {"_reply", fast(reply_parts), METH_FASTCALL, nullptr},
+    {"_end", end, METH_O, nullptr},
+    {"_taken", taken, METH_NOARGS, nullptr},
+    {},
 };
 
 PyType_Slot slots[] = {
@@ -223,9 +215,13 @@ PyType_Slot slots[] = {
 PyType_Spec spec = {"sealwire._native.Message", sizeof(Message), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, slots};
 
 PyObject* set_classes(PyObject*, PyObject* args) {
-    PyObject *request = nullptr, *reply_type = nullptr, *json = nullptr;
-    if (!PyArg_ParseTuple(args, "O!O!O", &PyType_Type, &request, &PyType_Type, &reply_type, &json)) return nullptr;
-    for (PyObject* one : {request, reply_type, json}) Py_INCREF(one);
+    PyObject *request = nullptr, *reply_type = nullptr, *answer = nullptr, *json = nullptr;
+    if (!PyArg_ParseTuple(args, "O!O!O!O", &PyType_Type, &request, &PyType_Type, &reply_type, &PyType_Type, &answer,
+                          &json)) {
+        return nullptr;
+    }
+    for (PyObject* one : {request, reply_type, answer, json}) Py_INCREF(one);
+    answer_class = reinterpret_cast<PyTypeObject*>(answer);
     request_class = reinterpret_cast<PyTypeObject*>(request);
     reply_class = reinterpret_cast<PyTypeObject*>(reply_type);
     to_json = json;
@@ -235,6 +231,20 @@ PyObject* set_classes(PyObject*, PyObject* args) {
 PyMethodDef functions[] = {{"set_classes", set_classes, METH_VARARGS, nullptr}, {}};
 
 }  // namespace
+
+bool is_over(sw_result result) { return result == SW_ERR_HANDLE || result == SW_ERR_CLOSED || result == SW_ERR_FORK; }
+
+bool may_answer(Message* self) {
+    if (self->expects == SW_EXPECTS_NONE) {
+        PyErr_SetString(PyExc_RuntimeError, "this message does not expect a reply");
+        return false;
+    }
+    if (self->answered) {
+        PyErr_SetString(PyExc_RuntimeError, "this request was answered already");
+        return false;
+    }
+    return true;
+}
 
 bool text_of(PyObject* object, sw_text& out) {
     Py_ssize_t size = 0;
@@ -305,9 +315,10 @@ Message* make_message(PyTypeObject* cls, PyObject* peer, PyObject* route, const 
     return nullptr;
 }
 
-bool takes_a_task(PyObject* result) {
+bool takes_a_task(Message* message, PyObject* result) {
+    if (message->parts) return true;
     if (result == Py_None || PyBytes_CheckExact(result) || PyUnicode_CheckExact(result)) return false;
-    return PyGen_CheckExact(result) || PyAsyncGen_CheckExact(result);
+    return PyGen_CheckExact(result) || PyAsyncGen_CheckExact(result) || Py_TYPE(result) == answer_class;
 }
 
 bool finish_message(Message* message, PyObject* result) {

@@ -65,6 +65,7 @@ struct Message;
 struct Waiting {
     const sw_event* event;
     PyObject* peer;
+    PyObject* parts;  // null without any; made at once, as they may end before somebody looks
 };
 
 // What a route leads to. Never removed while the node lives: events on their way name it by its index.
@@ -78,8 +79,8 @@ struct Handler {
 };
 
 // Callables of the Python half: event(type, fields), spawn(request, awaitable), failed(request, exception),
-// error(result, code, text, peer) -> exception, later(result) -> awaitable that yields it.
-enum Hook { kEvent, kSpawn, kFailed, kError, kLater, kHooks };
+// error(result, code, text, peer) -> exception, later(result) -> awaitable that yields it, parts(peer, infos) -> list.
+enum Hook { kEvent, kSpawn, kFailed, kError, kLater, kParts, kHooks };
 
 struct CoreState {
     sw_node node{};
@@ -111,6 +112,7 @@ struct Message {
     PyObject_HEAD PyObject* peer;  // Peer
     PyObject* route;               // str; null in replies
     PyObject* body;                // bytes; null while only `held` has it
+    PyObject* parts;               // list; null without any
     PyObject* task;                // that runs the handler
     const sw_event* held;          // retained, of large bodies
     const sw_event* untaken;       // fetched: one of several replies that waits for its iterator
@@ -149,12 +151,21 @@ private:
     Py_buffer buffer_{};
     Ref kept_;
 };
+template <typename Function>
+PyCFunction fast(Function* function) {  // of METH_FASTCALL
+    return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(function));
+}
+
 bool text_of(PyObject* object, sw_text& out);
+
+// Whether this failure only says that the other side, or the node, has gone.
+bool is_over(sw_result result);
+bool may_answer(Message* message);  // false: an exception is set
 
 // A Message of `cls`; the event may be released afterwards.
 Message* make_message(PyTypeObject* cls, PyObject* peer, PyObject* route, const sw_event* event);
 // What a handler returned is not one plain answer: it takes a task.
-bool takes_a_task(PyObject* result);
+bool takes_a_task(Message* message, PyObject* result);
 // Answers with a handler's return value; does nothing where no answer is due. False: an exception is set.
 bool finish_message(Message* message, PyObject* result);
 // The task of the handler has ended, or none began.
@@ -179,6 +190,15 @@ PyObject* add_handler(PyObject* core, PyObject* args);
 PyObject* take(PyObject* core, PyObject* args);
 PyObject* wait(PyObject* core, PyObject* number);
 PyObject* close_inbox(PyObject* core, PyObject* number);
+
+// parts.cpp: methods of Peer, and one of Message.
+PyObject* make_parts(CoreState* state, PyObject* peer, const sw_event_message& message);
+PyObject* send_parts(PyObject* peer, PyObject* const* args, Py_ssize_t count);
+PyObject* open_exchange(PyObject* peer, PyObject* const* args, Py_ssize_t count);
+PyObject* reply_parts(PyObject* message, PyObject* const* args, Py_ssize_t count);
+PyObject* part_write(PyObject* peer, PyObject* const* args, Py_ssize_t count);
+PyObject* part_read(PyObject* peer, PyObject* const* args, Py_ssize_t count);
+PyObject* part_cancel(PyObject* peer, PyObject* const* args, Py_ssize_t count);
 
 // lifecycle.cpp. `descriptor` is of a non-blocking socket that gets a byte when there are events.
 sw_result open_core(Core* core, sw_node_options& options, int descriptor);

@@ -110,30 +110,6 @@ PyObject* request(PyObject* object, PyObject* const* args, Py_ssize_t count) {
     return number ? PyTuple_Pack(2, future.get(), number.get()) : nullptr;
 }
 
-// (route, body, timeout_ms, replies): the exchange's number; None when the queue is full. `replies` is told of each reply
-// and of the end; the exchange owns a reference to it until its DONE.
-PyObject* request_many(PyObject* object, PyObject* const* args, Py_ssize_t count) {
-    if (count != 4) return PyErr_SetString(PyExc_TypeError, "_request_many takes four arguments"), nullptr;
-    Peer* self = self_of(object);
-    sw_text route{};
-    Body body;
-    if (!state_of(self->core) || !text_of(args[0], route) || !body.set(args[1])) return nullptr;
-    const unsigned long timeout = PyLong_AsUnsignedLong(args[2]);
-    if (PyErr_Occurred()) return nullptr;
-    sw_request_options options;
-    sw_request_options_init(&options);
-    options.type = body.type;
-    options.timeout_ms = static_cast<uint32_t>(timeout);
-    options.expects = SW_EXPECTS_MANY;
-    options.user = args[3];
-    sw_exchange exchange{};
-    const sw_result result = sw_peer_request(self->handle, route, body.bytes, &options, &exchange);
-    if (result == SW_ERR_AGAIN) Py_RETURN_NONE;
-    if (result != SW_OK) return raise_result(result, object);
-    Py_INCREF(args[3]);  // the exchange's
-    return PyLong_FromUnsignedLongLong(exchange.number);
-}
-
 PyObject* cancel(PyObject* object, PyObject* args) {
     unsigned long long number = 0;
     unsigned code = 0;
@@ -181,16 +157,15 @@ PyMemberDef members[] = {
     {},
 };
 
-template <typename Function>
-PyCFunction fast(Function* function) {
-    return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(function));
-}
-
 PyMethodDef methods[] = {
     {"_send", fast(send), METH_FASTCALL, nullptr},
     {"send_nowait", fast(send_nowait), METH_FASTCALL, nullptr},
     {"_request", fast(request), METH_FASTCALL, nullptr},
-    {"_request_many", fast(request_many), METH_FASTCALL, nullptr},
+    {"_send_parts", fast(send_parts), METH_FASTCALL, nullptr},
+    {"_open", fast(open_exchange), METH_FASTCALL, nullptr},
+    {"_part_write", fast(part_write), METH_FASTCALL, nullptr},
+    {"_part_read", fast(part_read), METH_FASTCALL, nullptr},
+    {"_part_cancel", fast(part_cancel), METH_FASTCALL, nullptr},
     {"_cancel", cancel, METH_VARARGS, nullptr},
     {"_ping", ping, METH_O, nullptr},
     {"_accept", accept, METH_O, nullptr},

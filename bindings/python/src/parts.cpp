@@ -1,0 +1,191 @@
+// Parts: messages and replies that carry some, what is written and read of them; the Python half keeps their state.
+#include "native.h"
+
+namespace binding {
+
+namespace {
+
+// What the Python half states of the parts that it sends: a list of (name, kind, size or None).
+class Heads {
+public:
+    bool set(PyObject* list) {
+        if (!PyList_Check(list)) return PyErr_SetString(PyExc_TypeError, "parts are a list"), false;
+        for (Py_ssize_t i = 0; i < PyList_GET_SIZE(list); ++i) {
+            PyObject *name = nullptr, *size = nullptr;
+            sw_part_head head{};
+            if (!PyArg_ParseTuple(PyList_GET_ITEM(list, i), "UIO", &name, &head.kind, &size)) return false;
+            if (!text_of(name, head.name)) return false;
+            if (size != Py_None) {
+                head.size = PyLong_AsUnsignedLongLong(size);
+                if (PyErr_Occurred()) return false;
+                head.size_known = 1;
+            }
+            heads_.push_back(head);
+        }
+        handles_.resize(heads_.size());
+        return true;
+    }
+    template <class Options>
+    void give(Options& options) {
+        options.parts = heads_.data();
+        options.part_count = heads_.size();
+        options.part_handles = handles_.data();
+    }
+    PyObject* numbers() const {
+        Ref list(PyList_New(0));
+        for (const sw_part& part : handles_) {
+            Ref number(PyLong_FromUnsignedLongLong(part.number));
+            if (!list || !number || PyList_Append(list.get(), number.get()) < 0) return nullptr;
+        }
+        return list.release();
+    }
+
+private:
+    std::vector<sw_part_head> heads_;
+    std::vector<sw_part> handles_;
+};
+
+Peer* self_of(PyObject* object) { return reinterpret_cast<Peer*>(object); }
+
+bool part_of(PyObject* object, PyObject* const* args, sw_part& part) {
+    part.exchange.peer = self_of(object)->handle;
+    part.exchange.number = PyLong_AsUnsignedLongLong(args[0]);
+    if (!PyErr_Occurred()) part.number = PyLong_AsUnsignedLongLong(args[1]);
+    return !PyErr_Occurred();
+}
+
+bool takes(Py_ssize_t count, Py_ssize_t wanted) {
+    if (count == wanted) return true;
+    PyErr_Format(PyExc_TypeError, "%zd arguments are wanted", wanted);
+    return false;
+}
+
+}  // namespace
+
+// The objects of the Python half for the parts that came with a message; null with an exception set.
+PyObject* make_parts(CoreState* state, PyObject* peer, const sw_event_message& message) {
+    Ref infos(PyList_New(0));
+    for (size_t i = 0; i < message.part_count && infos; ++i) {
+        const sw_part_info& info = message.parts[i];
+        Ref size(info.head.size_known ? PyLong_FromUnsignedLongLong(info.head.size) : Ref::borrow(Py_None).release());
+        if (!size) return nullptr;
+        Ref entry(Py_BuildValue("(KKNOII)", info.part.exchange.number, info.part.number, str_of(info.head.name),
+                                size.get(), info.head.kind, info.head.type));
+        if (!entry || PyList_Append(infos.get(), entry.get()) < 0) return nullptr;
+    }
+    PyObject* hook = state->hooks[kParts];
+    if (!infos || !hook || !peer) return PyErr_SetString(PyExc_RuntimeError, "the node was closed"), nullptr;
+    return PyObject_CallFunctionObjArgs(hook, peer, infos.get(), nullptr);
+}
+
+// (route, body, receipt, heads): (exchange, part numbers, receipt number or None); False when the queue is full.
+PyObject* send_parts(PyObject* object, PyObject* const* args, Py_ssize_t count) {
+    sw_text route{};
+    Body body;
+    Heads heads;
+    if (!takes(count, 4) || !text_of(args[0], route) || !body.set(args[1]) || !heads.set(args[3])) return nullptr;
+    uint64_t receipt = 0;
+    sw_exchange exchange{};
+    sw_send_options options;
+    sw_send_options_init(&options);
+    options.type = body.type;
+    options.receipt = args[2] == Py_True;
+    options.receipt_number = options.receipt ? &receipt : nullptr;
+    options.exchange = &exchange;
+    heads.give(options);
+    const sw_result result = sw_peer_send(self_of(object)->handle, route, body.bytes, &options);
+    if (result == SW_ERR_AGAIN) Py_RETURN_FALSE;
+    if (result != SW_OK) return raise_result(result, object);
+    PyObject* number = options.receipt ? PyLong_FromUnsignedLongLong(receipt) : Ref::borrow(Py_None).release();
+    return Py_BuildValue("(KNN)", exchange.number, heads.numbers(), number);
+}
+
+// (route, body, timeout_ms, replies or None, heads): (user, exchange, part numbers); None when the queue is full. The
+// exchange owns a reference to its user, `replies` or a future of the one reply, until its DONE.
+PyObject* open_exchange(PyObject* object, PyObject* const* args, Py_ssize_t count) {
+    if (!takes(count, 5)) return nullptr;
+    CoreState* state = state_of(self_of(object)->core);
+    sw_text route{};
+    Body body;
+    Heads heads;
+    if (!state || !text_of(args[0], route) || !body.set(args[1]) || !heads.set(args[4])) return nullptr;
+    const unsigned long timeout = PyLong_AsUnsignedLong(args[2]);
+    if (PyErr_Occurred()) return nullptr;
+    const bool many = args[3] != Py_None;
+    Ref user(many ? Ref::borrow(args[3]).release() : new_future(state->loop));
+    if (!user) return nullptr;
+    sw_request_options options;
+    sw_request_options_init(&options);
+    options.type = body.type;
+    options.timeout_ms = static_cast<uint32_t>(timeout);
+    options.expects = many ? SW_EXPECTS_MANY : SW_EXPECTS_ONE;
+    options.user = user.get();
+    heads.give(options);
+    sw_exchange exchange{};
+    const sw_result result = sw_peer_request(self_of(object)->handle, route, body.bytes, &options, &exchange);
+    if (result == SW_ERR_AGAIN) Py_RETURN_NONE;
+    if (result != SW_OK) return raise_result(result, object);
+    Py_INCREF(user.get());  // the exchange's
+    return Py_BuildValue("(OKN)", user.get(), exchange.number, heads.numbers());
+}
+
+// (body, more, heads): part numbers; None when the exchange is over; False when the queue is full.
+PyObject* reply_parts(PyObject* object, PyObject* const* args, Py_ssize_t count) {
+    auto* self = reinterpret_cast<Message*>(object);
+    Body body;
+    Heads heads;
+    if (!takes(count, 3) || !may_answer(self) || !body.set(args[0]) || !heads.set(args[2])) return nullptr;
+    sw_send_options options;
+    sw_send_options_init(&options);
+    options.type = body.type;
+    options.more = args[1] == Py_True;
+    heads.give(options);
+    const sw_result result = self->over ? SW_ERR_HANDLE : sw_exchange_reply(self->exchange, body.bytes, &options);
+    if (result == SW_ERR_AGAIN) Py_RETURN_FALSE;
+    if (result != SW_OK && !is_over(result)) return raise_result(result, self->peer);
+    if (!options.more) self->answered = true;
+    if (result != SW_OK) Py_RETURN_NONE;
+    return heads.numbers();
+}
+
+// (exchange, part, bytes, end, digest, algorithm): True; False when much of it waits; None when the part is over.
+PyObject* part_write(PyObject* object, PyObject* const* args, Py_ssize_t count) {
+    sw_part part{};
+    Body body, digest;
+    if (!takes(count, 6) || !part_of(object, args, part) || !body.set(args[2]) || !digest.set(args[4])) return nullptr;
+    sw_part_options options;
+    sw_part_options_init(&options);
+    options.end = args[3] == Py_True;
+    options.digest = digest.bytes;
+    options.digest_algorithm = static_cast<uint32_t>(PyLong_AsUnsignedLong(args[5]));
+    if (PyErr_Occurred()) return nullptr;
+    const sw_result result = sw_part_write(part, body.bytes, &options);
+    if (result == SW_OK) Py_RETURN_TRUE;
+    if (result == SW_ERR_AGAIN) Py_RETURN_FALSE;
+    if (is_over(result)) Py_RETURN_NONE;
+    return raise_result(result, object);
+}
+
+// (exchange, part, amount): nothing when the part is over.
+PyObject* part_read(PyObject* object, PyObject* const* args, Py_ssize_t count) {
+    sw_part part{};
+    if (!takes(count, 3) || !part_of(object, args, part)) return nullptr;
+    const unsigned long long amount = PyLong_AsUnsignedLongLong(args[2]);
+    if (PyErr_Occurred()) return nullptr;
+    const sw_result result = sw_part_read(part, amount);
+    if (result != SW_OK && !is_over(result)) return raise_result(result, object);
+    Py_RETURN_NONE;
+}
+
+// (exchange, part, code): nothing when the part is over.
+PyObject* part_cancel(PyObject* object, PyObject* const* args, Py_ssize_t count) {
+    sw_part part{};
+    if (!takes(count, 3) || !part_of(object, args, part)) return nullptr;
+    const unsigned long code = PyLong_AsUnsignedLong(args[2]);
+    if (PyErr_Occurred()) return nullptr;
+    const sw_result result = sw_part_cancel(part, static_cast<uint32_t>(code));
+    if (result != SW_OK && !is_over(result)) return raise_result(result, object);
+    Py_RETURN_NONE;
+}
+
+}  // namespace binding
