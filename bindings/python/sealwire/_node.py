@@ -1,6 +1,7 @@
 """Node: an endpoint of ours in an asyncio program, with its listeners, peers and handlers."""
 
 import asyncio
+import inspect
 import logging
 import sys
 import warnings
@@ -33,6 +34,16 @@ Decide = Callable[[Asking], Union[Decision, Awaitable[Decision]]]
 Allow = Union[str, Iterable[str], Decide]
 Handler = Callable[[Request], Any]
 HandlerT = TypeVar("HandlerT", bound=Callable[..., Any])
+
+
+def _cancel(task: "asyncio.Task[Any]") -> None:
+    """Ends the task of a handler. One that was cancelled before its first step runs no line of its own."""
+    task.cancel()
+    coroutine: Any = task.get_coro()
+    if inspect.iscoroutine(coroutine) and inspect.getcoroutinestate(coroutine) == inspect.CORO_CREATED:
+        awaitable: Any = coroutine.cr_frame.f_locals.get("awaitable")
+        if hasattr(awaitable, "close"):
+            awaitable.close()
 
 
 async def _later(result: Any) -> Any:
@@ -96,7 +107,7 @@ class Node:
             raise RuntimeError("this node was opened already")
         self._loop = asyncio.get_running_loop()
         core = _native.Core(self._loop, self._on_event, self._spawn, self._on_failure, self._make_error,
-                            _later, make_parts)
+                            _later, make_parts, self._on_cancelled)
         pump = Pump(self)
         level = core_logger.getEffectiveLevel()
         native_level = next((i for i, one in enumerate(_LEVELS) if level <= one), len(_LEVELS))
@@ -280,6 +291,12 @@ class Node:
         except Exception as error:
             self._on_failure(request, error)
 
+    def _on_cancelled(self, request: Request, task: "asyncio.Task[Any]") -> None:
+        self._tasks.add(task)  # until it has ended
+        task.add_done_callback(self._tasks.discard)
+        _cancel(task)
+        leave(request, True)
+
     def _on_failure(self, request: Request, error: BaseException) -> None:
         request._stop()
         leave(request, True)
@@ -428,7 +445,7 @@ class Node:
         for queue in self._arrivals:
             queue.put_nowait(None)
         for task in [*core.tasks, *self._tasks]:
-            task.cancel()
+            _cancel(task)
         core.forget()
         if self._closed is not None and not self._closed.done():
             self._closed.set_result(CloseReport(deadline_passed, not_sent, outcome_unknown, exchanges, events_held,

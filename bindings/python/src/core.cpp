@@ -8,8 +8,8 @@ PyTypeObject* core_type = nullptr;
 namespace {
 
 PyObject* future_class = nullptr;  // asyncio.Future
-PyObject *name_set_result = nullptr, *name_set_exception = nullptr, *name_done = nullptr, *name_cancel = nullptr,
-         *name_call_soon = nullptr, *name_release = nullptr, *name_on_reply = nullptr, *name_on_done = nullptr;
+PyObject *name_set_result = nullptr, *name_set_exception = nullptr, *name_done = nullptr, *name_call_soon = nullptr,
+         *name_release = nullptr, *name_on_reply = nullptr, *name_on_done = nullptr;
 PyObject* loop_keyword = nullptr;
 
 Core* self_of(PyObject* object) { return reinterpret_cast<Core*>(object); }
@@ -67,8 +67,12 @@ void on_done(CoreState* state, const sw_event* event) {
         if (found == state->running.end()) return;
         Message* message = found->second;
         message->over = true;
-        Ref cancelled(message->task ? PyObject_CallMethodNoArgs(message->task, name_cancel) : nullptr);
-        return report_unraisable(message->task);
+        const Ref keep = Ref::borrow(reinterpret_cast<PyObject*>(message));
+        const Ref task = Ref::borrow(message->task);
+        PyObject* hook = state->hooks[kCancelled];
+        stop_running(message);  // here, as a task that was never begun runs no line of its own
+        if (task && hook) Ref told(PyObject_CallFunctionObjArgs(hook, keep.get(), task.get(), nullptr));
+        return report_unraisable(hook);
     }
     Ref future(static_cast<PyObject*>(event->user));  // the exchange's reference ends here
     PyObject* peer = find_peer(state, event->peer.value);
@@ -229,8 +233,8 @@ PyObject* core_new(PyTypeObject* type, PyObject*, PyObject*) {
 
 int core_init(PyObject* object, PyObject* args, PyObject*) {
     PyObject *loop = nullptr, *hooks[kHooks] = {};
-    if (!PyArg_ParseTuple(args, "OOOOOOO", &loop, &hooks[kEvent], &hooks[kSpawn], &hooks[kFailed], &hooks[kError],
-                          &hooks[kLater], &hooks[kParts])) {
+    if (!PyArg_ParseTuple(args, "OOOOOOOO", &loop, &hooks[kEvent], &hooks[kSpawn], &hooks[kFailed], &hooks[kError],
+                          &hooks[kLater], &hooks[kParts], &hooks[kCancelled])) {
         return -1;
     }
     CoreState* state = self_of(object)->state;
@@ -442,7 +446,6 @@ bool add_core_type(PyObject* module) {
     name_set_result = PyUnicode_InternFromString("set_result");
     name_set_exception = PyUnicode_InternFromString("set_exception");
     name_done = PyUnicode_InternFromString("done");
-    name_cancel = PyUnicode_InternFromString("cancel");
     name_call_soon = PyUnicode_InternFromString("call_soon");
     name_release = PyUnicode_InternFromString("release");
     name_on_reply = PyUnicode_InternFromString("_on_reply");

@@ -79,8 +79,9 @@ struct Handler {
 };
 
 // Callables of the Python half: event(type, fields), spawn(request, awaitable), failed(request, exception),
-// error(result, code, text, peer) -> exception, later(result) -> awaitable that yields it, parts(peer, infos) -> list.
-enum Hook { kEvent, kSpawn, kFailed, kError, kLater, kParts, kHooks };
+// error(result, code, text, peer) -> exception, later(result) -> awaitable that yields it, parts(peer, infos) -> list,
+// cancelled(request, task).
+enum Hook { kEvent, kSpawn, kFailed, kError, kLater, kParts, kCancelled, kHooks };
 
 struct CoreState {
     sw_node node{};

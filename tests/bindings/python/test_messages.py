@@ -149,6 +149,23 @@ def test_a_cancelled_task_is_seen_as_cancelled_by_the_peers_handler(url):
     run(scenario)
 
 
+@pytest.mark.filterwarnings("error")
+def test_requests_that_are_cancelled_before_their_handler_begins_leave_nothing(url):
+    async def scenario():
+        async def forever(request):
+            await asyncio.Event().wait()
+
+        async with pair(url, routes={"forever": forever, "x": lambda request: None}) as (server, _, peer):
+            for _ in range(100):
+                task = asyncio.ensure_future(peer.request("forever"))
+                await asyncio.sleep(0)
+                task.cancel()
+                await asyncio.sleep(0)
+            await peer.request("x")
+            assert server._core.tasks == []
+    run(scenario)
+
+
 def test_a_handler_of_a_peer_that_has_gone_is_cancelled(url):
     async def scenario():
         started, ended = asyncio.Event(), asyncio.Event()
