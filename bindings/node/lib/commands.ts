@@ -18,6 +18,8 @@ export interface Command {
   low: number
   high: number
   receipt: Settle<void> | undefined
+  /** Runs it where it is no row of the shared memory. */
+  run?: () => R.ok | R.again
 }
 
 export interface Settle<T> {
@@ -98,9 +100,9 @@ export class Commands {
 
   /**
    * Adds a command. `route` is empty for those without one. A body that is handed over by itself is run at once: then the
-   * result is `again` when it was not taken, in place of a call of the owner.
+   * result is `again` when it was not taken, in place of a call of the owner. `more`: further bits of Flag.
    */
-  put(op: Op, peer: number, route: string, body: Body, tag: number, low: number, high: number, receipt?: Settle<void>): R.ok | R.again {
+  put(op: Op, peer: number, route: string, body: Body, tag: number, low: number, high: number, receipt?: Settle<void>, more = 0): R.ok | R.again {
     const number = route === '' ? 0 : this.numberOf(route)
     let bytes: Uint8Array | undefined
     let text = ''
@@ -118,11 +120,12 @@ export class Commands {
       text = jsonOf(body)
       flags = BodyType.json
     }
-    return this.encode(op, peer, number, route, bytes, text, flags, tag, low, high, receipt)
+    return this.encode(op, peer, number, route, bytes, text, flags | more, tag, low, high, receipt)
   }
 
   /** Adds a command that failed with `again` once more. */
   again(command: Command): R.ok | R.again {
+    if (command.run) return command.run()
     const { op, peer, route, body, bodyType, tag, low, high, receipt } = command
     return this.encode(op, peer, this.numberOf(route), route, body, '', bodyType, tag, low, high, receipt)
   }
@@ -225,7 +228,7 @@ export class Commands {
       peer: rows[at + C.peer]!,
       route: this.names.get(number) ?? this.text.toString('utf8', offset - routeLength, offset),
       body: flags & Flag.external ? empty : Uint8Array.prototype.slice.call(this.text, offset, offset + rows[at + C.length]!),
-      bodyType: flags & Flag.typeMask,
+      bodyType: flags & (Flag.typeMask | Flag.many),
       tag: rows[at + C.tag]!,
       low: rows[at + C.low]!,
       high: rows[at + C.high]!,
@@ -235,11 +238,18 @@ export class Commands {
 }
 
 /** A command that waits for room, made from the same arguments as put(). */
-export function commandOf(op: Op, peer: number, route: string, body: Body, tag: number, low: number, receipt?: Settle<void>): Command {
+export function commandOf(op: Op, peer: number, route: string, body: Body, tag: number, low: number, receipt?: Settle<void>,
+  more = 0): Command {
+  const [bytes, type] = encoded(body)
+  return { op, peer, route, body: bytes, bodyType: type | more, tag, low, high: 0, receipt }
+}
+
+/** A body as it is sent, and its type. */
+export function encoded(body: Body): [Uint8Array, number] {
   const bytes = body instanceof Uint8Array || body instanceof ArrayBuffer ? bytesOf(body) : undefined
   const plain = bytes ?? (body === undefined ? empty : Buffer.from(typeof body === 'string' ? body : jsonOf(body)))
   const bodyType = bytes || body === undefined ? BodyType.bytes : typeof body === 'string' ? BodyType.utf8 : BodyType.json
-  return { op, peer, route, body: plain, bodyType, tag, low, high: 0, receipt }
+  return [plain, bodyType]
 }
 
 function jsonOf(body: unknown): string {

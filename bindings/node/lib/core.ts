@@ -6,8 +6,10 @@ import { Handlers, isThenable } from './handlers.js'
 import { Reply, Status } from './message.js'
 import { native, type NativeNode, type NativeOptions } from './native.js'
 import type { Ask, CloseReport, LogEntry, Node } from './node.js'
+import type { OutParts } from './outparts.js'
 import { Peer, PeerState, type Pending } from './peer.js'
 import { E, EVENT_ROW, EventType, MAX_EVENTS, Op, R, StatusCode } from './table.js'
+import { partsOf, type CameHead } from './transfer.js'
 
 export type AskHandler = (ask: Ask) => unknown
 
@@ -122,7 +124,8 @@ export class Core implements CommandOwner {
   }
 
   remove(tag: number): void {
-    this.pending[tag]?.forget?.()
+    const pending = this.pending[tag]
+    pending?.forget?.()
     this.pending[tag] = undefined
     this.freeTags.push(tag)
     this.commands.release()
@@ -164,6 +167,10 @@ export class Core implements CommandOwner {
     this.timers.delete(tag)
   }
 
+  has(tag: number, pending: Pending): boolean {
+    return this.pending[tag] === pending
+  }
+
   cancel(tag: number, reason: unknown): void {
     const pending = this.pending[tag]
     if (!pending || pending.settled) return
@@ -172,6 +179,18 @@ export class Core implements CommandOwner {
     const waiting = pending.peer.waiting.find((command) => command.op === Op.request && command.tag === tag)
     if (waiting) this.giveUp(pending.peer, waiting, reason)
     else this.commands.put(Op.cancel, pending.peer.slot, '', undefined, tag, 0, 0) // its end comes as an event
+  }
+
+  /** The reply in this place has reached its reader. */
+  take(place: number): void {
+    this.commands.put(Op.take, 0, '', undefined, place, 0, 0)
+  }
+
+  /** The source of a part that is sent failed. */
+  sourceFailed(tag: number, parts: OutParts, error: Error): void {
+    const pending = this.pending[tag]
+    if (pending?.parts === parts && !pending.settled && !pending.replied) this.cancel(tag, error)
+    else this.report(error)
   }
 
   // ---- CommandOwner ---------------------------------------------------------------------------------------------------
@@ -215,7 +234,9 @@ export class Core implements CommandOwner {
     }
     if (peer.blocked) this.commands.flush() // what was not taken stands before the rest
     if (next < waiting.length) peer.waiting = peer.waiting.concat(waiting.slice(next))
-    if (!peer.blocked) peer.emit('writable', undefined)
+    if (peer.blocked) return
+    for (const resolve of peer.rooms.splice(0)) resolve()
+    peer.emit('writable', undefined)
   }
 
   // ---- Events ---------------------------------------------------------------------------------------------------------
@@ -257,6 +278,20 @@ export class Core implements CommandOwner {
         break
       case EventType.writable:
         if (peer) this.writable(peer)
+        break
+      case EventType.reply:
+        this.replied(peer, row, at, buffer, extra as CameHead[] | undefined)
+        break
+      case EventType.partData:
+        if (row[at + E.length]! > 0) peer?.parts.get(row[at + E.low]!, row[at + E.high]!, row[at + E.time]!)
+          ?.onData(Buffer.from(buffer!, row[at + E.offset]!, row[at + E.length]!))
+        break
+      case EventType.partWritable:
+        peer?.parts.get(row[at + E.low]!, row[at + E.high]!, row[at + E.time]!)?.onWritable()
+        break
+      case EventType.partDone:
+        peer?.parts.ended(row[at + E.low]!, row[at + E.high]!, row[at + E.time]!, row[at + E.result]!, row[at + E.code]!,
+          extra as Uint8Array | undefined)
         break
       case EventType.receipt:
         if (peer) this.receipts(peer, row, at)
@@ -405,6 +440,25 @@ export class Core implements CommandOwner {
     for (let number = first; number <= last; number++) {
       const waiting = peer.receipts.get(number)
       if (waiting) settle(number, waiting)
+    }
+  }
+
+  private replied(peer: Peer | undefined, row: Int32Array, at: number, buffer: ArrayBuffer | undefined,
+    heads: CameHead[] | undefined): void {
+    const pending = this.pending[row[at + E.tag]!]
+    const place = row[at + E.code]!
+    const length = row[at + E.length]!
+    const reply = new Reply(length === 0 ? undefined : buffer, row[at + E.offset]!, length, row[at + E.bodyType]!, '')
+    if (heads && peer) reply.received = partsOf(this, peer, row, at, heads)
+    if (!pending || pending.settled) {
+      for (const part of reply.parts) part.destroy()
+      this.take(place)
+    } else if (pending.many) {
+      pending.many.reply(reply, place)
+    } else {
+      this.take(place)
+      pending.replied = true // it goes on until its parts have ended
+      pending.resolve(reply)
     }
   }
 

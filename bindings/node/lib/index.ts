@@ -8,11 +8,14 @@ export {
 export { Emitter, SealwireEvent } from './emitter.js'
 export { Identity, network, peerId, ticket } from './identity.js'
 export { Listener, type ListenOptions, type ListenerEvents } from './listener.js'
-export { Message, Reply, Request, Status, type Body } from './message.js'
+export type { Replies } from './many.js'
+export { Answer, Message, Reply, Request, Status, type Body } from './message.js'
 export {
   Node, type Ask, type CloseReport, type ConnectOptions, type Decision, type Limits, type LogEntry, type LogLevel,
   type NodeEvents, type NodeOptions,
 } from './node.js'
+export type { OutPart, Source } from './outparts.js'
+export { IncompleteReadError, OutStream, Part, type OutStreamOptions, type PartKind } from './part.js'
 export { Peer, type ClosePeerOptions, type PeerEvents, type Pong, type RequestOptions, type SendOptions } from './peer.js'
 
 /** The release of the library inside, e.g. `0.1.0`. */

@@ -1,15 +1,27 @@
 // What handlers and requesters get: Message, Request, Reply; and Status, with which a handler answers in one number.
 import { errorOf } from './errors.js'
+import type { OutPart } from './outparts.js'
+import type { OutStream, Part } from './part.js'
 import type { Peer } from './peer.js'
-import { BodyType, R } from './table.js'
+import { BodyType, Expects, R } from './table.js'
 
 /** What can be sent: bytes, a text, anything that JSON can say, or nothing. */
 export type Body = Uint8Array | ArrayBuffer | string | number | boolean | null | object | undefined
 
+const noParts: Part[] = []
+
 const names = ['bytes', 'utf8', 'json', 'messagepack', 'cbor']
 
-/** A body and how it is encoded. */
+/** A body and how it is encoded, and the streams and files that came with it. */
 export class Message {
+  /** @internal */
+  received: Part[] | undefined
+
+  /** Streams and files that it carries: each is to be read or destroyed. */
+  get parts(): Part[] {
+    return this.received ?? noParts
+  }
+
   /** `bytes`, `utf8`, `json`, `messagepack` or `cbor`. */
   get type(): string {
     return names[Math.max(0, this.bodyType)] ?? 'other'
@@ -66,6 +78,8 @@ export class Reply extends Message {
 /** What a handler gets: a message or a request of a peer whose key is proved. */
 export class Request extends Message {
   private controller: AbortController | undefined
+  /** @internal Called when its end comes before the handler's. */
+  onEnd: (() => void) | undefined
   /** @internal Its end came before the handler's. */
   ended = false
 
@@ -78,7 +92,8 @@ export class Request extends Message {
     offset: number,
     length: number,
     bodyType: number,
-    private readonly expects: number,
+    /** @internal */
+    readonly expects: number,
     private readonly time: number,
     /** @internal Its exchange's number, in two halves. */
     readonly low: number,
@@ -91,6 +106,11 @@ export class Request extends Message {
   /** False for a message that wants no answer. */
   get expectsReply(): boolean {
     return this.expects !== 0
+  }
+
+  /** True when the requester asked for any number of replies. */
+  get expectsMany(): boolean {
+    return this.expects === Expects.many
   }
 
   /** How many milliseconds the requester waits from its start on; Infinity when for ever. */
@@ -108,6 +128,22 @@ export class Request extends Message {
     return this.controller.signal
   }
 
+  /** @internal Streams of its answers that are written still. */
+  feeding = 0
+  private over = false
+
+  /** @internal Its handler is done. Parts that nobody reads are stopped, so that their sender does not wait for ever. */
+  handled(): void {
+    this.over = true
+    this.fed()
+  }
+
+  /** @internal While the streams of an answer are written its parts may be read for them. */
+  fed(): void {
+    if (this.feeding > 0 || !this.over) return
+    for (const part of this.parts) if (!part.used) part.destroy()
+  }
+
   private reason: unknown
 
   /** @internal */
@@ -116,6 +152,20 @@ export class Request extends Message {
     this.ended = true
     this.reason = errorOf(result === R.ok ? R.cancelled : result, { peer: this.peer.id, detail: `the request to ${this.route}` })
     this.controller?.abort(this.reason)
+    this.onEnd?.()
+  }
+}
+
+/** Returned or yielded by a handler: an answer with streams and files. */
+export class Answer {
+  /** Streams and files that go with it. */
+  readonly parts: readonly (OutPart | OutStream)[]
+
+  constructor(
+    readonly body?: Body,
+    options: { parts?: readonly (OutPart | OutStream)[] } = {},
+  ) {
+    this.parts = options.parts ?? []
   }
 }
 

@@ -23,6 +23,12 @@ export interface NativeOptions {
 /** How many events; or that, the common buffer of bodies, buffers of large bodies, and objects for some of the events. */
 export type Polled = number | [number, ArrayBuffer | undefined, ArrayBuffer[] | undefined, unknown[] | undefined]
 
+/** Of a part that is sent: name, size or -1, kind, type. */
+export type NativeHead = [name: string, size: number, kind: number, type: number]
+
+/** A result; or the two halves of the exchange's number and the numbers of the parts. */
+export type NativeParts = number | number[]
+
 export interface NativeListenOptions {
   backlog: number
   ipv6Only: number
@@ -53,6 +59,12 @@ export interface NativeNode {
   terminate(): void
   poll(): Polled
   flush(count: number, flags: number, external?: Uint8Array): number
+  openParts(peer: number, route: string, type: number, body: Uint8Array, expects: number, tag: number, timeout: number,
+    heads: NativeHead[]): NativeParts
+  reply(peer: number, low: number, high: number, type: number, body: Uint8Array, more: number, heads: NativeHead[] | undefined): NativeParts
+  partWrite(peer: number, low: number, high: number, part: number, bytes: Uint8Array | undefined, end: number, digest: Uint8Array | undefined): number
+  partRead(peer: number, low: number, high: number, part: number, bytes: number): number
+  partCancel(peer: number, low: number, high: number, part: number, code: number): number
 }
 
 /** What sealwire.node exports. */

@@ -3,22 +3,30 @@ import { commandOf, type Command, type Settle } from './commands.js'
 import type { Core } from './core.js'
 import { Emitter } from './emitter.js'
 import { argumentError, errorOf, type SealwireError } from './errors.js'
-import { duration, onAbort } from './options.js'
+import { Replies } from './many.js'
 import type { Body, Reply, Request } from './message.js'
-import { Op, R } from './table.js'
+import { duration, onAbort } from './options.js'
+import { OutParts, type OutPart } from './outparts.js'
+import { Parts, type OutStream } from './part.js'
+import { Expects, Flag, Op, R } from './table.js'
+import { open } from './transfer.js'
 
 export interface SendOptions {
   /** The promise is settled when the peer has taken the message, or when that can no more happen. */
   receipt?: boolean
-  /** Gives up waiting: for room in the queue, then the message is not sent, or for the receipt. */
+  /** Gives up waiting: for room in the queue, then the message is not sent, or for the receipt. Ends its parts. */
   signal?: AbortSignal
+  /** Streams and files that go with it. The promise is settled when all has been sent, rejected when the peer stops one. */
+  parts?: readonly (OutPart | OutStream)[]
 }
 
 export interface RequestOptions {
-  /** Milliseconds; Infinity waits for ever. Default: the node's. */
+  /** Milliseconds until the (first) reply; Infinity waits for ever. Default: the node's. */
   timeout?: number
   /** Aborting cancels the request at the peer too, where the handler's `request.signal` fires. */
   signal?: AbortSignal
+  /** Streams and files that go with it. */
+  parts?: readonly (OutPart | OutStream)[]
 }
 
 export interface ClosePeerOptions {
@@ -60,6 +68,9 @@ export interface Pending extends Settle<Reply> {
   route: string
   settled: boolean
   forget: (() => void) | undefined // of its AbortSignal
+  many: Replies | undefined // of a request for any number of replies
+  parts: OutParts | undefined // that go with it
+  replied: boolean // it goes on for the sake of parts
 }
 
 const done = Promise.resolve()
@@ -89,6 +100,10 @@ export class Peer extends Emitter<PeerEvents> {
   readonly receipts = new Map<number, Settle<void>>()
   /** @internal */
   readonly pings = new Map<number, Settle<Pong>>()
+  /** @internal Replies that wait for room. */
+  readonly rooms: (() => void)[] = []
+  /** @internal */
+  readonly parts = new Parts()
   /** @internal */
   blocked = false
   /** @internal The session was up. */
@@ -135,8 +150,9 @@ export class Peer extends Emitter<PeerEvents> {
     }
   }
 
-  private sendWith(route: string, body: Body, { receipt, signal }: SendOptions): Promise<void> {
+  private sendWith(route: string, body: Body, { receipt, signal, parts }: SendOptions): Promise<void> {
     if (signal?.aborted) return Promise.reject(signal.reason)
+    if (parts !== undefined && parts.length > 0) return this.sendParts(route, body, parts, signal)
     const { commands } = this.core
     if (!receipt) {
       if (!this.blocked && commands.put(Op.send, this.slot, route, body, 0, 0, 0) === R.ok) return done
@@ -167,6 +183,42 @@ export class Peer extends Emitter<PeerEvents> {
         settle.reject(error)
       }
     })
+  }
+
+  private sendParts(route: string, body: Body, given: readonly (OutPart | OutStream)[], signal: AbortSignal | undefined): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const parts = new OutParts(given)
+      const sent = () => (parts.stopped ? reject(parts.stopped) : resolve())
+      this.ask(Expects.none, route, body, { resolve: sent, reject }, undefined, parts, 0, signal)
+    })
+  }
+
+  // What is settled by an exchange's end.
+  private ask(expects: Expects, route: string, body: Body, { resolve, reject }: Settle<Reply>, many: Replies | undefined,
+    parts: OutParts | undefined, timeout: number, signal: AbortSignal | undefined): number {
+    const core = this.core
+    const pending: Pending = { resolve, reject, peer: this, route, settled: false, forget: undefined, many, parts, replied: false }
+    if (parts) {
+      pending.reject = (reason) => {
+        parts.unsent(reason as Error)
+        reject(reason)
+      }
+    }
+    const tag = core.add(pending)
+    const more = expects === Expects.many ? Flag.many : 0
+    try {
+      if (parts) {
+        open(core, this, expects, route, body, parts, timeout, tag)
+      } else if (this.blocked || core.commands.put(Op.request, this.slot, route, body, tag, timeout | 0, 0, undefined, more) !== R.ok) {
+        this.blocked = true
+        core.waitForRoom(this, commandOf(Op.request, this.slot, route, body, tag, timeout | 0, undefined, more))
+      }
+    } catch (error) {
+      core.remove(tag)
+      throw error
+    }
+    if (signal && core.has(tag, pending)) pending.forget = onAbort(signal, (reason) => core.cancel(tag, reason))
+    return tag
   }
 
   private wait(command: Command, signal: AbortSignal | undefined): Promise<void> {
@@ -209,27 +261,43 @@ export class Peer extends Emitter<PeerEvents> {
     return false
   }
 
-  /** Asks; settled with the one answer, or rejected with a StatusError, TimeoutError, RequestError, ... */
+  /**
+   * Asks; settled with the one answer, or rejected with a StatusError, TimeoutError, RequestError, ... An answer with parts
+   * comes before their bytes.
+   */
   request(route: string, body?: Body, options?: RequestOptions): Promise<Reply> {
     return new Promise((resolve, reject) => {
       if (this.state !== PeerState.open) throw this.closedError()
-      const core = this.core
       const signal = options?.signal
       if (signal?.aborted) throw signal.reason
       const timeout = options === undefined ? 0 : duration(options.timeout, 'timeout')
-      const pending: Pending = { resolve, reject, peer: this, route, settled: false, forget: undefined }
-      const tag = core.add(pending)
-      try {
-        if (this.blocked || core.commands.put(Op.request, this.slot, route, body, tag, timeout | 0, 0) !== R.ok) {
-          this.blocked = true
-          core.waitForRoom(this, commandOf(Op.request, this.slot, route, body, tag, timeout | 0))
-        }
-      } catch (error) {
-        core.remove(tag)
-        throw error
-      }
-      if (signal) pending.forget = onAbort(signal, (reason) => core.cancel(tag, reason))
+      const parts = options?.parts && options.parts.length > 0 ? new OutParts(options.parts) : undefined
+      this.ask(Expects.one, route, body, { resolve, reject }, undefined, parts, timeout, signal)
     })
+  }
+
+  /**
+   * Asks for any number of replies, at once; they are read by `for await`. Leaving the loop, or the signal, cancels the
+   * request at the peer. `timeout` is for the first reply. A failure is thrown behind the replies that came before it.
+   */
+  requestMany(route: string, body?: Body, options: RequestOptions = {}): Replies {
+    if (this.state !== PeerState.open) throw this.closedError()
+    const { core } = this
+    const { signal } = options
+    if (signal?.aborted) throw signal.reason
+    const timeout = duration(options.timeout, 'timeout')
+    const parts = options.parts && options.parts.length > 0 ? new OutParts(options.parts) : undefined
+    let tag = 0
+    const many: Replies = new Replies({
+      take: (place) => core.take(place),
+      cancel: () => core.cancel(tag, undefined),
+    })
+    const settle: Settle<Reply> = {
+      resolve: () => many.end(),
+      reject: (reason) => (signal?.aborted ? many.abort(reason) : many.fail(reason)),
+    }
+    tag = this.ask(Expects.many, route, body, settle, many, parts, timeout, signal)
+    return many
   }
 
   /** Measures how long a message takes to the peer and back. */
@@ -305,6 +373,8 @@ export class Peer extends Emitter<PeerEvents> {
     this.running.clear()
     for (const ping of [...this.pings.values()]) ping.reject(error)
     for (const receipt of [...this.receipts.values()]) receipt.reject(error)
+    for (const resolve of this.rooms.splice(0)) resolve()
+    this.parts.over(error.result)
     this.receipts.clear()
     const waiting = this.waiting
     this.waiting = []

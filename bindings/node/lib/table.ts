@@ -17,8 +17,8 @@ export const enum E {
   result, // of a message: what it expects
   low, // number of the exchange or first receipt
   high,
-  time,
-  code,
+  time, // of events of parts: the part's number
+  code, // of a reply: where it waits for its reader
   place, // of the body: own buffer, or -1 for the common one
 }
 
@@ -42,12 +42,14 @@ export const enum Op {
   reply = 3,
   status = 4,
   cancel = 5,
+  take = 6,
 }
 
 export const enum Flag {
   typeMask = 0xff,
   receipt = 0x100,
   external = 0x200,
+  many = 0x400,
 }
 
 export const enum Flush {
@@ -72,6 +74,16 @@ export const enum EventType {
   stalled = 13,
   log = 14,
   nodeClosed = 15,
+  partData = 16,
+  partWritable = 17,
+  partDone = 18,
+}
+
+/** `sw_expects`. */
+export const enum Expects {
+  none = 0,
+  one = 1,
+  many = 2,
 }
 
 /** `sw_body_type`. */
@@ -90,6 +102,7 @@ export const enum R {
   closed = 3,
   state = 4,
   again = 8,
+  limit = 66,
   timeout = 80,
   cancelled = 81,
   status = 89,

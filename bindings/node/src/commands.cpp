@@ -7,13 +7,14 @@ namespace {
 
 // The places in a row; lib/table.ts has the same.
 enum CommandField : uint32_t { kOp, kPeer, kRoute, kRouteLength, kOffset, kLength, kFlags, kTag, kLow, kHigh };
-enum Op : int32_t { kSend = 1, kRequest = 2, kReply = 3, kStatus = 4, kCancel = 5 };
+enum Op : int32_t { kSend = 1, kRequest = 2, kReply = 3, kStatus = 4, kCancel = 5, kTake = 6 };
 
 enum FlushFlag : uint32_t { kHolds = 1, kReleases = 2 };
 
 constexpr int32_t kTypeMask = 0xff;
 constexpr int32_t kWantsReceipt = 0x100;
 constexpr int32_t kExternal = 0x200;  // the body is the argument of flush()
+constexpr int32_t kMany = 0x400;      // any number of replies
 
 uint64_t get64(const int32_t* row) {
     return static_cast<uint32_t>(row[kLow]) | static_cast<uint64_t>(static_cast<uint32_t>(row[kHigh])) << 32;
@@ -56,6 +57,7 @@ sw_result NodeBox::run(int32_t* row, sw_bytes external) {
         const auto tag = static_cast<uint32_t>(row[kTag]);
         return tag < requests_.size() ? sw_exchange_cancel(requests_[tag], 0) : SW_ERR_HANDLE;
     }
+    if (row[kOp] == kTake) return take(static_cast<uint32_t>(row[kTag]));
     const auto slot = static_cast<uint32_t>(row[kPeer]);
     const auto offset = static_cast<uint32_t>(row[kOffset]);
     const auto length = static_cast<uint32_t>(row[kLength]);
@@ -108,10 +110,20 @@ sw_result NodeBox::run_request(int32_t* row, Peer& peer, sw_text route, sw_bytes
     options.type = static_cast<uint32_t>(row[kFlags] & kTypeMask);
     options.route = static_cast<sw_route>(row[kRoute]);
     options.timeout_ms = static_cast<uint32_t>(row[kLow]);
+    options.expects = row[kFlags] & kMany ? SW_EXPECTS_MANY : SW_EXPECTS_ONE;
     options.user = reinterpret_cast<void*>(static_cast<uintptr_t>(tag));
     const sw_result result = sw_peer_request(peer.handle, route, body, &options, &requests_[tag]);
     peer.blocked = result == SW_ERR_AGAIN;
     return result;
+}
+
+// The reply in this place has reached its reader.
+sw_result NodeBox::take(uint32_t place) {
+    if (place >= replies_.size() || !replies_[place]) return SW_ERR_HANDLE;
+    sw_event_release(replies_[place]);
+    replies_[place] = nullptr;
+    free_replies_.push_back(place);
+    return SW_OK;
 }
 
 }  // namespace sealwire_node

@@ -35,10 +35,32 @@ void put64(int32_t* row, uint32_t field, uint64_t value) {
 sw_bytes body_of(const sw_event& event) {
     if (event.type == SW_EVENT_MESSAGE || event.type == SW_EVENT_REPLY) return event.as.message.body;
     if (event.type == SW_EVENT_DONE) return event.as.done.body;
+    if (event.type == SW_EVENT_PART_DATA) return event.as.part_data.body;
     return {nullptr, 0};
 }
 
 size_t aligned(size_t size) { return (size + 7) & ~size_t{7}; }
+
+// => [name, size or -1, kind, type, number] for each.
+Napi::Array parts_extra(Napi::Env env, const sw_event_message& message) {
+    Napi::Array parts = Napi::Array::New(env, message.part_count);
+    for (uint32_t i = 0; i < message.part_count; ++i) {
+        const sw_part_info& info = message.parts[i];
+        Napi::Array row = Napi::Array::New(env, 5);
+        row.Set(0u, to_js(env, info.head.name));
+        row.Set(1u, Napi::Number::New(env, info.head.size_known ? static_cast<double>(info.head.size) : -1));
+        row.Set(2u, Napi::Number::New(env, info.head.kind));
+        row.Set(3u, Napi::Number::New(env, info.head.type));
+        row.Set(4u, Napi::Number::New(env, static_cast<double>(info.part.number)));
+        parts.Set(i, row);
+    }
+    return parts;
+}
+
+void put_part(int32_t* row, const sw_part& part) {
+    put64(row, kLow, part.exchange.number);
+    row[kTime] = static_cast<int32_t>(part.number);
+}
 
 Napi::Object closed_extra(Napi::Env env, const sw_event_closed& closed) {
     Napi::Object extra = Napi::Object::New(env);
@@ -109,15 +131,36 @@ Napi::Value NodeBox::extra(Napi::Env env, const sw_event& event, int32_t* row) {
             extra.Set("clockDifference", Napi::Number::New(env, static_cast<double>(connected.clock_difference_ms)));
             return extra;
         }
-        case SW_EVENT_MESSAGE:
-        case SW_EVENT_REPLY: {
+        case SW_EVENT_MESSAGE: {
             const sw_event_message& message = event.as.message;
             row[kResult] = static_cast<int32_t>(message.expects);
             row[kBodyType] = static_cast<int32_t>(message.type);
             row[kTime] = static_cast<int32_t>(message.timeout_ms);
             row[kTag] = number_of(message.route_user);
             put64(row, kLow, message.exchange.number);
-            return row[kTag] == 0 ? to_js(env, message.route) : Napi::Value();
+            const Napi::Value route = row[kTag] == 0 ? to_js(env, message.route) : Napi::Value();
+            if (message.part_count == 0) return route;
+            Napi::Object extra = Napi::Object::New(env);
+            if (!route.IsEmpty()) extra.Set("route", route);
+            extra.Set("parts", parts_extra(env, message));
+            return extra;
+        }
+        case SW_EVENT_REPLY: {
+            const sw_event_message& message = event.as.message;
+            row[kBodyType] = static_cast<int32_t>(message.type);
+            put64(row, kLow, message.exchange.number);
+            if (message.part_count == 0) return {};
+            return parts_extra(env, message);
+        }
+        case SW_EVENT_PART_DATA: put_part(row, event.as.part_data.part); return {};
+        case SW_EVENT_PART_WRITABLE: put_part(row, event.as.part_writable.part); return {};
+        case SW_EVENT_PART_DONE: {
+            const sw_event_part_done& done = event.as.part_done;
+            put_part(row, done.part);
+            row[kResult] = static_cast<int32_t>(done.result);
+            row[kCode] = static_cast<int32_t>(done.code);
+            row[kBodyType] = static_cast<int32_t>(done.digest_algorithm);
+            return done.digest.size > 0 ? to_js(env, done.digest) : Napi::Value();
         }
         case SW_EVENT_DONE: {
             const sw_event_done& done = event.as.done;
@@ -204,6 +247,7 @@ Napi::Value NodeBox::poll(const Napi::CallbackInfo& info) {
             if (extras.IsEmpty()) extras = Napi::Array::New(env);
             extras.Set(static_cast<uint32_t>(i), object);
         }
+        if (event.type == SW_EVENT_REPLY) row[kCode] = keep_reply(i);
         if (event.type == SW_EVENT_WRITABLE && slot != UINT32_MAX) peers_[slot].blocked = false;
         if (event.type == SW_EVENT_PEER_CLOSED && slot != UINT32_MAX) {
             slots_.erase(event.peer.value);
@@ -221,8 +265,23 @@ Napi::Value NodeBox::poll(const Napi::CallbackInfo& info) {
     return all;
 }
 
+// The place in which the i-th event waits for its reader.
+int32_t NodeBox::keep_reply(size_t i) {
+    if (free_replies_.empty()) {
+        free_replies_.push_back(static_cast<uint32_t>(replies_.size()));
+        replies_.push_back(nullptr);
+    }
+    const uint32_t place = free_replies_.back();
+    free_replies_.pop_back();
+    replies_[place] = events_[i];
+    events_[i] = nullptr;
+    return static_cast<int32_t>(place);
+}
+
 void NodeBox::release_events() {
-    for (size_t i = 0; i < event_count_; ++i) sw_event_release(events_[i]);
+    for (size_t i = 0; i < event_count_; ++i) {
+        if (events_[i]) sw_event_release(events_[i]);
+    }
     event_count_ = 0;
     // Only now may these numbers stand for other peers: no command of the batch names the old ones any more.
     free_slots_.insert(free_slots_.end(), ended_slots_.begin(), ended_slots_.end());

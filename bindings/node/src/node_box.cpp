@@ -41,6 +41,11 @@ Napi::Function NodeBox::define(Napi::Env env) {
                            InstanceMethod<&NodeBox::terminate>("terminate"),
                            InstanceMethod<&NodeBox::poll>("poll"),
                            InstanceMethod<&NodeBox::flush>("flush"),
+                           InstanceMethod<&NodeBox::open_parts>("openParts"),
+                           InstanceMethod<&NodeBox::reply>("reply"),
+                           InstanceMethod<&NodeBox::part_write>("partWrite"),
+                           InstanceMethod<&NodeBox::part_read>("partRead"),
+                           InstanceMethod<&NodeBox::part_cancel>("partCancel"),
                        });
 }
 
@@ -114,6 +119,10 @@ void NodeBox::end() {
     if (!wake_) return;
     constexpr uint32_t kGrace = 100;  // ms
     release_events();
+    for (const sw_event* event : replies_) {
+        if (event) sw_event_release(event);
+    }
+    replies_.clear();
     sw_node_close(node_, kGrace, nullptr);  // once it is over already: waits for the thread alone
     napi_release_threadsafe_function(wake_, napi_tsfn_abort);
     wake_ = nullptr;

@@ -67,6 +67,7 @@ private:
     // ---- events.cpp ----
     Napi::Value poll(const Napi::CallbackInfo& info);
     void release_events();
+    int32_t keep_reply(size_t i);
     Napi::Value extra(Napi::Env env, const sw_event& event, int32_t* row);
 
     // ---- commands.cpp ----
@@ -74,7 +75,16 @@ private:
     sw_result run(int32_t* row, sw_bytes external);
     sw_result run_send(int32_t* row, Peer& peer, sw_text route, sw_bytes body);
     sw_result run_request(int32_t* row, Peer& peer, sw_text route, sw_bytes body);
+    sw_result take(uint32_t place);
     void hold(Napi::Env env, bool wanted);
+
+    // ---- parts.cpp ----
+    Napi::Value open_parts(const Napi::CallbackInfo& info);
+    Napi::Value reply(const Napi::CallbackInfo& info);
+    Napi::Value part_write(const Napi::CallbackInfo& info);
+    Napi::Value part_read(const Napi::CallbackInfo& info);
+    Napi::Value part_cancel(const Napi::CallbackInfo& info);
+    sw_exchange exchange_arg(const Napi::CallbackInfo& info) const;
 
     int32_t* ints(size_t offset) { return reinterpret_cast<int32_t*>(memory_ + offset); }
 
@@ -87,6 +97,8 @@ private:
 
     std::array<const sw_event*, kMaxEvents> events_{};  // fetched and not yet released
     size_t event_count_ = 0;
+    std::vector<const sw_event*> replies_;  // that their reader has not taken: they hold back those that follow
+    std::vector<uint32_t> free_replies_;
 
     std::vector<Peer> peers_;
     std::vector<uint32_t> free_slots_;

@@ -93,7 +93,7 @@ test('it loads in a worker thread, also after another worker that used it has en
 })
 
 test('its types serve an ESM and a CommonJS program', () => {
-  const code = `import { Node, StatusError, version, type NodeOptions, type Peer, type Request } from 'sealwire'
+  const code = `import { Answer, Node, OutStream, StatusError, version, type NodeOptions, type Part, type Peer, type Request } from 'sealwire'
     const text: string = version
     const options: NodeOptions = { allow: 'anyone', limits: { exchangeSlots: 512 }, onAsk: async (ask) => ask.id.length === 52 }
     export async function talk(ticket: string, signal: AbortSignal): Promise<string> {
@@ -103,6 +103,14 @@ test('its types serve an ESM and a CommonJS program', () => {
       const peer = await node.connect(ticket, { timeout: 1000, signal })
       await peer.send('log', new Uint8Array(3), { receipt: true })
       const body: Uint8Array = (await peer.request('greet', { name: 'Ada' }, { timeout: 2000, signal })).body
+      node.route('tail', async function* (request: Request) { yield new Answer(request.route, { parts: [{ name: 'a', source: ['x'] }] }) })
+      const upload = new OutStream({ name: 'log', kind: 'file', size: 3 })
+      upload.end('abc')
+      for await (const reply of peer.requestMany('tail', null, { timeout: 100, signal, parts: [upload] })) {
+        const part: Part = reply.parts[0]
+        const head: Uint8Array = await part.readExactly(part.size ?? 1)
+        if (head.length > 0) break
+      }
       const { deadlinePassed } = await node.close()
       return deadlinePassed ? text : String(body.length)
     }`

@@ -1,0 +1,61 @@
+// Messages with parts, and replies of which more follow: calls of their own, beside the commands of one turn.
+import { encoded, type Command } from './commands.js'
+import type { Core } from './core.js'
+import { errorOf } from './errors.js'
+import { Answer, type Body, type Request } from './message.js'
+import type { NativeHead } from './native.js'
+import { OutParts } from './outparts.js'
+import { Part } from './part.js'
+import type { Peer } from './peer.js'
+import { E, type Expects, Op, R } from './table.js'
+
+/** What is stated of a part that came, and its number. */
+export type CameHead = [...NativeHead, number]
+
+/** Sends a message with parts, or lets it wait for room. Its `pending` is settled when it is over. */
+export function open(core: Core, peer: Peer, expects: Expects, route: string, body: Body, parts: OutParts, timeout: number, tag: number): void {
+  const [bytes, type] = encoded(body)
+  const run = (): R.ok | R.again => {
+    core.commands.flush() // what was sent before goes before
+    const opened = core.box.openParts(peer.slot, route, type, bytes, expects, tag, timeout, parts.heads)
+    if (opened === R.again) return R.again
+    if (typeof opened === 'number') core.abandon(command, errorOf(opened, { peer: peer.id, detail: `to ${route}` }))
+    else parts.start(core, peer, opened, (error) => core.sourceFailed(tag, parts, error))
+    return R.ok
+  }
+  const command: Command = { op: Op.request, peer: peer.slot, route, body: bytes, bodyType: type, tag, low: timeout | 0, high: 0, receipt: undefined, run }
+  if (!peer.blocked && run() === R.ok) return
+  peer.blocked = true
+  core.waitForRoom(peer, command)
+}
+
+/** Answers with one reply; `more`: others follow. A result; where it is not ok nothing was sent. */
+export function reply(core: Core, request: Request, value: unknown, more: boolean): number {
+  const { peer, low, high } = request
+  const answer = value instanceof Answer ? value : undefined
+  const [bytes, type] = encoded((answer ? answer.body : value) as Body)
+  const parts = answer && answer.parts.length > 0 ? new OutParts(answer.parts) : undefined
+  if (parts?.feeds) for (const part of request.parts) part.begin()
+  core.commands.flush()
+  const result = core.box.reply(peer.slot, low, high, type, bytes, more ? 1 : 0, parts?.heads)
+  if (typeof result === 'number') {
+    if (result === R.again || result === R.limit) for (const stream of parts?.streams ?? []) stream.given = false
+    else parts?.unsent(errorOf(result, { peer: peer.id }))
+    return result
+  }
+  if (request.received && parts!.feeds) {
+    for (const stream of parts!.streams) {
+      request.feeding++
+      stream.once('close', () => (request.feeding--, request.fed()))
+    }
+  }
+  parts!.start(core, peer, result, (error) => core.report(error))
+  return R.ok
+}
+
+/** The parts of a message that came. */
+export function partsOf(core: Core, peer: Peer, row: Int32Array, at: number, heads: CameHead[]): Part[] {
+  const low = row[at + E.low]!
+  const high = row[at + E.high]!
+  return heads.map(([name, size, kind, type, number]) => new Part({ core, peer, low, high, number }, [name, size, kind, type]))
+}

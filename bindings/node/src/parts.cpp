@@ -1,0 +1,141 @@
+// NodeBox: streams and files on messages, and replies of which more follow: calls one by one, for what they carry is large.
+#include "node_box.h"
+
+namespace sealwire_node {
+
+namespace {
+
+uint32_t u32_arg(const Napi::Value& value) { return value.As<Napi::Number>().Uint32Value(); }
+
+Napi::Value to_js(Napi::Env env, sw_result result) { return Napi::Number::New(env, result); }
+
+// [[name, size or -1, kind, type], ...] as heads, with memory for the names and the handles.
+struct Heads {
+    std::vector<std::string> names;
+    std::vector<sw_part_head> heads;
+    std::vector<sw_part> parts;
+
+    explicit Heads(const Napi::Value& value) {
+        if (!value.IsArray()) return;
+        const auto rows = value.As<Napi::Array>();
+        names.reserve(rows.Length());  // the texts point into it
+        for (uint32_t i = 0; i < rows.Length(); ++i) {
+            const auto row = rows.Get(i).As<Napi::Array>();
+            const double size = row.Get(1u).As<Napi::Number>().DoubleValue();
+            names.push_back(text_arg(row.Get(0u)));
+            sw_part_head head{};
+            head.name = text_of(names.back());
+            head.size_known = size >= 0;
+            head.size = size >= 0 ? static_cast<uint64_t>(size) : 0;
+            head.kind = u32_arg(row.Get(2u));
+            head.type = u32_arg(row.Get(3u));
+            heads.push_back(head);
+        }
+        parts.resize(heads.size());
+    }
+
+    template <class Options>
+    void set(Options& options) {
+        if (heads.empty()) return;
+        options.parts = heads.data();
+        options.part_count = heads.size();
+        options.part_handles = parts.data();
+    }
+
+    // => [exchange's low half, high half, number of each part ...]
+    Napi::Array numbers(Napi::Env env, const sw_exchange& exchange) const {
+        Napi::Array all = Napi::Array::New(env, 2 + parts.size());
+        all.Set(0u, Napi::Number::New(env, static_cast<int32_t>(static_cast<uint32_t>(exchange.number))));
+        all.Set(1u, Napi::Number::New(env, static_cast<int32_t>(static_cast<uint32_t>(exchange.number >> 32))));
+        for (uint32_t i = 0; i < parts.size(); ++i) {
+            all.Set(2 + i, Napi::Number::New(env, static_cast<double>(parts[i].number)));
+        }
+        return all;
+    }
+};
+
+}  // namespace
+
+// The first three arguments: (peer, low, high).
+sw_exchange NodeBox::exchange_arg(const Napi::CallbackInfo& info) const {
+    return {peer_arg(info), u32_arg(info[1]) | static_cast<uint64_t>(u32_arg(info[2])) << 32};
+}
+
+// (peer, route, type, body, expects, tag, timeout, heads) => a result, or the numbers of Heads::numbers(). What is sent
+// without an answer has a tag, too: its end comes as DONE.
+Napi::Value NodeBox::open_parts(const Napi::CallbackInfo& info) {
+    const Napi::Env env = info.Env();
+    const uint32_t slot = u32_arg(info[0]);
+    if (!wake_ || slot >= peers_.size()) return to_js(env, SW_ERR_CLOSED);
+    Peer& peer = peers_[slot];
+    if (peer.blocked) return to_js(env, SW_ERR_AGAIN);
+    const std::string route = text_arg(info[1]);
+    const uint32_t expects = u32_arg(info[4]), tag = u32_arg(info[5]);
+    if (tag >= requests_.size()) requests_.resize(size_t{tag} + 1);
+    void* user = reinterpret_cast<void*>(static_cast<uintptr_t>(tag));
+    Heads heads(info[7]);
+    sw_result result;
+    if (expects == SW_EXPECTS_NONE) {
+        sw_send_options options;
+        sw_send_options_init(&options);
+        options.type = u32_arg(info[2]);
+        options.user = user;
+        options.exchange = &requests_[tag];
+        heads.set(options);
+        result = sw_peer_send(peer.handle, text_of(route), bytes_arg(info[3]), &options);
+    } else {
+        sw_request_options options;
+        sw_request_options_init(&options);
+        options.type = u32_arg(info[2]);
+        options.timeout_ms = u32_arg(info[6]);
+        options.expects = expects;
+        options.user = user;
+        heads.set(options);
+        result = sw_peer_request(peer.handle, text_of(route), bytes_arg(info[3]), &options, &requests_[tag]);
+    }
+    peer.blocked = result == SW_ERR_AGAIN;
+    if (result != SW_OK) return to_js(env, result);
+    return heads.numbers(env, requests_[tag]);
+}
+
+// (peer, low, high, type, body, more, heads) => a result, or the numbers
+Napi::Value NodeBox::reply(const Napi::CallbackInfo& info) {
+    const Napi::Env env = info.Env();
+    if (!wake_) return to_js(env, SW_ERR_CLOSED);
+    const sw_exchange exchange = exchange_arg(info);
+    Heads heads(info[6]);
+    sw_send_options options;
+    sw_send_options_init(&options);
+    options.type = u32_arg(info[3]);
+    options.more = u32_arg(info[5]);
+    heads.set(options);
+    const sw_result result = sw_exchange_reply(exchange, bytes_arg(info[4]), &options);
+    if (result != SW_OK || heads.heads.empty()) return to_js(env, result);
+    return heads.numbers(env, exchange);
+}
+
+// (peer, low, high, part, bytes, end, digest) => a result
+Napi::Value NodeBox::part_write(const Napi::CallbackInfo& info) {
+    if (!wake_) return to_js(info.Env(), SW_ERR_CLOSED);
+    constexpr uint32_t kBlake2b256 = 1;
+    sw_part_options options;
+    sw_part_options_init(&options);
+    options.end = u32_arg(info[5]);
+    options.digest = bytes_arg(info[6]);
+    options.digest_algorithm = options.digest.size > 0 ? kBlake2b256 : 0;
+    return to_js(info.Env(), sw_part_write({exchange_arg(info), u32_arg(info[3])}, bytes_arg(info[4]), &options));
+}
+
+// (peer, low, high, part, bytes) => a result
+Napi::Value NodeBox::part_read(const Napi::CallbackInfo& info) {
+    if (!wake_) return to_js(info.Env(), SW_ERR_CLOSED);
+    return to_js(info.Env(), sw_part_read({exchange_arg(info), u32_arg(info[3])}, u32_arg(info[4])));
+}
+
+// (peer, low, high, part, code) => a result
+Napi::Value NodeBox::part_cancel(const Napi::CallbackInfo& info) {
+    if (!wake_) return to_js(info.Env(), SW_ERR_CLOSED);
+    return to_js(info.Env(), sw_part_cancel({exchange_arg(info), u32_arg(info[3])}, u32_arg(info[4])));
+}
+
+}  // namespace sealwire_node
