@@ -140,7 +140,8 @@ class Peer(_native.Peer):
                 self._cancel(exchange)
             raise
         finally:
-            failed.cancel()
+            if not failed.cancel():
+                failed.exception()  # seen: it is raised here, or another one is
 
     async def request(self, route: str, body: BodyLike = b"", *, timeout: Optional[float] = None,
                       parts: Sequence[Stream] = ()) -> Reply:

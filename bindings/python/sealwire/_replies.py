@@ -105,6 +105,18 @@ class Replies:
             raise
         _, self._number, numbers = opened
         attach(streams, self._peer, self._number, numbers)
+        peer, number = self._peer, self._number
+
+        def failed(error: BaseException) -> None:
+            if queue.over:
+                return
+            queue._on_done(error)
+            peer._cancel(number)
+
+        for stream in streams:
+            stream._report = failed
+        if queue.over:  # closed by another task meanwhile
+            peer._cancel(number)
         return queue
 
     def _end(self) -> None:

@@ -10,7 +10,7 @@ from typing import (TYPE_CHECKING, Any, AsyncIterable, AsyncIterator, Callable, 
                     Sequence, Tuple, Union)
 
 from sealwire import _errors
-from sealwire._parts import Buffer
+from sealwire._parts import Buffer, Part
 
 if TYPE_CHECKING:
     from sealwire._messages import BodyLike
@@ -268,7 +268,7 @@ async def _pieces(source: Any) -> AsyncIterator[Buffer]:
             yield source
         return
     read = getattr(source, "read", None)
-    if read is not None and not hasattr(source, "unread"):
+    if read is not None and not isinstance(source, Part):
         loop = asyncio.get_running_loop()
         is_async = inspect.iscoroutinefunction(read)
         while True:

@@ -53,10 +53,11 @@ def test_twenty_megabytes_go_there_and_back_at_once_in_little_memory(url):
 
 
 def test_every_kind_of_source(url, tmp_path):
+    content = bytes(range(256)) * 3000
+    path = tmp_path / "a name.bin"
+    path.write_bytes(content)
+
     async def scenario():
-        content = bytes(range(256)) * 3000
-        path = tmp_path / "a name.bin"
-        path.write_bytes(content)
         reader = asyncio.StreamReader()
         reader.feed_data(content)
         reader.feed_eof()
@@ -72,6 +73,10 @@ def test_every_kind_of_source(url, tmp_path):
                 out.append([part.kind, part.name, part.size, await part.read() == content])
             return out
 
+        with open(path, "rb") as opened:
+            await sources(opened, agen, reader, handler)
+
+    async def sources(opened, agen, reader, handler):
         async with pair(url, routes={"x": handler}) as (_, _, peer):
             size = len(content)
             cases = [
@@ -84,7 +89,7 @@ def test_every_kind_of_source(url, tmp_path):
                 (sealwire.Stream(path), ["stream", "a name.bin", size, True]),
                 (sealwire.File(path), ["file", "a name.bin", size, True]),
                 (sealwire.File(str(path), name="other"), ["file", "other", size, True]),
-                (sealwire.File(open(path, "rb"), name="o"), ["file", "o", None, True]),
+                (sealwire.File(opened, name="o"), ["file", "o", None, True]),
             ]
             reply = await peer.request("x", parts=[stream for stream, _ in cases])
             assert reply.json() == [expected for _, expected in cases]
@@ -247,6 +252,8 @@ def test_a_source_that_raises_reaches_the_sender_and_stops_the_part(url, caplog)
                 await peer.request("x", parts=[sealwire.Stream(broken())])
             with pytest.raises(ValueError, match="bytes were written"):
                 await peer.request("x", parts=[sealwire.Stream(iter([b"short"]), size=9)])
+            with pytest.raises(ValueError, match="the source's own"):
+                await peer.request_many("x", parts=[sealwire.Stream(broken())]).__anext__()
             with pytest.raises(TypeError):
                 await peer.send("x", parts=[sealwire.Stream(iter(["text"]))])
             caplog.clear()
