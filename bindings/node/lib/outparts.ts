@@ -72,7 +72,7 @@ export class OutParts {
     this.streams.forEach((stream, i) => {
       stream.unsent(error)
       const source = this.sources[i]
-      if (source instanceof Readable) source.destroy(error)
+      if (source instanceof Readable) source.destroy() // without the error: nobody may listen to it
     })
   }
 

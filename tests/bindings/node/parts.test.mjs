@@ -269,8 +269,8 @@ test('a slow reader stops the sender', async (t) => {
   const { peer } = await pair(t, {
     routes: {
       slow: async (message) => {
-        for await (const piece of message.parts[0]) {
-          read += piece.length
+        while (read < 10 * MB) {
+          read += (await message.parts[0].readExactly(10_000)).length
           for (let i = 0; i < 20; i++) await turn()
         }
         got.resolve(read)
@@ -356,6 +356,30 @@ test('a peer that is lost ends all parts', async (t) => {
   await rest
   assert.ok(upload.destroyed)
   assert.deepEqual(errors, [])
+})
+
+test('messages with parts wait for room; an abort before that sends nothing', async (t) => {
+  let calls = 0
+  const { peer } = await pair(t, {
+    client: { limits: { sendQueueBytes: 64 * 1024 } },
+    routes: { fill: () => {}, take: async (request) => { calls++; return (await bytesOf(request.parts[0])).toString() } },
+  })
+  while (peer.trySend('fill', Buffer.alloc(8 * 1024)));
+  const asked = peer.request('take', undefined, { parts: [{ source: 'all of it' }] })
+  const sent = peer.send('take', undefined, { parts: [{ source: ['in', ' pieces'] }] })
+  const replies = peer.requestMany('take', undefined, { parts: [{ source: 'many' }] })
+  const controller = new AbortController()
+  const upload = new OutStream()
+  const source = Readable.from(['never read'])
+  const parts = [upload, { source }]
+  const aborted = assert.rejects(peer.request('take', undefined, { parts, signal: controller.signal }), { name: 'AbortError' })
+  controller.abort()
+  await aborted
+  assert.ok(upload.destroyed && source.destroyed)
+  assert.equal((await asked).text(), 'all of it')
+  await sent
+  assert.equal((await replies.next()).value.text(), 'many')
+  assert.equal(calls, 3)
 })
 
 test('process: a part under way holds it', async (t) => {
