@@ -6,7 +6,7 @@ import sys
 
 PROGRAM = '''
 import asyncio
-from typing import List
+from typing import AsyncIterator, List
 import sealwire
 
 async def decide(asking: sealwire.Asking) -> bool:
@@ -23,6 +23,12 @@ async def main() -> None:
         text: str = reply.text()
         body: bytes = reply.body
         ids: List[str] = [one.id for one in node.peers]
+        async for one in peer.request_many("tail", parts=[sealwire.File("a"), sealwire.Stream(b"b", name="n")]):
+            many: bytes = one.body
+            chunks: List[bytes] = [chunk for part in one.parts async for chunk in part]
+        @node.route("upload")
+        async def upload(request: sealwire.Request) -> AsyncIterator[sealwire.Answer]:
+            yield sealwire.Answer({"got": len(await request.parts[0].read())}, [sealwire.Stream(request.parts[1])])
         async for request in node.messages("news"):
             request.reply(None)
         print(text, body, ids)
