@@ -93,7 +93,11 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
     try {
-        return tool::run(argc, argv);
+        const int status = tool::run(argc, argv);
+        // Output that nobody got is not success.
+        if (std::fflush(stdout) == 0 && !std::ferror(stdout)) return status;
+        std::fputs("sealwire: the output could not be written\n", stderr);
+        return status == tool::kDone ? tool::kFailed : status;
     } catch (const std::exception& error) {
         std::fprintf(stderr, "sealwire: %s\n", error.what());
         return tool::kFailed;

@@ -122,6 +122,14 @@ int Client::wait() {
     return interrupted() ? kInterrupted : kDone;
 }
 
+int Client::wait(uint32_t ms) {
+    session_.run_until([&] { return ending_.has_value(); }, ms);
+    if (ending_) return ending_->explain(json_);
+    if (!interrupted()) return kDone;
+    if (!json_) std::fprintf(stderr, "sealwire: interrupted\n");
+    return kInterrupted;
+}
+
 int Client::run_until(const std::function<bool()>& over) {
     bool through = false;
     session_.run_until([&] { return (through = over()) || ending_; });

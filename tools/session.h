@@ -82,6 +82,8 @@ public:
     int wait();
     // Runs until `over`; when the connection ends or a signal comes before, says so and returns the exit code.
     int run_until(const std::function<bool()>& over);
+    // For a while, running the nodes' handlers.
+    int wait(uint32_t ms);
     // Ends the connection in good order and waits for that.
     void close();
     sealwire::peer peer() const { return peer_; }

@@ -94,6 +94,7 @@ void EventBox::show(const NodeEvent& event) {
     face.node = {event.node};
     face.peer = {event.peer};
     face.user = event.user;
+    face.id = reinterpret_cast<const sw_peer_id*>(event.id);
     face.size = offsetof(sw_event, as);
     switch (event.kind) {
         case NodeEventKind::listening:

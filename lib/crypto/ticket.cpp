@@ -57,11 +57,11 @@ bool is_v6(std::string_view host) {
 Result<uint16_t> parse_port(std::string_view text, bool port_zero) {
     if (text.empty()) return bad("the port is missing: write host:port");
     if (text.size() > 5 || !std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; }))
-        return bad("the port is not a number from 1 to 65535");
+        return bad(port_zero ? "the port is not a number from 0 to 65535" : "the port is not a number from 1 to 65535");
     uint32_t value = 0;
     for (const char c : text) value = value * 10 + static_cast<uint32_t>(c - '0');
     if (value > 65535 || (text.size() > 1 && text.front() == '0'))
-        return bad("the port is not a number from 1 to 65535");
+        return bad(port_zero ? "the port is not a number from 0 to 65535" : "the port is not a number from 1 to 65535");
     if (value == 0 && !port_zero) return bad("port 0 can be listened on but not connected to");
     return static_cast<uint16_t>(value);
 }
@@ -82,7 +82,9 @@ Result<void> parse_host_port(std::string_view text, bool port_zero, Endpoint& en
         if (text.find(':', colon + 1) != std::string_view::npos)
             return bad("a v6 address stands in brackets: write [host]:port");
         const std::string_view host = text.substr(0, colon);
-        if (!is_host(host)) return bad(host.empty() ? "the host is missing" : "the host is not a name or an address");
+        const bool anywhere = host == "*" && port_zero;  // of those that are listened on
+        if (!anywhere && !is_host(host))
+            return bad(host.empty() ? "the host is missing" : "the host is not a name or an address");
         endpoint.host = host;
         port = text.substr(colon + 1);
     }

@@ -276,11 +276,13 @@ void Node::emit_last(NodeEvent& event, uint64_t handle) {
     emit(event);
 }
 
-void Node::log(LogLevel level, Errc code, std::string_view peer, std::string_view address, std::string_view text) {
+void Node::log(LogLevel level, Errc code, const PeerId* peer, std::string_view address, std::string_view text) {
     if (!logs(level)) return;
     NodeEvent event{.kind = NodeEventKind::log, .level = level, .errc = code};
     event.text = text;
-    event.detail = peer;
+    const std::string short_text = peer ? peer->short_text() : std::string();
+    event.detail = short_text;
+    event.id = peer;
     event.address = address;
     emit(event);
 }

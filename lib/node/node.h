@@ -89,7 +89,8 @@ public:
     bool urgent() const { return urgent_; }
     void flush_urgent();
     void emit(NodeEvent& event, const Route* route = nullptr);
-    void log(LogLevel level, Errc code, std::string_view peer, std::string_view address, std::string_view text);
+    // `peer`: whom it is about, proved; or null.
+    void log(LogLevel level, Errc code, const PeerId* peer, std::string_view address, std::string_view text);
     bool logs(LogLevel level) const { return config_.log && level >= config_.log_level; }
     Access access() const { return config_.access; }
     const ConnectionConfig& connection_config() const { return connection_config_; }

@@ -394,7 +394,7 @@ void Peer::set_stage(Stage stage) {
 void Peer::log(LogLevel level, Errc code, std::string_view text) {
     if (!node_.logs(level)) return;
     const bool known = id_known_.load(std::memory_order_relaxed);
-    node_.log(level, code, known ? id_.short_text() : std::string(), address_, text);
+    node_.log(level, code, known ? &id_ : nullptr, address_, text);
 }
 
 void Peer::log(LogLevel level, const Error& error) { log(level, error.code, error.detail); }

@@ -46,6 +46,7 @@ struct Server {
         node.route("echo", [](const sealwire::incoming& request) { request.reply(request.body(), request.type()); });
         node.route("fast", [](const sealwire::incoming& request) { request.finish(0, "done"); });
         node.route("status", [](const sealwire::incoming&) { throw sealwire::status(77, "no tea"); });
+        node.route("wordy", [](const sealwire::incoming&) { throw sealwire::status(77, std::string(2000, 'x')); });
         node.route("broken", [](const sealwire::incoming&) { throw std::logic_error("a bug"); });
         node.route("silent", [](const sealwire::incoming&) {});
         node.route("note", [this](const sealwire::incoming& sent) { board.change([&] { note = sent.body(); }); });
@@ -174,6 +175,9 @@ void talk(Server& server, Client& client) {
     tap_ok(broken.result == SW_ERR_HANDLER_FAILED, "an exception in a handler ends the request with handler_failed");
     tap_ok(broken.text.empty() && server.board.wait([&] { return server.exceptions == 1; }),
            "its particulars go to on_exception, not to the peer");
+    tap_ok(client.ask("wordy", "").result == SW_ERR_HANDLER_FAILED &&
+               server.board.wait([&] { return server.exceptions == 2; }),
+           "so does a status whose words are too long");
     tap_ok(client.ask("silent", "", 50).result == SW_ERR_TIMEOUT, "a deadline passes");
     tap_ok(client.ask("nowhere", "").result == SW_ERR_NO_ROUTE, "a route without handler is answered no_route");
     client.peer.send("note", "one");

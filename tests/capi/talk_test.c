@@ -5,10 +5,20 @@ static box server, client;
 static char ticket[SW_ADDRESS_TEXT_SIZE];
 static sw_peer to_server, to_client;
 
+/* Events of a peer that do not say who it is, and those that do; at the server. */
+static unsigned strangers, proved;
+static void look_at_id(const sw_event *event, box *b) {
+    (void)b;
+    if (event->peer.value == 0) return;
+    if (event->id && memcmp(event->id, &client.id, sizeof *event->id) == 0) ++proved;
+    else ++strangers;
+}
+
 static void open_both(const char *url) {
     box_open(&server, NULL);
     box_open(&client, NULL);
     server.echo = client.echo = 1;
+    server.also = look_at_id;
     MUST(sw_node_route(server.node, text("echo"), NULL, NULL));
     MUST(sw_node_route(client.node, text("echo"), NULL, NULL));
     box_listen(&server, url, ticket);
@@ -35,6 +45,7 @@ static void echo_over(const char *url) {
     box_wait(&server, SW_EVENT_MESSAGE, 2, &n);
     tap_ok(strcmp(n.bytes, "one way") == 0 && strcmp(n.text, "echo") == 0, "a message arrives");
     tap_ok(memcmp(&n.id, &client.id, sizeof n.id) == 0, "and tells whose it is");
+    tap_ok(strangers == 0 && proved > 0, "every event of a peer carries its proved id");
     box_close(&client);
     n = box_peer_event(&server, SW_EVENT_PEER_CLOSED, to_client);
     tap_ok(n.result == SW_ERR_PEER_CLOSED, "the server sees that the client closed");

@@ -38,6 +38,22 @@ class Talk(ToolCase):
             self.assertTrue(all(pong["round_trip_us"] > 0 and abs(pong["clock_difference_ms"]) < 5000 for pong in pongs))
             self.assertIn("2 round trips: least", run("ping", listener.ticket, "--count", "2").out)
 
+    def test_more_pings_than_a_peer_answers_in_a_second_take_longer(self):
+        with Listener("--anyone") as listener:
+            self.assertIn("12 round trips: least", run("ping", listener.ticket, "--count", "12").out)
+
+    def test_listening_on_any_address_of_the_machine(self):
+        with Listener("--anyone", address="tcp://*:0") as listener:
+            address, key = listener.ticket.split("#")
+            run("ping", f"tcp://127.0.0.1:{address.rsplit(':', 1)[1]}#{key}", "--count", "1")
+
+    def test_output_that_cannot_be_written_is_a_failure(self):
+        with Listener("--anyone", "--echo") as listener, open("/dev/full", "w") as full:
+            done = subprocess.run([TOOL, "request", listener.ticket, "greet", "hello"], stdout=full,
+                                  stderr=subprocess.PIPE, text=True, timeout=PATIENCE_S)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("could not be written", done.stderr)
+
     def test_each_end_knows_the_key_of_the_other(self):
         path, peer_id = self.new_key()
         with Listener("--allow", peer_id) as listener:

@@ -176,6 +176,12 @@ export class Status extends Error {
     readonly text: string = '',
   ) {
     super(`status ${code}${text === '' ? '' : `: ${text}`}`)
+    if (!Number.isInteger(code) || (code !== 0 && (code < 64 || code > 4095))) {
+      throw errorOf(R.argument, { detail: 'a status is 0 or from 64 to 4095' })
+    }
+    if (typeof text !== 'string' || Buffer.byteLength(text) > 1024) {
+      throw errorOf(R.argument, { detail: 'the words of a status are a string of at most 1024 bytes' })
+    }
     this.name = 'Status'
   }
 }

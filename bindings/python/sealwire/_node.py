@@ -302,7 +302,10 @@ class Node:
         leave(request, True)
         try:
             if isinstance(error, _errors.Status) and request.wants_reply and not request.answered:
-                return request.status(error.status, error.text)
+                try:
+                    return request.status(error.status, error.text)
+                except (_errors.ArgumentError, TypeError, ValueError) as refused:  # words that no status can carry
+                    error = refused
             request._fail()
         except _errors.Error:
             pass

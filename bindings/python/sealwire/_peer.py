@@ -252,11 +252,11 @@ class Peer(_native.Peer):
     async def close(self, status: int = 0, text: str = "", *, deadline: float = 2.0) -> None:
         """Ends the session and waits for that; running exchanges may end until the deadline (seconds)."""
         if not self.closed and not self.closing:
-            self.closing = True
             try:
                 self._close(status, text, milliseconds(deadline))
             except _errors.ClosedError:
                 pass  # its last event is on the way
+            self.closing = True
         await self.wait_closed()
 
     async def wait_closed(self) -> "Optional[_errors.Error]":

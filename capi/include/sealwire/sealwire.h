@@ -400,6 +400,9 @@ struct sw_event {
     sw_node node;
     sw_peer peer; /* null for events of no peer */
     void *user;   /* of the object (exchange, peer, listener, node) whose event this is */
+    const sw_peer_id
+        *id; /* of the peer, proved by the handshake; of PEER_CLOSED before that, what the ticket says. NULL for
+                             events of no peer, and until a peer that asked has proved it */
     union {
         sw_event_listening listening;
         sw_event_closed closed;

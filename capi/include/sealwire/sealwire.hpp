@@ -527,7 +527,9 @@ private:
             try {
                 handler(incoming(event));
             } catch (const status& thrown) {
-                sw_exchange_status(message.exchange, thrown.code(), text_of(thrown.what()));
+                if (sw_exchange_status(message.exchange, thrown.code(), text_of(thrown.what())) != SW_ERR_ARG) return;
+                fail(message.exchange);  // no status of an application, or words that are too long
+                if (options.on_exception) options.on_exception(std::current_exception());
             } catch (...) {
                 fail(message.exchange);
                 if (options.on_exception) options.on_exception(std::current_exception());

@@ -166,6 +166,19 @@ test('a status: thrown or returned, it reaches the requester with its words', as
   await assert.rejects(peer.request('returned'), { name: 'StatusError', code: 'status', status: 4095, text: 'never' })
 })
 
+test('a status that cannot be sent is a failed handler', async (t) => {
+  const { server, peer } = await pair(t, {
+    routes: {
+      wordy: () => { throw new Status(70, 'x'.repeat(1025)) },
+      returned: async () => new Status(70, 'x'.repeat(1025)),
+      number: () => new Status(5, 'x'),
+    },
+  })
+  const errors = errorsOf(server)
+  for (const route of ['wordy', 'returned', 'number']) await assert.rejects(peer.request(route), { code: 'handler_failed' })
+  assert.deepEqual(errors.map((error) => error.code), ['argument', 'argument', 'argument'])
+})
+
 test('no_route', async (t) => {
   const { peer } = await pair(t)
   await assert.rejects(peer.request('absent'), { name: 'RequestError', code: 'no_route' })

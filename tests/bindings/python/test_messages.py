@@ -79,6 +79,34 @@ def test_a_status_reaches_the_requester(url):
     run(scenario)
 
 
+@pytest.mark.parametrize("words", ["x" * 1025, "\udc80", None])
+def test_a_status_with_words_that_cannot_be_sent_is_a_failed_handler(url, caplog, words):
+    async def scenario():
+        def plain(request):
+            raise sealwire.Status(70, words)
+
+        async def task(request):
+            raise sealwire.Status(70, words)
+
+        async with pair(url, routes={"plain": plain, "task": task}) as (_, _, peer):
+            for route in ("plain", "task"):
+                with pytest.raises(sealwire.HandlerFailed):
+                    await peer.request(route, timeout=20)
+        assert sum("the handler of" in line for line in caplog.messages) == 2
+    run(scenario)
+
+
+def test_closing_with_a_wrong_code_closes_nothing(url):
+    async def scenario():
+        async with pair(url, routes={"alive": lambda request: b"yes"}) as (_, _, peer):
+            with pytest.raises(sealwire.ArgumentError):
+                await peer.close(5)
+            assert (await peer.request("alive")).body == b"yes"
+            await peer.close()
+            assert peer.closed
+    run(scenario)
+
+
 def test_an_exception_in_a_handler_is_logged_here_and_tells_nothing_there(url, caplog):
     async def scenario():
         def plain(request):
