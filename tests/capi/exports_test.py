@@ -20,8 +20,6 @@ def differences(have, want, have_name, want_name):
 
 
 def undefined(declared, listed):
-    if "sw_node_open" not in listed:
-        raise tap.Skip(f"the library has no nodes yet: {len(declared - listed)} functions are declared only")
     return differences(declared, listed, "sealwire.h", "capi/exports.txt")
 
 

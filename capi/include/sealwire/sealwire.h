@@ -481,7 +481,8 @@ SW_API sw_result sw_node_wait(sw_node node, uint32_t timeout_ms);
 SW_API sw_result sw_node_fd(sw_node node, int *out);
 /* Ends listeners and peers, in good order until the deadline (default 2,000 ms), then hard. Since 0.1. */
 SW_API sw_result sw_node_shutdown(sw_node node, uint32_t deadline_ms);
-/* Shutdown, wait, free. Events that were not fetched are dropped. `report` may be NULL; set its size. Since 0.1. */
+/* Shutdown, wait, free. Events that were not fetched are dropped. `report` may be NULL; set its size. SW_ERR_HANDLE when the
+ * node's last event has been already: its report was in that. Since 0.1. */
 SW_API sw_result sw_node_close(sw_node node, uint32_t deadline_ms, sw_close_report *report);
 
 /* ---- Listeners -------------------------------------------------------------------------------------------------- */
