@@ -485,11 +485,11 @@ static const struct {
     {SW_ERR_CONNECT_TIMEOUT, "tests/capi/access_test.c"},
     {SW_ERR_LIMIT, "tests/capi/limits_test.c"},
     {SW_ERR_PEER_LOST, "tests/capi/lost_test.c"},
-    {SW_ERR_REPLACED, "tests/protocol: a peer that says so"},
-    {SW_ERR_PROTOCOL, "tests/protocol: a hostile peer"},
-    {SW_ERR_FLOW, "tests/protocol: a hostile peer"},
+    {SW_ERR_REPLACED, "tests/protocol/connection_test.cpp"},
+    {SW_ERR_PROTOCOL, "tests/protocol/inbox_test.cpp"},
+    {SW_ERR_FLOW, "tests/protocol/inbox_flow_test.cpp"},
     {SW_ERR_RECORD, "tests/capi/lost_test.c"},
-    {SW_ERR_UNSUPPORTED, "tests/protocol: a newer peer"},
+    {SW_ERR_UNSUPPORTED, "tests/protocol/inbox_test.cpp"},
 };
 
 static const char *elsewhere(sw_result result) {

@@ -8,6 +8,7 @@ import pathlib
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+import codes  # noqa: E402
 import docs  # noqa: E402
 import formatting  # noqa: E402
 import layering  # noqa: E402
@@ -28,6 +29,8 @@ def main():
         "no test waits by sleeping": lambda: text.sleeps(tree),
         "no registry's host and no folder of one machine is named": lambda: text.places(tree),
         "the text rules find planted violations": text.self_test,
+        "codes that random calls cannot reach are hit by the tests that are named": lambda: codes.check(tree),
+        "the rule about codes finds planted violations": codes.self_test,
         "links inside the documents lead somewhere": lambda: docs.check(tree),
         "programs in the documents are run by a test": lambda: docs.programs(tree),
     }
