@@ -19,7 +19,7 @@ interface Closed {
   text: string
   detail: string
   endpoint: string
-  id: string
+  id: string | undefined // of a peer
   notSent: number
   outcomeUnknown: number
 }

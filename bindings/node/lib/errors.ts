@@ -5,7 +5,7 @@ import { R } from './table.js'
 /** What is known of a failure besides its result. */
 export interface Particulars {
   detail?: string
-  peer?: string
+  peer?: string | undefined
   endpoint?: string
   status?: number
   text?: string

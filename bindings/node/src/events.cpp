@@ -69,7 +69,8 @@ Napi::Object closed_extra(Napi::Env env, const sw_event_closed& closed) {
     extra.Set("text", to_js(env, closed.text));
     extra.Set("detail", to_js(env, closed.detail));
     extra.Set("endpoint", to_js(env, closed.endpoint));
-    extra.Set("id", to_js(env, closed.id));
+    const sw_peer_id nobody{};  // of a listener
+    if (std::memcmp(&closed.id, &nobody, sizeof nobody) != 0) extra.Set("id", to_js(env, closed.id));
     extra.Set("notSent", Napi::Number::New(env, static_cast<double>(closed.not_sent)));
     extra.Set("outcomeUnknown", Napi::Number::New(env, static_cast<double>(closed.outcome_unknown)));
     return extra;
