@@ -8,12 +8,14 @@ import concurrent.futures
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+GCC_ALONE = re.compile(r"'?-mmemset-strategy=[^\s']*'?")  # options that clang refuses
 FOLDERS = ("lib", "capi", "tools", "bindings")
 
 
@@ -32,6 +34,7 @@ def main():
     for entry in json.loads((build / "compile_commands.json").read_text()):
         path = (pathlib.Path(entry["directory"]) / entry["file"]).resolve()
         if any(path.is_relative_to(ROOT / folder) for folder in FOLDERS):
+            entry["command"] = GCC_ALONE.sub("", entry["command"])
             files.setdefault(str(path.relative_to(ROOT)), entry)
     failed = 0
     with tempfile.TemporaryDirectory() as folder, concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
