@@ -30,6 +30,9 @@ export interface Settle<T> {
 export interface CommandOwner {
   /** A command failed; the buffer is free for others. */
   failed(command: Command, result: number): void
+  errorFor(command: Command, result: number): Error
+  /** A command that waited will never be run. */
+  abandon(command: Command, reason: unknown): void
   /** The receipt of a message has this number. */
   receipt(peer: number, number: number, settle: Settle<void>): void
 }
@@ -100,7 +103,8 @@ export class Commands {
 
   /**
    * Adds a command. `route` is empty for those without one. A body that is handed over by itself is run at once: then the
-   * result is `again` when it was not taken, in place of a call of the owner. `more`: further bits of Flag.
+   * result is `again` when it was not taken, in place of a call of the owner, and a message that is refused throws. `more`:
+   * further bits of Flag.
    */
   put(op: Op, peer: number, route: string, body: Body, tag: number, low: number, high: number, receipt?: Settle<void>, more = 0): R.ok | R.again {
     const number = route === '' ? 0 : this.numberOf(route)
@@ -127,7 +131,12 @@ export class Commands {
   again(command: Command): R.ok | R.again {
     if (command.run) return command.run()
     const { op, peer, route, body, bodyType, tag, low, high, receipt } = command
-    return this.encode(op, peer, this.numberOf(route), route, body, '', bodyType, tag, low, high, receipt)
+    try {
+      return this.encode(op, peer, this.numberOf(route), route, body, '', bodyType, tag, low, high, receipt)
+    } catch (error) {
+      this.owner.abandon(command, error)
+      return R.ok
+    }
   }
 
   // `bytes`, or where there are none `text`, is the body; `flags` its type.
@@ -198,13 +207,16 @@ export class Commands {
     const receipts = this.receipts
     this.receipts = []
     let last: R.ok | R.again = R.ok
+    let refused: Error | undefined // a message that was handed over by itself: its sender is still there to be told
     const commands: [Command, number][] = []
     const settleOf = new Map(receipts.map(({ row, settle }) => [row, settle]))
     for (let i = 0; i < failed; i++) {
       const row = this.failures[2 * i]!
       const result = this.failures[2 * i + 1]!
+      const receipt = settleOf.get(row)
       if (row === externalRow && result === R.again) last = R.again
-      else commands.push([this.command(row, settleOf.get(row)), result])
+      else if (row === externalRow && this.rows[row * COMMAND_ROW + C.op] === Op.send && !receipt) refused = this.owner.errorFor(this.command(row, receipt), result)
+      else commands.push([this.command(row, receipt), result])
       settleOf.delete(row)
     }
     for (const [row, settle] of settleOf) {
@@ -213,6 +225,7 @@ export class Commands {
       this.owner.receipt(this.rows[at + C.peer]!, number, settle)
     }
     for (const [command, result] of commands) this.owner.failed(command, result)
+    if (refused) throw refused
     return last
   }
 

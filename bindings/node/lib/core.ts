@@ -207,12 +207,16 @@ export class Core implements CommandOwner {
       return
     }
     const gone = result === R.handle || result === R.closed || result === R.state
-    const error = errorOf(result, { peer: peer?.id ?? '', detail: command.route === '' ? '' : `to ${command.route}` })
+    const error = this.errorFor(command, result)
     if (command.op === Op.request || command.receipt) this.abandon(command, error)
     else if (!gone) this.report(error)
     if (command.op === Op.reply && !gone) {
       this.commands.put(Op.status, command.peer, '', undefined, StatusCode.handlerFailed, command.low, command.high)
     }
+  }
+
+  errorFor({ peer, route }: Command, result: number): Error {
+    return errorOf(result, { peer: this.peers[peer]?.id ?? '', detail: route === '' ? '' : `to ${route}` })
   }
 
   private writable(peer: Peer): void {

@@ -179,6 +179,15 @@ test('a status that cannot be sent is a failed handler', async (t) => {
   assert.deepEqual(errors.map((error) => error.code), ['argument', 'argument', 'argument'])
 })
 
+test('a message that is too large is refused where it is sent', async (t) => {
+  const { peer } = await pair(t, { routes: { alive: () => 'yes' } })
+  const body = new Uint8Array(20 * 1024 * 1024)
+  await assert.rejects(peer.send('alive', body), { code: 'too_big', peer: peer.id })
+  assert.throws(() => peer.trySend('alive', body), { code: 'too_big' })
+  await assert.rejects(peer.request('alive', body), { code: 'too_big' })
+  assert.equal((await peer.request('alive')).text(), 'yes')
+})
+
 test('no_route', async (t) => {
   const { peer } = await pair(t)
   await assert.rejects(peer.request('absent'), { name: 'RequestError', code: 'no_route' })
