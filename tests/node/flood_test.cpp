@@ -21,6 +21,7 @@
 #include "node/node.h"
 #include "node/peer.h"
 #include "protocol/handshake.h"
+#include "support/scale.h"
 #include "protocol/peers.h"
 
 using namespace sealwire;
@@ -385,6 +386,7 @@ TEST_CASE("24 MiB of small frames that charge nothing do not pile up: the pipe w
         most = std::max(most, resident());
     }
     MESSAGE("resident memory grew by " << (most - before) / 1024 << " KiB");
-    CHECK(most - before < (size_t{6} << 20));
+    // A sanitizer keeps what was freed, and shadows of it all: there only what happens is looked at.
+    if (!test::kSanitized) CHECK(most - before < (size_t{6} << 20));
     ::close(socket);
 }
