@@ -74,7 +74,8 @@ bool Endpoint::check_body(Bytes bytes, uint64_t& serial) {
 
 std::vector<PartHead> Endpoint::add_parts(OutMessage& message) {
     if (!rng_.chance(temper_.parts)) return {};
-    std::vector<PartHead> heads = parts_.make(temper_.large ? 2 * temper_.large : 5'000);
+    // Few are large: most of a run's time would go into them.
+    std::vector<PartHead> heads = parts_.make(temper_.large == 0 ? 5'000 : rng_.chance(5) ? 2 * temper_.large : 30'000);
     message.parts = heads;
     message.part_numbers = part_numbers_;
     return heads;
