@@ -21,8 +21,8 @@
 #include "node/node.h"
 #include "node/peer.h"
 #include "protocol/handshake.h"
-#include "support/scale.h"
 #include "protocol/peers.h"
+#include "support/scale.h"
 
 using namespace sealwire;
 
