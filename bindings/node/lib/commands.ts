@@ -1,4 +1,5 @@
 // Commands: those of one turn, gathered in the memory that the native half reads, and given to it in one call.
+import { Encoded } from './codecs.js'
 import { argumentError, errorOf } from './errors.js'
 import type { Body } from './message.js'
 import type { NativeNode } from './native.js'
@@ -120,6 +121,9 @@ export class Commands {
       bytes = empty
     } else if (body instanceof ArrayBuffer) {
       bytes = new Uint8Array(body)
+    } else if (body instanceof Encoded) {
+      bytes = body.bytes
+      flags = body.bodyType
     } else {
       text = jsonOf(body)
       flags = BodyType.json
@@ -259,6 +263,7 @@ export function commandOf(op: Op, peer: number, route: string, body: Body, tag: 
 
 /** A body as it is sent, and its type. */
 export function encoded(body: Body): [Uint8Array, number] {
+  if (body instanceof Encoded) return [body.bytes, body.bodyType]
   const bytes = body instanceof Uint8Array || body instanceof ArrayBuffer ? bytesOf(body) : undefined
   const plain = bytes ?? (body === undefined ? empty : Buffer.from(typeof body === 'string' ? body : jsonOf(body)))
   const bodyType = bytes || body === undefined ? BodyType.bytes : typeof body === 'string' ? BodyType.utf8 : BodyType.json

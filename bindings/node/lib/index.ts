@@ -5,6 +5,7 @@ export {
   AddressError, CancelledError, ClosedError, ConnectionError, DeliveryError, KeyError, PermissionError, QueueFullError,
   RequestError, SealwireError, StatusError, SystemError, TimeoutError, UsageError,
 } from './errors.js'
+export { Encoded, encode, type BodyKind } from './codecs.js'
 export { Emitter, SealwireEvent } from './emitter.js'
 export { Identity, network, peerId, ticket } from './identity.js'
 export { Listener, type ListenOptions, type ListenerEvents } from './listener.js'

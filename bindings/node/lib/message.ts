@@ -1,16 +1,15 @@
 // What handlers and requesters get: Message, Request, Reply; and Status, with which a handler answers in one number.
+import { decode, kindOf } from './codecs.js'
 import { errorOf } from './errors.js'
 import type { OutPart } from './outparts.js'
 import type { OutStream, Part } from './part.js'
 import type { Peer } from './peer.js'
 import { BodyType, Expects, R } from './table.js'
 
-/** What can be sent: bytes, a text, anything that JSON can say, or nothing. */
+/** What can be sent: bytes, a text, anything that JSON can say, nothing, or what `encode()` gives. */
 export type Body = Uint8Array | ArrayBuffer | string | number | boolean | null | object | undefined
 
 const noParts: Part[] = []
-
-const names = ['bytes', 'utf8', 'json', 'messagepack', 'cbor']
 
 /** A body and how it is encoded, and the streams and files that came with it. */
 export class Message {
@@ -24,7 +23,7 @@ export class Message {
 
   /** `bytes`, `utf8`, `json`, `messagepack` or `cbor`. */
   get type(): string {
-    return names[Math.max(0, this.bodyType)] ?? 'other'
+    return kindOf(this.bodyType)
   }
 
   /** @internal */
@@ -52,6 +51,14 @@ export class Message {
   /** The body read as JSON; throws a SyntaxError where it is none. */
   json(): any {
     return JSON.parse(this.text())
+  }
+
+  /**
+   * The body by its `type`: bytes, a text, or the value that JSON, MessagePack or CBOR say; throws a SyntaxError where it is
+   * none. The latter two need the packages `@msgpack/msgpack` and `cborg`.
+   */
+  decode(): any {
+    return decode(this.body, this.bodyType)
   }
 }
 

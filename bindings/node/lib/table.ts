@@ -92,6 +92,8 @@ export const enum BodyType {
   bytes = 0,
   utf8 = 1,
   json = 2,
+  messagePack = 3,
+  cbor = 4,
 }
 
 /** The results that the code here decides upon; all others are only told. */

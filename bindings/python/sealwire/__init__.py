@@ -3,6 +3,7 @@
 import atexit
 
 from sealwire import _native
+from sealwire._codecs import Encoded, encode
 from sealwire._errors import (AccessError, ArgumentError, CancelledByPeer, ClosedError, ConnectError, ConnectTimeout,
                               DeadlineError, DeliveryError, Error, ForkedError, HandlerFailed, KeyFileError, NoRouteError,
                               NotAllowedError, ProtocolError, QueueFull, RefusedError, ResourceError, SessionError,
@@ -26,9 +27,9 @@ atexit.register(_native.close_all)
 
 __all__ = [
     "AccessError", "Answer", "ArgumentError", "Asking", "BodyLike", "CancelledByPeer", "CloseReport", "ClosedError", "ConnectError",
-    "ConnectTimeout", "DeadlineError", "DeliveryError", "Error", "File", "ForkedError", "HandlerFailed", "Identity",
+    "ConnectTimeout", "DeadlineError", "DeliveryError", "Encoded", "Error", "File", "ForkedError", "HandlerFailed", "Identity",
     "KeyFileError", "Listener", "Messages", "NEVER", "NoRouteError", "Node", "NotAllowedError", "Part", "Peer", "Pong",
     "ProtocolError", "QueueFull", "RefusedError", "Reject", "Replies", "Reply", "Request", "ResourceError", "SessionError",
     "StateError", "Status", "Stream", "Ticket", "TooBigError", "Undelivered", "UnsupportedError", "__version__", "build_info",
-    "network_from_passphrase", "network_new",
+    "encode", "network_from_passphrase", "network_new",
 ]

@@ -4,15 +4,15 @@ import json
 from typing import TYPE_CHECKING, Any, List, Optional, Sequence, Union
 
 from sealwire import _errors, _native, _streams
+from sealwire._codecs import TYPES, Encoded, decode, to_json
 from sealwire._streams import Answer, Stream
 
 if TYPE_CHECKING:
     from sealwire._peer import Peer
 
-# What a body may be: bytes and other buffers as they are, str as UTF-8, dict, list, numbers and bool as JSON.
-BodyLike = Union[bytes, bytearray, memoryview, str, dict, list, int, float, bool]  # type: ignore[type-arg]
-
-TYPES = ("bytes", "utf8", "json", "messagepack", "cbor")
+# What a body may be: bytes and other buffers as they are, str as UTF-8, dict, list, numbers and bool as JSON, and what
+# `encode` gives.
+BodyLike = Union[bytes, bytearray, memoryview, str, dict, list, int, float, bool, Encoded]  # type: ignore[type-arg]
 
 
 class _Readable(_native.Message):
@@ -25,6 +25,11 @@ class _Readable(_native.Message):
     def text(self) -> str:
         """The body as UTF-8 text."""
         return self.body.decode()
+
+    def decode(self) -> Any:
+        """The body by its `kind`: bytes, a str, or the value that JSON, MessagePack or CBOR say; ValueError when it is none. The
+        latter two need the packages msgpack and cbor2."""
+        return decode(self.body, self.type)
 
     @property
     def kind(self) -> str:
@@ -115,8 +120,4 @@ class Request(_Readable):
         super().status(code, text)
 
 
-def _to_json(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"), allow_nan=False)
-
-
-_native.set_classes(Request, Reply, Answer, _to_json)
+_native.set_classes(Request, Reply, Answer, to_json, Encoded)

@@ -16,6 +16,8 @@ namespace {
 constexpr size_t kCopyBelow = 4096;  // smaller bodies are copied at once, so that their event can go
 
 PyTypeObject* answer_class = nullptr;
+PyTypeObject* encoded_class = nullptr;  // has a body and says its type
+PyObject *name_data = nullptr, *name_type = nullptr;
 PyObject* to_json = nullptr;  // json.dumps with compact separators, given by the Python half
 
 Message* self_of(PyObject* object) { return reinterpret_cast<Message*>(object); }
@@ -215,16 +217,17 @@ PyType_Slot slots[] = {
 PyType_Spec spec = {"sealwire._native.Message", sizeof(Message), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, slots};
 
 PyObject* set_classes(PyObject*, PyObject* args) {
-    PyObject *request = nullptr, *reply_type = nullptr, *answer = nullptr, *json = nullptr;
-    if (!PyArg_ParseTuple(args, "O!O!O!O", &PyType_Type, &request, &PyType_Type, &reply_type, &PyType_Type, &answer,
-                          &json)) {
+    PyObject *request = nullptr, *reply_type = nullptr, *answer = nullptr, *json = nullptr, *encoded = nullptr;
+    if (!PyArg_ParseTuple(args, "O!O!O!OO!", &PyType_Type, &request, &PyType_Type, &reply_type, &PyType_Type, &answer,
+                          &json, &PyType_Type, &encoded)) {
         return nullptr;
     }
-    for (PyObject* one : {request, reply_type, answer, json}) Py_INCREF(one);
+    for (PyObject* one : {request, reply_type, answer, json, encoded}) Py_INCREF(one);
     answer_class = reinterpret_cast<PyTypeObject*>(answer);
     request_class = reinterpret_cast<PyTypeObject*>(request);
     reply_class = reinterpret_cast<PyTypeObject*>(reply_type);
     to_json = json;
+    encoded_class = reinterpret_cast<PyTypeObject*>(encoded);
     Py_RETURN_NONE;
 }
 
@@ -275,11 +278,24 @@ bool Body::set(PyObject* object) {
         bytes = {buffer_.buf, static_cast<size_t>(buffer_.len)};
         return true;
     }
+    if (Py_TYPE(object) == encoded_class) return set_encoded(object);
     kept_ = Ref(PyObject_CallOneArg(to_json, object));
     sw_text text{};
     if (!kept_ || !text_of(kept_.get(), text)) return false;
     bytes = {text.data, text.size};
     type = SW_BODY_JSON;
+    return true;
+}
+
+bool Body::set_encoded(PyObject* object) {
+    kept_ = Ref(PyObject_GetAttr(object, name_data));
+    const Ref number(kept_ ? PyObject_GetAttr(object, name_type) : nullptr);
+    if (!number) return false;
+    const unsigned long value = PyLong_AsUnsignedLong(number.get());
+    if (PyErr_Occurred()) return false;
+    if (!PyBytes_Check(kept_.get())) return PyErr_SetString(PyExc_TypeError, "the data of Encoded are bytes"), false;
+    type = static_cast<uint32_t>(value);
+    bytes = {PyBytes_AS_STRING(kept_.get()), static_cast<size_t>(PyBytes_GET_SIZE(kept_.get()))};
     return true;
 }
 
@@ -327,8 +343,10 @@ bool finish_message(Message* message, PyObject* result) {
 }
 
 bool add_message_type(PyObject* module) {
+    name_data = PyUnicode_InternFromString("data");
+    name_type = PyUnicode_InternFromString("type");
     message_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
-    if (!message_type) return false;
+    if (!message_type || !name_data || !name_type) return false;
     request_class = reply_class = message_type;
     Py_INCREF(message_type);
     return PyModule_AddObject(module, "Message", reinterpret_cast<PyObject*>(message_type)) == 0 &&

@@ -137,7 +137,7 @@ bool add_message_type(PyObject* module);
 // Sets the Python exception of a failed call, made by sealwire._errors; null, so that it can be returned.
 PyObject* raise_result(sw_result result, PyObject* peer = nullptr);
 
-// An object as the body of a message: bytes and buffers as they are, str as UTF-8, the rest as JSON.
+// An object as the body of a message: bytes and buffers as they are, str as UTF-8, Encoded by its type, the rest as JSON.
 class Body {
 public:
     Body() = default;
@@ -149,6 +149,7 @@ public:
     uint32_t type = SW_BODY_BYTES;
 
 private:
+    bool set_encoded(PyObject* object);
     Py_buffer buffer_{};
     Ref kept_;
 };

@@ -93,7 +93,7 @@ test('it loads in a worker thread, also after another worker that used it has en
 })
 
 test('its types serve an ESM and a CommonJS program', () => {
-  const code = `import { Answer, Node, OutStream, StatusError, version, type NodeOptions, type Part, type Peer, type Request } from 'sealwire'
+  const code = `import { Answer, encode, Encoded, Node, type BodyKind, OutStream, StatusError, version, type NodeOptions, type Part, type Peer, type Request } from 'sealwire'
     const text: string = version
     const options: NodeOptions = { allow: 'anyone', limits: { exchangeSlots: 512 }, onAsk: async (ask) => ask.id.length === 52 }
     export async function talk(ticket: string, signal: AbortSignal): Promise<string> {
@@ -104,6 +104,9 @@ test('its types serve an ESM and a CommonJS program', () => {
       await peer.send('log', new Uint8Array(3), { receipt: true })
       const body: Uint8Array = (await peer.request('greet', { name: 'Ada' }, { timeout: 2000, signal })).body
       node.route('tail', async function* (request: Request) { yield new Answer(request.route, { parts: [{ name: 'a', source: ['x'] }] }) })
+      const kind: BodyKind = 'cbor', packed: Encoded = encode([text], kind)
+      const value: unknown = (await peer.request('greet', packed)).decode()
+      if (value === null) return packed.type
       const upload = new OutStream({ name: 'log', kind: 'file', size: 3 })
       upload.end('abc')
       for await (const reply of peer.requestMany('tail', null, { timeout: 100, signal, parts: [upload] })) {

@@ -31,7 +31,9 @@ async def main() -> None:
             yield sealwire.Answer({"got": len(await request.parts[0].read())}, [sealwire.Stream(request.parts[1])])
         async for request in node.messages("news"):
             request.reply(None)
-        print(text, body, ids)
+        value = (await peer.request("greet", sealwire.encode([1], "messagepack"))).decode()
+        encoded: sealwire.Encoded = sealwire.encode(value, "cbor")
+        print(text, body, ids, encoded.kind)
         WRONG
 '''
 
