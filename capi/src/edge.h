@@ -100,6 +100,13 @@ bool read_options(const Options* given, Options& out) {
     return true;
 }
 
+// The same without a copy where the caller's are of this header; `room` holds them otherwise. Null when `size` was never set.
+template <class Options>
+const Options* options_of(const Options* given, Options& room) {
+    if (given && given->size == sizeof room) return given;
+    return read_options(given, room) ? &room : nullptr;
+}
+
 // A duration in milliseconds where 0 is the default.
 inline Time duration_of(uint32_t ms, Time default_value) {
     if (ms == 0) return default_value;

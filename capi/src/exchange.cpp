@@ -93,6 +93,17 @@ private:
     sw_part* handles_ = nullptr;
 };
 
+sw_result send_with_parts(sw_peer peer, const sw_send_options& options, OutMessage& message, Body& content,
+                          uint64_t* number) {
+    PartList parts;
+    if (const sw_result r = parts.set(options, message); r != SW_OK) return r;
+    uint64_t own = 0;
+    uint64_t* const at = number ? number : &own;
+    const Errc errc = Peer::send(peer.value, message, options.receipt_number, options.user, at);
+    if (errc == Errc::ok) parts.give(peer, *at, options.part_count);
+    return content.finish(errc);
+}
+
 }  // namespace
 
 sw_result sw_part_write(sw_part part, sw_bytes bytes, const sw_part_options* given) {
@@ -128,24 +139,20 @@ sw_result sw_part_cancel(sw_part part, uint32_t code) {
 
 sw_result sw_peer_send(sw_peer peer, sw_text route, sw_bytes body, const sw_send_options* given) {
     return guarded([&] {
-        sw_send_options options;
-        if (!read_options(given, options)) return bad(kSizeRule);
+        sw_send_options room;
+        const sw_send_options* options = options_of(given, room);
+        if (!options) return bad(kSizeRule);
         OutMessage message;
         Body content;
-        if (const sw_result r = set_route(route, options.route, message); r != SW_OK) return r;
-        if (const sw_result r = set_type(options.type, message); r != SW_OK) return r;
-        if (const sw_result r = content.set(body, options.message, message); r != SW_OK) return r;
-        if (options.more) return bad("more is for replies");
-        PartList parts;
-        if (const sw_result r = parts.set(options, message); r != SW_OK) return r;
-        message.receipt = options.receipt != 0;
-        uint64_t number = 0;
-        uint64_t* const at = options.exchange ? &options.exchange->number : &number;
-        if (options.exchange) options.exchange->peer = peer;
-        void* const user = options.part_count > 0 ? options.user : nullptr;
-        const Errc errc = Peer::send(peer.value, message, options.receipt_number, user, at);
-        if (errc == Errc::ok) parts.give(peer, *at, options.part_count);
-        return content.finish(errc);
+        if (const sw_result r = set_route(route, options->route, message); r != SW_OK) return r;
+        if (const sw_result r = set_type(options->type, message); r != SW_OK) return r;
+        if (const sw_result r = content.set(body, options->message, message); r != SW_OK) return r;
+        if (options->more) return bad("more is for replies");
+        message.receipt = options->receipt != 0;
+        if (options->exchange) options->exchange->peer = peer;
+        uint64_t* const number = options->exchange ? &options->exchange->number : nullptr;
+        if (options->part_count > 0) return send_with_parts(peer, *options, message, content, number);
+        return content.finish(Peer::send(peer.value, message, options->receipt_number, nullptr, number));
     });
 }
 

@@ -38,26 +38,6 @@ uint64_t HandleTable::add(HandleKind kind, void* object) {
     return handle;
 }
 
-HandleTable::Slot* HandleTable::find(uint64_t handle) {
-    const uint64_t index = ((handle ^ secret_) / kSlotOne) % kSlots;
-    Slot* page = pages_[index / kPageSlots].load(std::memory_order_acquire);
-    return page ? &page[index % kPageSlots] : nullptr;
-}
-
-HandleTable::Slot* HandleTable::lock(uint64_t handle, HandleKind kind, Errc& errc) {
-    errc = Errc::handle;
-    if (handle >> 60 != static_cast<uint64_t>(kind)) return nullptr;
-    Slot* slot = find(handle);
-    if (!slot) return nullptr;
-    slot->mutex.lock();
-    if (slot->handle == handle) {
-        errc = slot->object ? Errc::ok : Errc::closed;
-        if (slot->object) return slot;
-    }
-    slot->mutex.unlock();
-    return nullptr;
-}
-
 void HandleTable::close(uint64_t handle) {
     Slot* slot = find(handle);
     if (!slot) return;

@@ -79,8 +79,24 @@ private:
     static constexpr uint64_t kSlotOne = uint64_t{1} << 40;
     static constexpr uint32_t kPageSlots = 1024;
 
-    Slot* lock(uint64_t handle, HandleKind kind, Errc& errc);
-    Slot* find(uint64_t handle);
+    Slot* lock(uint64_t handle, HandleKind kind, Errc& errc) {
+        errc = Errc::handle;
+        if (handle >> 60 != static_cast<uint64_t>(kind)) return nullptr;
+        Slot* slot = find(handle);
+        if (!slot) return nullptr;
+        slot->mutex.lock();
+        if (slot->handle == handle) {
+            errc = slot->object ? Errc::ok : Errc::closed;
+            if (slot->object) return slot;
+        }
+        slot->mutex.unlock();
+        return nullptr;
+    }
+    Slot* find(uint64_t handle) {
+        const uint64_t index = ((handle ^ secret_) / kSlotOne) % kSlots;
+        Slot* page = pages_[index / kPageSlots].load(std::memory_order_acquire);
+        return page ? &page[index % kPageSlots] : nullptr;
+    }
     Slot* slot_at(uint32_t index) {
         return &pages_[index / kPageSlots].load(std::memory_order_acquire)[index % kPageSlots];
     }

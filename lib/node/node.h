@@ -96,6 +96,8 @@ public:
     const ConnectionConfig& connection_config() const { return connection_config_; }
     Rng& rng() { return rng_; }
     MutableBytes scratch() { return {scratch_.get(), kScratch}; }
+    // Loop thread: the one event of kind message, to be filled and emitted.
+    NodeEvent& message_event() { return message_event_; }
     void accepted(uint64_t listener, std::shared_ptr<HalfOpen> half_open, std::unique_ptr<Pipe> pipe);
     // A handshake that may not begin yet: it is asked again. Until it has begun or is over.
     void wait_to_begin(Peer& peer);
@@ -147,6 +149,7 @@ private:
 
     // Loop thread.
     std::unique_ptr<uint8_t[]> scratch_;
+    NodeEvent message_event_{.kind = NodeEventKind::message, .owes = true};
     HandshakeTime handshake_time_;
     std::vector<Peer*> waiting_;  // to begin their handshake, oldest first
     bool short_of_time_ = false;

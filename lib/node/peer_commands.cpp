@@ -23,17 +23,19 @@ void wake(const std::shared_ptr<Node>& node) {
 std::shared_ptr<Node> Peer::touch(size_t bytes) {
     const size_t waiting = unflushed_.load(std::memory_order_relaxed) + bytes + kCommandCost;
     unflushed_.store(waiting, std::memory_order_relaxed);
+    // Cleared under this lock only, by the sync that will see this command.
+    const bool listed_already = dirty_.load(std::memory_order_relaxed);
+    if (listed_already && waiting < kUrgentBytes) return nullptr;
     const bool here = node_.loop().on_loop_thread();
     if (here && waiting >= kUrgentBytes) node_.set_urgent();
-    // Cleared under this lock only, by the sync that will see this command.
-    if (dirty_.load(std::memory_order_relaxed)) return nullptr;
+    if (listed_already) return nullptr;
     dirty_.store(true);
     const bool first = !listed.exchange(true) && node_.list_dirty(*this);
     return first && !here ? node_.shared_from_this() : nullptr;
 }
 
 Errc Peer::resolve(const Locked& peer, OutMessage& message) {
-    if (message.interned == 0) return Errc::ok;
+    if (message.interned == 0 || peer->outbox_.knows(message.interned)) return Errc::ok;
     const std::string* route = peer->node_.routes().interned(message.interned);
     if (!route) return Errc::argument;
     message.route = *route;

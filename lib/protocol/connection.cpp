@@ -361,10 +361,10 @@ bool Connection::wants_sync() const {
     return news_due_ || unarmed || urgent || last_taken || (more_output_ && !has_output());
 }
 
-bool Connection::poll_event(Event& event) {
-    if (inbox_.poll(event)) return true;
+Event* Connection::poll_event() {
+    if (Event* event = inbox_.poll()) return event;
     if (records_left()) parse(now_);
-    return false;
+    return nullptr;
 }
 
 // PING, PONG and WINDOW are made only while few frames of the channel wait: a peer that reads nothing cannot make them
@@ -460,7 +460,7 @@ void Connection::parse(Time now) {
 }
 
 bool Connection::parse_frame(Time now, Reader& in, const ChunkRef& chunk) {
-    Frame frame;
+    Frame& frame = frame_;
     const uint8_t* const start = in.position();
     const FrameStatus status = decode_frame(in, frame);
     if (status == FrameStatus::malformed) return violation(now, WireCode::protocol, "a malformed frame"), false;

@@ -39,10 +39,10 @@ struct ConnectionConfig {
 //     inputs     transport_connected(now), receive(now, bytes), transport_ended / transport_failed(now), on_timeout(now)
 //     commands   those of Outbox (any thread, under its lock); accept, reject, close, abort, ping, taken (loop thread)
 //     sync       with the outbox's lock held: mail goes both ways, and what may be sent is taken
-//     outputs    poll_output(buffer), poll_event(event), next_timeout()
+//     outputs    poll_output(buffer), poll_event(), next_timeout()
 //
 // After any input or command: sync, then poll_output until it gives 0 (or the transport is full), then poll_event until
-// it is false, giving Taken back by taken() when a message's handler has returned; again while wants_sync(). The loop in
+// it is null, giving Taken back by taken() when a message's handler has returned; again while wants_sync(). The loop in
 // node/peer.cpp and that of tests/sim are the models. An event `done` that is not `mine` is followed, with the outbox's
 // lock held, by outbox.forget(number), after its user was asked for once more (the handler may have set it since).
 // `closed` is the last event, exactly once; then only output and wants_transport_close() count. All functions but those of
@@ -77,12 +77,14 @@ public:
     void abort(Time now, Error why);
     void ping(Time now, uint64_t token);
     // The application is done with a message of poll_event, or had no handler for it and the peer is to be told `code`.
-    void taken(const Taken& taken) { inbox_.taken(taken); }
-    void refuse(const Taken& taken, WireCode code) { inbox_.refuse(taken, code); }
+    void taken(Taken taken) { inbox_.taken(taken); }
+    void refuse(Taken taken, WireCode code) { inbox_.refuse(taken, code); }
 
     void sync(Time now);
     bool wants_sync() const;
-    bool poll_event(Event& event);
+    // The next event, or null. It is gone with the next call of any function that is not const, taken() and refuse()
+    // included: they take by value what belongs to it.
+    Event* poll_event();
     // Writes handshake messages or whole records to `buffer`, which has room for kOutputUnit at least; 0: nothing to send.
     size_t poll_output(MutableBytes buffer);
     static constexpr size_t kOutputUnit = 2 + kMaxPlaintext + 32;
@@ -227,6 +229,7 @@ private:
     size_t next_piece_ = 0;
     ChunkRef last_chunk_;          // of the last read
     std::vector<Record> records_;  // decrypted, not parsed yet
+    Frame frame_;                  // the one that is being parsed: clearing one costs as much as reading it
     size_t next_record_ = 0;
     size_t record_offset_ = 0;
     size_t early_bytes_ = 0;

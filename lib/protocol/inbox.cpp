@@ -363,18 +363,17 @@ bool Inbox::on_credit(const Frame& frame) {
 
 // ---- Events ----
 
-bool Inbox::poll(Event& event) {
-    if (events_.empty()) lent_.clear();
-    bool found = false;
-    while (!found && next_event_ < prepared_) {
-        event = std::move(events_[next_event_++]);
-        found = !event.dropped;
+Event* Inbox::poll() {
+    while (next_event_ < prepared_) {
+        Event& event = events_[next_event_++];
+        if (!event.dropped) return &event;
     }
     if (next_event_ == events_.size()) {
         events_.clear();
+        lent_.clear();
         next_event_ = prepared_ = 0;
     }
-    return found;
+    return nullptr;
 }
 
 void Inbox::trim() {

@@ -50,8 +50,8 @@ public:
     bool wants_sync() const { return !notes_.empty() || prepared_ != events_.size(); }
 
     void push(Event event) { events_.push_back(std::move(event)); }
-    // The next event that a sync has prepared.
-    bool poll(Event& event);
+    // The next event that a sync has prepared, or null; it stays where it is until an event is added or poll is called again.
+    Event* poll();
     size_t undelivered_events() const { return events_.size() - next_event_; }
     std::vector<Event>& events() { return events_; }
 

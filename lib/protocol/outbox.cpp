@@ -43,13 +43,6 @@ Errc Outbox::open(const OutMessage& message, Expects expects, void* user, uint64
     const bool needs_slot = expects != Expects::none || !single;
     number = opened_ << 1;
     receipt = next_receipt_++;
-    Pending pending(message, number, receipt, expects);
-    pending.route = find_route(message.route, message.interned);
-    if (!pending.route) pending.text = message.route;
-    const bool now = waiting_.empty() && !ahead() &&
-                     may_open(message.route.size(), message.body.size(), needs_slot, message.parts.size());
-    if (!single) keep(pending, message);
-    else if (!now) keep_waiting(pending, message);
     if (needs_slot) {
         Exchange& exchange = exchanges_.insert(number);
         exchange = Exchange{};
@@ -57,19 +50,34 @@ Errc Outbox::open(const OutMessage& message, Expects expects, void* user, uint64
         exchange.mine = true;
         exchange.side_open = !single;
         exchange.peer_open = expects != Expects::none;
-        if (!message.parts.empty()) add_parts(exchange, message, pending);
     }
+    if (single && open_at_once(message, expects, number, receipt)) {
+        ++opened_;
+        if (needs_slot) mail_.opened.push_back({number, expects, message.timeout_ms, 0});
+    } else {
+        open_kept(message, expects, number, receipt);
+    }
+    return Errc::ok;
+}
+
+// An OPEN that outlives the call: it has to wait, or is longer than a frame.
+void Outbox::open_kept(const OutMessage& message, Expects expects, uint64_t number, uint64_t receipt) {
+    Pending pending(message, number, receipt, expects);
+    pending.route = find_route(message.route, message.interned);
+    if (!pending.route) pending.text = message.route;
+    const bool single = pending.body.size() <= kMaxFrameBody && message.parts.empty();
+    if (single) keep_waiting(pending, message);
+    else keep(pending, message);
+    if (!message.parts.empty()) add_parts(*exchanges_.find(number), message, pending);
     ++opened_;
     if (expects != Expects::none || pending.part_count > 0) {
         mail_.opened.push_back({number, expects, message.timeout_ms, pending.part_count});
     }
-    if (now) {
-        encode_open(pending);
-    } else {
-        queued_ += pending.cost();
-        waiting_.push_back(std::move(pending));
-    }
-    return Errc::ok;
+    const bool now = !single && waiting_.empty() && !ahead() &&
+                     may_open(pending.route_bound(), pending.body.size(), true, pending.part_count);
+    if (now) return encode_open(pending);
+    queued_ += pending.cost();
+    waiting_.push_back(std::move(pending));
 }
 
 Errc Outbox::reply(uint64_t number, const OutMessage& message, uint64_t* receipt) {

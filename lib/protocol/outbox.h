@@ -56,6 +56,8 @@ public:
     Outbox& operator=(const Outbox&) = delete;
 
     // ---- Commands ----
+    // Messages may name a route by this number alone: its text was given with an earlier one.
+    bool knows(uint32_t interned) const { return interned < interned_.size() && interned_[interned]; }
     // With parts it is an exchange of its own, `*number`, whose last event is DONE, with `user`.
     Errc send(const OutMessage& message, uint64_t* receipt, void* user = nullptr, uint64_t* number = nullptr);
     Errc request(const OutMessage& message, Expects expects, void* user, uint64_t& number);
@@ -215,6 +217,8 @@ private:
     };
 
     Errc open(const OutMessage& message, Expects expects, void* user, uint64_t& number, uint64_t& receipt);
+    void open_kept(const OutMessage& message, Expects expects, uint64_t number, uint64_t receipt);
+    bool open_at_once(const OutMessage& message, Expects expects, uint64_t number, uint64_t receipt);
     Errc say(uint64_t number, const OutMessage& message, uint64_t& receipt);
     bool may_open(size_t route, size_t body, bool needs_slot, size_t parts) const;
     bool may_encode() const;
@@ -222,6 +226,7 @@ private:
     bool ahead() const { return sequence_end_ - handed_ >= limits_.encoded_ahead; }
     void pump();
     void encode_open(const Pending& pending);
+    uint8_t* put_open_head(Route* route, std::string_view text, uint64_t flags, uint8_t type, size_t behind);
     void encode_first(Exchange& exchange, Pending& pending);
     void encode_next(uint64_t number, Exchange& exchange);
     void advance(uint64_t number, bool first);
@@ -251,7 +256,9 @@ private:
     ChunkRef new_chunk(size_t capacity);
     uint8_t* reserve(size_t bytes);
     void commit(size_t bytes);
+    size_t commit_to(const uint8_t* end);
     void mark(uint64_t begin, const Pending& pending);
+    void want(uint64_t number, uint64_t message, const Wanted& wanted);
     void release_received();
     static void report(std::vector<Outcome>& outcomes, std::vector<Event>& events);
     uint64_t wire_id(uint64_t number) const { return number ^ wire_id_parity(); }

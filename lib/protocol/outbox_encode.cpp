@@ -154,14 +154,66 @@ void Outbox::commit(size_t bytes) {
     sequence_end_ += bytes;
 }
 
+// The same, up to `end`; how many bytes that was.
+size_t Outbox::commit_to(const uint8_t* end) {
+    const Segment& tail = segments_.back();
+    const auto bytes = static_cast<size_t>(end - tail.chunk->data()) - tail.size;
+    commit(bytes);
+    return bytes;
+}
+
 void Outbox::mark(uint64_t begin, const Pending& pending) {
     const bool request = pending.expects != Expects::none;
     marks_.push_back(
         {begin, sequence_end_, request ? pending.number : pending.receipt, pending.receipt_wanted, request});
-    if (!pending.receipt_wanted) return;
-    const Wanted wanted{pending.receipt, begin, sequence_end_};
-    if (pending.number & 1) wanted_replies_[{pending.number, pending.message}] = wanted;
-    else wanted_opens_[pending.number] = wanted;
+    if (pending.receipt_wanted) want(pending.number, pending.message, {pending.receipt, begin, sequence_end_});
+}
+
+void Outbox::want(uint64_t number, uint64_t message, const Wanted& wanted) {
+    if (number & 1) wanted_replies_[{number, message}] = wanted;
+    else wanted_opens_[number] = wanted;
+}
+
+// The frame of an OPEN up to its type; `behind` more bytes have room.
+uint8_t* Outbox::put_open_head(Route* route, std::string_view text, uint64_t flags, uint8_t type, size_t behind) {
+    uint64_t reference = kRouteLiteral;
+    if (route) {
+        reference = route->second;
+        text = route->first;
+        if (reference == 0) {  // the first OPEN on the wire that names it
+            route->second = kRouteFirst + references_++;
+            reference = kRouteRemember;
+        }
+    }
+    const bool literal = reference < kRouteFirst;
+    uint8_t* at = reserve(kMaxFrameHead + (literal ? text.size() : 0) + behind);
+    *at++ = static_cast<uint8_t>(FrameKind::open);
+    *at++ = static_cast<uint8_t>(flags);  // below 128: void stands alone
+    at = put_varint(at, reference);
+    if (literal) at = put_text(at, text);
+    *at++ = type;
+    return at;
+}
+
+// An OPEN of one frame, straight from the caller's bytes, when nothing waits before it. False: it has to wait.
+bool Outbox::open_at_once(const OutMessage& message, Expects expects, uint64_t number, uint64_t receipt) {
+    if (!waiting_.empty() || ahead()) return false;
+    Route* const route = find_route(message.route, message.interned);
+    const bool request = expects != Expects::none;
+    if (!route || !may_open(route->first.size(), message.body.size(), request, 0)) return false;
+    const uint64_t begin = sequence_end_;
+    const bool deadline = request && message.timeout_ms != UINT32_MAX;
+    uint64_t flags = static_cast<uint64_t>(expects) | open_flag::last | open_flag::end;
+    if (deadline) flags |= open_flag::tlvs;
+    if (message.receipt) flags |= open_flag::receipt;
+    uint8_t* at = put_open_head(route, {}, flags, message.type, message.body.size());
+    if (deadline) at = put_deadline(at, message.timeout_ms);
+    at = put_bytes(put_varint(at, message.body.size()), message.body);
+    charged_ += commit_to(at) + kObjectCost;
+    if (request) ++slots_used_;
+    marks_.push_back({begin, sequence_end_, request ? number : receipt, message.receipt, request});
+    if (message.receipt) want(number, 0, {receipt, begin, sequence_end_});
+    return true;
 }
 
 void Outbox::encode_open(const Pending& pending) {
@@ -175,16 +227,6 @@ void Outbox::encode_open(const Pending& pending) {
     const Bytes body = pending.body;
     const Bytes head = body.first(std::min(body.size(), kMaxFrameBody));
     const bool last = head.size() == body.size() && pending.part_count == 0;
-    std::string_view literal = pending.text;
-    uint64_t reference = kRouteLiteral;
-    if (pending.route) {
-        reference = pending.route->second;
-        literal = pending.route->first;
-        if (reference == 0) {  // the first OPEN on the wire that names it
-            pending.route->second = kRouteFirst + references_++;
-            reference = kRouteRemember;
-        }
-    }
     const bool deadline = pending.expects != Expects::none && pending.timeout_ms != UINT32_MAX;
     uint64_t flags = static_cast<uint64_t>(pending.expects);
     if (last) flags |= open_flag::last | open_flag::end;
@@ -192,20 +234,12 @@ void Outbox::encode_open(const Pending& pending) {
     if (pending.receipt_wanted) flags |= open_flag::receipt;
     if (pending.part_count > 0) flags |= open_flag::parts;
 
-    uint8_t* const start = reserve(kMaxFrameHead + (reference < kRouteFirst ? literal.size() : 0) + head.size());
-    uint8_t* at = start;
-    *at++ = static_cast<uint8_t>(FrameKind::open);
-    *at++ = static_cast<uint8_t>(flags);  // below 128: void stands alone
-    at = put_varint(at, reference);
-    if (reference < kRouteFirst) at = put_text(at, literal);
-    *at++ = pending.type;
+    uint8_t* at = put_open_head(pending.route, pending.text, flags, pending.type, head.size());
     if (!last) at = put_varint(at, body.size());
     if (deadline) at = put_deadline(at, pending.timeout_ms);
     if (pending.part_count > 0) at = put_varint(at, pending.part_count);
     at = put_bytes(put_varint(at, head.size()), head);
-    const auto size = static_cast<size_t>(at - start);
-    commit(size);
-    charged_ += size + kObjectCost;
+    charged_ += commit_to(at) + kObjectCost;
     if (pending.needs_slot()) ++slots_used_;
     part_slots_used_ += pending.part_count;
     if (last) return mark(begin, pending);

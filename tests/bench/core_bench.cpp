@@ -25,8 +25,7 @@ struct End {
             connection->sync(now);
             for (size_t size; (size = connection->poll_output(wire)) > 0;)
                 to.connection->receive(now, Bytes(wire.data(), size));
-            Event event;
-            while (connection->poll_event(event)) handle(now, event);
+            while (Event* event = connection->poll_event()) handle(now, *event);
         } while (connection->wants_sync());
     }
     void handle(Time now, Event& event) {

@@ -158,9 +158,8 @@ public:
                 if (size == 0) break;
                 connection->sync(now);
             }
-            Event event;
             bool handled = false;
-            for (; connection->poll_event(event); handled = true) handle(now, event);
+            for (; Event* event = connection->poll_event(); handled = true) handle(now, Event(std::move(*event)));
             // A handler may have given commands.
             if ((!handled && !connection->wants_sync()) || transport_full) return;
         }

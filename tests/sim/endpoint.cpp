@@ -211,8 +211,10 @@ void Endpoint::drive(Time now) {
             out_->push(now, Bytes(scratch_.data(), size));
             if (rng_.chance(50)) connection_->sync(now);  // not needed, and must not be
         }
-        Event event;
-        while (connection_->poll_event(event)) handle(now, event);
+        while (Event* next = connection_->poll_event()) {
+            Event event = std::move(*next);
+            handle(now, event);
+        }
         if (connection_->wants_transport_shutdown()) out_->close(now, LinkEnd::ended);
         if (connection_->wants_transport_close()) out_->close(now, LinkEnd::ended);
         if (!connection_->wants_sync() || out_->full()) {
