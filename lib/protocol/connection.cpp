@@ -460,7 +460,7 @@ void Connection::parse(Time now) {
 }
 
 bool Connection::parse_frame(Time now, Reader& in, const ChunkRef& chunk) {
-    Frame& frame = frame_;
+    Frame frame;
     const uint8_t* const start = in.position();
     const FrameStatus status = decode_frame(in, frame);
     if (status == FrameStatus::malformed) return violation(now, WireCode::protocol, "a malformed frame"), false;

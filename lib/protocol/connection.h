@@ -229,7 +229,6 @@ private:
     size_t next_piece_ = 0;
     ChunkRef last_chunk_;          // of the last read
     std::vector<Record> records_;  // decrypted, not parsed yet
-    Frame frame_;                  // the one that is being parsed: clearing one costs as much as reading it
     size_t next_record_ = 0;
     size_t record_offset_ = 0;
     size_t early_bytes_ = 0;
