@@ -159,9 +159,12 @@ void EventBox::show(const NodeEvent& event) {
             done.result = result_of_event(event);
             done.code = event.code;
             done.text = text_of(event.text);
-            done.body = bytes_of(event.body);
-            done.type = event.type;
             done.has_body = event.has_body;
+            done.body = event.has_body ? bytes_of(event.body) : sw_bytes{};
+            done.type = event.has_body ? event.type : 0;
+            done.details = event.has_body ? sw_bytes{} : bytes_of(event.body);
+            done.details_type = event.has_body ? 0 : event.type;
+            done.reserved = 0;
             face.size = size_with(done);
             break;
         }

@@ -203,7 +203,24 @@ sw_result sw_exchange_status(sw_exchange exchange, uint32_t code, sw_text text) 
     return guarded([&] {
         if (!valid(text) || text.size > kMaxStatusText) return bad("text is no text of at most 1024 bytes");
         if (!valid_code(code) && code != SW_CODE_HANDLER_FAILED) return bad(kCodeRule);
-        return result_of(Peer::status(exchange.peer.value, exchange.number, code, view(text)));
+        return result_of(Peer::status(exchange.peer.value, exchange.number, code, view(text), {}, 0));
+    });
+}
+
+sw_result sw_exchange_status_with(sw_exchange exchange, uint32_t code, sw_text text, const sw_status_options* given) {
+    return guarded([&] {
+        sw_status_options options;
+        if (!read_options(given, options)) return bad(kSizeRule);
+        if (!valid(text) || text.size > kMaxStatusText) return bad("text is no text of at most 1024 bytes");
+        if (!valid_code(code) && code != SW_CODE_HANDLER_FAILED) return bad(kCodeRule);
+        if (options.details_type > SW_BODY_CBOR) return bad("details_type is no value of sw_body_type");
+        if (!valid(options.details)) return bad("details is null or too large");
+        if (code == 0 && options.details.size > 0) return bad("details go with errors, not with code 0");
+        if (options.details.size > kMaxStatus - text.size) {
+            return failed(Errc::too_big, "text and details have more than 4096 bytes together");
+        }
+        return result_of(Peer::status(exchange.peer.value, exchange.number, code, view(text), view(options.details),
+                                      static_cast<uint8_t>(options.details_type)));
     });
 }
 

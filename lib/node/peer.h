@@ -42,7 +42,8 @@ public:
     // `*number` is written before the loop can see the request; may be null.
     static Errc request(uint64_t peer, OutMessage& message, Expects expects, void* user, uint64_t* number);
     static Errc reply(uint64_t peer, uint64_t number, OutMessage& message, uint64_t* receipt);
-    static Errc status(uint64_t peer, uint64_t number, uint32_t code, std::string_view text);
+    static Errc status(uint64_t peer, uint64_t number, uint32_t code, std::string_view text, Bytes details,
+                       uint8_t type);
     static Errc cancel(uint64_t peer, uint64_t number, uint32_t code);
     static Errc write_part(uint64_t peer, uint64_t number, uint64_t part, const PartBytes& bytes);
     static Errc read_part(uint64_t peer, uint64_t number, uint64_t part, uint64_t amount);

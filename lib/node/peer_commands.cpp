@@ -80,11 +80,11 @@ Errc Peer::reply(uint64_t handle, uint64_t number, OutMessage& message, uint64_t
     return Errc::ok;
 }
 
-Errc Peer::status(uint64_t handle, uint64_t number, uint32_t code, std::string_view text) {
+Errc Peer::status(uint64_t handle, uint64_t number, uint32_t code, std::string_view text, Bytes details, uint8_t type) {
     Locked peer = lock(handle);
     if (!peer) return peer.errc();
-    if (const Errc errc = peer->outbox_.status(number, code, text); errc != Errc::ok) return errc;
-    const std::shared_ptr<Node> node = peer->touch(text.size());
+    if (const Errc errc = peer->outbox_.status(number, code, text, details, type); errc != Errc::ok) return errc;
+    const std::shared_ptr<Node> node = peer->touch(text.size() + details.size());
     peer.unlock();
     wake(node);
     return Errc::ok;

@@ -57,8 +57,8 @@ struct Event {
     uint64_t first = 0;
     uint64_t last_number = 0;
     int64_t clock_difference_ms = 0;
-    std::string_view text{};  // route, or words of STATUS, REJECT or CLOSE
-    Bytes body{};
+    std::string_view text{};          // route, or words of STATUS, REJECT or CLOSE
+    Bytes body{};                     // of a done without a body: the details of the STATUS
     ChunkRef chunk{};                 // keeps text, body and parts
     Chunk* lent = nullptr;            // or else this, which lives until poll_event was false
     const PartInfo* parts = nullptr;  // of a message or reply

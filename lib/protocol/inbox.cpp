@@ -304,7 +304,7 @@ bool Inbox::on_status(const Frame& frame, const ChunkRef& chunk) {
     if (code == 0 && record->assembly) return fail(WireCode::protocol, "a side's end within its message");
     if ((number & 1) == 0) {
         if (code == 0 && parts_open(*record)) return replied(*record, frame.text), true;
-        done(number, exchange_errc(code), code, frame.text, chunk);
+        done(number, exchange_errc(code), code, frame.text, chunk, frame.tlvs, static_cast<uint8_t>(frame.type));
     } else if (code == 0) {
         record->peer_ended = true;
         finish_if_over(*record);

@@ -176,7 +176,8 @@ private:
     void erase(Record& record);
     void finish_if_over(Record& record);
     void drop_assembly(Record& record);
-    void done(uint64_t number, Errc errc, uint32_t code, std::string_view text = {}, const ChunkRef& chunk = {});
+    void done(uint64_t number, Errc errc, uint32_t code, std::string_view text = {}, const ChunkRef& chunk = {},
+              Bytes details = {}, uint8_t type = 0);
     void request_grant(Record& record);
     void give_grants();
     bool grant_one(Ring<uint64_t>& queue, uint64_t most, uint64_t& used);

@@ -61,12 +61,15 @@ void Inbox::drop_assembly(Record& record) {
 }
 
 // The last event of an exchange that this side opened.
-void Inbox::done(uint64_t number, Errc errc, uint32_t code, std::string_view text, const ChunkRef& chunk) {
+void Inbox::done(uint64_t number, Errc errc, uint32_t code, std::string_view text, const ChunkRef& chunk, Bytes details,
+                 uint8_t type) {
     const bool mine = (number & 1) == 0;
     if (Record* record = find(number)) end_parts(*record, errc, code);
     Event event{.kind = EventKind::done, .mine = mine, .errc = errc, .code = code};
     event.number = number;
     event.text = text;
+    event.body = details;
+    event.type = type;
     event.chunk = chunk;
     push(std::move(event));
     if (Record* record = find(number)) {

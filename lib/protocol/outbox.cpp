@@ -118,12 +118,13 @@ Errc Outbox::say(uint64_t number, const OutMessage& message, uint64_t& receipt) 
     return Errc::ok;
 }
 
-Errc Outbox::status(uint64_t number, uint32_t code, std::string_view text) {
+Errc Outbox::status(uint64_t number, uint32_t code, std::string_view text, Bytes details, uint8_t type) {
     Exchange* exchange = exchanges_.find(number);
     if (!exchange) return Errc::handle;
     if (exchange->over) return Errc::closed;
     if (!exchange->side_open || exchange->mine) return Errc::state;
-    if (text.size() > kMaxStatusText || code > kLastCode) return Errc::argument;
+    if (text.size() > kMaxStatusText || code > kLastCode || (code == 0 && !details.empty())) return Errc::argument;
+    if (details.size() > kMaxStatus - text.size()) return Errc::too_big;
     end_side(number, *exchange);
     if (code == 0 && exchange->sending) {  // behind the messages that wait
         Pending pending;
@@ -141,7 +142,10 @@ Errc Outbox::status(uint64_t number, uint32_t code, std::string_view text) {
         abandon_parts(number, *exchange);
     }
     drop_sending(*exchange);
-    control({.kind = FrameKind::status, .id = number, .text = text, .code = code});
+    Frame frame{.kind = FrameKind::status, .id = number, .text = text, .code = code};
+    frame.type = type;
+    frame.tlvs = details;
+    control(frame);
     side_done(number, *exchange);
     return Errc::ok;
 }

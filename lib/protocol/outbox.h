@@ -62,7 +62,8 @@ public:
     Errc send(const OutMessage& message, uint64_t* receipt, void* user = nullptr, uint64_t* number = nullptr);
     Errc request(const OutMessage& message, Expects expects, void* user, uint64_t& number);
     Errc reply(uint64_t number, const OutMessage& message, uint64_t* receipt);
-    Errc status(uint64_t number, uint32_t code, std::string_view text);
+    // `details` go with errors alone, as `type` says; with the text kMaxStatus bytes at most, else too_big.
+    Errc status(uint64_t number, uint32_t code, std::string_view text, Bytes details = {}, uint8_t type = 0);
     Errc cancel(uint64_t number, uint32_t code);
     Errc set_user(uint64_t number, void* user);
     // Parts of this side. `again`: the part's queue is full, one part_writable follows. state: ended already; too_big: more

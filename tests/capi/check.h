@@ -170,6 +170,9 @@ static inline void note_fill(note *n, const sw_event *event) {
             n->size = event->as.done.body.size;
             note_put(n->bytes, event->as.done.body.data, event->as.done.body.size);
             note_put(n->text, event->as.done.text.data, event->as.done.text.size);
+            note_put(n->detail, event->as.done.details.data, event->as.done.details.size);
+            n->last = event->as.done.details.size;
+            if (event->as.done.details.size > 0) n->number = event->as.done.details_type;
             break;
         case SW_EVENT_RECEIPT:
             n->first = event->as.receipt.first;

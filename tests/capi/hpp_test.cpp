@@ -46,6 +46,9 @@ struct Server {
         node.route("echo", [](const sealwire::incoming& request) { request.reply(request.body(), request.type()); });
         node.route("fast", [](const sealwire::incoming& request) { request.finish(0, "done"); });
         node.route("status", [](const sealwire::incoming&) { throw sealwire::status(77, "no tea"); });
+        node.route("detailed", [](const sealwire::incoming& request) {
+            request.exchange().fail(78, "no milk", "{\"left\":0}", SW_BODY_JSON);
+        });
         node.route("wordy", [](const sealwire::incoming&) { throw sealwire::status(77, std::string(2000, 'x')); });
         node.route("broken", [](const sealwire::incoming&) { throw std::logic_error("a bug"); });
         node.route("silent", [](const sealwire::incoming&) {});
@@ -84,7 +87,7 @@ struct Server {
 struct Answer {
     sw_result result;
     uint32_t code;
-    std::string text, body;
+    std::string text, body, details;
 };
 
 // A client whose handlers run in poll, on the test's own thread.
@@ -126,9 +129,10 @@ struct Client {
         sealwire::request_options options;
         options.timeout_ms = timeout_ms;
         peer.request(route, body, options, [&](const sealwire::outcome& done) {
-            answer = Answer{done.result(), done.code(), std::string(done.text()), std::string(done.body())};
+            answer = Answer{done.result(), done.code(), std::string(done.text()), std::string(done.body()),
+                            std::string(done.details())};
         });
-        return wait([&] { return answer.has_value(); }) ? *answer : Answer{SW_ERR_SYSTEM, 0, "nothing came", ""};
+        return wait([&] { return answer.has_value(); }) ? *answer : Answer{SW_ERR_SYSTEM, 0, "nothing came", "", ""};
     }
 };
 
@@ -171,6 +175,7 @@ void talk(Server& server, Client& client) {
     const Answer status = client.ask("status", "");
     tap_ok(status.result == SW_ERR_STATUS && status.code == 77 && status.text == "no tea",
            "a status thrown by a handler reaches the requester");
+    tap_ok(client.ask("detailed", "").details == "{\"left\":0}", "an error may have details");
     const Answer broken = client.ask("broken", "");
     tap_ok(broken.result == SW_ERR_HANDLER_FAILED, "an exception in a handler ends the request with handler_failed");
     tap_ok(broken.text.empty() && server.board.wait([&] { return server.exceptions == 1; }),

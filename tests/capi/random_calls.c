@@ -205,11 +205,19 @@ static void answer(sw_exchange exchange) {
     options.parts = heads;
     options.part_count = some_parts(heads);
     options.part_handles = parts;
-    switch (below(6)) {
+    switch (below(7)) {
         case 0:
         case 1: CALL(exchange_reply, exchange, a_body(), percent(60) ? &options : NULL); break;
         case 2: CALL(exchange_status, exchange, percent(10) ? SW_CODE_HANDLER_FAILED : a_code(), some_words()); break;
         case 3: CALL(exchange_cancel, exchange, a_code()); break;
+        case 4: {
+            sw_status_options with;
+            sw_status_options_init(&with);
+            with.details = a_body();
+            with.details_type = below(6);
+            CALL(exchange_status_with, exchange, a_code(), some_words(), percent(80) ? &with : NULL);
+            break;
+        }
         default: CALL(exchange_set_user, exchange, &P);
     }
     if (parts[0].exchange.peer.value) PUT(parts_out, parts[below(4)]);

@@ -52,6 +52,26 @@ static void echo_over(const char *url) {
     box_close(&server);
 }
 
+/* 1,024 bytes of text and 3,072 of details are the most. */
+static void refuse_with_details(sw_exchange exchange) {
+    static char words[1025], details[3073];
+    const sw_text most = {memset(words, 'w', sizeof words), sizeof words - 1};
+    sw_status_options options;
+    sw_status_options_init(&options);
+    options.details = (sw_bytes){memset(details, 'd', sizeof details), sizeof details};
+    options.details_type = SW_BODY_CBOR;
+    CHECK_IS(sw_exchange_status_with(exchange, 0, no_text(), &options), SW_ERR_ARG);
+    CHECK_IS(sw_exchange_status_with(exchange, 5, no_text(), &options), SW_ERR_ARG);
+    CHECK_IS(sw_exchange_status_with(exchange, 64, (sw_text){words, sizeof words}, &options), SW_ERR_ARG);
+    CHECK_IS(sw_exchange_status_with(exchange, 64, most, &options), SW_ERR_TOO_BIG);
+    options.details_type = SW_BODY_CBOR + 1;
+    CHECK_IS(sw_exchange_status_with(exchange, 64, no_text(), &options), SW_ERR_ARG);
+    options.details_type = SW_BODY_JSON;
+    --options.details.size;
+    MUST(sw_exchange_status_with(exchange, 64, most, &options));
+    CHECK_IS(sw_exchange_status_with(exchange, 64, no_text(), NULL), SW_ERR_HANDLE);
+}
+
 /* What the handler of "answers" does is the body of the request. */
 static void answer(const sw_event *event, void *user) {
     const sw_exchange exchange = event->as.message.exchange;
@@ -63,6 +83,7 @@ static void answer(const sw_event *event, void *user) {
     if (is_bytes(body, "error")) MUST(sw_exchange_status(exchange, 64, text("no such thing")));
     if (is_bytes(body, "highest")) MUST(sw_exchange_status(exchange, 4095, no_text()));
     if (is_bytes(body, "failed")) MUST(sw_exchange_status(exchange, SW_CODE_HANDLER_FAILED, no_text()));
+    if (is_bytes(body, "details")) refuse_with_details(exchange);
     if (is_bytes(body, "empty")) MUST(sw_exchange_reply(exchange, no_bytes(), NULL));
     if (is_bytes(body, "json")) {
         options.type = SW_BODY_JSON;
@@ -101,6 +122,11 @@ static void every_answer(void) {
     n = box_ask(&client, to_server, "answers", "error");
     tap_ok(n.result == SW_ERR_STATUS && n.code == 64 && strcmp(n.text, "no such thing") == 0,
            "an error: status and words");
+    tap_ok(n.last == 0, "without details");
+    n = box_ask(&client, to_server, "answers", "details");
+    tap_ok(n.result == SW_ERR_STATUS && n.code == 64 && n.text[0] == 'w', "an error with details: its words");
+    tap_ok(n.last == 3072 && n.detail[0] == 'd' && n.number == SW_BODY_JSON && n.first == 0 && n.size == 0,
+           "and the details with their type, which are no body");
     n = box_ask(&client, to_server, "answers", "highest");
     tap_ok(n.result == SW_ERR_STATUS && n.code == 4095, "the highest code");
     n = box_ask(&client, to_server, "answers", "failed");

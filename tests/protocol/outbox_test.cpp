@@ -414,6 +414,9 @@ TEST_CASE("what cannot be written on the wire is refused at the call") {
     CHECK(sender.outbox.reply(1, out, nullptr) == Errc::argument);
     CHECK(sender.outbox.status(1, 4096, "") == Errc::argument);
     CHECK(sender.outbox.status(1, 64, pattern(kMaxStatusText + 1)) == Errc::argument);
+    const std::string details = pattern(kMaxStatus);
+    CHECK(sender.outbox.status(1, 0, "", as_bytes(details)) == Errc::argument);
+    CHECK(sender.outbox.status(1, 64, "x", as_bytes(details)) == Errc::too_big);
     CHECK(sender.outbox.cancel(1, 4096) == Errc::argument);
     CHECK(sender.take() == 0);
 }

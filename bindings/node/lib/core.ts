@@ -30,7 +30,6 @@ const levels = ['debug', 'info', 'warning', 'error'] as const
 const open = new Set<Core>()
 let watchingExit = false
 const EXIT_DEADLINE = 100
-
 function closeAtExit(): void {
   for (const core of open) core.box.shutdown(EXIT_DEADLINE)
   for (const core of open) core.box.terminate()
@@ -477,7 +476,8 @@ export class Core implements CommandOwner {
     }
     const pending = this.pending[tag]
     if (!pending) return
-    const text = typeof extra === 'string' ? extra : ''
+    const details = typeof extra === 'object' ? (extra as { text: string; bytes: Uint8Array; type: number }) : undefined
+    const text = details ? details.text : String(extra ?? '')
     if (result === R.ok) {
       const length = row[at + E.length]!
       this.remove(tag)
@@ -489,7 +489,7 @@ export class Core implements CommandOwner {
     const { id, address } = pending.peer
     const status = row[at + E.code]!
     const detail = result === R.status ? `${status}${text === '' ? '' : ` ${text}`}` : `the request to ${pending.route}`
-    this.endRequest(tag, pending, errorOf(result, { peer: id, endpoint: address, status, text: result === R.status ? '' : text, detail }), text)
+    this.endRequest(tag, pending, errorOf(result, { peer: id, endpoint: address, status, text: result === R.status ? '' : text, detail, details }), text)
   }
 
   private endRequest(tag: number, pending: Pending, error: SealwireError, text = ''): void {

@@ -1,4 +1,5 @@
 // One class for each family of failures, and the table that says which result belongs to which.
+import { decode } from './codecs.js'
 import { native } from './native.js'
 import { R } from './table.js'
 
@@ -9,6 +10,8 @@ export interface Particulars {
   endpoint?: string
   status?: number
   text?: string
+  /** Of a STATUS, as they came. */
+  details?: { bytes: Uint8Array; type: number } | undefined
 }
 
 /** Every failure that the library tells. `code` is a stable name such as `no_answer`. */
@@ -72,8 +75,20 @@ export class CancelledError extends SealwireError {}
 export class RequestError extends SealwireError {}
 /** A message was not delivered, or nobody can tell. */
 export class DeliveryError extends SealwireError {}
-/** The peer's application answered with a status of its own: see `status` and `text`. */
-export class StatusError extends SealwireError {}
+/** The peer's application answered with a status of its own: see `status`, `text` and `details`. */
+export class StatusError extends SealwireError {
+  private readonly came: { bytes: Uint8Array; type: number } | undefined
+
+  constructor(result: number, particulars: Particulars = {}) {
+    super(result, particulars)
+    Object.defineProperty(this, 'came', { value: particulars.details, enumerable: false })
+  }
+
+  /** What its application said besides, for programs; undefined where nothing. Throws a SyntaxError where it is not what it says. */
+  get details(): any {
+    return this.came && decode(this.came.bytes, this.came.type)
+  }
+}
 
 type ErrorClass = new (result: number, particulars?: Particulars) => SealwireError
 

@@ -1,5 +1,6 @@
 // Handlers: which function a message goes to, and what becomes of its answer or failure.
 import type { Core } from './core.js'
+import { encoded } from './commands.js'
 import { errorOf } from './errors.js'
 import { Answer, Request, Status, type Body } from './message.js'
 import { OutParts } from './outparts.js'
@@ -150,7 +151,14 @@ export class Handlers {
     }
   }
 
-  private status({ peer, low, high }: Request, { code, text }: Status): void {
+  private status({ peer, low, high }: Request, { code, text, details }: Status): void {
+    if (details !== undefined) {
+      const [bytes, type] = encoded(details)
+      this.host.commands.flush() // what was sent before goes before
+      const result = this.host.box.status(peer.slot, low, high, code, text, type, bytes)
+      if (result !== R.ok && !isGone(result)) throw errorOf(result, { peer: peer.id, detail: 'a status with its details' })
+      return
+    }
     this.host.commands.put(Op.status, peer.slot, '', text === '' ? undefined : text, code, low, high)
   }
 
@@ -159,8 +167,12 @@ export class Handlers {
     if (request.received) for (const part of request.received) part.destroy()
     const lost = isOver(request)
     if (error instanceof Status && request.expectsReply) {
-      if (!lost) this.status(request, error)
-      return
+      try {
+        if (!lost) this.status(request, error)
+        return
+      } catch (refused) { // words or details that no status can carry
+        error = refused
+      }
     }
     if (request.expectsReply && !lost) {
       const { peer, low, high } = request
@@ -176,7 +188,7 @@ export function isThenable(value: unknown): value is PromiseLike<unknown> {
   return value !== null && typeof value === 'object' && typeof (value as { then?: unknown }).then === 'function'
 }
 
-function isGenerator(value: unknown): value is Generator {
+export function isGenerator(value: unknown): value is Generator {
   if (value === null || typeof value !== 'object' || typeof (value as { next?: unknown }).next !== 'function') return false
   const one = value as { [Symbol.asyncIterator]?: unknown; [Symbol.iterator]?: unknown }
   return typeof one[Symbol.asyncIterator] === 'function' || typeof one[Symbol.iterator] === 'function'

@@ -178,9 +178,11 @@ export class Answer {
 
 /** Thrown or returned by a handler: answers with a number from 64 to 4,095, or 0, and up to 1,024 bytes of text. */
 export class Status extends Error {
+  /** `details`: what programs want to know besides, anything that can be a body; with the text at most 4,096 bytes. */
   constructor(
     readonly code: number,
     readonly text: string = '',
+    readonly details?: Body,
   ) {
     super(`status ${code}${text === '' ? '' : `: ${text}`}`)
     if (!Number.isInteger(code) || (code !== 0 && (code < 64 || code > 4095))) {

@@ -62,6 +62,7 @@ export interface NativeNode {
   openParts(peer: number, route: string, type: number, body: Uint8Array, expects: number, tag: number, timeout: number,
     heads: NativeHead[]): NativeParts
   reply(peer: number, low: number, high: number, type: number, body: Uint8Array, more: number, heads: NativeHead[] | undefined): NativeParts
+  status(peer: number, low: number, high: number, code: number, text: string, type: number, details: Uint8Array): number
   partWrite(peer: number, low: number, high: number, part: number, bytes: Uint8Array | undefined, end: number, digest: Uint8Array | undefined): number
   partRead(peer: number, low: number, high: number, part: number, bytes: number): number
   partCancel(peer: number, low: number, high: number, part: number, code: number): number

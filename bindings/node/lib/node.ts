@@ -8,6 +8,7 @@ import type { Request, Status } from './message.js'
 import { native } from './native.js'
 import { duration, limit, onAbort, size } from './options.js'
 import { PeerState, type Peer } from './peer.js'
+import { Exposed, RPC_ROUTE, type ExposeOptions } from './rpc.js'
 
 export type LogLevel = 'debug' | 'info' | 'warning' | 'error'
 
@@ -114,6 +115,7 @@ export class Node extends Emitter<NodeEvents> {
   /** This node's public key as text. */
   readonly id: string
   private readonly core: Core
+  private exposed: Exposed | undefined
 
   /** Opens a node. It takes no connections before listen(). */
   static async open(options: NodeOptions = {}): Promise<Node> {
@@ -157,6 +159,25 @@ export class Node extends Emitter<NodeEvents> {
     if (typeof route !== 'string' || typeof handler !== 'function') throw argumentError('a route is a string and its handler a function')
     this.core.box.route(route, this.core.handlers.numberOf(route))
     this.core.handlers.set(route, handler)
+    return this
+  }
+
+  /**
+   * Lets peers call `target` by `name` (docs/RPC.md): a function, an object of functions, or an object with the methods that its
+   * own class defines; nested names are joined by dots. Nothing that is inherited or begins with an underscore is reached.
+   */
+  expose(name: string, target: object, options: ExposeOptions = {}): this {
+    if (!this.exposed) {
+      this.exposed = new Exposed()
+      this.route(RPC_ROUTE, this.exposed.serve)
+    }
+    this.exposed.add(name, target, options)
+    return this
+  }
+
+  /** What is called so, or below it, can no more be called. */
+  unexpose(name: string): this {
+    this.exposed?.remove(name)
     return this
   }
 

@@ -8,6 +8,7 @@ import type { Body, Reply, Request } from './message.js'
 import { duration, onAbort } from './options.js'
 import { OutParts, type OutPart } from './outparts.js'
 import { Parts, type OutStream } from './part.js'
+import { Remote } from './rpc.js'
 import { Expects, Flag, Op, R } from './table.js'
 import { open } from './transfer.js'
 
@@ -298,6 +299,26 @@ export class Peer extends Emitter<PeerEvents> {
     }
     tag = this.ask(Expects.many, route, body, settle, many, parts, timeout, signal)
     return many
+  }
+
+  /** Calls a function that the peer exposes: see `Remote.call`. */
+  call(name: string, ...args: unknown[]): Promise<any> {
+    return this.remote().call(name, ...args)
+  }
+
+  /** Calls a function of the peer with many results: see `Remote.callMany`. */
+  callMany(name: string, ...args: unknown[]): AsyncIterableIterator<any> {
+    return this.remote().callMany(name, ...args)
+  }
+
+  /** Calls a function of the peer without waiting for it: see `Remote.notify`. */
+  notify(name: string, ...args: unknown[]): Promise<void> {
+    return this.remote().notify(name, ...args)
+  }
+
+  /** The functions that the peer exposes, called with a timeout or a signal: `peer.remote({ timeout: 500 }).call('add', 1)`. */
+  remote(options?: Pick<RequestOptions, 'timeout' | 'signal'>): Remote {
+    return new Remote(this, options)
   }
 
   /** Measures how long a message takes to the peer and back. */

@@ -169,6 +169,13 @@ Napi::Value NodeBox::extra(Napi::Env env, const sw_event& event, int32_t* row) {
             row[kCode] = static_cast<int32_t>(done.code);
             row[kBodyType] = done.has_body ? static_cast<int32_t>(done.type) : -1;
             put64(row, kLow, done.exchange.number);
+            if (done.details.size > 0) {
+                Napi::Object extra = Napi::Object::New(env);
+                extra.Set("text", to_js(env, done.text));
+                extra.Set("bytes", to_js(env, done.details));
+                extra.Set("type", Napi::Number::New(env, done.details_type));
+                return extra;
+            }
             return done.text.size > 0 ? to_js(env, done.text) : Napi::Value();
         }
         case SW_EVENT_RECEIPT: {

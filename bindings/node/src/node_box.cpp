@@ -43,6 +43,7 @@ Napi::Function NodeBox::define(Napi::Env env) {
                            InstanceMethod<&NodeBox::flush>("flush"),
                            InstanceMethod<&NodeBox::open_parts>("openParts"),
                            InstanceMethod<&NodeBox::reply>("reply"),
+                           InstanceMethod<&NodeBox::status>("status"),
                            InstanceMethod<&NodeBox::part_write>("partWrite"),
                            InstanceMethod<&NodeBox::part_read>("partRead"),
                            InstanceMethod<&NodeBox::part_cancel>("partCancel"),

@@ -81,6 +81,7 @@ private:
     // ---- parts.cpp ----
     Napi::Value open_parts(const Napi::CallbackInfo& info);
     Napi::Value reply(const Napi::CallbackInfo& info);
+    Napi::Value status(const Napi::CallbackInfo& info);
     Napi::Value part_write(const Napi::CallbackInfo& info);
     Napi::Value part_read(const Napi::CallbackInfo& info);
     Napi::Value part_cancel(const Napi::CallbackInfo& info);

@@ -114,6 +114,17 @@ Napi::Value NodeBox::reply(const Napi::CallbackInfo& info) {
     return heads.numbers(env, exchange);
 }
 
+// (peer, low, high, code, text, type, details) => a result: an error with details.
+Napi::Value NodeBox::status(const Napi::CallbackInfo& info) {
+    const std::string text = text_arg(info[4]);
+    sw_status_options options;
+    sw_status_options_init(&options);
+    options.details_type = u32_arg(info[5]);
+    options.details = bytes_arg(info[6]);
+    const sw_exchange exchange = exchange_arg(info);
+    return to_js(info.Env(), sw_exchange_status_with(exchange, u32_arg(info[3]), text_of(text), &options));
+}
+
 // (peer, low, high, part, bytes, end, digest) => a result
 Napi::Value NodeBox::part_write(const Napi::CallbackInfo& info) {
     if (!wake_) return to_js(info.Env(), SW_ERR_CLOSED);

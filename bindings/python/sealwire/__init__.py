@@ -16,6 +16,7 @@ from sealwire._node import Node
 from sealwire._peer import NEVER, Peer, Pong
 from sealwire._parts import Part
 from sealwire._replies import Replies
+from sealwire._rpc import BAD_CALL, NO_FUNCTION, Results
 from sealwire._streams import Answer, File, Stream
 from sealwire._types import Asking, CloseReport, Reject, Undelivered
 
@@ -26,10 +27,10 @@ build_info = _native.build_info()
 atexit.register(_native.close_all)
 
 __all__ = [
-    "AccessError", "Answer", "ArgumentError", "Asking", "BodyLike", "CancelledByPeer", "CloseReport", "ClosedError", "ConnectError",
-    "ConnectTimeout", "DeadlineError", "DeliveryError", "Encoded", "Error", "File", "ForkedError", "HandlerFailed", "Identity",
-    "KeyFileError", "Listener", "Messages", "NEVER", "NoRouteError", "Node", "NotAllowedError", "Part", "Peer", "Pong",
-    "ProtocolError", "QueueFull", "RefusedError", "Reject", "Replies", "Reply", "Request", "ResourceError", "SessionError",
+    "AccessError", "Answer", "ArgumentError", "Asking", "BAD_CALL", "BodyLike", "CancelledByPeer", "CloseReport", "ClosedError",
+    "ConnectError", "ConnectTimeout", "DeadlineError", "DeliveryError", "Encoded", "Error", "File", "ForkedError", "HandlerFailed", "Identity",
+    "KeyFileError", "Listener", "Messages", "NEVER", "NO_FUNCTION", "NoRouteError", "Node", "NotAllowedError", "Part", "Peer", "Pong",
+    "ProtocolError", "QueueFull", "RefusedError", "Reject", "Replies", "Reply", "Request", "ResourceError", "Results", "SessionError",
     "StateError", "Status", "Stream", "Ticket", "TooBigError", "Undelivered", "UnsupportedError", "__version__", "build_info",
     "encode", "network_from_passphrase", "network_new",
 ]

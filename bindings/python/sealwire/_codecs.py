@@ -19,7 +19,11 @@ class Encoded:
     @property
     def kind(self) -> str:
         """bytes, utf8, json, messagepack or cbor."""
-        return TYPES[self.type]
+        return TYPES[self.type] if self.type < len(TYPES) else "bytes"
+
+    def decode(self) -> Any:
+        """What it says."""
+        return decode(self.data, self.type)
 
     def __repr__(self) -> str:
         return f"<sealwire.Encoded {self.kind}, {len(self.data)} bytes>"

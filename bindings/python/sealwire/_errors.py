@@ -5,6 +5,7 @@ import sys
 from typing import Any, Dict, Optional, Tuple, Type
 
 from sealwire import _native
+from sealwire._codecs import Encoded
 
 
 class Error(Exception):
@@ -149,19 +150,26 @@ class HandlerFailed(Error):
 class Status(Error):
     """A status of the application: raise it in a handler, catch it where the request was made.
 
-    status  the application's code, 64 to 4,095
-    text    its words, at most 1,024 bytes of UTF-8
+    status   the application's code, 64 to 4,095
+    text     its words, at most 1,024 bytes of UTF-8
+    details  what programs want to know besides, or None: anything that can be a body, as `encode` or JSON have it; with the text
+             at most 4,096 bytes. ValueError where what came is not what its type says
     """
 
-    def __init__(self, status: int, text: str = "", *, peer: Optional[str] = None) -> None:
+    def __init__(self, status: int, text: str = "", details: Any = None, *, peer: Optional[str] = None) -> None:
         if status != 0 and not 64 <= status <= 4095:
             raise ValueError("an application's status is 64 to 4095")
         self.status = status
         self.text = text
+        self._details = details
         super().__init__(_STATUS, f"{status} {text}".rstrip(), peer=peer)
 
+    @property
+    def details(self) -> Any:
+        return self._details.decode() if isinstance(self._details, Encoded) else self._details
+
     def __reduce__(self) -> Tuple[Any, ...]:
-        return (Status, (self.status, self.text))
+        return (Status, (self.status, self.text, self._details))
 
 
 _STATUS = 89
@@ -187,11 +195,11 @@ CLASSES: Dict[str, Type[Error]] = {
 
 
 def make(result: int, detail: str = "", *, status: int = 0, text: str = "", peer: Optional[str] = None,
-         endpoint: Optional[str] = None) -> Error:
-    """The exception for a result of the library; `status` and `text` are the peer's words."""
+         endpoint: Optional[str] = None, details: Optional[Tuple[bytes, int]] = None) -> Error:
+    """The exception for a result of the library; `status`, `text` and `details` (with their type) are the peer's words."""
     cls = CLASSES.get(_native.result_name(result), Error)
     if cls is Status:
-        return Status(status if 64 <= status <= 4095 else 0, text, peer=peer)
+        return Status(status if 64 <= status <= 4095 else 0, text, None if details is None else Encoded(*details), peer=peer)
     if text and not detail:
         detail = f"{status} {text}" if status >= 64 else text
     error = cls(result, detail, peer=peer, endpoint=endpoint)

@@ -115,9 +115,9 @@ class Request(_Readable):
         while not self._reply_now(body, streams, True):
             await self.peer._wait_for_room()
 
-    def status(self, code: int, text: str = "") -> None:
-        """Answers with a status of the application, 64 to 4,095; `raise Status(code, text)` does the same."""
-        super().status(code, text)
+    def status(self, code: int, text: str = "", details: Optional[BodyLike] = None) -> None:
+        """Answers with a status of the application, 64 to 4,095; `raise Status(code, text, details)` does the same."""
+        super().status(code, text, details)
 
 
 _native.set_classes(Request, Reply, Answer, to_json, Encoded)

@@ -17,6 +17,7 @@ from sealwire._peer import Peer, limit, milliseconds
 from sealwire._pump import Pump
 from sealwire._parts import make_parts
 from sealwire._replies import complete, leave
+from sealwire._rpc import ROUTE, Exposed
 from sealwire._types import Asking, CloseReport, Reject, Undelivered
 
 logger = logging.getLogger("sealwire")
@@ -89,6 +90,7 @@ class Node:
         self._pump: Optional[Pump] = None
         self._loop: Optional[asyncio.AbstractEventLoop] = None
         self._routes: Dict[str, Handler] = {}
+        self._exposed: Optional[Exposed] = None
         self._listeners: Dict[int, Listener] = {}
         self._arrivals: "List[asyncio.Queue[Optional[Peer]]]" = []
         self._closed: "Optional[asyncio.Future[CloseReport]]" = None
@@ -260,6 +262,21 @@ class Node:
 
         return register
 
+    def expose(self, name: str, target: Any, *, with_request: bool = False) -> None:
+        """Lets peers call `target` by `name` (docs/RPC.md): a function, a dict of such, or an object with the methods that its own
+        class defines; nested names are joined by dots. Nothing that is inherited or begins with an underscore is reached. Results are
+        what MessagePack can say, now or awaited; a generator gives many. `with_request`: the Request is the first argument.
+        """
+        if self._exposed is None:
+            self._exposed = Exposed()
+            self.route(ROUTE)(self._exposed.serve)
+        self._exposed.add(name, target, with_request)
+
+    def unexpose(self, name: str) -> None:
+        """What is called so, or below it, can no more be called."""
+        if self._exposed is not None:
+            self._exposed.remove(name)
+
     def messages(self, route: str) -> Messages:
         """The messages to `route`, to be iterated over in place of a handler."""
         return Messages(self, self._opened(), route)
@@ -303,7 +320,7 @@ class Node:
         try:
             if isinstance(error, _errors.Status) and request.wants_reply and not request.answered:
                 try:
-                    return request.status(error.status, error.text)
+                    return request.status(error.status, error.text, error._details)
                 except (_errors.ArgumentError, TypeError, ValueError) as refused:  # words that no status can carry
                     error = refused
             request._fail()
@@ -315,9 +332,10 @@ class Node:
             raise error
         logger.error("the handler of %r failed for peer %s", request.route, request.peer.id, exc_info=error)
 
-    def _make_error(self, result: int, code: int, text: str, peer: Optional[Peer]) -> _errors.Error:
+    def _make_error(self, result: int, code: int, text: str, peer: Optional[Peer],
+                    details: Optional[Tuple[bytes, int]]) -> _errors.Error:
         return _errors.make(result, status=code, text=text, peer=peer.id if peer else None,
-                            endpoint=peer.address if peer else None)
+                            endpoint=peer.address if peer else None, details=details)
 
     def _background(self, coroutine: "Coroutine[Any, Any, Any]") -> None:
         assert self._loop is not None

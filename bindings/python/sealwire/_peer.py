@@ -6,7 +6,7 @@ import weakref
 from collections import deque
 from typing import TYPE_CHECKING, Any, Callable, Deque, Dict, List, NamedTuple, Optional, Sequence, Tuple, TypeVar, Union
 
-from sealwire import _errors, _native
+from sealwire import _errors, _native, _rpc
 from sealwire._messages import BodyLike, Reply
 from sealwire._parts import Part
 from sealwire._replies import Replies
@@ -201,6 +201,21 @@ class Peer(_native.Peer):
         """Asks for any number of replies: `async for reply in peer.request_many(...)`. It is sent when the iteration begins;
         `timeout` counts from there and is for the first reply."""
         return Replies(self, route, body, timeout, parts)
+
+    # ---- Procedure calls ----
+
+    async def call(self, name: str, *arguments: Any, timeout: Optional[float] = None) -> Any:
+        """Calls a function that the peer exposes and returns its result. Status is what it raises, with `status` NO_FUNCTION where
+        nothing of that name is exposed and BAD_CALL where the arguments do not fit. Needs the package msgpack."""
+        return await _rpc.call(self, name, arguments, timeout)
+
+    def call_many(self, name: str, *arguments: Any, timeout: Optional[float] = None) -> _rpc.Results:
+        """Calls a function with many results: `async for result in peer.call_many(...)`; `timeout` is for the first."""
+        return _rpc.Results(self.request_many(_rpc.ROUTE, _rpc.body_of(name, arguments), timeout=timeout))
+
+    async def notify(self, name: str, *arguments: Any, receipt: bool = False) -> None:
+        """Calls a function of the peer without waiting for it, as `send` does; failures are told in its log alone."""
+        await self.send(_rpc.ROUTE, _rpc.body_of(name, arguments), receipt=receipt)
 
     async def _request_with_room(self, route: str, body: BodyLike,
                                  timeout: Optional[float]) -> "Tuple[asyncio.Future[Reply], int]":

@@ -18,11 +18,15 @@ void report_unraisable(PyObject* where) {
     if (PyErr_Occurred()) PyErr_WriteUnraisable(where);
 }
 
-PyObject* call_error(CoreState* state, sw_result result, uint32_t code, sw_text text, PyObject* peer) {
-    Ref number(PyLong_FromLong(result)), wire(PyLong_FromUnsignedLong(code)), words(str_of(text));
-    if (!number || !wire || !words || !state->hooks[kError]) return nullptr;
+PyObject* call_error(CoreState* state, const sw_event_done& done, PyObject* peer) {
+    Ref number(PyLong_FromLong(done.result)), wire(PyLong_FromUnsignedLong(done.code)), words(str_of(done.text));
+    Ref details = done.details.size == 0
+                      ? Ref::borrow(Py_None)
+                      : Ref(Py_BuildValue("(y#I)", static_cast<const char*>(done.details.data),
+                                          static_cast<Py_ssize_t>(done.details.size), done.details_type));
+    if (!number || !wire || !words || !details || !state->hooks[kError]) return nullptr;
     return PyObject_CallFunctionObjArgs(state->hooks[kError], number.get(), wire.get(), words.get(),
-                                        peer ? peer : Py_None, nullptr);
+                                        peer ? peer : Py_None, details.get(), nullptr);
 }
 
 bool is_done(PyObject* future) {
@@ -77,14 +81,13 @@ void on_done(CoreState* state, const sw_event* event) {
     Ref future(static_cast<PyObject*>(event->user));  // the exchange's reference ends here
     PyObject* peer = find_peer(state, event->peer.value);
     if (!is_future(future.get())) {  // of several replies
-        Ref error(done.result == SW_OK ? Ref::borrow(Py_None)
-                                       : Ref(call_error(state, done.result, done.code, done.text, peer)));
+        Ref error(done.result == SW_OK ? Ref::borrow(Py_None) : Ref(call_error(state, done, peer)));
         if (error) Ref told(PyObject_CallMethodOneArg(future.get(), name_on_done, error.get()));
     } else if (done.result == SW_OK) {
         Ref reply(reinterpret_cast<PyObject*>(make_message(reply_class, peer, nullptr, event)));
         if (reply) resolve(future.get(), reply.get());
     } else if (!is_done(future.get())) {
-        Ref error(call_error(state, done.result, done.code, done.text, peer));
+        Ref error(call_error(state, done, peer));
         if (error) Ref set(PyObject_CallMethodOneArg(future.get(), name_set_exception, error.get()));
     }
     report_unraisable(future.get());

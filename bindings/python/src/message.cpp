@@ -126,10 +126,19 @@ PyObject* status(PyObject* object, PyObject* args) {
     unsigned code = 0;
     const char* text = "";
     Py_ssize_t size = 0;
-    if (!PyArg_ParseTuple(args, "I|s#", &code, &text, &size)) return nullptr;
+    PyObject* details = Py_None;
+    if (!PyArg_ParseTuple(args, "I|s#O", &code, &text, &size, &details)) return nullptr;
     if (!may_answer(self)) return nullptr;
     if (self->over) Py_RETURN_NONE;
-    if (!answer_status(self, code, {text, static_cast<size_t>(size)})) return nullptr;
+    Body body;
+    if (details != Py_None && !body.set(details)) return nullptr;
+    sw_status_options options;
+    sw_status_options_init(&options);
+    options.details = body.bytes;
+    options.details_type = body.type;
+    const sw_result result = sw_exchange_status_with(self->exchange, code, {text, static_cast<size_t>(size)}, &options);
+    if (result != SW_OK && !is_over(result)) return raise_result(result, self->peer);
+    self->answered = true;
     Py_RETURN_NONE;
 }
 

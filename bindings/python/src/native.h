@@ -79,7 +79,7 @@ struct Handler {
 };
 
 // Callables of the Python half: event(type, fields), spawn(request, awaitable), failed(request, exception),
-// error(result, code, text, peer) -> exception, later(result) -> awaitable that yields it, parts(peer, infos) -> list,
+// error(result, code, text, peer, details) -> exception, later(result) -> awaitable that yields it, parts(peer, infos) -> list,
 // cancelled(request, task).
 enum Hook { kEvent, kSpawn, kFailed, kError, kLater, kParts, kCancelled, kHooks };
 

@@ -325,7 +325,10 @@ typedef struct sw_event_done {
     sw_text text;  /* the words that came with it */
     sw_bytes body; /* the one reply of a request that expects one */
     uint32_t type; /* sw_body_type of the body */
-    uint32_t has_body; /* 0: answered by a status alone, or not at all */
+    uint32_t has_body;     /* 0: answered by a status alone, or not at all */
+    sw_bytes details;      /* that came with an error; since 0.2 */
+    uint32_t details_type; /* sw_body_type of the details */
+    uint32_t reserved;
 } sw_event_done;
 
 typedef struct sw_event_part_data {
@@ -586,6 +589,20 @@ SW_API sw_result sw_peer_request(sw_peer peer, sw_text route, sw_bytes body, con
 SW_API sw_result sw_exchange_reply(sw_exchange exchange, sw_bytes body, const sw_send_options *options);
 /* A fast reply or an error: code 0, SW_CODE_HANDLER_FAILED, or 64 to 4,095; text of at most 1,024 bytes. Since 0.1. */
 SW_API sw_result sw_exchange_status(sw_exchange exchange, uint32_t code, sw_text text);
+
+typedef struct sw_status_options {
+    uint32_t size;
+    uint32_t details_type; /* sw_body_type */
+    sw_bytes details;      /* of an error, for programs: what was wrong with which argument, for example */
+} sw_status_options;
+
+static inline void sw_status_options_init(sw_status_options *options) {
+    if (options) options->size = (uint32_t)sw_zero(options, sizeof *options);
+}
+/* The same with details, which DONE brings to the requester. SW_ERR_TOO_BIG when they have more than 4,096 bytes together with
+ * the text. Since 0.2. */
+SW_API sw_result sw_exchange_status_with(sw_exchange exchange, uint32_t code, sw_text text,
+                                         const sw_status_options *options);
 /* Ends it at both ends. code 0 (cancelled) or 64 to 4,095. Since 0.1. */
 SW_API sw_result sw_exchange_cancel(sw_exchange exchange, uint32_t code);
 SW_API sw_result sw_exchange_set_user(sw_exchange exchange, void *user);

@@ -48,6 +48,8 @@ public:
     bool has_body() const { return done_.has_body != 0; }
     std::string_view body() const { return view_of(done_.body); }
     sw_body_type type() const { return static_cast<sw_body_type>(done_.type); }
+    std::string_view details() const { return view_of(done_.details); }  // of an error
+    sw_body_type details_type() const { return static_cast<sw_body_type>(done_.details_type); }
     const sw_event_done& raw() const { return done_; }
     void check() const {
         if (done_.result != SW_OK) throw error(done_.result, std::string(text()));
@@ -151,6 +153,14 @@ public:
     // Code 0 is the fast reply 'done'; 64 to 4,095 an error of the application.
     void finish(uint32_t code = 0, std::string_view text = {}) const {
         sealwire::check(sw_exchange_status(raw_, code, text_of(text)));
+    }
+    // An error with details: with the text at most 4,096 bytes.
+    void fail(uint32_t code, std::string_view text, std::string_view details, sw_body_type type) const {
+        sw_status_options options;
+        sw_status_options_init(&options);
+        options.details = bytes_of(details);
+        options.details_type = static_cast<uint32_t>(type);
+        sealwire::check(sw_exchange_status_with(raw_, code, text_of(text), &options));
     }
     void cancel(uint32_t code = 0) const { sealwire::check(sw_exchange_cancel(raw_, code)); }
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { Status } from 'sealwire'
+import { encode, Encoded, Status, StatusError } from 'sealwire'
 import { defer, errorsOf, pair, transports } from './support.mjs'
 
 for (const [name, url] of Object.entries(transports)) {
@@ -208,3 +208,26 @@ test('a handler that fails: handler_failed, and its words stay here', async (t) 
   assert.match(errors[0].message, /the secret/)
 })
 
+
+for (const details of [{ left: 0 }, 'words', ['list'], null, encode({ a: 'b' }, 'messagepack'), encode([1], 'cbor')]) {
+  test(`a status may have details: ${details?.type ?? JSON.stringify(details)}`, async (t) => {
+    const { peer } = await pair(t, { routes: {
+      refuse: () => { throw new Status(64, 'no', details) },
+      later: async () => new Status(65, 'no', details),
+    } })
+    for (const [route, code] of [['refuse', 64], ['later', 65]]) {
+      await assert.rejects(peer.request(route), (error) => {
+        assert.deepEqual([error.status, error.text], [code, 'no'])
+        assert.deepEqual(error.details, details instanceof Encoded ? { messagepack: { a: 'b' }, cbor: [1] }[details.type] : details)
+        return error instanceof StatusError
+      })
+    }
+  })
+}
+
+test('details that no status can carry are a failure of the handler', async (t) => {
+  const { server, peer } = await pair(t, { routes: { refuse: () => { throw new Status(64, 'no', new Uint8Array(4095)) } } })
+  const errors = errorsOf(server)
+  await assert.rejects(peer.request('refuse'), { code: 'handler_failed' })
+  assert.deepEqual(errors.map(({ code }) => code), ['too_big'])
+})

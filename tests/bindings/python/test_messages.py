@@ -398,3 +398,36 @@ def test_wrong_arguments_say_what_is_wrong(url):
             with pytest.raises(ValueError):
                 sealwire.Status(5)
     run(scenario)
+
+
+@pytest.mark.parametrize("details", [{"left": 0}, "words", b"\x00\xff", ["list"], sealwire.encode({"a": b"b"}, "messagepack"),
+                                     sealwire.encode([1], "cbor")], ids=repr)
+def test_a_status_may_have_details(url, details):
+    async def scenario():
+        def refuse(request):
+            raise sealwire.Status(64, "no", details)
+
+        async def later(request):
+            request.status(65, "no", details)
+
+        async with pair(url, routes={"refuse": refuse, "later": later}) as (_, _, peer):
+            for route, code in (("refuse", 64), ("later", 65)):
+                with pytest.raises(sealwire.Status) as caught:
+                    await peer.request(route)
+                assert (caught.value.status, caught.value.text) == (code, "no")
+                assert caught.value.details == (details.decode() if isinstance(details, sealwire.Encoded) else details)
+
+    run(scenario)
+
+
+def test_details_that_no_status_can_carry_are_a_failure_of_the_handler(url, caplog):
+    async def scenario():
+        def refuse(request):
+            raise sealwire.Status(64, "no", b"x" * 4095)
+
+        async with pair(url, routes={"refuse": refuse}) as (_, _, peer):
+            with pytest.raises(sealwire.HandlerFailed):
+                await peer.request("refuse")
+            assert "the message is larger" in caplog.text
+
+    run(scenario)
