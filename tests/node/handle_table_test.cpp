@@ -114,7 +114,7 @@ TEST_CASE("threads that use handles while others end them never see another's ob
             }
         });
     }
-    for (uint64_t round = 0; round < test::scaled(200'000); ++round) {
+    for (uint64_t round = 0; round < test::scaled_race(200'000); ++round) {
         auto object = std::make_unique<Object>();
         const uint64_t handle = table.add(HandleKind::peer, object.get());
         {
