@@ -155,6 +155,7 @@ void Peer::on_writable() {
 
 void Peer::on_end() {
     connection_->transport_ended(node_.loop().now());
+    tell_notice();
     drive();
 }
 

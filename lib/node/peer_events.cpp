@@ -183,6 +183,7 @@ void Peer::on_over(Event& event) {
     const Error& why = connection_->why();
     const std::shared_ptr<HalfOpen> half_open = half_open_;
     const bool waited = waits_;
+    tell_notice();
     leave_half_open();
     const Outbox::Undelivered& undelivered = connection_->undelivered();
     node_.account(&id_, undelivered);

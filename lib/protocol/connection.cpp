@@ -149,7 +149,7 @@ void Connection::input_over(Time now) {
     if (phase_ == Phase::discarding) return;  // silent until the deadline, whatever the other end does
     if ((phase_ == Phase::message_1 || phase_ == Phase::admission) && input_end_ == InputEnd::ended) {
         // Silent too when a scanner stops early: the size of message 1 does not show.
-        return discard({Errc::truncated, "the bytes ended before message 2"});
+        return discard(without_message_1({Errc::truncated, "the bytes ended before message 2"}));
     }
     close_transport_ = true;
     if (phase_ == Phase::over) return;
@@ -162,7 +162,7 @@ void Connection::input_over(Time now) {
     }
     if (ended) return end(now, {Errc::truncated, "the bytes ended without a close"});
     if (input_end_ == InputEnd::bad) return end(now, std::move(input_error_));
-    end(now, {Errc::peer_lost, std::move(input_error_.detail)});
+    end(now, without_message_1({Errc::peer_lost, std::move(input_error_.detail)}));
 }
 
 Time Connection::next_timeout() const {
@@ -187,7 +187,9 @@ void Connection::on_timeout(Time now) {
         case Phase::message_1:
         case Phase::admission:
         case Phase::message_3:
-        case Phase::hello: end(now, {Errc::handshake_timeout, "the handshake was not finished in time"}); break;
+        case Phase::hello:
+            end(now, without_message_1({Errc::handshake_timeout, "the handshake was not finished in time"}));
+            break;
         case Phase::discarding: end(now, why_); break;
         case Phase::decision: reject(now, 0, "no decision in time"); return;
         case Phase::closing: end(now, why_); break;

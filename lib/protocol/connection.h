@@ -146,6 +146,7 @@ private:
     void begin_channel(HandshakeResult result);
     void discard(HandshakeFailure failure);
     void discard(Error why);
+    Error without_message_1(Error otherwise);
     void parse(Time now);
     bool parse_frame(Time now, Reader& in, const ChunkRef& chunk);
     bool channel_frame(Time now, const Frame& frame);

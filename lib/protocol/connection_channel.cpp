@@ -63,6 +63,16 @@ void Connection::discard(Error why) {
     phase_ = Phase::discarding;  // the deadline stays
 }
 
+// Who sent something, but less than a message 1, spoke another protocol: the log is told as of a wrong message 1.
+Error Connection::without_message_1(Error otherwise) {
+    if (phase_ != Phase::message_1 || carry_.empty()) return otherwise;
+    Error why{Errc::handshake, "not_for_us: only " + std::to_string(carry_.size()) + " of the " +
+                                   std::to_string(kMessage1Size) +
+                                   " bytes of message 1 came; another kind of program, or another version"};
+    notice_ = why;
+    return why;
+}
+
 size_t Connection::consume_message_1(Time, Bytes in) {
     if (in.size() < kMessage1Size) return 0;
     const Bytes message = in.first(kMessage1Size);

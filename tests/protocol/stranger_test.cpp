@@ -176,6 +176,31 @@ TEST_CASE("10,000 probes of 20 foreign protocols: not one byte, no early end, wh
     std::cout << "probes: " << count << " of " << kForeign.size() << " protocols, " << silent << " met silence\n";
 }
 
+TEST_CASE(
+    "bytes that are fewer than message 1 are told in the log when they end, break off or stop, no bytes are not") {
+    const Block bytes(19, 'G');
+    for (const int way : {0, 1, 2}) {
+        for (const bool any : {true, false}) {
+            End bob(false);
+            bob.begin(0);
+            if (any) bob.receive(0, bytes);
+            CHECK_FALSE(bob.connection->take_notice());
+            if (way == 0) bob.connection->transport_ended(0);
+            if (way == 1) bob.connection->transport_failed(0, {Errc::peer_lost, "reset"});
+            bob.connection->on_timeout(5 * kSecond);
+            bob.drive(5 * kSecond);
+            const std::optional<Error> notice = bob.connection->take_notice();
+            REQUIRE(notice.has_value() == any);
+            CHECK(bob.why() == (any        ? Errc::handshake
+                                : way == 0 ? Errc::truncated
+                                : way == 1 ? Errc::peer_lost
+                                           : Errc::handshake_timeout));
+            if (any) CHECK(notice->detail.find("not_for_us: only 19 of the 1280 bytes") == 0);
+            CHECK(bob.out.empty());
+        }
+    }
+}
+
 TEST_CASE("a message 1 seen before meets the same silence") {
     SeededRng cache_rng(1);
     ReplayCache replays(cache_rng);

@@ -67,6 +67,19 @@ class Doctor(ToolCase):
             for _ in range(4):
                 self.assertIn("not_for_us", listener.expect("log")["text"])
 
+    def test_handshake_probes_of_another_protocol_are_told_in_the_log_at_a_pace(self):
+        with Listener("--anyone") as listener:
+            port = int(listener.ticket.split("#")[0].rsplit(":", 1)[1])
+            lines, probes = [""], 0
+            while "left out" not in lines[-1]:
+                with socket.create_connection(("127.0.0.1", port)) as probe:
+                    probe.sendall(b"GET / HTTP/1.0\r\n\r\n")
+                probes += 1
+                while not listener.events.empty():
+                    lines.append(listener.expect("log")["text"])
+                    self.assertIn("not_for_us: only 18 of the 1280 bytes", lines[-1])
+            self.assertLess(len(lines), probes)
+
     def test_handshake_another_kind_of_program(self):
         _, peer_id = self.new_key()
         with socket.create_server(("127.0.0.1", 0)) as server:
