@@ -72,9 +72,11 @@ TEST_CASE("a passphrase gives one secret, which its label changes") {
     const Result<SecretText> first = Network::secret_from_passphrase("correct horse battery staple");
     REQUIRE(first);
     CHECK(Network::parse(first->view())->is_secret());
-    const Result<SecretText> labelled = Network::secret_from_passphrase("correct horse battery staple", "choir");
-    REQUIRE(labelled);
-    CHECK(first->view() != labelled->view());
+    if (!test::kThreadSanitized) {  // 25 s each there
+        const Result<SecretText> labelled = Network::secret_from_passphrase("correct horse battery staple", "choir");
+        REQUIRE(labelled);
+        CHECK(first->view() != labelled->view());
+    }
     // Known answer, for other implementations.
     CHECK(first->view() == "swnet153luaoh7ccjj2iwfibtvdec4q2r3f4lkw42peji7d2wbvaxvyp6sv6735a");
 }
