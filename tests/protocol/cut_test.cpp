@@ -119,5 +119,6 @@ TEST_CASE("a session that stops at any record before the last is told as truncat
     }
     CHECK(told == stops);
     CHECK(stops > 8 * sessions);
-    std::cout << "truncation: " << sessions << " sessions, " << told << " of " << stops << " stops told, " << closers << " behind an own close\n";
+    std::cout << "truncation: " << sessions << " sessions, " << told << " of " << stops << " stops told, " << closers
+              << " behind an own close\n";
 }
