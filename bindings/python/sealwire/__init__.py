@@ -4,9 +4,9 @@ import atexit
 
 from sealwire import _native
 from sealwire._codecs import Encoded, encode
-from sealwire._errors import (AccessError, ArgumentError, CancelledByPeer, ClosedError, ConnectError, ConnectTimeout,
-                              DeadlineError, DeliveryError, Error, ForkedError, HandlerFailed, KeyFileError, NoRouteError,
-                              NotAllowedError, ProtocolError, QueueFull, RefusedError, ResourceError, SessionError,
+from sealwire._errors import (AccessError, ArgumentError, ArgumentTypeError, CancelledByPeer, ClosedError,
+                              ConnectError, ConnectTimeout, DeadlineError, DeliveryError, Error, ForkedError,
+                              HandlerFailed, KeyFileError, NoRouteError, NotAllowedError, ProtocolError, QueueFull, RefusedError, ResourceError, SessionError,
                               StateError, Status, TooBigError, UnsupportedError)
 from sealwire._keys import Identity, Ticket, network_from_passphrase, network_new
 from sealwire._inbox import Messages
@@ -27,8 +27,8 @@ build_info = _native.build_info()
 atexit.register(_native.close_all)
 
 __all__ = [
-    "AccessError", "Answer", "ArgumentError", "Asking", "BAD_CALL", "BodyLike", "CancelledByPeer", "CloseReport", "ClosedError",
-    "ConnectError", "ConnectTimeout", "DeadlineError", "DeliveryError", "Encoded", "Error", "File", "ForkedError", "HandlerFailed", "Identity",
+    "AccessError", "Answer", "ArgumentError", "ArgumentTypeError", "Asking", "BAD_CALL", "BodyLike", "CancelledByPeer",
+    "CloseReport", "ClosedError", "ConnectError", "ConnectTimeout", "DeadlineError", "DeliveryError", "Encoded", "Error", "File", "ForkedError", "HandlerFailed", "Identity",
     "KeyFileError", "Listener", "Messages", "NEVER", "NO_FUNCTION", "NoRouteError", "Node", "NotAllowedError", "Part", "Peer", "Pong",
     "ProtocolError", "QueueFull", "RefusedError", "Reject", "Replies", "Reply", "Request", "ResourceError", "Results", "SessionError",
     "StateError", "Status", "Stream", "Ticket", "TooBigError", "Undelivered", "UnsupportedError", "__version__", "build_info",

@@ -58,6 +58,10 @@ class ArgumentError(Error, ValueError):
     """An argument, address, key or network text cannot be read."""
 
 
+class ArgumentTypeError(ArgumentError, TypeError):
+    """An argument is of a type that does not fit."""
+
+
 class StateError(Error, RuntimeError):
     """The call does not fit: the object is over, closing, or not as far yet."""
 
@@ -158,7 +162,7 @@ class Status(Error):
 
     def __init__(self, status: int, text: str = "", details: Any = None, *, peer: Optional[str] = None) -> None:
         if status != 0 and not 64 <= status <= 4095:
-            raise ValueError("an application's status is 64 to 4095")
+            raise ArgumentError(1, "an application's status is 64 to 4095")
         self.status = status
         self.text = text
         self._details = details
@@ -219,4 +223,43 @@ def of_call(result: int, detail: str, peer: Any) -> Error:
     return make(result, detail, peer=getattr(peer, "id", None), endpoint=getattr(peer, "address", None))
 
 
-_native.set_error(of_call)
+def argument(detail: str) -> ArgumentError:
+    """A value that the package itself refuses."""
+    return ArgumentError(1, detail)
+
+
+def state(detail: str) -> StateError:
+    """A call that the package itself refuses at this time."""
+    return StateError(4, detail)
+
+
+def of_argument(error: BaseException) -> BaseException:
+    """What Python says of an argument as an exception of this package; any other exception stays what it is."""
+    if isinstance(error, Error) or not isinstance(error, (TypeError, ValueError, OverflowError)):
+        return error
+    mistake = (ArgumentTypeError if isinstance(error, TypeError) else ArgumentError)(1, str(error))
+    mistake.__cause__ = error
+    return mistake
+
+
+def text(value: Any, name: str) -> str:
+    """`value`, which the core takes as UTF-8."""
+    if not isinstance(value, str):
+        raise ArgumentTypeError(1, f"{name} is a str, not {type(value).__name__}")
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise argument(f"{name}: {error}") from None
+    return value
+
+
+def whole(value: Any, name: str) -> int:
+    """`value`, which the core takes as an unsigned number."""
+    if not isinstance(value, int):
+        raise ArgumentTypeError(1, f"{name} is an int, not {type(value).__name__}")
+    if not 0 <= value < 1 << 64:
+        raise argument(f"{name} is a whole number from 0 on")
+    return value
+
+
+_native.set_error(of_call, of_argument)

@@ -3,9 +3,16 @@
 import os
 from typing import NamedTuple, Union
 
-from sealwire import _native
+from sealwire import _errors, _native
 
 PathLike = Union[str, "os.PathLike[str]"]
+
+
+def _path(path: PathLike) -> str:
+    try:
+        return _errors.text(os.fspath(path), "path")
+    except TypeError as error:
+        raise _errors.of_argument(error)
 
 
 class Identity:
@@ -23,16 +30,18 @@ class Identity:
     @classmethod
     def from_seed(cls, seed: bytes) -> "Identity":
         """From 32 secret bytes."""
+        if not isinstance(seed, (bytes, bytearray, memoryview)):
+            raise _errors.ArgumentTypeError(1, f"seed is bytes, not {type(seed).__name__}")
         return cls(_native.Identity.from_seed(bytes(seed)))
 
     @classmethod
     def load(cls, path: PathLike) -> "Identity":
         """From a key file that only its owner can read; else KeyFileError."""
-        return cls(_native.Identity.load(os.fspath(path)))
+        return cls(_native.Identity.load(_path(path)))
 
     def save(self, path: PathLike) -> None:
         """Creates the file, mode 0600; KeyFileError when it exists."""
-        self._native.save(os.fspath(path))
+        self._native.save(_path(path))
 
     @property
     def id(self) -> str:
@@ -56,10 +65,10 @@ class Ticket(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> "Ticket":
-        return cls(*_native.ticket_split(text))
+        return cls(*_native.ticket_split(_errors.text(text, "ticket")))
 
     def __str__(self) -> str:
-        return _native.ticket_make(self.address, self.id)
+        return _native.ticket_make(_errors.text(self.address, "address"), _errors.text(self.id, "id"))
 
 
 def network_new() -> str:
@@ -69,4 +78,4 @@ def network_new() -> str:
 
 def network_from_passphrase(passphrase: str) -> str:
     """The secret network of a passphrase; takes about a second and 256 MiB."""
-    return _native.network_from_passphrase(passphrase)
+    return _native.network_from_passphrase(_errors.text(passphrase, "passphrase"))

@@ -37,6 +37,13 @@ Handler = Callable[[Request], Any]
 HandlerT = TypeVar("HandlerT", bound=Callable[..., Any])
 
 
+def _ids(ids: Iterable[str]) -> List[str]:
+    try:
+        return [_errors.text(id, "an id") for id in ids]
+    except TypeError as error:
+        raise _errors.of_argument(error)
+
+
 def _cancel(task: "asyncio.Task[Any]") -> None:
     """Ends the task of a handler. One that was cancelled before its first step runs no line of its own."""
     task.cancel()
@@ -71,20 +78,22 @@ class Node:
         if identity is not None and not isinstance(identity, Identity):
             identity = Identity.load(identity)
         self.identity = identity if identity is not None else Identity.generate()
-        self.network = network
+        self.network = _errors.text(network, "network")
         self.request_timeout = request_timeout
         self.on_peer = on_peer
         if callable(allow):
             on_ask = allow
             allow = ()
         if isinstance(allow, str) and allow != "anyone":
-            raise ValueError('allow is a list of ids, "anyone", or a function')
+            raise _errors.argument('allow is a list of ids, "anyone", or a function')
         self._decide = on_ask
         self._access = 2 if allow == "anyone" else 1 if on_ask is None else 0  # of sw_access
-        self._allowed: List[str] = [] if isinstance(allow, str) else list(allow)
+        self._allowed: List[str] = [] if isinstance(allow, str) else _ids(allow)
         self._limits: Dict[str, int] = {
-            "send_queue_bytes": send_queue_bytes, "max_message_bytes": max_message_bytes, "window_bytes": window_bytes,
-            "exchange_slots": exchange_slots, "handshake_timeout_ms": milliseconds(handshake_timeout),
+            "send_queue_bytes": _errors.whole(send_queue_bytes, "send_queue_bytes"),
+            "max_message_bytes": _errors.whole(max_message_bytes, "max_message_bytes"),
+            "window_bytes": _errors.whole(window_bytes, "window_bytes"), "exchange_slots": limit(exchange_slots),
+            "handshake_timeout_ms": milliseconds(handshake_timeout),
             "decision_timeout_ms": milliseconds(decision_timeout), "request_timeout_ms": milliseconds(request_timeout)}
         self._core: Optional[_native.Core] = None
         self._pump: Optional[Pump] = None
@@ -106,7 +115,7 @@ class Node:
     def open(self) -> "Node":
         """Opens the node in the running event loop; `async with` does it."""
         if self._core is not None:
-            raise RuntimeError("this node was opened already")
+            raise _errors.state("this node was opened already")
         self._loop = asyncio.get_running_loop()
         core = _native.Core(self._loop, self._on_event, self._spawn, self._on_failure, self._make_error,
                             _later, make_parts, self._on_cancelled)
@@ -176,7 +185,7 @@ class Node:
 
     def _opened(self) -> _native.Core:
         if self._core is None:
-            raise RuntimeError("the node is not open: use `async with` or open()")
+            raise _errors.state("the node is not open: use `async with` or open()")
         return self._core
 
     # ---- Reaching others ----
@@ -189,13 +198,13 @@ class Node:
         The limits of handshakes are those of sw_listen_options in sealwire.h: 0 is the default, NEVER none. Those by address
         (at once 16, 20 a second, 5 at once before that pace holds) are for loopback only when they are set.
         """
-        limits = {"unix_mode": unix_mode, "max_handshakes": limit(max_handshakes),
+        limits = {"unix_mode": limit(unix_mode), "max_handshakes": limit(max_handshakes),
                   "max_handshakes_per_address": limit(max_handshakes_per_address),
                   "handshakes_per_second": limit(handshakes_per_second), "handshake_burst": limit(handshake_burst),
                   "handshake_share_percent": limit(handshake_share_percent)}
         core, loop = self._opened(), asyncio.get_running_loop()
         future: asyncio.Future[Listener] = loop.create_future()
-        handle = _native.listen(core, url, limits)
+        handle = _native.listen(core, _errors.text(url, "url"), limits)
         self._listeners[handle] = Listener(handle, future)
         return await future
 
@@ -203,7 +212,9 @@ class Node:
         """Connects and proves keys both ways. `timeout` (20 s by default) covers all of it."""
         core, loop = self._opened(), asyncio.get_running_loop()
         future: asyncio.Future[Peer] = loop.create_future()
-        ticket = str(ticket)
+        ticket = _errors.text(str(ticket), "ticket")
+        if not isinstance(data, bytes):
+            raise _errors.ArgumentTypeError(1, f"data are bytes, not {type(data).__name__}")
         peer = Peer(self, core, _native.connect(core, ticket, milliseconds(timeout), data), future)
         peer.id = Ticket.parse(ticket).id
         core.add_peer(peer._handle, peer)
@@ -218,7 +229,7 @@ class Node:
 
     def allow(self, ids: Iterable[str]) -> None:
         """Replaces the allow-list; connections that are up stay."""
-        self._allowed = list(ids)
+        self._allowed = _ids(ids)
         if self._core is not None:
             _native.set_allowed(self._core, self._allowed)
 
@@ -252,7 +263,7 @@ class Node:
         (nothing of it reaches the peer) and is logged.
         """
         if not isinstance(route, str):
-            raise TypeError('write @node.route("name")')
+            raise _errors.ArgumentTypeError(1, 'write @node.route("name")')
 
         def register(handler: HandlerT) -> HandlerT:
             self._routes[route] = handler
@@ -321,7 +332,7 @@ class Node:
             if isinstance(error, _errors.Status) and request.wants_reply and not request.answered:
                 try:
                     return request.status(error.status, error.text, error._details)
-                except (_errors.ArgumentError, TypeError, ValueError) as refused:  # words that no status can carry
+                except _errors.ArgumentError as refused:  # words that no status can carry
                     error = refused
             request._fail()
         except _errors.Error:

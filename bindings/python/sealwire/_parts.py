@@ -80,7 +80,7 @@ class Part:
     async def readexactly(self, n: int) -> bytes:
         """Just `n` bytes; asyncio.IncompleteReadError, with what there was, when it ends before."""
         if n < 0:
-            raise ValueError("n is not negative")
+            raise _errors.argument("n is not negative")
         got = bytearray()
         try:
             while len(got) < n:
@@ -127,7 +127,7 @@ class Part:
                     raise self._error
                 return False
             if self._waiter is not None and not self._waiter.done():
-                raise RuntimeError("another task reads this part already")
+                raise _errors.state("another task reads this part already")
             self._waiter = asyncio.get_running_loop().create_future()
             await self._waiter
         return True

@@ -27,8 +27,10 @@ def milliseconds(seconds: Optional[float]) -> int:
         return 0
     if seconds == NEVER:
         return _SW_NEVER
+    if not isinstance(seconds, (int, float)):
+        raise _errors.ArgumentTypeError(1, f"a duration is a number of seconds, not {type(seconds).__name__}")
     if not seconds >= 0:
-        raise ValueError("a duration is not negative")
+        raise _errors.argument("a duration is not negative")
     return min(max(math.ceil(seconds * 1000), 1), _SW_NEVER - 1)
 
 
@@ -36,8 +38,10 @@ def limit(count: float) -> int:
     """0 is the default, infinity none at all."""
     if count == NEVER:
         return _SW_NEVER
-    if count != int(count) or not 0 <= count < _SW_NEVER:
-        raise ValueError("a limit is a whole number from 0 on, or NEVER")
+    if not isinstance(count, (int, float)):
+        raise _errors.ArgumentTypeError(1, f"a limit is a whole number, not {type(count).__name__}")
+    if not 0 <= count < _SW_NEVER or count != int(count):
+        raise _errors.argument("a limit is a whole number from 0 on, or NEVER")
     return int(count)
 
 

@@ -75,7 +75,7 @@ class Replies:
                     raise error
                 raise StopAsyncIteration
             if queue.waiter is not None and not queue.waiter.done():
-                raise RuntimeError("another task waits for the next reply already")
+                raise _errors.state("another task waits for the next reply already")
             queue.waiter = asyncio.get_running_loop().create_future()
             try:
                 await queue.waiter

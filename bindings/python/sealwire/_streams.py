@@ -38,7 +38,7 @@ class Stream:
 
     def __init__(self, source: Optional[Source] = None, *, name: str = "", size: Optional[int] = None) -> None:
         if isinstance(source, str):
-            raise TypeError("a str is no source: encode it, or wrap a path into pathlib.Path or sealwire.File")
+            raise _errors.ArgumentTypeError(1, "a str is no source: encode it, or wrap a path into pathlib.Path or sealwire.File")
         if isinstance(source, (bytes, bytearray, memoryview)) and size is None:
             size = memoryview(source).nbytes
         if isinstance(source, os.PathLike) and not name:
@@ -291,7 +291,7 @@ async def _pieces(source: Any) -> AsyncIterator[Buffer]:
                 yield piece
                 await asyncio.sleep(0)
     else:
-        raise TypeError(f"{type(source).__name__} is no source of bytes")
+        raise _errors.ArgumentTypeError(1, f"{type(source).__name__} is no source of bytes")
 
 
 def checked(parts: Sequence[Stream]) -> List[Stream]:
@@ -299,9 +299,9 @@ def checked(parts: Sequence[Stream]) -> List[Stream]:
     streams = list(parts)
     for stream in streams:
         if not isinstance(stream, Stream):
-            raise TypeError("parts are sealwire.Stream and sealwire.File")
+            raise _errors.ArgumentTypeError(1, "parts are sealwire.Stream and sealwire.File")
         if stream._used:
-            raise RuntimeError("this stream was sent already")
+            raise _errors.state("this stream was sent already")
     for stream in streams:
         stream._used = True
     return streams

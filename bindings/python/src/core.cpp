@@ -416,7 +416,7 @@ PyObject* find_peer(CoreState* state, uint64_t handle) {
 CoreState* state_of(Core* core) {
     CoreState* state = core ? core->state : nullptr;
     if (state && state->node.value != 0 && !state->over) return state;
-    raise_result(SW_ERR_CLOSED);
+    raise_failure(SW_ERR_HANDLE, "the node is over");  // as in C: its last event has been
     return nullptr;
 }
 

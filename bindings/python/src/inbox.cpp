@@ -22,7 +22,7 @@ Handler* handler_of(CoreState* state, PyObject* argument) {
 // (route, callable or None): the handler's number; None makes an inbox.
 PyObject* add_handler(PyObject* object, PyObject* args) {
     PyObject *route = nullptr, *callable = nullptr;
-    if (!PyArg_ParseTuple(args, "UO", &route, &callable)) return nullptr;
+    if (!PyArg_ParseTuple(args, "UO", &route, &callable)) return raise_argument();
     CoreState* state = state_of(core_of(object));
     sw_text text{};
     if (!state || !text_of(route, text)) return nullptr;

@@ -127,7 +127,7 @@ PyObject* status(PyObject* object, PyObject* args) {
     const char* text = "";
     Py_ssize_t size = 0;
     PyObject* details = Py_None;
-    if (!PyArg_ParseTuple(args, "I|s#O", &code, &text, &size, &details)) return nullptr;
+    if (!PyArg_ParseTuple(args, "I|s#O", &code, &text, &size, &details)) return raise_argument();
     if (!may_answer(self)) return nullptr;
     if (self->over) Py_RETURN_NONE;
     Body body;
@@ -248,12 +248,10 @@ bool is_over(sw_result result) { return result == SW_ERR_HANDLE || result == SW_
 
 bool may_answer(Message* self) {
     if (self->expects == SW_EXPECTS_NONE) {
-        PyErr_SetString(PyExc_RuntimeError, "this message does not expect a reply");
-        return false;
+        return raise_failure(SW_ERR_STATE, "this message does not expect a reply") != nullptr;
     }
     if (self->answered) {
-        PyErr_SetString(PyExc_RuntimeError, "this request was answered already");
-        return false;
+        return raise_failure(SW_ERR_STATE, "this request was answered already") != nullptr;
     }
     return true;
 }
@@ -261,7 +259,7 @@ bool may_answer(Message* self) {
 bool text_of(PyObject* object, sw_text& out) {
     Py_ssize_t size = 0;
     const char* data = PyUnicode_AsUTF8AndSize(object, &size);
-    if (!data) return false;
+    if (!data) return raise_argument() != nullptr;
     out = {data, static_cast<size_t>(size)};
     return true;
 }
@@ -283,14 +281,15 @@ bool Body::set(PyObject* object) {
         return true;
     }
     if (PyObject_CheckBuffer(object)) {
-        if (PyObject_GetBuffer(object, &buffer_, PyBUF_SIMPLE) < 0) return false;
+        if (PyObject_GetBuffer(object, &buffer_, PyBUF_SIMPLE) < 0) return raise_argument() != nullptr;
         bytes = {buffer_.buf, static_cast<size_t>(buffer_.len)};
         return true;
     }
     if (Py_TYPE(object) == encoded_class) return set_encoded(object);
     kept_ = Ref(PyObject_CallOneArg(to_json, object));
     sw_text text{};
-    if (!kept_ || !text_of(kept_.get(), text)) return false;
+    if (!kept_) return raise_argument() != nullptr;
+    if (!text_of(kept_.get(), text)) return false;
     bytes = {text.data, text.size};
     type = SW_BODY_JSON;
     return true;
@@ -301,8 +300,10 @@ bool Body::set_encoded(PyObject* object) {
     const Ref number(kept_ ? PyObject_GetAttr(object, name_type) : nullptr);
     if (!number) return false;
     const unsigned long value = PyLong_AsUnsignedLong(number.get());
-    if (PyErr_Occurred()) return false;
-    if (!PyBytes_Check(kept_.get())) return PyErr_SetString(PyExc_TypeError, "the data of Encoded are bytes"), false;
+    if (!PyErr_Occurred() && !PyBytes_Check(kept_.get())) {
+        PyErr_SetString(PyExc_TypeError, "the data of Encoded are bytes");
+    }
+    if (PyErr_Occurred()) return raise_argument() != nullptr;
     type = static_cast<uint32_t>(value);
     bytes = {PyBytes_AS_STRING(kept_.get()), static_cast<size_t>(PyBytes_GET_SIZE(kept_.get()))};
     return true;

@@ -10,7 +10,8 @@ namespace binding {
 
 namespace {
 
-PyObject* make_call_error = nullptr;  // (result, detail, peer) -> exception; from sealwire._errors
+// From sealwire._errors: (result, detail, peer) -> exception, and (exception) -> that of a wrong argument.
+PyObject *make_call_error = nullptr, *make_argument_error = nullptr;
 
 void check(sw_result result) {
     if (result == SW_OK) return;
@@ -177,10 +178,29 @@ py::tuple split_ticket(const std::string& ticket) {
 
 }  // namespace
 
-PyObject* raise_result(sw_result result, PyObject* peer) {
+namespace {
+
+PyObject* raise_made(sw_result result, const char* detail, PyObject* peer) {
     if (!make_call_error) return PyErr_SetString(PyExc_RuntimeError, sw_result_text(result)), nullptr;
-    Ref error(PyObject_CallFunction(make_call_error, "isO", static_cast<int>(result), sw_error_detail(),
-                                    peer ? peer : Py_None));
+    const Ref error(
+        PyObject_CallFunction(make_call_error, "isO", static_cast<int>(result), detail, peer ? peer : Py_None));
+    if (error) PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(error.get())), error.get());
+    return nullptr;
+}
+
+}  // namespace
+
+PyObject* raise_result(sw_result result, PyObject* peer) { return raise_made(result, sw_error_detail(), peer); }
+PyObject* raise_failure(sw_result result, const char* detail) { return raise_made(result, detail, nullptr); }
+
+PyObject* raise_argument() {
+    PyObject *type = nullptr, *value = nullptr, *trace = nullptr;
+    PyErr_Fetch(&type, &value, &trace);
+    PyErr_NormalizeException(&type, &value, &trace);
+    const Ref a(type), b(value), c(trace);
+    if (trace) PyException_SetTraceback(value, trace);
+    const Ref error(make_argument_error ? PyObject_CallOneArg(make_argument_error, value)
+                                        : Ref::borrow(value).release());
     if (error) PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(error.get())), error.get());
     return nullptr;
 }
@@ -205,7 +225,10 @@ PYBIND11_MODULE(_native, module) {
     module.def("result_name", [](int result) { return sw_result_name(static_cast<sw_result>(result)); });
     module.def("result_text", [](int result) { return sw_result_text(static_cast<sw_result>(result)); });
     module.def("result_hint", [](int result) { return sw_result_hint(static_cast<sw_result>(result)); });
-    module.def("set_error", [](const py::object& maker) { make_call_error = py::object(maker).release().ptr(); });
+    module.def("set_error", [](const py::object& of_call, const py::object& of_argument) {
+        make_call_error = py::object(of_call).release().ptr();
+        make_argument_error = py::object(of_argument).release().ptr();
+    });
     module.def("open", &open);
     module.def("listen", &listen);
     module.def("listener_close", [](uint64_t listener) { check(sw_listener_close({listener})); });

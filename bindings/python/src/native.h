@@ -136,6 +136,10 @@ bool add_message_type(PyObject* module);
 
 // Sets the Python exception of a failed call, made by sealwire._errors; null, so that it can be returned.
 PyObject* raise_result(sw_result result, PyObject* peer = nullptr);
+// The TypeError, ValueError or OverflowError that is set becomes ArgumentError, which has a code; null likewise.
+PyObject* raise_argument();
+// The same with particulars of the binding's own.
+PyObject* raise_failure(sw_result result, const char* detail);
 
 // An object as the body of a message: bytes and buffers as they are, str as UTF-8, Encoded by its type, the rest as JSON.
 class Body {

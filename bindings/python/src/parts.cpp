@@ -13,11 +13,13 @@ public:
         for (Py_ssize_t i = 0; i < PyList_GET_SIZE(list); ++i) {
             PyObject *name = nullptr, *size = nullptr;
             sw_part_head head{};
-            if (!PyArg_ParseTuple(PyList_GET_ITEM(list, i), "UIO", &name, &head.kind, &size)) return false;
+            if (!PyArg_ParseTuple(PyList_GET_ITEM(list, i), "UIO", &name, &head.kind, &size)) {
+                return raise_argument() != nullptr;
+            }
             if (!text_of(name, head.name)) return false;
             if (size != Py_None) {
                 head.size = PyLong_AsUnsignedLongLong(size);
-                if (PyErr_Occurred()) return false;
+                if (PyErr_Occurred()) return raise_argument() != nullptr;
                 head.size_known = 1;
             }
             heads_.push_back(head);
@@ -171,7 +173,7 @@ PyObject* part_read(PyObject* object, PyObject* const* args, Py_ssize_t count) {
     sw_part part{};
     if (!takes(count, 3) || !part_of(object, args, part)) return nullptr;
     const unsigned long long amount = PyLong_AsUnsignedLongLong(args[2]);
-    if (PyErr_Occurred()) return nullptr;
+    if (PyErr_Occurred()) return raise_argument();
     const sw_result result = sw_part_read(part, amount);
     if (result != SW_OK && !is_over(result)) return raise_result(result, object);
     Py_RETURN_NONE;
@@ -182,7 +184,7 @@ PyObject* part_cancel(PyObject* object, PyObject* const* args, Py_ssize_t count)
     sw_part part{};
     if (!takes(count, 3) || !part_of(object, args, part)) return nullptr;
     const unsigned long code = PyLong_AsUnsignedLong(args[2]);
-    if (PyErr_Occurred()) return nullptr;
+    if (PyErr_Occurred()) return raise_argument();
     const sw_result result = sw_part_cancel(part, static_cast<uint32_t>(code));
     if (result != SW_OK && !is_over(result)) return raise_result(result, object);
     Py_RETURN_NONE;

@@ -113,7 +113,7 @@ PyObject* request(PyObject* object, PyObject* const* args, Py_ssize_t count) {
 PyObject* cancel(PyObject* object, PyObject* args) {
     unsigned long long number = 0;
     unsigned code = 0;
-    if (!PyArg_ParseTuple(args, "K|I", &number, &code)) return nullptr;
+    if (!PyArg_ParseTuple(args, "K|I", &number, &code)) return raise_argument();
     sw_exchange_cancel({self_of(object)->handle, number}, code);  // over already: nothing to cancel
     Py_RETURN_NONE;
 }
@@ -139,7 +139,7 @@ PyObject* reject(PyObject* object, PyObject* args) {
     unsigned code = 0;
     const char* text = "";
     Py_ssize_t size = 0;
-    if (!PyArg_ParseTuple(args, "Is#", &code, &text, &size)) return nullptr;
+    if (!PyArg_ParseTuple(args, "Is#", &code, &text, &size)) return raise_argument();
     return done_or_raise(sw_peer_reject(self_of(object)->handle, code, {text, static_cast<size_t>(size)}), object);
 }
 
@@ -147,7 +147,7 @@ PyObject* close(PyObject* object, PyObject* args) {
     unsigned code = 0, deadline = 0;
     const char* text = "";
     Py_ssize_t size = 0;
-    if (!PyArg_ParseTuple(args, "Is#I", &code, &text, &size, &deadline)) return nullptr;
+    if (!PyArg_ParseTuple(args, "Is#I", &code, &text, &size, &deadline)) return raise_argument();
     return done_or_raise(sw_peer_close(self_of(object)->handle, code, {text, static_cast<size_t>(size)}, deadline),
                          object);
 }

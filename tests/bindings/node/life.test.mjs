@@ -189,6 +189,16 @@ test('gc: a node that listens or has a peer is not collected', async (t) => {
   await peer.request('close')
 })
 
+test('a call on a node that closes is closed, and handle from its last event on', async (t) => {
+  const { server } = await pair(t)
+  const listener = await server.listen('tcp://127.0.0.1:0')
+  const node = await Node.open({ network: 'tests' })
+  const closing = node.close()
+  await assert.rejects(async () => node.connect(listener.ticket), { code: 'closed' })
+  await closing
+  await assert.rejects(async () => node.connect(listener.ticket), { code: 'handle' })
+})
+
 test('gc: requests, replies, closed peers and closed nodes are collected', async (t) => {
   const watched = []
   const { peer, server } = await pair(t, { routes: { echo: (request) => { watched.push(watch(request)); return request.body } } })

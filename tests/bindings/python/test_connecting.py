@@ -292,3 +292,69 @@ def test_words_for_the_other_side_that_are_too_long_are_an_error(caplog):
             with pytest.raises(sealwire.ArgumentError):
                 await peer.close(64, "w" * 1025)
     run(scenario)
+
+
+def test_a_wrong_argument_is_an_error_of_the_package_with_a_code(url):
+    async def scenario():
+        async with pair(url) as (server, client, peer):
+            wrong_values = [
+                lambda: peer.request("r", timeout=-1), lambda: peer.request("r", timeout=float("nan")),
+                lambda: peer.request("\udc80"), lambda: peer.request("r", "\udc80"), lambda: peer.request("r", float("inf")),
+                lambda: peer.send("\udc80"), lambda: peer.send(""), lambda: peer.close(10 ** 20), lambda: peer.close(5),
+                lambda: server.listen("\udc80"), lambda: server.listen(url, max_handshakes=-1),
+                lambda: server.listen(url, max_handshakes=0.5), lambda: server.listen(url, unix_mode=2 ** 40),
+                lambda: client.connect("\udc80"), lambda: client.connect("nowhere"),
+                lambda: client.connect(f"{url}#{server.id}", timeout=-0.5),
+            ]
+            wrong_types = [
+                lambda: peer.request("r", timeout="1"), lambda: peer.request(7), lambda: peer.request("r", object()),
+                lambda: peer.send(None), lambda: peer.close("no"), lambda: server.listen(7),
+                lambda: server.listen(url, max_handshakes="5"),
+                lambda: client.connect(f"{url}#{server.id}", data="text"),
+            ]
+            for number, call in enumerate(wrong_values + wrong_types):
+                with pytest.raises(sealwire.ArgumentError) as caught:
+                    await call()
+                error = caught.value
+                assert error.code in (("argument", "address", "key") if number < len(wrong_values) else ("argument",))
+                assert error.result and error.hint and isinstance(error, ValueError)
+                assert isinstance(error, TypeError) == (number >= len(wrong_values)), number
+            for call in (lambda: peer.send_nowait("\udc80"), lambda: server.route("\udc80")(print),
+                         lambda: client.allow(["\udc80"]), lambda: client.allow([7]), lambda: client.allow(7)):
+                with pytest.raises(sealwire.ArgumentError) as caught:
+                    call()
+                assert caught.value.code == "argument"
+    run(scenario)
+    for call in (lambda: sealwire.Node(allow="nobody"), lambda: sealwire.Node(network=7), lambda: sealwire.Node(network="\udc80"),
+                 lambda: sealwire.Node(window_bytes=-1), lambda: sealwire.Node(send_queue_bytes="1"),
+                 lambda: sealwire.Node(exchange_slots=-1), lambda: sealwire.Node(request_timeout=-1),
+                 lambda: sealwire.Node(identity=7), lambda: sealwire.Identity.load("\udc80"),
+                 lambda: sealwire.Identity.from_seed(32), lambda: sealwire.Ticket.parse(None),
+                 lambda: sealwire.network_from_passphrase(7), lambda: sealwire.Status(5)):
+        with pytest.raises(sealwire.ArgumentError) as caught:
+            call()
+        assert caught.value.code == "argument" and isinstance(caught.value, ValueError)
+
+
+def test_a_call_at_the_wrong_time_has_the_code_that_it_has_in_c(url):
+    async def scenario():
+        node = sealwire.Node(network="tests", allow="anyone")
+        with pytest.raises(sealwire.StateError) as caught:
+            await node.listen(url)
+        assert caught.value.code == "state"
+        async with node:
+            ticket = (await node.listen(url)).ticket
+            with pytest.raises(sealwire.StateError) as caught:
+                node.open()
+            assert caught.value.code == "state" and isinstance(caught.value, RuntimeError)
+        client = sealwire.Node(network="tests").open()
+        closing = asyncio.ensure_future(client.close())
+        await asyncio.sleep(0)
+        with pytest.raises(sealwire.ClosedError) as caught:  # until the node's last event
+            await client.connect(ticket)
+        assert caught.value.code == "closed"
+        await closing
+        with pytest.raises(sealwire.ClosedError) as caught:  # and from then on
+            await client.connect(ticket)
+        assert caught.value.code == "handle"
+    run(scenario)
