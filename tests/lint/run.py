@@ -11,6 +11,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support
 import codes  # noqa: E402
 import docs  # noqa: E402
 import formatting  # noqa: E402
+import header  # noqa: E402
 import layering  # noqa: E402
 import sources  # noqa: E402
 import tap  # noqa: E402
@@ -31,6 +32,8 @@ def main():
         "the text rules find planted violations": text.self_test,
         "codes that random calls cannot reach are hit by the tests that are named": lambda: codes.check(tree),
         "the rule about codes finds planted violations": codes.self_test,
+        "each function of the C headers says since when": lambda: header.since(tree),
+        "the rule about since finds planted violations": header.self_test,
         "links inside the documents lead somewhere": lambda: docs.check(tree),
         "programs in the documents are run by a test": lambda: docs.programs(tree),
     }

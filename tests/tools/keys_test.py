@@ -20,7 +20,7 @@ class Keys(ToolCase):
 
     def test_keygen_does_not_overwrite_a_file(self):
         path, peer_id = self.new_key()
-        self.fails(run("keygen", path), 8, "exists already")
+        self.fails(run("keygen", path), 8, "exists already", "name another file")
         self.assertEqual(run("id", path).out.strip(), peer_id)
 
     def test_a_key_file_that_others_can_read_is_refused(self):

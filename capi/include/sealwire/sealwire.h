@@ -183,14 +183,17 @@ SW_API const char *sw_build_info(void);
  * it keeps its own reference. Since 0.1. */
 SW_API sw_result sw_identity_generate(sw_identity **out);
 SW_API sw_result sw_identity_from_seed(sw_bytes seed, sw_identity **out);
-/* A path holds no zero byte. SW_ERR_KEY_FILE when the file is missing, malformed, or readable by others than its owner. */
+/* A path holds no zero byte. SW_ERR_KEY_FILE when the file is missing, malformed, or readable by others than its owner.
+ * Since 0.1. */
 SW_API sw_result sw_identity_load(sw_text path, sw_identity **out);
-/* Creates the file with mode 0600; SW_ERR_KEY_FILE when it exists already. */
+/* Creates the file with mode 0600; SW_ERR_KEY_FILE when it exists already. Since 0.1. */
 SW_API sw_result sw_identity_save(const sw_identity *identity, sw_text path);
+/* The secret itself, and the public key that others know it by. Since 0.1. */
 SW_API sw_result sw_identity_seed(const sw_identity *identity, uint8_t out[SW_SEED_SIZE]);
 SW_API sw_result sw_identity_id(const sw_identity *identity, sw_peer_id *out);
 SW_API void sw_identity_free(sw_identity *identity); /* NULL is allowed */
 
+/* 52 characters of base32; SW_ERR_KEY for any other text, and for what is no key. Since 0.1. */
 SW_API sw_result sw_peer_id_parse(sw_text text, sw_peer_id *out);
 SW_API sw_result sw_peer_id_text(const sw_peer_id *id, char out[SW_PEER_ID_TEXT_SIZE]);
 
@@ -466,12 +469,14 @@ typedef struct sw_node_options {
 static inline void sw_node_options_init(sw_node_options *options) {
     if (options) options->size = (uint32_t)sw_zero(options, sizeof *options);
 }
+/* Opens a node, whose loop thread runs from then on; and the peer id of its identity. Since 0.1. */
 SW_API sw_result sw_node_open(const sw_node_options *options, sw_node *out);
 SW_API sw_result sw_node_id(sw_node node, sw_peer_id *out);
 /* Replaces the allow-list; connections that are up stay. Since 0.1. */
 SW_API sw_result sw_node_set_allowed(sw_node node, const sw_peer_id *ids, size_t count);
 /* Handles messages to `route`: `fn` is called in place of on_event; when NULL the events come the usual way. Messages to
- * routes that are not registered are answered `no_route`. An empty route is the default for all that have no other. */
+ * routes that are not registered are answered `no_route`. An empty route is the default for all that have no other.
+ * Since 0.1. */
 SW_API sw_result sw_node_route(sw_node node, sw_text route, sw_event_fn fn, void *user);
 SW_API sw_result sw_node_unroute(sw_node node, sw_text route);
 /* A number that stands for the route in sw_send_options: saves looking it up. Since 0.1. */
@@ -510,7 +515,8 @@ typedef struct sw_listen_options {
 static inline void sw_listen_options_init(sw_listen_options *options) {
     if (options) options->size = (uint32_t)sw_zero(options, sizeof *options);
 }
-/* tcp://host:port (port 0: any), unix:///path or unix:@abstract. SW_EVENT_LISTENING or SW_EVENT_LISTENER_CLOSED follows. */
+/* tcp://host:port (port 0: any), unix:///path or unix:@abstract. SW_EVENT_LISTENING or SW_EVENT_LISTENER_CLOSED follows.
+ * Since 0.1. */
 SW_API sw_result sw_node_listen(sw_node node, sw_text url, const sw_listen_options *options, sw_listener *out);
 /* From SW_EVENT_LISTENING on; SW_ERR_STATE before. Since 0.1. */
 SW_API sw_result sw_listener_ticket(sw_listener listener, char out[SW_ADDRESS_TEXT_SIZE]);
@@ -529,17 +535,21 @@ typedef struct sw_connect_options {
 static inline void sw_connect_options_init(sw_connect_options *options) {
     if (options) options->size = (uint32_t)sw_zero(options, sizeof *options);
 }
-/* SW_EVENT_PEER_CONNECTED or SW_EVENT_PEER_CLOSED follows. Messages may be sent at once: they leave when it is up. */
+/* SW_EVENT_PEER_CONNECTED or SW_EVENT_PEER_CLOSED follows. Messages may be sent at once: they leave when it is up.
+ * Since 0.1. */
 SW_API sw_result sw_node_connect(sw_node node, sw_text ticket, const sw_connect_options *options, sw_peer *out);
+/* The answer to SW_EVENT_PEER_ASKS, with at most 2 KiB for the other application. Since 0.1. */
 SW_API sw_result sw_peer_accept(sw_peer peer, sw_bytes data);
-/* code 0 (not_allowed) or 64 to 4,095; text of at most 1,024 bytes. */
+/* code 0 (not_allowed) or 64 to 4,095; text of at most 1,024 bytes. Since 0.1. */
 SW_API sw_result sw_peer_reject(sw_peer peer, uint32_t code, sw_text text);
+/* Of the peer's events from now on. Since 0.1. */
 SW_API sw_result sw_peer_set_user(sw_peer peer, void *user);
+/* What the handshake proved, or before that what the ticket says; SW_ERR_STATE while neither is known. Since 0.1. */
 SW_API sw_result sw_peer_get_id(sw_peer peer, sw_peer_id *out);
 /* SW_EVENT_PONG follows; token below 2^62. SW_ERR_LIMIT beyond 10 a second. Since 0.1. */
 SW_API sw_result sw_peer_ping(sw_peer peer, uint64_t token);
 /* Ends the session: running exchanges may end until the deadline (default 2,000 ms). code 0 or 64 to 4,095; text of at
- * most 1,024 bytes. */
+ * most 1,024 bytes. Since 0.1. */
 SW_API sw_result sw_peer_close(sw_peer peer, uint32_t code, sw_text text, uint32_t deadline_ms);
 
 /* ---- Messages --------------------------------------------------------------------------------------------------- */
@@ -587,7 +597,9 @@ SW_API sw_result sw_peer_send(sw_peer peer, sw_text route, sw_bytes body, const 
 SW_API sw_result sw_peer_request(sw_peer peer, sw_text route, sw_bytes body, const sw_request_options *options,
                                  sw_exchange *out);
 SW_API sw_result sw_exchange_reply(sw_exchange exchange, sw_bytes body, const sw_send_options *options);
-/* A fast reply or an error: code 0, SW_CODE_HANDLER_FAILED, or 64 to 4,095; text of at most 1,024 bytes. Since 0.1. */
+/* A fast reply or an error: code 0, SW_CODE_HANDLER_FAILED, or 64 to 4,095; text of at most 1,024 bytes. Code 0 goes behind
+ * the replies and parts of this side that still wait for the requester's credit; any other code drops them, so that the
+ * requester learns of a failure at once. Since 0.1. */
 SW_API sw_result sw_exchange_status(sw_exchange exchange, uint32_t code, sw_text text);
 
 typedef struct sw_status_options {
