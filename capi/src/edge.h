@@ -1,6 +1,7 @@
 // The edge between C and the core: what every function of the C API needs to check, to convert and to report.
 #pragma once
 
+#include <cerrno>
 #include <climits>
 #include <cstring>
 #include <exception>
@@ -31,9 +32,22 @@ inline sw_result bad(std::string_view what) noexcept { return failed(Errc::argum
 inline sw_result result_of(Errc code) noexcept { return code == Errc::ok ? SW_OK : failed(code); }
 inline sw_result result_of(const Result<void>& result) noexcept { return result ? SW_OK : failed(result.error()); }
 
+// Calls leave errno as it was: what failed is told by their result.
+class ErrnoKept {
+public:
+    ErrnoKept() : kept_(errno) {}
+    ~ErrnoKept() { errno = kept_; }
+    ErrnoKept(const ErrnoKept&) = delete;
+    ErrnoKept& operator=(const ErrnoKept&) = delete;
+
+private:
+    const int kept_;
+};
+
 // No exception leaves the library, and nothing is touched after a fork.
 template <class Body>
 sw_result guarded(Body&& body) noexcept {
+    const ErrnoKept kept;
     if (ForkGuard::forked()) return failed(Errc::fork, "this process is the child of a fork");
     try {
         return body();
