@@ -32,7 +32,8 @@ constexpr auto kTable = std::to_array<ErrcInfo>({
     {Errc::permission, "permission", "permission denied",
      "Check the rights on the socket path, or use a port of 1024 or higher."},
     {Errc::key_file, "key_file", "the key file cannot be used",
-     "To be read it must exist, hold a key as `sealwire keygen` writes it, and be readable by its owner only (chmod 600). "
+     "To be read it must exist, hold a key as `sealwire keygen` writes it, and be readable by its owner only (chmod "
+     "600). "
      "A new key is never written over a file: use the key that is there, name another file, or move the old one away."},
     {Errc::key, "key", "the key or network text is not valid",
      "A peer id has 52 characters of base32; a network secret starts with swnet1 and carries a checksum; a passphrase "
@@ -58,7 +59,8 @@ constexpr auto kTable = std::to_array<ErrcInfo>({
     {Errc::peer_lost, "peer_lost", "the connection to the peer broke",
      "The process ended, was killed, or the network between failed. Connect again."},
     {Errc::truncated, "truncated", "the bytes ended without a close",
-     "The peer was killed, or something in between cut the connection. Connect again; what was not acknowledged may have "
+     "The peer was killed, or something in between cut the connection. Connect again; what was not acknowledged may "
+     "have "
      "arrived or not, so ask the peer before sending it again."},
     {Errc::peer_closed, "peer_closed", "the peer closed the session", "Its code and text say why."},
     {Errc::replaced, "replaced", "a newer session with the same key took the place of this one",
@@ -72,7 +74,8 @@ constexpr auto kTable = std::to_array<ErrcInfo>({
     {Errc::timeout, "timeout", "the deadline passed", "Give it more time, or find out what blocks the peer's handler."},
     {Errc::cancelled, "cancelled", "cancelled", "One of the two ends cancelled it."},
     {Errc::too_big, "too_big", "the message is larger than the receiver takes",
-     "Raise max_message_bytes in the options of the receiver's node, send it in smaller pieces, or send it as a stream or "
+     "Raise max_message_bytes in the options of the receiver's node, send it in smaller pieces, or send it as a stream "
+     "or "
      "file part, which may have any size."},
     {Errc::no_route, "no_route", "the peer has no handler for this route",
      "Check the route's spelling, or register a handler at the peer."},

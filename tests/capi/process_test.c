@@ -39,7 +39,7 @@ static void on_tick(int number) {
 
 /* Signals go to this thread, for the loop threads block them; system calls that they interrupt are not restarted. */
 static void signals(void) {
-    const unsigned long wanted = scaled(4000);
+    const unsigned long wanted = scaled(2000);
     unsigned asked = 0, answered = 0;
     struct sigaction action, before;
     const struct itimerval fast = {{0, 1000}, {0, 1000}}, off = {{0, 0}, {0, 0}};
@@ -163,7 +163,7 @@ static void hex_of(const uint8_t *data, size_t size, char *out) {
 
 /* Whatever happens, from connections that succeed to those that are refused. */
 static void log_keeps_secrets(void) {
-    const size_t wanted = scaled(1000000);
+    const size_t wanted = scaled(300000);
     char network[SW_NETWORK_TEXT_SIZE], ticket[SW_ADDRESS_TEXT_SIZE];
     uint8_t seed[SW_SEED_SIZE];
     sw_node_options options;
