@@ -332,7 +332,7 @@ class Node:
             if isinstance(error, _errors.Status) and request.wants_reply and not request.answered:
                 try:
                     return request.status(error.status, error.text, error._details)
-                except _errors.ArgumentError as refused:  # words that no status can carry
+                except (_errors.ArgumentError, _errors.TooBigError) as refused:  # words that no status can carry
                     error = refused
             request._fail()
         except _errors.Error:
