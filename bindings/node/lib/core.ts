@@ -1,9 +1,10 @@
 // Core: what a node does with its events; the native half's wake function leads here.
 import { Commands, type Command, type CommandOwner, type Settle } from './commands.js'
 import { errorOf, SealwireError } from './errors.js'
+import { closeAtExit, closed } from './exit.js'
 import type { Listener } from './listener.js'
 import { Handlers, isThenable } from './handlers.js'
-import { Reply, Status } from './message.js'
+import { Reply, Status, type Request } from './message.js'
 import { native, type NativeNode, type NativeOptions } from './native.js'
 import type { Ask, CloseReport, LogEntry, Node } from './node.js'
 import type { OutParts } from './outparts.js'
@@ -25,16 +26,6 @@ interface Closed {
 }
 
 const levels = ['debug', 'info', 'warning', 'error'] as const
-
-// Nodes that are open in this thread, for its end: they close in good order, but quickly.
-const open = new Set<Core>()
-let watchingExit = false
-const EXIT_DEADLINE = 100
-function closeAtExit(): void {
-  for (const core of open) core.box.shutdown(EXIT_DEADLINE)
-  for (const core of open) core.box.terminate()
-  open.clear()
-}
 
 export class Core implements CommandOwner {
   readonly box: NativeNode
@@ -66,11 +57,7 @@ export class Core implements CommandOwner {
     this.box = new native.NodeBox(options, this.wake)
     this.commands = new Commands(this.box, this)
     this.over = new Promise((resolve) => (this.overSettle = resolve))
-    open.add(this)
-    if (!watchingExit) {
-      watchingExit = true
-      process.on('exit', closeAtExit)
-    }
+    closeAtExit(this.box)
   }
 
   /** The node that the application holds. */
@@ -89,9 +76,17 @@ export class Core implements CommandOwner {
   }
 
   /** Tells the application of a failure that no promise tells it of. */
-  report(error: unknown): void {
+  report(error: unknown, request?: Request): void {
+    const words = request && `the handler of ${JSON.stringify(request.route)} failed for peer ${request.peer.id}: ${String(error)}`
+    if (words) this.log({ level: 'error', code: 'handler_failed', text: words, peer: request.peer.id.slice(0, 8), address: request.peer.address })
     if (this.node()?.emit('error', error)) return
-    process.emitWarning(error instanceof Error ? error : String(error))
+    if (words) process.emitWarning(words, { detail: error instanceof Error ? error.stack : undefined })
+    else process.emitWarning(error instanceof Error ? error : String(error))
+  }
+
+  private log(entry: LogEntry): void {
+    this.onLog?.(entry)
+    this.node()?.emit('log', entry)
   }
 
   shutdown(deadline: number): void {
@@ -330,8 +325,7 @@ export class Core implements CommandOwner {
         const line = extra as { level: number; result: number; text: string; peer: string; address: string }
         const code = line.result === R.ok ? undefined : native.describeResult(line.result)[0]
         const entry: LogEntry = { level: levels[line.level] ?? 'error', code, text: line.text, peer: line.peer, address: line.address }
-        this.onLog?.(entry)
-        this.node()?.emit('log', entry)
+        this.log(entry)
         break
       }
       case EventType.nodeClosed:
@@ -351,7 +345,7 @@ export class Core implements CommandOwner {
     for (const peer of this.peers) if (peer && peer.state !== PeerState.closed) this.peerClosed(peer, undefined)
     this.listeners.clear()
     this.commands.flush()
-    open.delete(this)
+    closed(this.box)
     this.box.terminate()
     this.keep = undefined
     this.overSettle(report)

@@ -3,12 +3,12 @@ import type { Core } from './core.js'
 import { encoded } from './commands.js'
 import { errorOf } from './errors.js'
 import { Answer, Request, Status, type Body } from './message.js'
+import { size } from './options.js'
 import { OutParts } from './outparts.js'
 import { PeerState, type Peer } from './peer.js'
+import { checkedMiddleware, composed, Turns, type Handler, type Limited, type Middleware, type RouteOptions } from './router.js'
 import { E, Op, R, StatusCode } from './table.js'
 import { partsOf, reply, type CameHead } from './transfer.js'
-
-export type Handler = (request: Request) => unknown
 
 const TURN = 64 // replies of a generator in one turn of the event loop
 
@@ -24,23 +24,60 @@ const isGone = (result: number) => result === R.handle || result === R.closed ||
 
 const isOver = (request: Request) => request.ended || request.peer.state === PeerState.closed
 
+export type ErrorHandler = (request: Request, error: unknown) => unknown
+
+interface Route {
+  handler: Handler
+  use: readonly Middleware[]
+  tellErrors: boolean
+}
+
 export class Handlers {
+  /** Words of failures go to the requester, of any route. */
+  tellErrors = false
+  /** Called in place of the report. */
+  onError: ErrorHandler | undefined
+
   private readonly numbers = new Map<string, number>([['', 0]])
   private readonly names: string[] = ['']
-  private readonly handlers: (Handler | undefined)[] = []
+  private readonly handlers: (Handler | undefined)[] = [] // within their middleware
+  private readonly routes: Route[] = []
+  private readonly middleware: Middleware[] = []
+  private readonly limited: (Limited | undefined)[] = []
+  private turns: Turns | undefined // where there are limits
+  private max = Infinity
 
   constructor(private readonly host: Core) {}
+
+  /** The limit of all routes together. */
+  limit(max: number): void {
+    this.max = max
+    this.turns = new Turns(max)
+  }
+
+  use(middleware: Middleware): void {
+    this.middleware.push(checkedMiddleware(middleware))
+    this.routes.forEach(({ handler, use }, number) => (this.handlers[number] = composed([...this.middleware, ...use], handler)))
+  }
 
   /** The number under which messages to `route` will come; 0 is the default's. */
   numberOf(route: string): number {
     return this.numbers.get(route) ?? this.names.length
   }
 
-  set(route: string, handler: Handler): void {
+  set(route: string, handler: Handler, { use = [], maxHandlers = 0, tellErrors = false }: RouteOptions): void {
     const number = this.numberOf(route)
+    use.forEach(checkedMiddleware)
+    const max = size(maxHandlers, 'maxHandlers') || Infinity
+    let limited = this.limited[number]
+    if (limited) limited.max = max // what waits goes to the new handler
+    else if (max < Infinity || this.max < Infinity) limited = (this.turns ??= new Turns(Infinity)).add(max)
+    this.host.box.route(route, number, limited !== undefined)
     this.numbers.set(route, number)
     this.names[number] = route
-    this.handlers[number] = handler
+    this.routes[number] = { handler, use, tellErrors }
+    this.handlers[number] = composed([...this.middleware, ...use], handler)
+    this.limited[number] = limited
   }
 
   message(peer: Peer, row: Int32Array, at: number, buffer: ArrayBuffer | undefined, extra: unknown): void {
@@ -52,43 +89,60 @@ export class Handlers {
     const request = new Request(peer, route, length === 0 ? undefined : buffer, row[at + E.offset]!, length, row[at + E.bodyType]!,
       expects, row[at + E.time]!, row[at + E.low]!, row[at + E.high]!)
     if (withParts) request.received = partsOf(this.host, peer, row, at, withParts.parts)
-    const handler = this.handlers[number]
+    const limited = this.limited[number]
+    if (limited) this.queue(limited, number, request, row[at + E.code]!)
+    else void this.handle(this.handlers[number]!, request)
+  }
+
+  // Held by its event until it begins, and by that in its sender's window.
+  private queue(limited: Limited, number: number, request: Request, place: number): void {
+    const { running } = request.peer
+    const exchange = (request.low >>> 0) + request.high * 2 ** 32
+    if (request.expectsReply) running.set(exchange, request) // which hears there of its end
+    this.turns!.wait(limited, () => {
+      this.host.take(place)
+      if (running.get(exchange) === request) running.delete(exchange)
+      if (!request.ended) return this.handle(this.handlers[number]!, request)
+      for (const part of request.parts) part.destroy()
+      return undefined
+    })
+  }
+
+  // A promise where it goes on for a while.
+  private handle(handler: Handler, request: Request): PromiseLike<void> | undefined {
     try {
-      const result = handler!(request)
-      if (isThenable(result)) this.waitFor(peer, request, result)
-      else this.answer(request, result)
+      const result = handler(request)
+      return isThenable(result) ? this.waitFor(request.peer, request, result) : this.answer(request, result)
     } catch (error) {
-      this.handlerFailed(request, error)
+      return this.handlerFailed(request, error)
     }
   }
 
-  private waitFor(peer: Peer, request: Request, result: PromiseLike<unknown>): void {
+  private waitFor(peer: Peer, request: Request, result: PromiseLike<unknown>): PromiseLike<void> {
     const number = (request.low >>> 0) + request.high * 2 ** 32
     if (request.expectsReply) peer.running.set(number, request)
-    result.then(
+    return result.then(
       (value) => {
         peer.running.delete(number)
         try {
-          this.answer(request, value)
+          return this.answer(request, value)
         } catch (error) {
-          this.handlerFailed(request, error)
+          return this.handlerFailed(request, error)
         }
       },
       (error) => {
         peer.running.delete(number)
-        this.handlerFailed(request, error)
+        return this.handlerFailed(request, error)
       },
     )
   }
 
-  private answer(request: Request, value: unknown): void {
-    if (isGenerator(value)) {
-      void this.serve(request, value)
-      return
-    }
+  private answer(request: Request, value: unknown): PromiseLike<void> | undefined {
+    if (isGenerator(value)) return this.serve(request, value)
     if (request.expectsReply && !isOver(request)) this.put(request, value)
     else if (value instanceof Answer) new OutParts(value.parts).unsent(errorOf(R.cancelled)) // nobody waits for it
     if (request.received) request.handled()
+    return undefined
   }
 
   private put(request: Request, value: unknown): void {
@@ -121,7 +175,7 @@ export class Handlers {
       for (let count = 1; !isOver(request); count++) {
         const { value, done } = await generator.next()
         if (isOver(request)) return
-        if (done) return this.answer(request, value instanceof Status ? value : undefined)
+        if (done) return void this.answer(request, value instanceof Status ? value : undefined)
         if (request.expectsMany) await this.yielded(request, await value)
         else if (request.expectsReply) {
           request.onEnd = undefined
@@ -162,26 +216,51 @@ export class Handlers {
     this.host.commands.put(Op.status, peer.slot, '', text === '' ? undefined : text, code, low, high)
   }
 
-  // The reason is told here, never to the peer.
-  private handlerFailed(request: Request, error: unknown): void {
+  // The reason is told here, and to the peer only where that is asked for.
+  private handlerFailed(request: Request, error: unknown, handled = false): PromiseLike<void> | undefined {
     if (request.received) for (const part of request.received) part.destroy()
     const lost = isOver(request)
     if (error instanceof Status && request.expectsReply) {
       try {
         if (!lost) this.status(request, error)
-        return
+        return undefined
       } catch (refused) { // words or details that no status can carry
         error = refused
       }
     }
-    if (request.expectsReply && !lost) {
-      const { peer, low, high } = request
-      this.host.commands.put(Op.status, peer.slot, '', undefined, StatusCode.handlerFailed, low, high)
-    }
     const aborted = request.ended && (error === request.signal.reason || (error as Error | undefined)?.name === 'AbortError' ||
       request.parts.some((part) => part.stopped === error))
-    if (!aborted) this.host.report(error)
+    const { onError } = this
+    if (onError && !handled && !aborted && !(error instanceof Status)) return this.handleError(onError, request, error)
+    this.fail(request, error)
+    if (!aborted) this.host.report(error, request)
+    return undefined
   }
+
+  private fail(request: Request, error: unknown): void {
+    if (!request.expectsReply || isOver(request)) return
+    const { peer, low, high } = request
+    const route = this.routes[this.numbers.get(request.route) ?? 0]
+    const tell = this.tellErrors || route?.tellErrors
+    const text = tell && error instanceof Error ? cut(`${error.name}: ${error.message}`) : ''
+    this.host.commands.put(Op.status, peer.slot, '', text === '' ? undefined : text, StatusCode.handlerFailed, low, high)
+  }
+
+  private async handleError(onError: ErrorHandler, request: Request, error: unknown): Promise<void> {
+    try {
+      const result = await onError(request, error)
+      if (result === undefined) this.fail(request, error)
+      else await this.answer(request, result)
+    } catch (second) {
+      void this.handlerFailed(request, second, true)
+      if (!(second instanceof Status)) this.host.report(error, request)
+    }
+  }
+}
+
+// The most that a status can say.
+function cut(text: string): string {
+  return new TextDecoder('utf-8').decode(Buffer.from(text).subarray(0, 1024), { stream: true })
 }
 
 export function isThenable(value: unknown): value is PromiseLike<unknown> {

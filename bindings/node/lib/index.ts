@@ -18,6 +18,7 @@ export {
 export type { OutPart, Source } from './outparts.js'
 export { IncompleteReadError, OutStream, Part, type OutStreamOptions, type PartKind } from './part.js'
 export { Peer, type ClosePeerOptions, type PeerEvents, type Pong, type RequestOptions, type SendOptions } from './peer.js'
+export type { Middleware, RouteOptions } from './router.js'
 export { BAD_CALL, NO_FUNCTION, Remote, type ExposeOptions } from './rpc.js'
 
 /** The release of the library inside, e.g. `0.1.0`. */

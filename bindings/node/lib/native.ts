@@ -45,7 +45,7 @@ export interface NativeNode {
   id(): string
   shared(): ArrayBuffer
   intern(route: string): number
-  route(name: string, number: number): void
+  route(name: string, number: number, held: boolean): void
   unroute(name: string): void
   setAllowed(ids: Uint8Array): void
   listen(url: string, number: number, options: NativeListenOptions): void

@@ -8,6 +8,7 @@ import type { Request, Status } from './message.js'
 import { native } from './native.js'
 import { duration, limit, onAbort, size } from './options.js'
 import { PeerState, type Peer } from './peer.js'
+import type { Middleware, RouteOptions } from './router.js'
 import { Exposed, RPC_ROUTE, type ExposeOptions } from './rpc.js'
 
 export type LogLevel = 'debug' | 'info' | 'warning' | 'error'
@@ -63,6 +64,15 @@ export interface NodeOptions {
   /** A level turns `log` events on; a function gets the lines from `info` on. */
   log?: LogLevel | ((entry: LogEntry) => void)
   limits?: Limits
+  /** Handlers that run at once, over all routes: those whose promise or generator goes on. Further messages wait. Default: any number. */
+  maxHandlers?: number
+  /** Requesters learn the class and the words of what handlers throw. */
+  tellErrors?: boolean
+  /**
+   * Called with what a handler threw that is no Status, in place of the `error` event. What it returns, or its promise, unless
+   * undefined, is the answer; it may throw a Status.
+   */
+  onError?: (request: Request, error: unknown) => unknown
 }
 
 export interface ConnectOptions {
@@ -144,6 +154,10 @@ export class Node extends Emitter<NodeEvents> {
       decisionTimeout: duration(limits.decisionTimeout, 'decisionTimeout'),
       requestTimeout: duration(limits.requestTimeout, 'requestTimeout'),
     })
+    const { handlers } = this.core
+    if (options.maxHandlers) handlers.limit(size(options.maxHandlers, 'maxHandlers'))
+    handlers.tellErrors = options.tellErrors ?? false
+    handlers.onError = options.onError
     this.core.onAsk = onAsk as AskHandler | undefined
     this.core.onLog = typeof log === 'function' ? log : undefined
     this.core.attach(this)
@@ -155,10 +169,18 @@ export class Node extends Emitter<NodeEvents> {
    * Handles messages and requests to `route`; the empty route is for all that have no handler. What the handler returns,
    * or its promise, is the answer: bytes, a text, anything JSON can say, a Status, or undefined for a bare 'done'.
    */
-  route(route: string, handler: (request: Request) => unknown): this {
+  route(route: string, handler: (request: Request) => unknown, options: RouteOptions = {}): this {
     if (typeof route !== 'string' || typeof handler !== 'function') throw argumentError('a route is a string and its handler a function')
-    this.core.box.route(route, this.core.handlers.numberOf(route))
-    this.core.handlers.set(route, handler)
+    this.core.handlers.set(route, handler, options)
+    return this
+  }
+
+  /**
+   * Puts a function around every handler of this node: `(request, next) => ...`, where `await next()` is what lies within. The first
+   * that was added is the outermost, whenever the handlers came. What it returns, or its promise, is the answer.
+   */
+  use(middleware: Middleware): this {
+    this.core.handlers.use(middleware)
     return this
   }
 

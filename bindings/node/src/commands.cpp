@@ -117,12 +117,12 @@ sw_result NodeBox::run_request(int32_t* row, Peer& peer, sw_text route, sw_bytes
     return result;
 }
 
-// The reply in this place has reached its reader.
+// The reply in this place has reached its reader, the message its handler.
 sw_result NodeBox::take(uint32_t place) {
-    if (place >= replies_.size() || !replies_[place]) return SW_ERR_HANDLE;
-    sw_event_release(replies_[place]);
-    replies_[place] = nullptr;
-    free_replies_.push_back(place);
+    if (place >= kept_.size() || !kept_[place]) return SW_ERR_HANDLE;
+    sw_event_release(kept_[place]);
+    kept_[place] = nullptr;
+    free_kept_.push_back(place);
     return SW_OK;
 }
 

@@ -137,7 +137,7 @@ Napi::Value NodeBox::extra(Napi::Env env, const sw_event& event, int32_t* row) {
             row[kResult] = static_cast<int32_t>(message.expects);
             row[kBodyType] = static_cast<int32_t>(message.type);
             row[kTime] = static_cast<int32_t>(message.timeout_ms);
-            row[kTag] = number_of(message.route_user);
+            row[kTag] = number_of(message.route_user) & ~static_cast<int32_t>(kHeldRoute);
             put64(row, kLow, message.exchange.number);
             const Napi::Value route = row[kTag] == 0 ? to_js(env, message.route) : Napi::Value();
             if (message.part_count == 0) return route;
@@ -255,7 +255,9 @@ Napi::Value NodeBox::poll(const Napi::CallbackInfo& info) {
             if (extras.IsEmpty()) extras = Napi::Array::New(env);
             extras.Set(static_cast<uint32_t>(i), object);
         }
-        if (event.type == SW_EVENT_REPLY) row[kCode] = keep_reply(i);
+        const bool held = event.type == SW_EVENT_MESSAGE &&
+                          (number_of(event.as.message.route_user) & static_cast<int32_t>(kHeldRoute)) != 0;
+        if (held || event.type == SW_EVENT_REPLY) row[kCode] = keep(i);
         if (event.type == SW_EVENT_WRITABLE && slot != UINT32_MAX) peers_[slot].blocked = false;
         if (event.type == SW_EVENT_PEER_CLOSED && slot != UINT32_MAX) {
             slots_.erase(event.peer.value);
@@ -274,14 +276,14 @@ Napi::Value NodeBox::poll(const Napi::CallbackInfo& info) {
 }
 
 // The place in which the i-th event waits for its reader.
-int32_t NodeBox::keep_reply(size_t i) {
-    if (free_replies_.empty()) {
-        free_replies_.push_back(static_cast<uint32_t>(replies_.size()));
-        replies_.push_back(nullptr);
+int32_t NodeBox::keep(size_t i) {
+    if (free_kept_.empty()) {
+        free_kept_.push_back(static_cast<uint32_t>(kept_.size()));
+        kept_.push_back(nullptr);
     }
-    const uint32_t place = free_replies_.back();
-    free_replies_.pop_back();
-    replies_[place] = events_[i];
+    const uint32_t place = free_kept_.back();
+    free_kept_.pop_back();
+    kept_[place] = events_[i];
     events_[i] = nullptr;
     return static_cast<int32_t>(place);
 }

@@ -120,10 +120,10 @@ void NodeBox::end() {
     if (!wake_) return;
     constexpr uint32_t kGrace = 100;  // ms
     release_events();
-    for (const sw_event* event : replies_) {
+    for (const sw_event* event : kept_) {
         if (event) sw_event_release(event);
     }
-    replies_.clear();
+    kept_.clear();
     sw_node_close(node_, kGrace, nullptr);  // once it is over already: waits for the thread alone
     napi_release_threadsafe_function(wake_, napi_tsfn_abort);
     wake_ = nullptr;
@@ -144,9 +144,10 @@ Napi::Value NodeBox::intern(const Napi::CallbackInfo& info) {
     return Napi::Number::New(info.Env(), route);
 }
 
-// (name, number): messages to it come with this number, from 1.
+// (name, number, held): messages to it come with this number, from 1; `held` ones count as taken when take says so.
 void NodeBox::route(const Napi::CallbackInfo& info) {
-    check(info.Env(), sw_node_route(node_, text_of(text_arg(info[0])), nullptr, user_of(u32_arg(info[1]))));
+    const uint32_t number = u32_arg(info[1]) | (info[2].ToBoolean() ? kHeldRoute : 0);
+    check(info.Env(), sw_node_route(node_, text_of(text_arg(info[0])), nullptr, user_of(number)));
 }
 
 void NodeBox::unroute(const Napi::CallbackInfo& info) {

@@ -17,6 +17,7 @@ inline constexpr uint32_t kCommandRow = 10;
 inline constexpr uint32_t kMaxEvents = 256;         // fetched in one turn
 inline constexpr uint32_t kMaxCommands = 1024;      // of one batch
 inline constexpr uint32_t kTextBytes = 256 * 1024;  // routes and bodies of one batch
+inline constexpr uint32_t kHeldRoute = 1u << 30;    // in a route's number: its messages are kept until they are taken
 inline constexpr size_t kOwnBuffer = 16 * 1024;  // a body from here on gets a buffer of its own: views keep no others
 
 // Memory that both halves write: rows of events, rows of commands, failed commands, and the bytes of commands.
@@ -67,7 +68,7 @@ private:
     // ---- events.cpp ----
     Napi::Value poll(const Napi::CallbackInfo& info);
     void release_events();
-    int32_t keep_reply(size_t i);
+    int32_t keep(size_t i);
     Napi::Value extra(Napi::Env env, const sw_event& event, int32_t* row);
 
     // ---- commands.cpp ----
@@ -98,8 +99,8 @@ private:
 
     std::array<const sw_event*, kMaxEvents> events_{};  // fetched and not yet released
     size_t event_count_ = 0;
-    std::vector<const sw_event*> replies_;  // that their reader has not taken: they hold back those that follow
-    std::vector<uint32_t> free_replies_;
+    std::vector<const sw_event*> kept_;  // replies and messages that are not taken yet: they hold back those that follow
+    std::vector<uint32_t> free_kept_;
 
     std::vector<Peer> peers_;
     std::vector<uint32_t> free_slots_;

@@ -5,8 +5,8 @@ import inspect
 import logging
 import sys
 import warnings
-from typing import (Any, AsyncIterator, Awaitable, Callable, Coroutine, Dict, Iterable, List, Optional, Tuple, TypeVar,
-                    Union)
+from typing import (Any, AsyncIterator, Awaitable, Callable, Coroutine, Dict, Iterable, List, Optional, Sequence, Tuple,
+                    TypeVar, Union)
 
 from sealwire import _errors, _native
 from sealwire._inbox import Messages
@@ -17,6 +17,7 @@ from sealwire._peer import Peer, limit, milliseconds
 from sealwire._pump import Pump
 from sealwire._parts import make_parts
 from sealwire._replies import complete, leave
+from sealwire._router import ErrorHandler, Middleware, Route, Router
 from sealwire._rpc import ROUTE, Exposed
 from sealwire._types import Asking, CloseReport, Reject, Undelivered
 
@@ -33,8 +34,8 @@ _LEVELS = (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR)
 Decision = Union[bool, Reject]
 Decide = Callable[[Asking], Union[Decision, Awaitable[Decision]]]
 Allow = Union[str, Iterable[str], Decide]
-Handler = Callable[[Request], Any]
 HandlerT = TypeVar("HandlerT", bound=Callable[..., Any])
+MiddlewareT = TypeVar("MiddlewareT", bound=Callable[..., Any])
 
 
 def _ids(ids: Iterable[str]) -> List[str]:
@@ -67,6 +68,9 @@ class Node:
     on_ask    decides about those who are not on the list: a function (plain or async) of an Asking that returns True,
               False or Reject(status, text)
     on_peer   called with each peer that has connected; what it returns, if a coroutine, becomes a task
+    on_error  called with the request and the exception of a handler that is no Status, in place of the log: a function, plain or
+              async, whose result, unless None, is the answer, and which may raise Status
+    max_handlers, tell_errors  as those of `route`, over all of them; the former counts handlers that wait for something
     Durations are in seconds; the limits are those of sw_node_options in sealwire.h.
     """
 
@@ -74,13 +78,15 @@ class Node:
                  on_ask: Optional[Decide] = None, on_peer: Optional[Callable[[Peer], Any]] = None, request_timeout: float = 30.0,
                  handshake_timeout: Optional[float] = None, decision_timeout: Optional[float] = None,
                  send_queue_bytes: int = 0, max_message_bytes: int = 0, window_bytes: int = 0,
-                 exchange_slots: int = 0) -> None:
+                 exchange_slots: int = 0, max_handlers: int = 0, tell_errors: bool = False,
+                 on_error: Optional[ErrorHandler] = None) -> None:
         if identity is not None and not isinstance(identity, Identity):
             identity = Identity.load(identity)
         self.identity = identity if identity is not None else Identity.generate()
         self.network = _errors.text(network, "network")
         self.request_timeout = request_timeout
         self.on_peer = on_peer
+        self.on_error = on_error
         if callable(allow):
             on_ask = allow
             allow = ()
@@ -98,7 +104,7 @@ class Node:
         self._core: Optional[_native.Core] = None
         self._pump: Optional[Pump] = None
         self._loop: Optional[asyncio.AbstractEventLoop] = None
-        self._routes: Dict[str, Handler] = {}
+        self._router = Router(self, max_handlers, tell_errors)
         self._exposed: Optional[Exposed] = None
         self._listeners: Dict[int, Listener] = {}
         self._arrivals: "List[asyncio.Queue[Optional[Peer]]]" = []
@@ -117,7 +123,7 @@ class Node:
         if self._core is not None:
             raise _errors.state("this node was opened already")
         self._loop = asyncio.get_running_loop()
-        core = _native.Core(self._loop, self._on_event, self._spawn, self._on_failure, self._make_error,
+        core = _native.Core(self._loop, self._on_event, self._spawn, self._router.failed, self._make_error,
                             _later, make_parts, self._on_cancelled)
         pump = Pump(self)
         level = core_logger.getEffectiveLevel()
@@ -132,8 +138,7 @@ class Node:
         self._core = core
         self._pump = pump
         self._closed = self._loop.create_future()
-        for route, handler in self._routes.items():
-            core.add_handler(route, handler)
+        self._router.open(core)
         pump.task = self._loop.create_task(pump.run())
         pump.task._log_destroy_pending = False  # type: ignore[attr-defined]
         return self
@@ -253,25 +258,36 @@ class Node:
 
     # ---- Handlers ----
 
-    def route(self, route: str = "") -> Callable[[HandlerT], HandlerT]:
+    def route(self, route: str = "", *, use: Sequence[Middleware] = (), max_handlers: int = 0,
+              tell_errors: bool = False) -> Callable[[HandlerT], HandlerT]:
         """Decorator: the function handles messages to `route` ("" stands for all that have no other).
 
         A plain function is called at once and costs no task; a coroutine function runs as a task, which is cancelled when
         the requester cancels or its deadline passes. What it returns is the reply: bytes, str, anything JSON, or None for a
         fast reply without body. A handler that yields, plain or async, sends each as one of several replies to a
-        requester that wants many; Answer(body, parts) brings streams and files. `raise Status(code, text)` answers with a status; any other exception with handler_failed
-        (nothing of it reaches the peer) and is logged.
+        requester that wants many; Answer(body, parts) brings streams and files. `raise Status(code, text)` answers with a status;
+        any other exception with handler_failed (nothing of it reaches the peer) and is logged.
+
+        use           middleware of this route alone, within that of the node
+        max_handlers  of this route that run at once; further messages wait, and their senders with them
+        tell_errors   the requester learns the class and the words of exceptions
         """
         if not isinstance(route, str):
             raise _errors.ArgumentTypeError(1, 'write @node.route("name")')
 
         def register(handler: HandlerT) -> HandlerT:
-            self._routes[route] = handler
-            if self._core is not None:
-                self._core.add_handler(route, handler)
+            self._router.add(Route(route, handler, use, max_handlers, tell_errors))
             return handler
 
         return register
+
+    def use(self, middleware: MiddlewareT) -> MiddlewareT:
+        """Decorator: `async def middleware(request, next)` stands around every handler of this node; `await next()` is what lies
+        within, and what it returns is the answer. The first that was added is the outermost, whenever the handlers came. It may
+        answer by itself, raise Status, or change the answer. With any, each message takes a task.
+        """
+        self._router.use(middleware)
+        return middleware
 
     def expose(self, name: str, target: Any, *, with_request: bool = False) -> None:
         """Lets peers call `target` by `name` (docs/RPC.md): a function, a dict of such, or an object with the methods that its own
@@ -314,34 +330,16 @@ class Node:
             request._stop()
             leave(request, True)
             if not request.cancelled:
-                request._fail()
+                request._fail("")
                 raise
         except Exception as error:
-            self._on_failure(request, error)
+            self._router.failed(request, error)
 
     def _on_cancelled(self, request: Request, task: "asyncio.Task[Any]") -> None:
         self._tasks.add(task)  # until it has ended
         task.add_done_callback(self._tasks.discard)
         _cancel(task)
         leave(request, True)
-
-    def _on_failure(self, request: Request, error: BaseException) -> None:
-        request._stop()
-        leave(request, True)
-        try:
-            if isinstance(error, _errors.Status) and request.wants_reply and not request.answered:
-                try:
-                    return request.status(error.status, error.text, error._details)
-                except (_errors.ArgumentError, _errors.TooBigError) as refused:  # words that no status can carry
-                    error = refused
-            request._fail()
-        except _errors.Error:
-            pass
-        if not isinstance(error, Exception):
-            if isinstance(error, asyncio.CancelledError):
-                return
-            raise error
-        logger.error("the handler of %r failed for peer %s", request.route, request.peer.id, exc_info=error)
 
     def _make_error(self, result: int, code: int, text: str, peer: Optional[Peer],
                     details: Optional[Tuple[bytes, int]]) -> _errors.Error:

@@ -68,7 +68,10 @@ void on_done(CoreState* state, const sw_event* event) {
     const sw_event_done& done = event->as.done;
     if (!event->user) {  // the peer's: its handler is not wanted any more
         const auto found = state->running.find({done.exchange.peer.value, done.exchange.number});
-        if (found == state->running.end()) return;
+        if (found == state->running.end()) {
+            state->in_inboxes.erase({done.exchange.peer.value, done.exchange.number});
+            return;
+        }
         Message* message = found->second;
         message->over = true;
         const Ref keep = Ref::borrow(reinterpret_cast<PyObject*>(message));
@@ -136,8 +139,24 @@ bool is_awaitable(PyObject* object) {
     return PyCoro_CheckExact(object) || (methods && methods->am_await);
 }
 
-// True when the event is to be released later: its handler runs in a task, or it waits in an inbox.
+// What is to be done with the event: release it, or later, as its handler runs in a task; or it waits in an inbox.
 enum class After { release, first_step, taken };
+
+After call_handler(CoreState* state, PyObject* callable, PyObject* request) {
+    Message* message = reinterpret_cast<Message*>(request);
+    Ref result(PyObject_CallOneArg(callable, request));
+    if (!result) return failed(state, request), After::release;
+    if (is_awaitable(result.get())) return spawn(state, message, result.get()) ? After::first_step : After::release;
+    if (takes_a_task(message, result.get())) {
+        PyObject* hook = state->hooks[kLater];
+        Ref later(hook ? PyObject_CallOneArg(hook, result.get()) : nullptr);
+        if (!later) return failed(state, request), After::release;
+        return spawn(state, message, later.get()) ? After::first_step : After::release;
+    }
+    if (!finish_message(message, result.get())) failed(state, request);
+    return After::release;
+}
+
 After on_message(CoreState* state, const sw_event* event) {
     const size_t index = reinterpret_cast<uintptr_t>(event->as.message.route_user) - 1;
     PyObject* peer = find_peer(state, event->peer.value);
@@ -156,6 +175,8 @@ After on_message(CoreState* state, const sw_event* event) {
         }
         Py_INCREF(peer);
         handler.waiting.push_back({event, peer, parts.release()});
+        const sw_exchange& exchange = event->as.message.exchange;
+        if (event->as.message.expects) state->in_inboxes.insert({exchange.peer.value, exchange.number});
         if (Ref waiter{handler.waiter}) {
             handler.waiter = nullptr;
             resolve(waiter.get(), Py_None);
@@ -172,17 +193,7 @@ After on_message(CoreState* state, const sw_event* event) {
         message->parts = make_parts(state, peer, event->as.message);
         if (!message->parts) return report_unraisable(nullptr), After::release;
     }
-    Ref result(PyObject_CallOneArg(callable.get(), request.get()));
-    if (!result) return failed(state, request.get()), After::release;
-    if (is_awaitable(result.get())) return spawn(state, message, result.get()) ? After::first_step : After::release;
-    if (takes_a_task(message, result.get())) {
-        PyObject* hook = state->hooks[kLater];
-        Ref later(hook ? PyObject_CallOneArg(hook, result.get()) : nullptr);
-        if (!later) return failed(state, request.get()), After::release;
-        return spawn(state, message, later.get()) ? After::first_step : After::release;
-    }
-    if (!finish_message(message, result.get())) failed(state, request.get());
-    return After::release;
+    return call_handler(state, callable.get(), request.get());
 }
 
 void on_other(CoreState* state, const sw_event* event) {
@@ -378,6 +389,7 @@ PyMethodDef methods[] = {
     {"take", take, METH_VARARGS, nullptr},
     {"wait", wait, METH_O, nullptr},
     {"close_inbox", close_inbox, METH_O, nullptr},
+    {"run", run, METH_VARARGS, nullptr},
     {"forget", forget, METH_NOARGS, nullptr},
     {},
 };
@@ -411,6 +423,15 @@ PyObject* find_peer(CoreState* state, uint64_t handle) {
     state->last_peer = handle;
     state->last_peer_object = found->second;
     return found->second;
+}
+
+// (callable, request): handles a message that waited; the task in which its handler goes on, or None.
+PyObject* run(PyObject* object, PyObject* args) {
+    PyObject *callable = nullptr, *request = nullptr;
+    if (!PyArg_ParseTuple(args, "OO!", &callable, message_type, &request)) return nullptr;
+    call_handler(self_of(object)->state, callable, request);
+    PyObject* task = reinterpret_cast<Message*>(request)->task;
+    return Ref::borrow(task ? task : Py_None).release();
 }
 
 CoreState* state_of(Core* core) {

@@ -59,6 +59,8 @@ PyObject* take(PyObject* object, PyObject* args) {
         Message* message = make_message(request_class, peer, route.get(), event);
         if (!message) return nullptr;
         message->parts = Ref::borrow(parts).release();
+        const sw_exchange& exchange = message->exchange;  // not there any more: it was cancelled meanwhile
+        if (message->expects) message->over = state->in_inboxes.erase({exchange.peer.value, exchange.number}) == 0;
         PyList_SET_ITEM(list.get(), static_cast<Py_ssize_t>(i), reinterpret_cast<PyObject*>(message));
     }
     const auto end = handler->waiting.begin() + static_cast<std::ptrdiff_t>(count);
@@ -89,6 +91,10 @@ PyObject* close_inbox(PyObject* object, PyObject* number) {
     Handler* handler = handler_of(state, number);
     if (!handler) return nullptr;
     handler->closed = true;
+    for (const Waiting& one : handler->waiting) {
+        const sw_exchange& exchange = one.event->as.message.exchange;
+        state->in_inboxes.erase({exchange.peer.value, exchange.number});
+    }
     Ref waiter(handler->waiter);
     handler->waiter = nullptr;
     release_all(handler->waiting);

@@ -150,10 +150,13 @@ PyObject* taken(PyObject* object, PyObject*) {
     Py_RETURN_NONE;
 }
 
-PyObject* fail(PyObject* object, PyObject*) {
+// (text): words for the requester, or "".
+PyObject* fail(PyObject* object, PyObject* words) {
     Message* self = self_of(object);
+    sw_text text{};
+    if (!text_of(words, text)) return nullptr;
     if (self->expects != SW_EXPECTS_NONE && !self->answered && !self->over &&
-        !answer_status(self, SW_CODE_HANDLER_FAILED, {})) {
+        !answer_status(self, SW_CODE_HANDLER_FAILED, text)) {
         return nullptr;
     }
     Py_RETURN_NONE;
@@ -205,7 +208,7 @@ PyGetSetDef getters[] = {
 PyMethodDef methods[] = {
     {"reply", reply, METH_O, nullptr},
     {"status", status, METH_VARARGS, nullptr},
-    {"_fail", fail, METH_NOARGS, nullptr},
+    {"_fail", fail, METH_O, nullptr},
     {"_finish", finish, METH_O, nullptr},
     {"_stop", stop, METH_NOARGS, nullptr},
     {"_reply", fast(reply_parts), METH_FASTCALL, nullptr},

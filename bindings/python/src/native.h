@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <mutex>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "sealwire/sealwire.h"
@@ -91,6 +92,7 @@ struct CoreState {
     std::vector<Handler> handlers;
     std::unordered_map<uint64_t, PyObject*> peers;
     std::unordered_map<ExchangeKey, Message*, ExchangeHash> running;  // handlers that are tasks
+    std::unordered_set<ExchangeKey, ExchangeHash> in_inboxes;         // requests that wait there and were not cancelled
     std::vector<const sw_event*> to_release;  // whose handlers have yet to run to their first suspension
     uint64_t serial = 0;
     uint64_t last_peer = 0;                // a cache of one in front of `peers`
@@ -196,6 +198,7 @@ PyObject* add_handler(PyObject* core, PyObject* args);
 PyObject* take(PyObject* core, PyObject* args);
 PyObject* wait(PyObject* core, PyObject* number);
 PyObject* close_inbox(PyObject* core, PyObject* number);
+PyObject* run(PyObject* core, PyObject* args);  // in core.cpp
 
 // parts.cpp: methods of Peer, and one of Message.
 PyObject* make_parts(CoreState* state, PyObject* peer, const sw_event_message& message);
