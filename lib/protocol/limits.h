@@ -46,6 +46,7 @@ struct Limits {
     uint64_t message = 16 * 1024 * 1024;     // the largest message taken
     uint64_t assembly = 32 * 1024 * 1024;    // large messages being received; at least twice `message`
     uint64_t send_queue = 8 * 1024 * 1024;   // bytes queued or sent and not yet received by the peer
+    uint64_t receipts = 65'536;              // that are wanted and did not come, then `again`
     uint64_t encoded_ahead = 256 * 1024;     // encoded and not yet accepted by the transport
     size_t application_data = 2 * 1024;      // that is taken from a peer's HELLO or ACCEPT
     Time handshake = 5 * kSecond;            // from accept to message 3
@@ -54,6 +55,9 @@ struct Limits {
     Time request = 30 * kSecond;             // first reply of a request that names no deadline
     Time window_delay = 20 * kMillisecond;   // what was received is told at the latest after
     Time close = 2 * kSecond;                // from one's own final CLOSE to the peer's
+
+    // Of the send queue that the replies of one exchange may fill, so that the others go on.
+    uint64_t exchange_share() const { return send_queue / 4; }
 
     // With values that could not work raised to the least that can.
     Limits sound() const {

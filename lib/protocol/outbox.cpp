@@ -39,10 +39,12 @@ Errc Outbox::open(const OutMessage& message, Expects expects, void* user, uint64
         again_ = true;
         return Errc::again;
     }
+    if (message.receipt && no_receipt_left()) return Errc::again;
     const bool single = message.body.size() <= kMaxFrameBody && message.parts.empty();
     const bool needs_slot = expects != Expects::none || !single;
     number = opened_ << 1;
     receipt = next_receipt_++;
+    if (message.receipt) ++receipts_;
     if (needs_slot) {
         Exchange& exchange = exchanges_.insert(number);
         exchange = Exchange{};
@@ -100,7 +102,13 @@ Errc Outbox::say(uint64_t number, const OutMessage& message, uint64_t& receipt) 
         again_ = true;
         return Errc::again;
     }
+    if (message.more && exchange->sending && exchange->sending->queued >= limits_.exchange_share()) {
+        exchange->sending->again = true;
+        return Errc::again;
+    }
+    if (message.receipt && no_receipt_left()) return Errc::again;
     receipt = next_receipt_++;
+    if (message.receipt) ++receipts_;
     Pending pending(message, number, receipt, Expects::none);
     if (!message.parts.empty()) add_parts(*exchange, message, pending);
     if (!message.more) end_side(number, *exchange);
@@ -113,6 +121,7 @@ Errc Outbox::say(uint64_t number, const OutMessage& message, uint64_t& receipt) 
     keep(pending, message);
     queued_ += pending.cost();
     if (!exchange->sending) exchange->sending = new Sending;
+    exchange->sending->queued += pending.cost();
     exchange->sending->queue.push_back(std::move(pending));
     make_ready(number, *exchange);
     return Errc::ok;
@@ -133,6 +142,7 @@ Errc Outbox::status(uint64_t number, uint32_t code, std::string_view text, Bytes
         pending.is_status = true;
         keep(pending, {});
         queued_ += pending.cost();
+        exchange->sending->queued += pending.cost();
         exchange->sending->queue.push_back(std::move(pending));
         make_ready(number, *exchange);
         return Errc::ok;
@@ -274,6 +284,19 @@ void Outbox::control(const Frame& frame) {
     commit(writer.size());
 }
 
-bool Outbox::take_writable() { return again_ && queued_bytes() < limits_.send_queue / 2 && (again_ = false, true); }
+// One more message that wants a receipt would be too many: the peer could hold as many as it likes by sending none.
+bool Outbox::no_receipt_left() {
+    const bool full = receipts_ >= limits_.receipts;
+    again_receipts_ |= full;
+    return full;
+}
+
+bool Outbox::take_writable() {
+    const bool queue = again_ && queued_bytes() < limits_.send_queue / 2;
+    const bool receipts = again_receipts_ && receipts_ <= limits_.receipts / 2;
+    if (!queue && !receipts && !share_free_) return false;
+    again_ = again_receipts_ = share_free_ = false;  // whoever is refused again is told again
+    return true;
+}
 
 }  // namespace sealwire

@@ -46,7 +46,8 @@ struct PartBytes {
 // Exchanges are counted at each end: number = 2n for the n-th that this side opened, 2n + 1 for the peer's n-th. The id on
 // the wire is number ^ (1 where this side did not create the session).
 //
-// No lock of its own and no I/O. Errors: again (queue full: one `writable` event follows), closed, closing, handle (no such
+// No lock of its own and no I/O. Errors: again (the queue is full, or the exchange's share of it, or too many receipts are
+// outstanding for one more: one `writable` event follows), closed, closing, handle (no such
 // exchange), state (its side has ended), too_big, argument.
 class Outbox {
 public:
@@ -221,6 +222,8 @@ private:
     void open_kept(const OutMessage& message, Expects expects, uint64_t number, uint64_t receipt);
     bool open_at_once(const OutMessage& message, Expects expects, uint64_t number, uint64_t receipt);
     Errc say(uint64_t number, const OutMessage& message, uint64_t& receipt);
+    bool no_receipt_left();
+    void sent_queued(Sending& sending, size_t cost);
     bool may_open(size_t route, size_t body, bool needs_slot, size_t parts) const;
     bool may_encode() const;
     bool front_may_go() const;
@@ -268,7 +271,9 @@ private:
     bool creator_;
     bool up_ = false;
     bool early_ = false;
-    bool again_ = false;
+    bool again_ = false;           // a command met a full queue
+    bool again_receipts_ = false;  // ... as many outstanding receipts as may be
+    bool share_free_ = false;      // an exchange that met its share has room again, or is over
     Errc refuse_ = Errc::ok;
     Mail mail_;
 
@@ -282,6 +287,7 @@ private:
     uint64_t part_slots_limit_ = 0;
     uint64_t peer_message_limit_ = UINT64_MAX;
     uint64_t queued_ = 0;            // bytes of bodies waiting
+    uint64_t receipts_ = 0;          // wanted by messages that are not settled
     std::vector<uint64_t> dropped_;  // receipts wanted by messages that were dropped before they left
 
     Ring<Pending> waiting_;  // OPENs in order

@@ -250,6 +250,7 @@ void Outbox::encode_open(const Pending& pending) {
     exchange->sending = new Sending;
     exchange->sending->begin(pending, head.size());
     queued_ += pending.cost();
+    exchange->sending->queued = pending.cost();
     announce(pending.number, *exchange, pending);
     make_ready(pending.number, *exchange);
 }
@@ -300,7 +301,7 @@ void Outbox::encode_next(uint64_t number, Exchange& exchange) {
     if (!last) return;
     mark(begin, sending.current);
     let_parts_flow(number, exchange, sending.current);
-    queued_ -= sending.current.cost();
+    sent_queued(sending, sending.current.cost());
     sending.active = false;
     sending.current = Pending{};
 }
@@ -320,6 +321,15 @@ void Outbox::make_ready(uint64_t number, Exchange& exchange) {
     }
 }
 
+// A message of an exchange no longer waits.
+void Outbox::sent_queued(Sending& sending, size_t cost) {
+    queued_ -= cost;
+    sending.queued -= cost;
+    if (!sending.again || sending.queued > limits_.exchange_share() / 2) return;
+    sending.again = false;
+    share_free_ = true;
+}
+
 void Outbox::advance(uint64_t number, bool first) {
     Exchange* exchange = exchanges_.find(number);
     if (!exchange || !exchange->sending || !exchange->sending->ready) return;  // over in the meantime
@@ -333,11 +343,11 @@ void Outbox::advance(uint64_t number, bool first) {
         sending.queue.pop_front();
         if (next.is_status) {
             control({.kind = FrameKind::status, .id = number, .text = next.text});
-            queued_ -= next.cost();
+            sent_queued(sending, next.cost());
         } else {
             const size_t cost = next.cost();
             encode_first(*exchange, next);
-            if (!sending.active) queued_ -= cost;
+            if (!sending.active) sent_queued(sending, cost);
         }
     }
     if (sending.active || !sending.queue.empty()) return make_ready(number, *exchange);
@@ -362,8 +372,10 @@ void Outbox::side_done(uint64_t number, Exchange& exchange) {
 void Outbox::drop_sending(Exchange& exchange, std::vector<uint64_t>* receipts) {
     Sending* sending = std::exchange(exchange.sending, nullptr);
     if (!sending) return;
+    share_free_ |= sending->again;
     const auto drop = [&](const Pending& pending) {
         queued_ -= pending.cost();
+        if (pending.receipt_wanted) --receipts_;
         if (pending.is_status || pending.expects != Expects::none) return;
         (receipts ? *receipts : dropped_).push_back(pending.receipt);
     };
@@ -382,6 +394,7 @@ void Outbox::make_void(Pending& pending) {
     if (pending.expects == Expects::none)
         dropped_.push_back(pending.receipt);  // with parts: only those can be cancelled
     queued_ -= pending.cost();
+    if (std::exchange(pending.receipt_wanted, false)) --receipts_;
     pending.is_void = true;
     pending.body = {};
     pending.text = {};

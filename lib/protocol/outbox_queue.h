@@ -49,11 +49,13 @@ struct Outbox::Pending {
 
 struct Outbox::Sending {
     Ring<Pending> queue;
-    Pending current;     // meaningful while active
-    size_t offset = 0;   // bytes of it encoded
-    size_t allowed = 0;  // bytes of it that may be encoded: 64 KiB, or all once granted
+    Pending current;      // meaningful while active
+    size_t offset = 0;    // bytes of it encoded
+    uint64_t queued = 0;  // cost of what waits, current included
+    size_t allowed = 0;   // bytes of it that may be encoded: 64 KiB, or all once granted
     bool active = false;
     bool ready = false;  // stands in ready_first_ or ready_more_
+    bool again = false;  // a reply met the exchange's share of the queue
 
     void begin(const Pending& pending, size_t sent) {
         current = pending;

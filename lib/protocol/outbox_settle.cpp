@@ -31,6 +31,7 @@ void Outbox::settle(uint64_t number, uint64_t message, uint64_t count, std::vect
         if (at == wanted_replies_.end()) return;
         outcomes.push_back({at->second.receipt, Errc::ok});
         wanted_replies_.erase(at);
+        --receipts_;
     } else if (message == 0) {  // an OPEN is the only message of its side
         const auto first = wanted_opens_.lower_bound(number);
         auto end = first;
@@ -38,6 +39,7 @@ void Outbox::settle(uint64_t number, uint64_t message, uint64_t count, std::vect
             outcomes.push_back({end->second.receipt, Errc::ok});
         }
         wanted_opens_.erase(first, end);
+        receipts_ -= outcomes.size();
     }
     report(outcomes, events);
 }
@@ -54,6 +56,7 @@ void Outbox::settle_exchange(uint64_t number, Errc errc, std::vector<Event>& eve
         outcomes.push_back({end->second.receipt, errc});
     }
     wanted_replies_.erase(first, end);
+    receipts_ -= outcomes.size();
     // A one-way message that is still under way: the peer wants no more of it.
     Exchange* exchange = exchanges_.find(number);
     if (exchange && exchange->mine && !exchange->peer_open && !exchange->parts) {
@@ -156,9 +159,10 @@ Outbox::Undelivered Outbox::finish(uint64_t peer_received, Errc why, std::vector
     wanted_replies_.clear();
     dropped_.clear();
     queued_ = 0;
+    receipts_ = 0;
     handed_ = received_ = sequence_end_;
     handed_segments_ = 0;
-    again_ = false;
+    again_ = again_receipts_ = share_free_ = false;
     return result;
 }
 

@@ -473,3 +473,91 @@ TEST_CASE("only a little is encoded ahead, so a small message passes a large one
     sender.outbox.take(1, pieces);
     CHECK(sender.outbox.sequence_end() < 60'000);
 }
+
+TEST_CASE("as many receipts as may be are outstanding: one more says again, and writable follows once when half came") {
+    Limits limits;
+    limits.receipts = 10;
+    Sender sender(limits);
+    for (int i = 0; i < 10; ++i) sender.send("x", true);  // those that wait to be encoded count
+    OutMessage wanted = message("x");
+    wanted.receipt = true;
+    CHECK(sender.outbox.send(wanted, nullptr) == Errc::again);
+    CHECK(sender.outbox.send(message("x"), nullptr) == Errc::ok);  // without one
+    sender.up();
+    sender.take();
+    sender.outbox.window(sender.outbox.sequence_end(), 1 << 20);
+    CHECK(sender.outbox.send(wanted, nullptr) == Errc::again);
+    sender.outbox.peer_opened(1, Expects::one);
+    CHECK(sender.outbox.reply(1, wanted, nullptr) == Errc::again);  // also the last reply
+    CHECK(sender.outbox.reply(1, message("x"), nullptr) == Errc::ok);
+    sender.outbox.settle(0, 0, 4, sender.events);
+    CHECK_FALSE(sender.outbox.take_writable());
+    sender.outbox.settle(8, 0, 1, sender.events);
+    CHECK(sender.outbox.take_writable());
+    CHECK_FALSE(sender.outbox.take_writable());
+    for (int i = 0; i < 5; ++i) CHECK(sender.outbox.send(wanted, nullptr) == Errc::ok);
+    CHECK(sender.outbox.send(wanted, nullptr) == Errc::again);
+}
+
+TEST_CASE("receipts of messages that were dropped, refused or lost are outstanding no more") {
+    Limits limits;
+    limits.receipts = 3;
+    Sender sender(limits);
+    sender.up({1 << 20, 256, 16 << 20});
+    OutMessage wanted = message(std::string_view());
+    const std::string body = pattern(60'000);
+    wanted.body = as_bytes(body);
+    wanted.receipt = wanted.more = true;
+    sender.outbox.peer_opened(1, Expects::many);
+    for (int i = 0; i < 3; ++i) REQUIRE(sender.outbox.reply(1, wanted, nullptr) == Errc::ok);
+    CHECK(sender.outbox.reply(1, wanted, nullptr) == Errc::again);
+    sender.take();  // one leaves, two wait for credit
+    CHECK(sender.outbox.status(1, 64, "enough") == Errc::ok);
+    CHECK(sender.outbox.take_writable());
+    sender.send("x", true);
+    sender.send("x", true);
+    wanted.more = false;
+    CHECK(sender.outbox.send(wanted, nullptr) == Errc::again);
+    sender.outbox.settle_exchange(1, Errc::cancelled, sender.events);
+    CHECK(sender.outbox.send(wanted, nullptr) == Errc::ok);
+    sender.outbox.finish(Outbox::kUnknownReceived, Errc::peer_lost, sender.events);
+    CHECK_FALSE(sender.outbox.take_writable());
+}
+
+TEST_CASE("one exchange's replies fill a quarter of the queue, the others go on, and writable follows once") {
+    Limits limits;
+    limits.send_queue = 400'000;
+    Sender sender(limits);
+    sender.up();
+    for (const uint64_t number : {1, 3, 5}) sender.outbox.peer_opened(number, Expects::many);
+    OutMessage reply = message(std::string_view());
+    const std::string body = pattern(10'000);
+    reply.body = as_bytes(body);
+    reply.more = true;
+    const auto flood = [&](uint64_t number) {
+        size_t taken = 0;
+        while (sender.outbox.reply(number, reply, nullptr) == Errc::ok) ++taken;
+        return taken;
+    };
+    const size_t prompt = kFirstCredit / (10'000 + kObjectCost);  // leave at once
+    CHECK(flood(1) == prompt + 10);
+    CHECK(flood(3) == prompt + 10);
+    CHECK(sender.outbox.queued_bytes() < 400'000);
+    CHECK(sender.outbox.send(message("x"), nullptr) == Errc::ok);
+    sender.take();
+    CHECK_FALSE(sender.outbox.take_writable());
+    sender.outbox.credit(1, 4 * (10'000 + kObjectCost), false);
+    sender.take();
+    CHECK_FALSE(sender.outbox.take_writable());
+    sender.outbox.credit(1, 2 * (10'000 + kObjectCost), false);  // half of its share is free
+    sender.take();
+    CHECK(sender.outbox.take_writable());
+    CHECK_FALSE(sender.outbox.take_writable());
+    CHECK(flood(1) > 0);
+    CHECK(sender.outbox.cancel(3, 11) == Errc::ok);  // whoever waited for it is told
+    CHECK(sender.outbox.take_writable());
+
+    const std::string large = pattern(300'000);  // more than the share: one at least
+    reply.body = as_bytes(large);
+    CHECK(flood(5) == 1);
+}

@@ -29,7 +29,9 @@
  *   sw_error_detail the particulars of this thread's last failure. Nothing throws, aborts or prints.
  * Backpressure.  A send is taken while less than `send_queue_bytes` are queued for the peer, overshooting by at most one
  *   message; otherwise SW_ERR_AGAIN, nothing is taken, and exactly one SW_EVENT_WRITABLE follows once it is below half.
- *   A side's last reply, status and cancel are always taken.
+ *   The same while a quarter of that waits in one exchange of many replies (for its next), and while 65,536 messages to
+ *   the peer wait for the receipt they want (for one more of them). A side's last reply that wants no receipt, its status
+ *   and cancel are always taken.
  * Ending.  sw_node_shutdown returns at once; the last event is SW_EVENT_NODE_CLOSED with a report. sw_node_close =
  *   shutdown + wait + free. On the loop thread it returns SW_ERR_THREAD and changes nothing; after it no callback runs.
  * Fork.  Once a node was opened: in the child of a fork every call returns SW_ERR_FORK; the parent is not affected.
