@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <ctime>
 #include <new>
 
 #include "crypto/ticket.h"
@@ -22,6 +23,13 @@ constexpr Time kSweepInterval = 5 * kSecond;        // idle peers give memory ba
 int64_t wall_clock_ms() {
     return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
         .count();
+}
+
+// Of the loop's clock, some milliseconds late.
+Time coarse_now() {
+    timespec now{};
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return static_cast<Time>(now.tv_sec) * kSecond + static_cast<Time>(now.tv_nsec) / 1000;
 }
 
 std::shared_ptr<const Identity> identity_of(const NodeConfig& config) {
@@ -262,11 +270,31 @@ void Node::emit(NodeEvent& event, const Route* route) {
         queue_->push(std::move(queued));
         return;
     }
-    running_route_.store(route ? route->name : nullptr, std::memory_order_relaxed);
+    call_back(event, route);
+}
+
+void Node::call_back(const NodeEvent& event, const Route* route) {
+    const std::string* const name = route ? route->name : nullptr;  // the callback may remove its route
+    running_route_.store(name, std::memory_order_relaxed);
     const uint64_t count = callbacks_.load(std::memory_order_relaxed);
     callbacks_.store(count + 1, std::memory_order_release);
     sink_->call(event, route ? &route->handler : nullptr);
     callbacks_.store(count + 2, std::memory_order_release);
+    if (config_.log) watch_callback(event, name);
+}
+
+// Says which callback has kept the loop for long. From the turn's time and one cheap clock: callbacks are many and short.
+void Node::watch_callback(const NodeEvent& event, const std::string* route) {
+    const Time began = std::max(loop_->now(), callback_ended_);
+    callback_ended_ = coarse_now();
+    const Time took = callback_ended_ - began;
+    // What the log's own callback does is not told by calling it again, and nothing is told behind the last event.
+    const bool told = event.kind != NodeEventKind::log && event.kind != NodeEventKind::node_closed;
+    if (took < config_.slow_callback || !told || !logs(LogLevel::warning)) return;
+    std::string text = "a callback";
+    if (route && !route->empty()) text += " of route \"" + *route + "\"";
+    text += " ran for " + std::to_string(took / kMillisecond) + " ms; nothing else of this node went on meanwhile";
+    log(LogLevel::warning, Errc::timeout, event.id, event.address, text);
 }
 
 void Node::emit_last(NodeEvent& event, uint64_t handle) {

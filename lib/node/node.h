@@ -38,7 +38,8 @@ struct NodeConfig {
     Limits limits;
     bool log = false;
     LogLevel log_level = LogLevel::info;
-    bool queued = false;  // events are fetched
+    Time slow_callback = kSecond;  // one that runs longer is told in the log
+    bool queued = false;           // events are fetched
     EventQueue::Wake on_wake = nullptr;
     void* user = nullptr;
 };
@@ -126,6 +127,8 @@ private:
     void complete();
     void sweep();
     void begin_waiting();
+    void call_back(const NodeEvent& event, const Route* route);
+    void watch_callback(const NodeEvent& event, const std::string* route);
     bool callback_is_stuck(uint64_t seen);
     void join(std::unique_lock<std::mutex>& lock);
     void release_self(std::unique_lock<std::mutex>& lock);
@@ -160,6 +163,7 @@ private:
     std::vector<std::unique_ptr<Listening>> dead_listenings_;
     std::vector<Peer*> draining_;
     bool urgent_ = false;
+    Time callback_ended_ = 0;  // the last one, while there is a log
     bool shutting_down_ = false;
     bool completed_ = false;
     CloseReport account_;

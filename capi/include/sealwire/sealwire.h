@@ -369,6 +369,7 @@ typedef struct sw_event_pong {
     int64_t clock_difference_ms;
 } sw_event_pong;
 
+/* Among them: a callback that ran for a second or more, told when it returned, with its route and peer. */
 typedef struct sw_event_log {
     uint32_t level; /* sw_log_level */
     sw_result result;
