@@ -237,9 +237,25 @@ sw_result sw_event_retain(const sw_event* event, const sw_event** out) {
             *out = event;
             return SW_OK;
         }
-        auto kept = std::make_unique<HeapEvent>(box.queue, true);
+        auto kept = std::make_unique<HeapEvent>(box.queue, HeapEvent::Kind::retained);
         kept->fill(*box.source, kCopyBelow);
         box.queue->hold();
+        *out = &kept.release()->box().face;
+        return SW_OK;
+    });
+}
+
+sw_result sw_event_hold(const sw_event* event, const sw_event** out) {
+    return guarded([&] {
+        if (!event || !out) return bad("event or out is null");
+        EventBox& box = EventBox::of(event);
+        if (event->type != SW_EVENT_MESSAGE) return bad("only messages are held");
+        if (box.heap) return failed(Errc::state, "a fetched event is not taken before it is released");
+        if (!box.source->owes) return failed(Errc::state, "the message is held already");
+        auto kept = std::make_unique<HeapEvent>(box.queue, HeapEvent::Kind::held);
+        kept->fill(*box.source, kCopyBelow);
+        box.queue->hold();
+        const_cast<NodeEvent*>(box.source)->owes = false;  // of the callback that this thread is in
         *out = &kept.release()->box().face;
         return SW_OK;
     });
@@ -258,6 +274,7 @@ void sw_event_release(const sw_event* event) {
         }
         const NodeEvent& source = heap->event();
         if (source.owes) Peer::give_back(source.peer, source.taken);
-        queue->release(std::unique_ptr<QueuedEvent>(heap), true);
+        const bool reuse = !heap->held();
+        queue->release(std::unique_ptr<QueuedEvent>(heap), reuse);
     });
 }

@@ -31,12 +31,14 @@ struct EventBox {
 
 class HeapEvent final : public QueuedEvent {
 public:
-    explicit HeapEvent(EventQueue* queue, bool retained) : retained_(retained) {
+    enum class Kind : uint8_t { fetched, retained, held };
+    HeapEvent(EventQueue* queue, Kind kind) : kind_(kind) {
         box_.queue = queue;
         box_.heap = this;
     }
     EventBox& box() { return box_; }
-    bool retained() const { return retained_; }
+    bool retained() const { return kind_ == Kind::retained; }
+    bool held() const { return kind_ == Kind::held; }
     void share() { references_.fetch_add(1, std::memory_order_relaxed); }
     bool unshare() { return references_.fetch_sub(1, std::memory_order_acq_rel) == 1; }
 
@@ -49,7 +51,7 @@ private:
 
     EventBox box_;
     std::unique_ptr<sw_close_report> report_;
-    const bool retained_;
+    const Kind kind_;
     std::atomic<unsigned> references_{1};  // of a retained one
 };
 
@@ -60,7 +62,9 @@ public:
 
 private:
     void call(const NodeEvent& event, const Handler* handler) override;
-    std::unique_ptr<QueuedEvent> make() override { return std::make_unique<HeapEvent>(queue_, false); }
+    std::unique_ptr<QueuedEvent> make() override {
+        return std::make_unique<HeapEvent>(queue_, HeapEvent::Kind::fetched);
+    }
 
     const sw_event_fn on_event_;
     void* const user_;

@@ -130,8 +130,9 @@ void Peer::on_message(Event& event) {
     out.parts = event.parts;
     out.part_count = event.part_count;
     out.taken = event.taken;
+    out.owes = true;
     node_.emit(out, route);
-    if (!node_.queued()) connection_->taken(event.taken);
+    if (!node_.queued() && out.owes) connection_->taken(event.taken);
 }
 
 // The peer has proved its key: is it let in?

@@ -1,6 +1,7 @@
 // sealwire.hpp at work: handlers on the loop thread and in poll, exceptions, ownership of requests' handlers.
 #include "sealwire/sealwire.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <cstdio>
@@ -230,6 +231,130 @@ void endings(Server& server) {
 
 }  // namespace
 
+// A node with middleware, an error handler and limits, of either kind of thread.
+struct Routed {
+    Board board;
+    std::string ticket;                       // board
+    std::vector<std::string> notes;           // handlers' thread
+    std::vector<sealwire::exchange> running;  // board
+    std::vector<std::string> began;           // board
+    std::exception_ptr failure;
+    sealwire::node node;
+    sealwire::listener listener;
+
+    explicit Routed(sealwire::run_on handlers) : node(options(handlers)) {
+        node.use(noting("first"));
+        node.route("ordered",
+                   [this](const sealwire::incoming& request) {
+                       notes.push_back("handler");
+                       request.reply("answer");
+                   },
+                   {{noting("own")}});
+        node.use(noting("second"));
+        node.use([](const sealwire::incoming& request, const sealwire::next_fn& next) {
+            if (request.body() == "refuse") throw sealwire::status(70, "no");
+            if (request.body() == "answer") return request.reply("own answer");
+            next();
+            if (request.body() == "twice") next();
+        });
+        node.route("fail",
+                   [](const sealwire::incoming& request) { throw std::logic_error(std::string(request.body())); });
+        const auto keep = [this](const sealwire::incoming& request) {
+            board.change([&] {
+                began.emplace_back(request.body());
+                running.push_back(request.exchange());
+            });
+        };
+        node.route("gate", keep, {{}, 2});
+        node.route("other", keep);
+        listener = node.listen("tcp://127.0.0.1:0");
+    }
+    sealwire::middleware_fn noting(const char* name) {
+        return [this, name](const sealwire::incoming& request, const sealwire::next_fn& next) {
+            if (request.route() == "ordered") notes.push_back(std::string(name) + " in");
+            next();
+            if (request.route() == "ordered") notes.push_back(std::string(name) + " out");
+        };
+    }
+    sealwire::node_options options(sealwire::run_on handlers) {
+        sealwire::node_options options;
+        options.network = "hpp test";
+        options.access = SW_ACCESS_ANYONE;
+        options.handlers = handlers;
+        options.max_handlers = 3;
+        options.on_listening = [this](const sw_event_listening& event) {
+            board.change([&] { ticket = sealwire::view_of(event.ticket); });
+        };
+        options.on_error = [this](const sealwire::incoming& request, std::exception_ptr error) {
+            failure = error;
+            if (request.body() == "instead") request.reply("instead");
+        };
+        options.on_exception = [](std::exception_ptr) {};
+        return options;
+    }
+    void answer(size_t i) {
+        sealwire::exchange one;
+        board.change([&] { one = running.at(i); });
+        one.reply("done");
+    }
+};
+
+void routed(sealwire::run_on handlers) {
+    Routed server(handlers);
+    const auto turn = [&] {
+        if (handlers == sealwire::run_on::poll) server.node.poll(0);
+    };
+    for (int i = 0; i < 3000 && handlers == sealwire::run_on::poll && server.ticket.empty(); ++i) server.node.poll(10);
+    server.board.wait([&] { return !server.ticket.empty(); });
+    Client client(server.ticket, "");
+    const auto wait = [&](auto over) { return client.wait([&] { return turn(), over(); }); };
+    const auto ask = [&](const char* route, const char* body) {
+        std::optional<Answer> answer;
+        client.peer.request(route, body, [&](const sealwire::outcome& done) {
+            answer = Answer{done.result(), done.code(), "", std::string(done.body()), ""};
+        });
+        wait([&] { return answer.has_value(); });
+        return *answer;
+    };
+    tap_ok(wait([&] { return client.connected.has_value(); }), "a node with middleware is up");
+    tap_ok(ask("ordered", "x").body == "answer", "middleware leads to the handler");
+    const std::vector<std::string> order{"first in", "second in",  "own in",   "handler",
+                                         "own out",  "second out", "first out"};
+    tap_ok(server.notes == order, "in the order in which it was added, that of a route within");
+    tap_ok(ask("ordered", "refuse").code == 70 && ask("fail", "answer").body == "own answer",
+           "it may refuse, and answer by itself");
+    tap_ok(ask("fail", "instead").body == "instead" && server.failure, "on_error may answer");
+    tap_ok(ask("fail", "x").result == SW_ERR_HANDLER_FAILED, "or else the handler has failed");
+    server.failure = nullptr;
+    tap_ok(ask("ordered", "twice").body == "answer" && server.failure, "next is called once");
+
+    size_t answered = 0, late = 0;
+    const auto count = [&](const sealwire::outcome& done) { ++(done ? answered : late); };
+    for (int i = 0; i < 6; ++i) client.peer.request("gate", std::to_string(i), count);
+    for (int i = 0; i < 6; ++i) client.peer.request("other", std::to_string(i), count);
+    const sealwire::exchange cancelled = client.peer.request("gate", "cancelled", count);
+    const auto began = [&] {
+        size_t out = 0;
+        server.board.change([&] { out = server.began.size(); });
+        return out;
+    };
+    tap_ok(wait([&] { return began() == 3; }), "as many begin as may");
+    cancelled.cancel();
+    tap_ok(wait([&] { return late == 1; }), "a request that waits can be cancelled");
+    size_t most = 0;
+    for (size_t i = 0; i < 12; ++i) {
+        tap_ok(wait([&] { return began() > i; }), "the next one begins");
+        server.answer(i);
+        wait([&] { return answered == i + 1; });
+        most = std::max(most, began() - answered);
+    }
+    tap_ok(most <= 3 && began() == 12 && answered == 12, "all are handled, never more at once than may");
+    std::string gates;
+    for (const std::string& one : server.began) gates += one;
+    tap_ok(gates.find("cancelled") == std::string::npos, "but not the one that was cancelled");
+    client.node.close();
+}
+
 void stream(Client& client) {
     sw_request_options options;
     sw_request_options_init(&options);
@@ -274,5 +399,7 @@ int main() {
                "a peer closes in good order");
     }
     endings(server);
+    routed(sealwire::run_on::loop);
+    routed(sealwire::run_on::poll);
     return tap_done();
 }

@@ -431,6 +431,7 @@ static void event_calls(void) {
     if (!event) return;
     const sw_event *kept = NULL;
     CALL(event_retain, event, percent(90) ? &kept : NULL);
+    if (!kept) CALL(event_hold, event, &kept);
     sw_event_release(event);
     DID(event_release);
     if (kept) SWAP(held, kept);
@@ -461,7 +462,8 @@ static void a_callback(const sw_event *event, void *user) {
     if (below(1000) == 0) CALL(node_close, event->node, 1, NULL);
     if (percent(1)) {
         const sw_event *kept = NULL;
-        if (CALL(event_retain, event, &kept) == SW_OK) SWAP(held, kept);
+        if (percent(50) ? CALL(event_retain, event, &kept) == SW_OK : CALL(event_hold, event, &kept) == SW_OK)
+            SWAP(held, kept);
         if (kept) sw_event_release(kept);
     }
     if (event->type != SW_EVENT_LOG && percent(40)) any_call(1);

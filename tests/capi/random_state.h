@@ -10,7 +10,7 @@
     X(result_name) X(result_text) X(result_hint) X(error_detail) X(version) X(abi_version) X(build_info)          \
     X(identity_generate) X(identity_from_seed) X(identity_load) X(identity_save) X(identity_seed) X(identity_id)  \
     X(identity_free) X(peer_id_parse) X(peer_id_text) X(network_generate) X(network_from_passphrase)              \
-    X(network_check) X(ticket_make) X(ticket_split) X(event_retain) X(event_release) X(node_options_init)         \
+    X(network_check) X(ticket_make) X(ticket_split) X(event_retain) X(event_hold) X(event_release) X(node_options_init)         \
     X(node_open) X(node_id) X(node_set_allowed) X(node_route) X(node_unroute) X(node_intern) X(node_next_events)  \
     X(node_wait) X(node_fd) X(node_shutdown) X(node_close) X(listen_options_init) X(node_listen)                  \
     X(listener_ticket) X(listener_close) X(connect_options_init) X(node_connect) X(peer_accept) X(peer_reject)    \

@@ -436,7 +436,12 @@ typedef void (*sw_free_fn)(void *data, void *user);
 /* Keeps an event and everything it points to, beyond callback, peer and node; give *out back with sw_event_release. Does
  * not delay when its message counts as taken. Since 0.1. */
 SW_API sw_result sw_event_retain(const sw_event *event, const sw_event **out);
-/* For events from sw_node_next_events (each once, in any order, on any thread) and from sw_event_retain. Since 0.1. */
+/* Within the callback of a MESSAGE: keeps it likewise, and it counts as taken when *out is released, not when the callback
+ * returns. Until then it is charged to its sender, who has to wait when there is much of it: so a program lets only so
+ * many handlers run. Fetched events are that way already: SW_ERR_STATE. Since 0.2. */
+SW_API sw_result sw_event_hold(const sw_event *event, const sw_event **out);
+/* For events from sw_node_next_events (each once, in any order, on any thread), from sw_event_retain and
+ * from sw_event_hold. Since 0.1. */
 SW_API void sw_event_release(const sw_event *event);
 
 /* ---- Nodes ------------------------------------------------------------------------------------------------------ */

@@ -12,14 +12,17 @@
 //   node's destructor and node::poll, which handlers must not call.
 // Views.    What a handler is given (sw_event, incoming, outcome and their string_views) is valid until it returns; keep
 //   copies, or a `retained` event. A peer or an exchange may be kept.
+// Routes.   Middleware of node::use runs in the order in which it was added, around every handler, whichever was there first; that of
+//   a route within it. Limits let so many requests be handled at once; what waits is charged to its sender.
 // Exceptions in handlers.  In a route handler of a request they end the exchange: status{code, text} with that status, any
-//   other with handler_failed. What else escapes goes to node_options::on_exception; without one it leaves node::poll
+//   other with handler_failed, unless on_error has answered. What else escapes goes to node_options::on_exception; without one it leaves node::poll
 //   (run_on::poll), or ends the program by std::terminate as with any thread (run_on::loop).
 // Users.    The `user` pointers of the C interface are taken: nodes, routes and exchanges carry what is needed here.
 // Cost.     A send makes no allocation here; a request with a handler makes one for it.
 #ifndef SEALWIRE_HPP
 #define SEALWIRE_HPP
 
+#include <atomic>
 #include <cstdint>
 #include <exception>
 #include <functional>
@@ -32,6 +35,7 @@
 #include <vector>
 
 #include "basics.hpp"
+#include "router.hpp"
 
 namespace sealwire {
 
@@ -219,8 +223,8 @@ public:
         raw.type = options.type;
         raw.timeout_ms = options.timeout_ms;
         raw.route = options.route;
-        auto handler = std::make_unique<outcome_fn>(std::move(done));
-        raw.user = handler.get();
+        auto handler = std::make_unique<asked>(std::move(done));
+        raw.user = static_cast<detail::pending*>(handler.get());
         sw_exchange out;
         check(sw_peer_request(raw_, text_of(route), bytes_of(body), &raw, &out));
         (void)handler.release();  // the node frees it after SW_EVENT_DONE
@@ -252,6 +256,14 @@ public:
     }
 
 private:
+    struct asked final : detail::pending {
+        explicit asked(outcome_fn from) : fn(std::move(from)) {}
+        void done(const sw_event& event) override {
+            const std::unique_ptr<asked> self(this);
+            if (fn) fn(outcome(event));
+        }
+        outcome_fn fn;
+    };
     static sw_send_options raw_options(const send_options& options) {
         sw_send_options raw;
         sw_send_options_init(&raw);
@@ -295,8 +307,6 @@ public:
 private:
     const sw_event& event_;
 };
-
-using route_fn = std::function<void(const incoming&)>;
 
 // Keeps an event, and everything that it points to, beyond its handler.
 class retained {
@@ -363,6 +373,9 @@ struct node_options {
     std::function<void(const sw_event_log&)> on_log;              // when set, the node logs
     std::function<void(const sw_event&)> on_event;                // every event that has no handler above
     std::function<void(std::exception_ptr)> on_exception;
+    // What a route handler threw that is no status, in place of on_exception. It may answer, at once; else handler_failed follows.
+    std::function<void(const incoming&, std::exception_ptr)> on_error;
+    uint32_t max_handlers = 0;  // requests handled at once, over all routes; as route_options::max_handlers
 
     // The rest of sw_node_options, 0 being the default: set fields here (limits, timeouts, log_level).
     sw_node_options limits = {};
@@ -413,10 +426,21 @@ public:
         check(sw_node_set_allowed(raw_, raw.data(), raw.size()));
     }
     // An empty route takes what no other route takes. A handler lives as long as its node.
-    void route(std::string_view route, route_fn handler) {
+    void route(std::string_view route, route_fn handler, route_options options = {}) {
         const std::lock_guard<std::mutex> lock(state_->mutex);
-        state_->routes.push_back(std::move(handler));
+        state_->routes.emplace_back();
+        state_->routes.back().handler = std::move(handler);
+        state_->routes.back().options = std::move(options);
         check(sw_node_route(raw_, text_of(route), nullptr, &state_->routes.back()));  // comes back as route_user
+    }
+    // Around every handler of this node, also those that are there already; the first that was added is the outermost.
+    void use(middleware_fn middleware) {
+        const std::lock_guard<std::mutex> lock(state_->mutex);
+        auto longer = std::make_shared<std::vector<middleware_fn>>();
+        if (state_->middleware) *longer = *state_->middleware;
+        longer->push_back(std::move(middleware));
+        state_->middleware = std::move(longer);
+        state_->has_middleware = true;
     }
     void unroute(std::string_view route) { check(sw_node_unroute(raw_, text_of(route))); }
     sw_route intern(std::string_view route) {
@@ -482,30 +506,36 @@ public:
 private:
     // What handlers need; its address is the `user` of the C interface, so a node can be moved.
     struct state {
-        explicit state(node_options from) : options(std::move(from)) {}
+        explicit state(node_options from) : options(std::move(from)), turns(options.max_handlers) {
+            turns.run = [this](const sw_event& event, detail::route_entry& route) { answer(event, route); };
+        }
 
         static void on_loop(const sw_event* event, void* user) noexcept { static_cast<state*>(user)->dispatch(*event); }
 
-        void dispatch(const sw_event& event) {
-            if (!options.on_exception) return deliver(event);
+        // True: the fetched event is kept, and is not to be released.
+        bool dispatch(const sw_event& event) {
+            bool kept = false;
+            if (!options.on_exception) return deliver(event, kept), kept;
             try {
-                deliver(event);
+                deliver(event, kept);
             } catch (...) {
                 options.on_exception(std::current_exception());
             }
+            return kept;
         }
-        void deliver(const sw_event& event) {
+        void deliver(const sw_event& event, bool& kept) {
             const sealwire::peer from(event.peer);
             switch (event.type) {
                 case SW_EVENT_MESSAGE:
-                    if (event.as.message.route_user) return answer(event);
-                    break;
-                case SW_EVENT_DONE:
-                    if (event.user) {  // set by peer::request alone
-                        const std::unique_ptr<outcome_fn> done(static_cast<outcome_fn*>(event.user));
-                        if (*done) (*done)(outcome(event));
+                    if (event.as.message.route_user) {
+                        auto& entry = *static_cast<detail::route_entry*>(event.as.message.route_user);
+                        if (turns.limits(entry)) kept = turns.come(event, entry, options.handlers == run_on::poll);
+                        else answer(event, entry);
                         return;
                     }
+                    break;
+                case SW_EVENT_DONE:
+                    if (event.user) return static_cast<detail::pending*>(event.user)->done(event);
                     break;
                 case SW_EVENT_LISTENING:
                     if (options.on_listening) return options.on_listening(event.as.listening);
@@ -530,28 +560,52 @@ private:
             }
             if (options.on_event) options.on_event(event);
         }
-        void answer(const sw_event& event) {
+        void handle(const incoming& message, const detail::route_entry& entry) {
+            if (!has_middleware && entry.options.use.empty()) return entry.handler(message);
+            std::vector<middleware_fn> chain;
+            {
+                const std::lock_guard<std::mutex> lock(mutex);
+                if (middleware) chain = *middleware;
+            }
+            chain.insert(chain.end(), entry.options.use.begin(), entry.options.use.end());
+            detail::call_through(chain, entry.handler, message);
+        }
+        void answer(const sw_event& event, const detail::route_entry& entry) {
             const sw_event_message& message = event.as.message;
-            const route_fn& handler = *static_cast<route_fn*>(message.route_user);
-            if (message.expects == SW_EXPECTS_NONE) return handler(incoming(event));
+            const incoming from(event);
+            if (message.expects == SW_EXPECTS_NONE && !options.on_error) return handle(from, entry);
             try {
-                handler(incoming(event));
+                handle(from, entry);
             } catch (const status& thrown) {
                 if (sw_exchange_status(message.exchange, thrown.code(), text_of(thrown.what())) != SW_ERR_ARG) return;
                 fail(message.exchange);  // no status of an application, or words that are too long
                 if (options.on_exception) options.on_exception(std::current_exception());
             } catch (...) {
-                fail(message.exchange);
-                if (options.on_exception) options.on_exception(std::current_exception());
+                failed(from, std::current_exception());
             }
+        }
+        void failed(const incoming& message, std::exception_ptr error) {
+            if (options.on_error) {
+                try {
+                    options.on_error(message, error);
+                    return fail(message.raw().exchange);  // answered already: nothing happens
+                } catch (...) {
+                    error = std::current_exception();
+                }
+            }
+            fail(message.raw().exchange);
+            if (options.on_exception) options.on_exception(error);
         }
         // The requester is told that the handler failed, and nothing of its particulars.
         static void fail(sw_exchange exchange) { sw_exchange_status(exchange, SW_CODE_HANDLER_FAILED, {}); }
 
         node_options options;
         std::mutex mutex;
-        std::list<route_fn> routes;  // addresses stay
-        bool closed = false;         // the last event has come, with this report
+        std::list<detail::route_entry> routes;  // addresses stay
+        std::shared_ptr<const std::vector<middleware_fn>> middleware;
+        std::atomic<bool> has_middleware{false};
+        detail::turns turns;  // ends before the routes whose messages wait
+        bool closed = false;  // the last event has come, with this report
         sw_close_report report{};
     };
 
@@ -563,12 +617,13 @@ private:
         size_t count = 0;
         check(sw_node_next_events(raw_, events, 64, &count));
         for (size_t i = 0; i < count; ++i) {
+            bool kept = false;
             try {
-                state_->dispatch(*events[i]);
+                kept = state_->dispatch(*events[i]);
             } catch (...) {
                 if (!escaped) escaped = std::current_exception();
             }
-            sw_event_release(events[i]);
+            if (!kept) sw_event_release(events[i]);
         }
         return count;
     }
