@@ -71,6 +71,20 @@ class Talk(ToolCase):
             self.assertEqual((reply["type"], reply["body"]), ("json", '{"name":"Ada"}'))
             self.assertEqual(run("request", listener.ticket, "r", "-", stdin="from a pipe\n").out, "from a pipe\n")
 
+    def test_a_call_is_a_request_in_json(self):
+        with Listener("--anyone", "--echo") as listener:
+            call = ("call", listener.ticket, "math.add")
+            self.assertEqual(run(*call).out, '["math.add",[]]\n')
+            self.assertEqual(run(*call, "1", "2.5e3", "true", "null", "Ada", '{"a":[1]}', '"quoted"').out,
+                             '["math.add",[1,2.5e3,true,null,"Ada",{"a":[1]},"quoted"]]\n')
+            self.assertEqual(run(*call, "--", "-5", "-x", "", 'say "hi"\t\\', "1.2.3").out,
+                             r'["math.add",[-5,"-x","","say \"hi\"\u0009\\","1.2.3"]]' + "\n")
+            (result,) = run(*call, "1", "--json").json()
+            self.assertEqual((result["event"], result["type"], result["body"]), ("result", "json", '["math.add",[1]]'))
+            self.assertEqual(listener.expect("message")["route"], "rpc")
+        with Listener("--anyone", "--echo") as listener:
+            self.fails(run("call", listener.ticket), 2, "name")
+
     def test_bytes_that_are_no_text_survive(self):
         blob = bytes(range(256)) * 300
         path = self.folder / "blob"
