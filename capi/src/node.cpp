@@ -46,6 +46,11 @@ Result<Limits> limits_of(const sw_node_options& options) {
         return fail(Errc::argument, "exchange_slots is below 16");
     }
     if (options.exchange_slots) limits.exchange_slots = options.exchange_slots;
+    const uint32_t padding = options.padding_bytes;
+    if (padding != 0 && padding != 64 && padding != 256 && padding != 1024 && padding != 4096) {
+        return fail(Errc::argument, "padding_bytes is none of 0, 64, 256, 1024, 4096");
+    }
+    limits.padding = padding;
     limits.handshake = duration_of(options.handshake_timeout_ms, limits.handshake);
     limits.decision = duration_of(options.decision_timeout_ms, limits.decision);
     limits.request = duration_of(options.request_timeout_ms, limits.request);

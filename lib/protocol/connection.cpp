@@ -301,7 +301,7 @@ void Connection::sync(Time now) {
     now_ = now;
     if (closed_told_) return;
     if (grant_pending_) outbox_.channel_up(peer_grant_);
-    else if (initiator_ && phase_ <= Phase::accept) outbox_.early_channel();
+    else if (initiator_ && phase_ <= Phase::accept && !config_.limits.padding) outbox_.early_channel();
     grant_pending_ = false;
     if (window_pending_ && !outbox_.window(window_received_, window_limit_)) {
         violation(now, WireCode::protocol, "a WINDOW of bytes that were not sent");
@@ -379,6 +379,7 @@ bool Connection::has_output() const {
 
 // Seals `plain` bytes that stand at out + 2; 0 at the hard stop of the counter.
 size_t Connection::seal(uint8_t* out, size_t plain) {
+    plain = padded(out, plain);
     if (!sealer_->seal(Bytes(out + kRecordLengthSize, plain), out)) {
         abort(now_, {Errc::limit, "the record counter is used up; connect again"});
         return 0;
@@ -412,7 +413,7 @@ size_t Connection::poll_output(MutableBytes buffer) {
                                            plain + pieces_[next_piece_].bytes.size() <= kShareRecord);
         if (shares && pieces_left()) {
             Outbox::Piece& piece = pieces_[next_piece_++];
-            if (plain == 0) {  // sealed from where it lies
+            if (plain == 0 && !config_.limits.padding) {  // sealed from where it lies
                 if (!sealer_->seal(piece.bytes, out)) {
                     abort(now_, {Errc::limit, "the record counter is used up; connect again"});
                     break;

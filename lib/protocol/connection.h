@@ -180,6 +180,7 @@ private:
     }
     size_t wanted() const;
     ChunkRef receive_chunk(size_t size);
+    size_t padded(uint8_t* out, size_t plain) const;
     size_t seal(uint8_t* out, size_t plain);
     void send_window(Time now);
 

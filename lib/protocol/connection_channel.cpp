@@ -1,5 +1,6 @@
 // The handshake's messages and the channel's frames: HELLO, ACCEPT, REJECT, WINDOW, PING, PONG, CLOSE.
 #include <algorithm>
+#include <cstring>
 
 #include "protocol/connection.h"
 #include "protocol/replay_cache.h"
@@ -390,6 +391,18 @@ void Connection::on_close(Time now, const Frame& frame) {
     next_piece_ = 0;
     send_final(now, 0, {});
     end(now, {close_errc(code), std::string(frame.text)}, code, frame.text);
+}
+
+// How long the record of `plain` bytes at out + 2 is with a PAD frame behind them, which it writes: so that sizes say little.
+size_t Connection::padded(uint8_t* out, size_t plain) const {
+    const size_t unit = config_.limits.padding;
+    if (unit == 0 || plain % unit == 0) return plain;
+    const size_t size = std::min(plain + unit - plain % unit, kMaxPlaintext);
+    if (size == plain) return plain;
+    uint8_t* const pad = out + kRecordLengthSize + plain;
+    std::memset(pad, 0, size - plain);
+    *pad = static_cast<uint8_t>(FrameKind::pad);
+    return size;
 }
 
 }  // namespace sealwire

@@ -49,6 +49,7 @@ struct Limits {
     uint64_t receipts = 65'536;              // that are wanted and did not come, then `again`
     uint64_t encoded_ahead = 256 * 1024;     // encoded and not yet accepted by the transport
     size_t application_data = 2 * 1024;      // that is taken from a peer's HELLO or ACCEPT
+    size_t padding = 0;                      // records are filled up to a multiple of it; 0: not
     Time handshake = 5 * kSecond;            // from accept to message 3
     Time decision = 10 * kSecond;            // of the application, beyond that
     Time accept = 15 * kSecond;              // the initiator waits for ACCEPT, from its message 3

@@ -367,6 +367,26 @@ static void listening(void) {
     box_close(&server);
 }
 
+static void padding(void) {
+    sw_node_options options;
+    sw_node node;
+    sw_node_options_init(&options);
+    for (uint32_t bytes = 1; bytes <= 8192; bytes *= 2) {
+        const int right = bytes == 64 || bytes == 256 || bytes == 1024 || bytes == 4096;
+        options.padding_bytes = bytes;
+        CHECK_IS(sw_node_open(&options, &node), right ? SW_OK : SW_ERR_ARG);
+        if (right) MUST(sw_node_close(node, 0, NULL));
+    }
+    options.padding_bytes = 256;
+    options.access = SW_ACCESS_ANYONE;
+    box_open(&server, &options);
+    box_listen(&server, "tcp://127.0.0.1:0", ticket);
+    const sw_peer peer = connect_with(ticket, 0);
+    box_peer_event(&client, SW_EVENT_PEER_CONNECTED, peer);
+    tap_ok(1, "who pads and who does not understand each other");
+    box_close(&server);
+}
+
 int main(void) {
     box_open(&client, NULL);
     asking();
@@ -379,6 +399,7 @@ int main(void) {
     unreachable();
     scanner();
     listening();
+    padding();
     box_close(&client);
     return tap_done();
 }

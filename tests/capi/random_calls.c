@@ -552,6 +552,7 @@ static sw_node open_node(int fetched, uint32_t access) {
     options.send_queue_bytes = 64 * 1024;
     options.max_message_bytes = fetched ? 2 << 20 : 512 * 1024;
     options.decision_timeout_ms = 500;
+    options.padding_bytes = (const uint32_t[]){0, 64, 1024}[below(3)];
     options.handshake_timeout_ms = 1000;
     MUST(CALL(node_open, &options, &node));
     for (unsigned i = 0; i < sizeof kRoutes / sizeof *kRoutes; ++i) {

@@ -3,6 +3,8 @@
 
 #include <doctest.h>
 
+#include <set>
+
 #include "protocol/receiver.h"
 
 using namespace sealwire;
@@ -420,4 +422,60 @@ TEST_CASE("a session lives through rekeys and ends at the hard stop") {
     CHECK(worn.alice.why() == Errc::limit);
     CHECK(worn.bob.count(EventKind::message) > 0);
     CHECK(worn.bob.count(EventKind::message) < 5);
+}
+
+namespace {
+
+// The sizes of the records that an end sent, behind the handshake message of `skip` bytes.
+std::set<size_t> record_sizes(const Block& bytes, size_t skip) {
+    std::set<size_t> sizes;
+    for (size_t at = skip; at + 2 <= bytes.size();) {
+        const size_t size = bytes[at] + 256u * bytes[at + 1];  // little-endian, without the length itself
+        sizes.insert(size);
+        at += 2 + size;
+    }
+    return sizes;
+}
+
+}  // namespace
+
+TEST_CASE("padded records have few sizes, all multiples of the unit, whatever is said") {
+    for (const size_t unit : {64, 256, 1024, 4096}) {
+        Pair pair;
+        pair.alice.config.limits.padding = pair.bob.config.limits.padding = unit;
+        pair.begin_past_handshake();
+        pair.run();
+        REQUIRE(pair.alice.count(EventKind::connected) == 1);
+        size_t sent = 0;
+        for (size_t size = 0; size < 3 * unit && size < 4'000; size += 7, ++sent) {
+            const std::string body = pattern(size);
+            REQUIRE(pair.alice.outbox->send(message(body), nullptr) == Errc::ok);
+            pair.run();
+        }
+        CHECK(pair.bob.count(EventKind::message) == sent);
+        CHECK(pair.bob.event(EventKind::message, sent - 1).body == pattern((sent - 1) * 7));
+        pair.alice.connection->close(pair.now, 0, "bye", pair.now + kSecond);
+        pair.wait(2 * kSecond);
+        CHECK(pair.alice.closed());
+        CHECK(pair.bob.why() == Errc::peer_closed);
+        for (const Block* bytes : {&pair.there, &pair.back}) {
+            const auto sizes = record_sizes(*bytes, 0);
+            CHECK(sizes.size() <= 5);
+            for (const size_t size : sizes) CHECK((size - 16) % unit == 0);
+        }
+    }
+}
+
+TEST_CASE("large messages with padding arrive whole, in records of at most the largest size") {
+    Pair pair;
+    pair.alice.config.limits.padding = 4096;
+    pair.begin_past_handshake();
+    const std::string body = pattern(3'000'000);
+    REQUIRE(pair.alice.outbox->send(message(body), nullptr) == Errc::ok);
+    pair.run();
+    REQUIRE(pair.bob.count(EventKind::message) == 1);
+    CHECK(pair.bob.event(EventKind::message).body == body);
+    for (const size_t size : record_sizes(pair.there, 0)) {
+        CHECK(((size - 16) % 4096 == 0 || size - 16 == kMaxPlaintext));
+    }
 }

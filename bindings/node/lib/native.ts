@@ -18,6 +18,7 @@ export interface NativeOptions {
   handshakeTimeout: number
   decisionTimeout: number
   requestTimeout: number
+  paddingBytes: number
 }
 
 /** How many events; or that, the common buffer of bodies, buffers of large bodies, and objects for some of the events. */

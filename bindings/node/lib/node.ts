@@ -50,6 +50,8 @@ export interface Limits {
   decisionTimeout?: number
   /** Milliseconds for requests that name no timeout; default 30,000. */
   requestTimeout?: number
+  /** What is sent is filled up to multiples of 64, 256, 1024 or 4096 bytes, so that sizes tell less; default: not. */
+  paddingBytes?: number
 }
 
 export interface NodeOptions {
@@ -153,6 +155,7 @@ export class Node extends Emitter<NodeEvents> {
       handshakeTimeout: duration(limits.handshakeTimeout, 'handshakeTimeout'),
       decisionTimeout: duration(limits.decisionTimeout, 'decisionTimeout'),
       requestTimeout: duration(limits.requestTimeout, 'requestTimeout'),
+      paddingBytes: size(limits.paddingBytes, 'paddingBytes'),
     })
     const { handlers } = this.core
     if (options.maxHandlers) handlers.limit(size(options.maxHandlers, 'maxHandlers'))

@@ -101,6 +101,7 @@ void NodeBox::open(Napi::Env env, const Napi::Object& given) {
     options.handshake_timeout_ms = number("handshakeTimeout").Uint32Value();
     options.decision_timeout_ms = number("decisionTimeout").Uint32Value();
     options.request_timeout_ms = number("requestTimeout").Uint32Value();
+    options.padding_bytes = number("paddingBytes").Uint32Value();
     check(env, sw_node_open(&options, &node_));
 }
 

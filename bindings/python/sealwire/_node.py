@@ -71,6 +71,7 @@ class Node:
     on_error  called with the request and the exception of a handler that is no Status, in place of the log: a function, plain or
               async, whose result, unless None, is the answer, and which may raise Status
     max_handlers, tell_errors  as those of `route`, over all of them; the former counts handlers that wait for something
+    padding_bytes  what is sent is filled up to multiples of 64, 256, 1024 or 4096 bytes, so that sizes tell less
     Durations are in seconds; the limits are those of sw_node_options in sealwire.h.
     """
 
@@ -78,7 +79,7 @@ class Node:
                  on_ask: Optional[Decide] = None, on_peer: Optional[Callable[[Peer], Any]] = None, request_timeout: float = 30.0,
                  handshake_timeout: Optional[float] = None, decision_timeout: Optional[float] = None,
                  send_queue_bytes: int = 0, max_message_bytes: int = 0, window_bytes: int = 0,
-                 exchange_slots: int = 0, max_handlers: int = 0, tell_errors: bool = False,
+                 exchange_slots: int = 0, padding_bytes: int = 0, max_handlers: int = 0, tell_errors: bool = False,
                  on_error: Optional[ErrorHandler] = None) -> None:
         if identity is not None and not isinstance(identity, Identity):
             identity = Identity.load(identity)
@@ -99,6 +100,7 @@ class Node:
             "send_queue_bytes": _errors.whole(send_queue_bytes, "send_queue_bytes"),
             "max_message_bytes": _errors.whole(max_message_bytes, "max_message_bytes"),
             "window_bytes": _errors.whole(window_bytes, "window_bytes"), "exchange_slots": limit(exchange_slots),
+            "padding_bytes": limit(padding_bytes),
             "handshake_timeout_ms": milliseconds(handshake_timeout),
             "decision_timeout_ms": milliseconds(decision_timeout), "request_timeout_ms": milliseconds(request_timeout)}
         self._core: Optional[_native.Core] = None

@@ -103,6 +103,7 @@ void open(const py::handle& core, int descriptor, const Identity* identity, cons
     set("handshake_timeout_ms", options.handshake_timeout_ms);
     set("decision_timeout_ms", options.decision_timeout_ms);
     set("request_timeout_ms", options.request_timeout_ms);
+    set("padding_bytes", options.padding_bytes);
     check(open_core(core_of(core), options, descriptor));
 }
 

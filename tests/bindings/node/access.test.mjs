@@ -1,5 +1,6 @@
 // Who may come in, and what is said to those who may not.
 import assert from 'node:assert/strict'
+import { createServer, connect } from 'node:net'
 import { test } from 'node:test'
 
 import { Identity, Node, Status, peerId } from 'sealwire'
@@ -146,4 +147,30 @@ test('words for the other side that are too long are an error, not cut', async (
   assert.equal((await failed).code, 'argument')
   const peer = await client.connect(ticket, { data: Buffer.from('please') })
   await assert.rejects(async () => peer.close({ code: 64, text: 'w'.repeat(1025) }), { code: 'argument' })
+})
+
+test('padding fills what is sent', async (t) => {
+  let carried = 0
+  const server = await open(t, { allow: 'anyone' })
+  server.route('x', () => undefined)
+  const { ticket } = await server.listen('tcp://127.0.0.1:0')
+  const [, port, key] = /:(\d+)#(.*)$/.exec(ticket)
+  const relay = createServer((from) => {
+    const to = connect(Number(port), '127.0.0.1')
+    from.on('data', (data) => { carried += data.length })
+    from.pipe(to).pipe(from)
+    for (const socket of [from, to]) socket.on('error', () => from.destroy())
+  })
+  await new Promise((resolve) => relay.listen(0, '127.0.0.1', resolve))
+  t.after(() => relay.close())
+  const sent = async (paddingBytes) => {
+    const client = await open(t, { limits: { paddingBytes } })
+    const peer = await client.connect(`tcp://127.0.0.1:${relay.address().port}#${key}`)
+    const before = carried
+    for (let i = 0; i < 20; i++) await peer.request('x', 'short')
+    return carried - before
+  }
+  assert.ok(await sent(0) < 20 * 200)
+  assert.ok(await sent(4096) > 20 * 4096)
+  await assert.rejects(Node.open({ limits: { paddingBytes: 100 } }), { code: 'argument' })
 })

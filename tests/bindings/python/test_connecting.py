@@ -358,3 +358,43 @@ def test_a_call_at_the_wrong_time_has_the_code_that_it_has_in_c(url):
             await client.connect(ticket)
         assert caught.value.code == "handle"
     run(scenario)
+
+
+async def bytes_of_twenty_messages(padding):
+    """What a relay between client and server carries for twenty short messages, from the client alone."""
+    carried = []
+
+    async def relay(reader, writer, target):
+        there, back = await asyncio.open_connection("127.0.0.1", target)
+
+        async def carry(source, sink, count):
+            while data := await source.read(65536):
+                if count:
+                    carried.append(len(data))
+                sink.write(data)
+            sink.close()
+        await asyncio.gather(carry(reader, back, True), carry(there, writer, False), return_exceptions=True)
+
+    async with sealwire.Node(allow="anyone", network="tests") as server, \
+            sealwire.Node(network="tests", padding_bytes=padding) as client:
+        server.route("x")(lambda request: None)
+        listener = await server.listen("tcp://127.0.0.1:0")
+        address, key = listener.ticket.split("#")
+        target = int(address.rsplit(":", 1)[1])
+        between = await asyncio.start_server(lambda reader, writer: relay(reader, writer, target), "127.0.0.1", 0)
+        port = between.sockets[0].getsockname()[1]
+        peer = await client.connect(f"tcp://127.0.0.1:{port}#{key}")
+        before = sum(carried)
+        for number in range(20):
+            await peer.request("x", bytes(number))
+        between.close()
+        return sum(carried) - before
+
+
+def test_padding_fills_what_is_sent():
+    async def scenario():
+        assert await bytes_of_twenty_messages(0) < 20 * 200
+        assert await bytes_of_twenty_messages(4096) > 20 * 4096
+        with pytest.raises(sealwire.ArgumentError, match="padding_bytes"):
+            await bytes_of_twenty_messages(100)
+    run(scenario)
