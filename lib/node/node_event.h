@@ -71,8 +71,7 @@ struct NodeEvent {
     bool last = false;
     bool has_body = false;
     bool dialled = false;
-    bool owes =
-        false;  // `taken` is to be given back when the application is done with it; not once it is held for later
+    bool owes = false;  // `taken` is to be given back when the application is done with it; false once it is held
     LogLevel level = LogLevel::info;
     Errc errc = Errc::ok;
     uint32_t code = 0;

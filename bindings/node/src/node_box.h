@@ -99,8 +99,7 @@ private:
 
     std::array<const sw_event*, kMaxEvents> events_{};  // fetched and not yet released
     size_t event_count_ = 0;
-    std::vector<const sw_event*>
-        kept_;  // replies and messages that are not taken yet: they hold back those that follow
+    std::vector<const sw_event*> kept_;  // replies and messages that are not taken yet
     std::vector<uint32_t> free_kept_;
 
     std::vector<Peer> peers_;
