@@ -32,6 +32,7 @@ SAME(NODE_CLOSED, node_closed);
 SAME(PART_DATA, part_data);
 SAME(PART_WRITABLE, part_writable);
 SAME(PART_DONE, part_done);
+SAME(PART_PROGRESS, part_progress);
 #undef SAME
 
 static_assert(sizeof(PeerId) == sizeof(sw_peer_id));
@@ -45,6 +46,8 @@ sw_peer_id id_or_zero(const PeerId* id) {
 sw_exchange exchange_of(const NodeEvent& event) { return {{event.peer}, event.number}; }
 
 sw_part part_of(const NodeEvent& event) { return {exchange_of(event), event.first}; }
+
+uint32_t is_own_part(const NodeEvent& event) { return ((event.number ^ event.first) & 1) == 0; }
 
 sw_part_info info_of(const NodeEvent& event, const PartInfo& part) {
     sw_part_info info{};
@@ -185,8 +188,21 @@ void EventBox::show(const NodeEvent& event) {
             done.bytes = event.last_number;
             done.digest = bytes_of(event.body);
             done.digest_algorithm = event.type;
-            done.own = ((event.number ^ event.first) & 1) == 0;
+            done.own = is_own_part(event);
+            done.reserved = 0;
+            done.detail = text_of(event.detail);
             face.size = size_with(done);
+            break;
+        }
+        case NodeEventKind::part_progress: {
+            sw_event_part_progress& progress = face.as.part_progress;
+            progress.part = part_of(event);
+            progress.id = id_or_zero(event.id);
+            progress.bytes = event.last_number;
+            progress.size_known = event.total != kUnknownSize;
+            progress.size = progress.size_known ? event.total : 0;
+            progress.own = is_own_part(event);
+            face.size = size_with(progress);
             break;
         }
         case NodeEventKind::receipt:

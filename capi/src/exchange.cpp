@@ -1,5 +1,6 @@
 // Exchanges: sending, requesting, answering, cancelling.
 #include "edge.h"
+#include "file.h"
 #include "node/peer.h"
 #include "node/routes.h"
 
@@ -77,17 +78,44 @@ public:
             to.type = static_cast<uint8_t>(head.type);
             to.name = view(head.name);
             if (head.size_known) to.size = head.size;
+            if (head.file) {
+                if (const sw_result r = set_file(i, *head.file, to); r != SW_OK) return r;
+            }
         }
         out.parts = heads_;
         out.part_numbers = numbers_.data();
         handles_ = options.part_handles;
         return SW_OK;
     }
+    // What is to send the files among them; an error when the peer is none.
+    sw_result files(sw_peer peer, std::vector<Peer::FilePart>& out) const {
+        if (files_.empty()) return SW_OK;
+        Errc errc = Errc::ok;
+        const std::shared_ptr<TransferHub> hub = Peer::transfer_hub(peer.value, errc);
+        if (!hub) return failed(errc);
+        for (const auto& [place, file] : files_) {
+            out.push_back({place, std::make_shared<FileSend>(hub, file->source, file->progress)});
+        }
+        return SW_OK;
+    }
+    // The message was taken, and its files with it.
     void give(sw_peer peer, uint64_t exchange, size_t count) const {
         for (size_t i = 0; i < count; ++i) handles_[i] = {{peer, exchange}, numbers_[i]};
+        for (const auto& [place, file] : files_) delete file;
     }
 
 private:
+    sw_result set_file(size_t place, sw_file& file, PartHead& head) {
+        for (const auto& [other, known] : files_) {
+            if (known == &file) return bad("a file is given twice");
+        }
+        if (head.size != file.source->size()) return bad("a head is not as sw_file_open made it");
+        head.fed = true;
+        files_.emplace_back(place, &file);
+        return SW_OK;
+    }
+
+    std::vector<std::pair<size_t, sw_file*>> files_;
     std::vector<PartHead> heads_;
     std::vector<uint64_t> numbers_;
     sw_part* handles_ = nullptr;
@@ -99,7 +127,9 @@ sw_result send_with_parts(sw_peer peer, const sw_send_options& options, OutMessa
     if (const sw_result r = parts.set(options, message); r != SW_OK) return r;
     uint64_t own = 0;
     uint64_t* const at = number ? number : &own;
-    const Errc errc = Peer::send(peer.value, message, options.receipt_number, options.user, at);
+    std::vector<Peer::FilePart> files;
+    if (const sw_result r = parts.files(peer, files); r != SW_OK) return r;
+    const Errc errc = Peer::send(peer.value, message, options.receipt_number, options.user, at, files);
     if (errc == Errc::ok) parts.give(peer, *at, options.part_count);
     return content.finish(errc);
 }
@@ -174,7 +204,9 @@ sw_result sw_peer_request(sw_peer peer, sw_text route, sw_bytes body, const sw_r
         if (out) out->peer = peer;
         uint64_t number = 0;
         uint64_t* const at = out ? &out->number : &number;
-        const Errc errc = Peer::request(peer.value, message, expects, options.user, at);
+        std::vector<Peer::FilePart> files;
+        if (const sw_result r = parts.files(peer, files); r != SW_OK) return r;
+        const Errc errc = Peer::request(peer.value, message, expects, options.user, at, files);
         if (errc == Errc::ok) parts.give(peer, *at, options.part_count);
         return content.finish(errc);
     });
@@ -193,7 +225,9 @@ sw_result sw_exchange_reply(sw_exchange exchange, sw_bytes body, const sw_send_o
         message.more = options.more != 0;
         PartList parts;
         if (const sw_result r = parts.set(options, message); r != SW_OK) return r;
-        const Errc errc = Peer::reply(exchange.peer.value, exchange.number, message, options.receipt_number);
+        std::vector<Peer::FilePart> files;
+        if (const sw_result r = parts.files(exchange.peer, files); r != SW_OK) return r;
+        const Errc errc = Peer::reply(exchange.peer.value, exchange.number, message, options.receipt_number, files);
         if (errc == Errc::ok) parts.give(exchange.peer, exchange.number, options.part_count);
         return content.finish(errc);
     });

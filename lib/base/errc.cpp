@@ -30,7 +30,7 @@ constexpr auto kTable = std::to_array<ErrcInfo>({
     {Errc::name, "name", "the host name cannot be resolved", "Check its spelling and the machine's name service."},
     {Errc::in_use, "in_use", "the address is in use", "Another program listens there; stop it, or listen on port 0."},
     {Errc::permission, "permission", "permission denied",
-     "Check the rights on the socket path, or use a port of 1024 or higher."},
+     "Check the rights on the file, folder or socket path, or use a port of 1024 or higher."},
     {Errc::key_file, "key_file", "the key file cannot be used",
      "To be read it must exist, hold a key as `sealwire keygen` writes it, and be readable by its owner only (chmod "
      "600). "
@@ -40,6 +40,19 @@ constexpr auto kTable = std::to_array<ErrcInfo>({
      "for "
      "one has at least 12 bytes."},
     {Errc::descriptors, "descriptors", "out of file descriptors", "Raise the limit (ulimit -n) or close connections."},
+    {Errc::not_found, "not_found", "there is no such file or folder", "Check the path."},
+    {Errc::file_type, "file_type", "it is not of the kind that is wanted",
+     "Only regular files are sent, and files are saved into folders; the detail says what it is."},
+    {Errc::file_name, "file_name", "the name cannot be used for a file",
+     "The sender chose it; save the part under a name of your own, or refuse it."},
+    {Errc::file_exists, "file_exists", "a file of this name exists already",
+     "Nothing is ever replaced; save the part under another name, or move the file away."},
+    {Errc::no_space, "no_space", "the disk is full", "Free some space, or raise the quota; nothing partial was left."},
+    {Errc::io, "io", "the disk failed", "The detail carries the system's own message; check the disk."},
+    {Errc::file_changed, "file_changed", "the file changed while it was sent",
+     "Send it again when nobody writes to it, or send a copy."},
+    {Errc::digest, "digest", "the bytes are not those that their sender hashed",
+     "Nothing was saved. Either end's disk or memory may be failing, or the sender gave no digest (see unchecked)."},
     {Errc::refused, "refused", "nothing is listening there", "Start the peer, or correct host and port."},
     {Errc::unreachable, "unreachable", "the host cannot be reached", "Check the network and the address."},
     {Errc::connect_timeout, "connect_timeout", "the address did not answer in time",

@@ -40,6 +40,27 @@ bool blake2b(MutableBytes out, Bytes key, Bytes first, Bytes second) {
     return ok;
 }
 
+namespace {
+
+crypto_generichash_state* state_in(std::array<uint8_t, 384>& room) {
+    static_assert(sizeof(crypto_generichash_state) <= 384 && alignof(crypto_generichash_state) <= 64);
+    return reinterpret_cast<crypto_generichash_state*>(room.data());
+}
+
+}  // namespace
+
+Blake2b256::Blake2b256() { crypto_generichash_init(state_in(state_), nullptr, 0, sizeof(Hash32)); }
+
+void Blake2b256::add(Bytes bytes) {
+    if (!bytes.empty()) crypto_generichash_update(state_in(state_), bytes.data(), bytes.size());
+}
+
+Hash32 Blake2b256::finish() {
+    Hash32 out;
+    crypto_generichash_final(state_in(state_), out.data(), out.size());
+    return out;
+}
+
 Secret<32> kdf(std::span<const uint8_t, 32> secret, std::string_view label) {
     Secret<32> out;
     crypto_generichash(out.data(), out.size(), reinterpret_cast<const uint8_t*>(label.data()), label.size(),

@@ -23,6 +23,18 @@ void hkdf_sha256_extract(Bytes salt, Bytes input, Secret<32>& prk);
 // a size is out of range.
 [[nodiscard]] bool blake2b(MutableBytes out, Bytes key, Bytes first, Bytes second = {});
 
+// BLAKE2b-256 of bytes that come one after the other.
+class Blake2b256 {
+public:
+    Blake2b256();
+    void add(Bytes bytes);
+    // Of all that was added; nothing may follow.
+    Hash32 finish();
+
+private:
+    alignas(64) std::array<uint8_t, 384> state_;
+};
+
 // BLAKE2b-256(key = secret, label): every derivation of Sealwire that is not Noise's own.
 Secret<32> kdf(std::span<const uint8_t, 32> secret, std::string_view label);
 

@@ -91,6 +91,9 @@ Result<void> Node::open(NodeConfig config, std::unique_ptr<EventSink> sink, uint
     node->loop_->set_after_events([raw = node.get()] { raw->after_turn(); });
     node->handle_ = HandleTable::process().add(HandleKind::node, node.get());
     if (node->handle_ == 0) return fail(Errc::limit, "all handles are in use");
+    node->transfers_ = std::make_shared<TransferHub>([weak = std::weak_ptr(node)] {
+        if (const std::shared_ptr<Node> living = weak.lock()) living->loop_->wake();
+    });
     node->self_ = node;
     *out = node->handle_;
     if (auto started = node->loop_->start(); !started) {

@@ -19,6 +19,7 @@
 #include "node/handle_table.h"
 #include "node/node_event.h"
 #include "node/routes.h"
+#include "node/transfer.h"
 #include "protocol/connection.h"
 #include "protocol/replay_cache.h"
 
@@ -62,6 +63,7 @@ public:
     AllowList& allowed() { return allowed_; }
     const Limits& limits() const { return connection_config_.limits; }
     Loop& loop() { return *loop_; }
+    const std::shared_ptr<TransferHub>& transfers() const { return transfers_; }
 
     // `*out` is written before the loop can see the command.
     Result<void> listen(std::string_view url, const ListeningOptions& options, uint64_t* out);
@@ -124,6 +126,7 @@ private:
     void begin_shutdown(Time deadline);
     void on_deadline();
     void complete_if_over();
+    bool files_are_over();
     void complete();
     void sweep();
     void begin_waiting();
@@ -142,6 +145,7 @@ private:
     ConnectionConfig connection_config_;
     std::unique_ptr<Loop> loop_;
     EventQueue* queue_;
+    std::shared_ptr<TransferHub> transfers_;
     Routes routes_;
     AllowList allowed_;
     uint64_t handle_ = 0;
@@ -169,6 +173,8 @@ private:
     CloseReport account_;
     std::unique_ptr<Timer> deadline_timer_;
     std::unique_ptr<Timer> sweep_timer_;
+    std::unique_ptr<Timer> files_timer_;  // armed: all else is over, and files are cleaned up
+    bool files_late_ = false;
 
     // Which callback runs: odd while one does; and the name of its route.
     std::atomic<uint64_t> callbacks_{0};

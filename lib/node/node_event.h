@@ -35,6 +35,7 @@ enum class NodeEventKind : uint8_t {
     part_data = 16,
     part_writable = 17,
     part_done = 18,
+    part_progress = 19,
 };
 
 struct CloseReport {
@@ -91,7 +92,8 @@ struct NodeEvent {
     uint64_t number = 0;     // exchange
     uint64_t first = 0;      // receipt; token of a pong; not sent; part
     uint64_t last_number =
-        0;  // receipt; round trip of a pong in microseconds; outcome unknown; offset, bytes of a part
+        0;               // receipt; round trip of a pong in microseconds; outcome unknown; offset, bytes of a part
+    uint64_t total = 0;  // of the progress of a part; kUnknownSize: not known
     int64_t clock_difference_ms = 0;
     const CloseReport* report = nullptr;
     const PartInfo* parts = nullptr;

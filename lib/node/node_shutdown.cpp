@@ -13,6 +13,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr auto kStuck = std::chrono::milliseconds(20);  // one callback running that long beyond the deadline blocks
+constexpr Time kFiles = kSecond;                        // for what is left to do on disks when all else is over
 constexpr auto kPatience = std::chrono::seconds(10);    // with a loop that is busy without being blocked
 
 }  // namespace
@@ -58,8 +59,21 @@ void Node::account(const PeerId* id, const Outbox::Undelivered& undelivered) {
     account_.peers.push_back({*id, undelivered.not_sent, undelivered.outcome_unknown, undelivered.exchanges});
 }
 
+// What files were not finished is removed; a disk that hangs is not waited for.
+bool Node::files_are_over() {
+    if (transfers_->idle() || files_late_) return true;
+    if (!files_timer_) {
+        files_timer_ = std::make_unique<Timer>(loop_->timers(), [this] {
+            files_late_ = true;
+            complete_if_over();
+        });
+        files_timer_->set(after(loop_->now(), kFiles));
+    }
+    return false;
+}
+
 void Node::complete_if_over() {
-    if (!shutting_down_ || completed_ || !peers_.empty() || !listenings_.empty()) return;
+    if (!shutting_down_ || completed_ || !peers_.empty() || !listenings_.empty() || !files_are_over()) return;
     completed_ = true;
     complete();
 }
@@ -69,6 +83,7 @@ void Node::complete() {
     deadline_timer_.reset();
     sweep_timer_.reset();
     waiting_timer_.reset();
+    files_timer_.reset();
     account_.events_held = queue_->held();
     if (!config_.queued) {
         const std::lock_guard lock(end_mutex_);

@@ -75,6 +75,7 @@ void Peer::register_handle() {
 }
 
 Peer::~Peer() {
+    if (handle_ != 0) drop_transfers();
     leave_half_open();
     if (over_) return;
     HandleTable::process().close(handle_);

@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@
 #include "node/handle_table.h"
 #include "node/node_event.h"
 #include "node/routes.h"
+#include "node/transfer.h"
 #include "protocol/connection.h"
 #include "transport/transport.h"
 
@@ -37,17 +39,33 @@ struct DialOptions {
 class Peer final : private PipeHandler, private ConnectHandler {
 public:
     // ---- Commands: any thread, by handle ----
+    // Files: transfers that are to move the parts of the message, by their place in it.
+    struct FilePart {
+        size_t place;
+        std::shared_ptr<Transfer> transfer;
+    };
     // With parts it is an exchange: `user` and `number` are its.
-    static Errc send(uint64_t peer, OutMessage& message, uint64_t* receipt, void* user, uint64_t* number);
+    static Errc send(uint64_t peer, OutMessage& message, uint64_t* receipt, void* user, uint64_t* number,
+                     std::span<FilePart> files = {});
     // `*number` is written before the loop can see the request; may be null.
-    static Errc request(uint64_t peer, OutMessage& message, Expects expects, void* user, uint64_t* number);
-    static Errc reply(uint64_t peer, uint64_t number, OutMessage& message, uint64_t* receipt);
+    static Errc request(uint64_t peer, OutMessage& message, Expects expects, void* user, uint64_t* number,
+                        std::span<FilePart> files = {});
+    static Errc reply(uint64_t peer, uint64_t number, OutMessage& message, uint64_t* receipt,
+                      std::span<FilePart> files = {});
     static Errc status(uint64_t peer, uint64_t number, uint32_t code, std::string_view text, Bytes details,
                        uint8_t type);
     static Errc cancel(uint64_t peer, uint64_t number, uint32_t code);
     static Errc write_part(uint64_t peer, uint64_t number, uint64_t part, const PartBytes& bytes);
     static Errc read_part(uint64_t peer, uint64_t number, uint64_t part, uint64_t amount);
     static Errc cancel_part(uint64_t peer, uint64_t number, uint64_t part, uint32_t code);
+    // A part of the peer is saved. state: it was read, or is saved already.
+    static Errc save_part(uint64_t peer, uint64_t number, uint64_t part, const std::shared_ptr<Transfer>& transfer);
+    // Of its node; null with an error.
+    static std::shared_ptr<TransferHub> transfer_hub(uint64_t peer, Errc& errc);
+    static Errc read_saved(uint64_t peer, uint64_t number, uint64_t part);
+    // A transfer's own word: ok, or why its part failed, and what the peer is told.
+    static Errc end_part(uint64_t peer, uint64_t number, uint64_t part, const Error& why, WireCode code);
+    static void tell_progress(uint64_t peer, uint64_t number, uint64_t part, uint64_t bytes, uint64_t total);
     static Errc set_exchange_user(uint64_t peer, uint64_t number, void* user);
     static Errc accept(uint64_t peer, Bytes data);
     static Errc reject(uint64_t peer, uint32_t code, std::string_view text);
@@ -58,6 +76,7 @@ public:
     static Errc get_id(uint64_t peer, PeerId& id);
     // A fetched message was released.
     static void give_back(uint64_t peer, const Taken& taken);
+    static void give_back(uint64_t peer, std::span<const Taken> taken);
 
     // ---- For the node ----
     // One that is to be dialled, any thread; start_dial() follows on the loop thread.
@@ -135,6 +154,10 @@ private:
     void on_up(Event& event);
     void on_message(Event& event);
     void on_part(Event& event);
+    bool on_transfer(const Event& event, const std::shared_ptr<Transfer>& transfer);
+    std::shared_ptr<Transfer> transfer_of(uint64_t number, uint64_t part, bool last);
+    void add_files(uint64_t number, const OutMessage& message, std::span<FilePart> files);
+    void drop_transfers();
     void on_over(Event& event);
     void finish_transport();
     void set_timer();
@@ -161,6 +184,8 @@ private:
     Outbox outbox_;
     Stage stage_;
     PingLimit pings_;
+    std::vector<std::shared_ptr<Transfer>> transfers_;
+    std::atomic<size_t> transfer_count_{0};  // of transfers_
     std::atomic<void*> user_{nullptr};
     std::atomic<bool> dirty_{false};    // commands wait; set under the lock
     std::atomic<size_t> unflushed_{0};  // bytes of commands since the last sync

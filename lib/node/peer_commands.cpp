@@ -16,6 +16,11 @@ void wake(const std::shared_ptr<Node>& node) {
     if (node) node->loop().wake();
 }
 
+// Once they are bound to their parts.
+void start(std::span<Peer::FilePart> files) {
+    for (Peer::FilePart& file : files) file.transfer->schedule();
+}
+
 }  // namespace
 
 // From other threads the first command since the last drain wakes the loop, once the lock is released; on the loop thread
@@ -42,18 +47,23 @@ Errc Peer::resolve(const Locked& peer, OutMessage& message) {
     return Errc::ok;
 }
 
-Errc Peer::send(uint64_t handle, OutMessage& message, uint64_t* receipt, void* user, uint64_t* number) {
+Errc Peer::send(uint64_t handle, OutMessage& message, uint64_t* receipt, void* user, uint64_t* number,
+                std::span<FilePart> files) {
     Locked peer = lock(handle);
     if (!peer) return peer.errc();
     if (const Errc errc = resolve(peer, message); errc != Errc::ok) return errc;
+    if (!files.empty()) peer->transfers_.reserve(peer->transfers_.size() + files.size());
     if (const Errc errc = peer->outbox_.send(message, receipt, user, number); errc != Errc::ok) return errc;
+    if (!files.empty()) peer->add_files(*number, message, files);
     const std::shared_ptr<Node> node = peer->touch(message.body.size());
     peer.unlock();
     wake(node);
+    start(files);
     return Errc::ok;
 }
 
-Errc Peer::request(uint64_t handle, OutMessage& message, Expects expects, void* user, uint64_t* number) {
+Errc Peer::request(uint64_t handle, OutMessage& message, Expects expects, void* user, uint64_t* number,
+                   std::span<FilePart> files) {
     Locked peer = lock(handle);
     if (!peer) return peer.errc();
     if (const Errc errc = resolve(peer, message); errc != Errc::ok) return errc;
@@ -62,21 +72,27 @@ Errc Peer::request(uint64_t handle, OutMessage& message, Expects expects, void* 
         message.timeout_ms = limit == kNever ? UINT32_MAX : static_cast<uint32_t>(limit / kMillisecond);
     }
     uint64_t opened = 0;
+    if (!files.empty()) peer->transfers_.reserve(peer->transfers_.size() + files.size());
     if (const Errc errc = peer->outbox_.request(message, expects, user, opened); errc != Errc::ok) return errc;
     if (number) *number = opened;
+    if (!files.empty()) peer->add_files(opened, message, files);
     const std::shared_ptr<Node> node = peer->touch(message.body.size());
     peer.unlock();
     wake(node);
+    start(files);
     return Errc::ok;
 }
 
-Errc Peer::reply(uint64_t handle, uint64_t number, OutMessage& message, uint64_t* receipt) {
+Errc Peer::reply(uint64_t handle, uint64_t number, OutMessage& message, uint64_t* receipt, std::span<FilePart> files) {
     Locked peer = lock(handle);
     if (!peer) return peer.errc();
+    if (!files.empty()) peer->transfers_.reserve(peer->transfers_.size() + files.size());
     if (const Errc errc = peer->outbox_.reply(number, message, receipt); errc != Errc::ok) return errc;
+    if (!files.empty()) peer->add_files(number, message, files);
     const std::shared_ptr<Node> node = peer->touch(message.body.size());
     peer.unlock();
     wake(node);
+    start(files);
     return Errc::ok;
 }
 
@@ -137,10 +153,13 @@ Errc Peer::set_exchange_user(uint64_t handle, uint64_t number, void* user) {
     return peer ? peer->outbox_.set_user(number, user) : peer.errc();
 }
 
-void Peer::give_back(uint64_t handle, const Taken& taken) {
+void Peer::give_back(uint64_t handle, const Taken& taken) { give_back(handle, std::span(&taken, 1)); }
+
+void Peer::give_back(uint64_t handle, std::span<const Taken> taken) {
+    if (taken.empty()) return;
     Locked peer = lock(handle);
     if (!peer) return;
-    peer->outbox_.taken(taken);
+    for (const Taken& each : taken) peer->outbox_.taken(each);
     const std::shared_ptr<Node> node = peer->touch(0);
     peer.unlock();
     wake(node);

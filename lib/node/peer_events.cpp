@@ -53,6 +53,7 @@ void Peer::handle_event(Event& event) {
         }
         case EventKind::part_data:
         case EventKind::part_writable:
+        case EventKind::part_end:
         case EventKind::part_done: return on_part(event);
         case EventKind::asks: return on_asks(event);
         case EventKind::connected: return on_up(event);
@@ -78,6 +79,10 @@ void Peer::handle_event(Event& event) {
 }
 
 void Peer::on_part(Event& event) {
+    const std::shared_ptr<Transfer> transfer =
+        transfer_of(event.number, event.first, event.kind == EventKind::part_done);
+    if (event.kind == EventKind::part_end && !transfer) return;
+    if (transfer && on_transfer(event, transfer)) return;
     const bool data = event.kind == EventKind::part_data;
     NodeEvent out = event_of(data                                     ? NodeEventKind::part_data
                              : event.kind == EventKind::part_writable ? NodeEventKind::part_writable
@@ -85,6 +90,7 @@ void Peer::on_part(Event& event) {
                              event);
     out.user = event.user;
     out.owes = data;
+    if (transfer) transfer->on_over(out);
     node_.emit(out);
     if (data && !node_.queued()) connection_->taken(event.taken);
 }

@@ -21,6 +21,12 @@ SecretText new_network_secret() {
     return Network::generate(rng);
 }
 
+uint64_t random_number() {
+    uint64_t number = 0;
+    SystemRng().fill({reinterpret_cast<uint8_t*>(&number), sizeof number});
+    return number;
+}
+
 std::string bundled_versions() {
     return std::string("libsodium ") + sodium_library_version() + ", libuv " + uv_version_string();
 }

@@ -24,6 +24,7 @@ enum class EventKind : uint8_t {
     stalled,
     part_data,      // bytes of a part of the peer: first: its number, last_number: their offset, body
     part_writable,  // a part of this side has room again after `again`; first: its number
+    part_end,       // all bytes of a part that the node saves have come; first, last_number, body, type as of part_done
     part_done,  // last event of a part of either side: first: its number, last_number: its bytes; body: its digest, type
 };
 

@@ -155,6 +155,7 @@ private:
     void part_taken(const Taken& taken);
     void grant_part(Record& record, PartIn& part);
     void part_done(Record& record, uint32_t part, Errc errc, uint32_t code, uint64_t bytes);
+    void part_end(Record& record, const PartIn& part);
     void erase_part(Record& record, uint32_t part);
     void end_parts(Record& record, Errc errc, uint32_t code);
     void drop_parts(Record& record);

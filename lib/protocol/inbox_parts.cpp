@@ -178,7 +178,11 @@ void Inbox::flush_part(Record& record, PartIn& part) {
     }
     if (done == part.held.size()) part.held = {};
     else part.held.erase(part.held.begin(), part.held.begin() + static_cast<ptrdiff_t>(done));
-    if (!part.ended || part.done || !part.held.empty()) return;
+    if (!part.ended || part.done || !part.held.empty() || !part.asked) return;
+    if (part.saved && part.errc == Errc::ok) {
+        if (!std::exchange(part.whole, true)) part_end(record, part);
+        return;
+    }
     part.done = true;
     part_done(record, part.number(), part.errc, part.code, part.delivered);
     erase_part(record, part.number());
@@ -229,9 +233,21 @@ void Inbox::part_news(const Outbox::PartNews& news) {
         case Outbox::PartNews::Kind::read: {
             PartIn* part = parts.find(news.part);
             if (!part || part->done) return;
+            part->asked = true;
             part->wanted = news.amount > kEverything - part->wanted ? kEverything : part->wanted + news.amount;
             grant_part(*record, *part);
             flush_part(*record, *part);
+            return finish_part(*record);
+        }
+        case Outbox::PartNews::Kind::save:
+            if (PartIn* part = parts.find(news.part)) part->saved = true;
+            return;
+        case Outbox::PartNews::Kind::saved: {
+            PartIn* part = parts.find(news.part);
+            if (!part || part->done || !part->whole) return;
+            part->done = true;
+            part_done(*record, news.part, Errc::ok, 0, part->delivered);
+            erase_part(*record, news.part);
             return finish_part(*record);
         }
         case Outbox::PartNews::Kind::stop:
@@ -243,7 +259,7 @@ void Inbox::part_news(const Outbox::PartNews& news) {
             }
             part->ended = part->done = true;
             part->held = {};
-            part_done(*record, news.part, Errc::cancelled, news.code, part->delivered);
+            part_done(*record, news.part, news.errc, news.code, part->delivered);
             erase_part(*record, news.part);
             return finish_part(*record);
         }
@@ -302,12 +318,18 @@ void Inbox::part_done(Record& record, uint32_t part, Errc errc, uint32_t code, u
     event.first = part;
     event.last_number = bytes;
     const PartIn* in = record.parts->find(part);
-    if (in && errc == Errc::ok && !in->digest.empty()) {
-        View copy = View::copy_of(in->digest);
-        event.body = copy.bytes;
-        event.chunk = std::move(copy.chunk);
-        event.type = in->algorithm;
-    }
+    if (in && errc == Errc::ok) in->put_digest(event);
+    push(std::move(event));
+}
+
+// All bytes of a part that is saved have come; it is not over before the node says so.
+void Inbox::part_end(Record& record, const PartIn& part) {
+    Event event{.kind = EventKind::part_end};
+    event.mine = (record.number & 1) == 0;
+    event.number = record.number;
+    event.first = part.number();
+    event.last_number = part.delivered;
+    part.put_digest(event);
     push(std::move(event));
 }
 

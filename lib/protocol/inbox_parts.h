@@ -24,10 +24,20 @@ struct Inbox::PartIn {
     bool slot = false;   // of an OPEN
     bool told = false;   // the application knows of it
     bool ended = false;  // nothing more comes
+    bool asked = false;  // the application has begun to read it: not before is it told the end, of an empty one too
+    bool saved = false;  // by the node, which says when it is over
+    bool whole = false;  // part_end was told
     bool done = false;   // its last event is made; it stays while bytes of it are not taken
     Errc errc = Errc::ok;
     uint32_t code = 0;
 
+    void put_digest(Event& event) const {
+        if (digest.empty()) return;
+        View copy = View::copy_of(digest);
+        event.body = copy.bytes;
+        event.chunk = std::move(copy.chunk);
+        event.type = algorithm;
+    }
     uint32_t number() const { return static_cast<uint32_t>(head.number); }
 };
 

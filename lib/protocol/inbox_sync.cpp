@@ -29,7 +29,7 @@ void Inbox::sync(Time now, Outbox& outbox, bool tell_slots) {
         if (event.kind == EventKind::done) event.dropped = !outbox.exchange_over(event.number, &event) && !event.mine;
         else if (event.kind == EventKind::part_done) {
             event.dropped = !outbox.part_over(event.number, static_cast<uint32_t>(event.first), event.user);
-        } else if (event.kind == EventKind::part_writable) {
+        } else if (event.kind == EventKind::part_writable || event.kind == EventKind::part_end) {
             event.dropped = !outbox.part_lives(event.number, event.first);  // its end may stand before this event
         } else if (event.kind == EventKind::reply || event.kind == EventKind::part_data) {
             event.user = outbox.user_of(event.number);

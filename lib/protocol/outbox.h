@@ -40,7 +40,8 @@ struct PartBytes {
     Chunk* owner = nullptr;
     bool end = false;  // nothing more comes
     uint8_t algorithm = 0;
-    Bytes digest{};  // with the end: what all bytes hash to
+    Bytes digest{};    // with the end: what all bytes hash to
+    bool fed = false;  // as said of the part
 };
 
 // Exchanges are counted at each end: number = 2n for the n-th that this side opened, 2n + 1 for the peer's n-th. The id on
@@ -73,7 +74,13 @@ public:
     // Parts of the peer: that many more bytes may be delivered; the first call lets them flow.
     Errc read(uint64_t number, uint64_t part, uint64_t amount);
     // Of either side: its sender means incomplete, its receiver that it wants no more. part_done follows.
-    Errc cancel_part(uint64_t number, uint64_t part, uint32_t code);
+    Errc cancel_part(uint64_t number, uint64_t part, uint32_t code, Errc why = Errc::cancelled);
+    // A part of the peer is saved by the node: what all its bytes have come to is told by part_end, and it is over, for its
+    // exchange too, by end_part() alone. state: bytes of it were read already, or it is saved. read_saved() lets them flow.
+    Errc save(uint64_t number, uint64_t part);
+    Errc read_saved(uint64_t number, uint64_t part);
+    // The node's own word on a part that it feeds or saves: why it failed (then the peer is told `code`), or ok.
+    Errc end_part(uint64_t number, uint64_t part, Errc errc, uint32_t code);
     // Stops taking new exchanges; what is queued still goes out.
     void refuse_new(Errc why) { refuse_ = why; }
 
@@ -89,7 +96,9 @@ public:
             opened,  // parts of a reply: `part` is the first, `amount` how many
             ended,   // of this side: `errc`, `amount` bytes
             read,    // of the peer: `amount`
-            stop,    // of the peer: `code`
+            stop,    // of the peer: `errc` and `code`
+            save,    // of the peer
+            saved,   // of the peer: `errc`
             drop,    // of the peer, with its exchange: not a word to the peer
         };
         Kind kind;
@@ -183,6 +192,7 @@ private:
     struct Sending;
     struct PartOut;
     struct Parts;
+    struct PartKnown;
     struct Exchange {
         void* user = nullptr;
         Sending* sending = nullptr;  // owned; only while messages are queued or under way
@@ -242,6 +252,8 @@ private:
     void encode_data(uint64_t number, uint32_t part);
     void part_ended(uint64_t number, Exchange& exchange, uint32_t part, Errc errc, uint64_t bytes);
     void parts_over(uint64_t number, Exchange& exchange);
+    PartKnown* peers_part(uint64_t number, uint64_t part);
+    void tell_part(PartNews::Kind kind, uint64_t number, uint32_t part, Errc errc, uint32_t code, uint64_t amount);
     bool data_may_go() const { return !ready_data_.empty() && unreceived_bytes() < limits_.send_queue; }
     void drop_parts(Exchange& exchange);
     void erase(uint64_t number);

@@ -76,7 +76,7 @@ void Outbox::let_parts_flow(uint64_t number, Exchange& exchange, const Pending& 
         if (part->cancelled != UINT32_MAX) {
             const uint32_t code = part->cancelled;
             control({.kind = FrameKind::cancel_part, .id = number, .number = part->number, .code = code});
-            part_ended(number, exchange, part->number, Errc::cancelled, 0);
+            part_ended(number, exchange, part->number, part->why, 0);
             mail_.parts.back().code = code;
             continue;
         }
@@ -96,7 +96,7 @@ Errc Outbox::write(uint64_t number, uint64_t part_number, const PartBytes& given
     if (!exchange->parts->find_untold(part_number)) return Errc::handle;
     PartOut* part = exchange->parts->find(part_number);
     if (exchange->over || !part || part->cancelled != UINT32_MAX) return Errc::closed;
-    if (part->ended) return Errc::state;
+    if (part->ended || part->head.fed != given.fed) return Errc::state;
     if (digest.size() > kMaxDigest || (!end && !digest.empty()) || (bytes.empty() && !end)) return Errc::argument;
     const uint64_t total = part->written + bytes.size();
     if (part->head.size != kUnknownSize) {
@@ -222,22 +222,53 @@ void Outbox::report_writable_parts(std::vector<Event>& events) {
 
 // ---- The other side's parts, and the end ----
 
-Errc Outbox::read(uint64_t number, uint64_t part, uint64_t amount) {
+Outbox::PartKnown* Outbox::peers_part(uint64_t number, uint64_t part) {
     Exchange* exchange = exchanges_.find(number);
     Parts::Untold* known = exchange && exchange->parts ? exchange->parts->find_untold(part) : nullptr;
-    if (!known || is_own(number, known->number)) return Errc::handle;
-    if (exchange->over) return Errc::closed;
+    return known && !is_own(number, known->number) ? known : nullptr;
+}
+
+void Outbox::tell_part(PartNews::Kind kind, uint64_t number, uint32_t part, Errc errc, uint32_t code, uint64_t amount) {
+    mail_.parts.push_back({.kind = kind, .errc = errc, .part = part, .code = code, .number = number, .amount = amount});
+}
+
+Errc Outbox::read(uint64_t number, uint64_t part, uint64_t amount) {
+    Parts::Untold* known = peers_part(number, part);
+    if (!known) return Errc::handle;
+    if (exchanges_.find(number)->over) return Errc::closed;
+    if (known->saved) return Errc::state;
     known->read = true;
-    mail_.parts.push_back({.kind = PartNews::Kind::read,
-                           .errc = Errc::ok,
-                           .part = known->number,
-                           .code = 0,
-                           .number = number,
-                           .amount = amount});
+    known->flows = known->flows || amount > 0;
+    tell_part(PartNews::Kind::read, number, known->number, Errc::ok, 0, amount);
     return Errc::ok;
 }
 
-Errc Outbox::cancel_part(uint64_t number, uint64_t part_number, uint32_t code) {
+Errc Outbox::save(uint64_t number, uint64_t part) {
+    Parts::Untold* known = peers_part(number, part);
+    if (!known) return Errc::handle;
+    if (exchanges_.find(number)->over) return Errc::closed;
+    if (known->saved || known->flows) return Errc::state;
+    known->read = known->saved = true;
+    tell_part(PartNews::Kind::save, number, known->number, Errc::ok, 0, 0);
+    return Errc::ok;
+}
+
+Errc Outbox::read_saved(uint64_t number, uint64_t part) {
+    const Parts::Untold* known = peers_part(number, part);
+    if (!known) return Errc::handle;
+    tell_part(PartNews::Kind::read, number, known->number, Errc::ok, 0, kEverything);
+    return Errc::ok;
+}
+
+Errc Outbox::end_part(uint64_t number, uint64_t part, Errc errc, uint32_t code) {
+    const Parts::Untold* known = peers_part(number, part);
+    if (!known) return cancel_part(number, part, code, errc);
+    if (errc == Errc::ok) tell_part(PartNews::Kind::saved, number, known->number, errc, 0, 0);
+    else tell_part(PartNews::Kind::stop, number, known->number, errc, code, 0);
+    return Errc::ok;
+}
+
+Errc Outbox::cancel_part(uint64_t number, uint64_t part_number, uint32_t code, Errc why) {
     if (code > kLastCode) return Errc::argument;
     Exchange* exchange = exchanges_.find(number);
     Parts::Untold* known = exchange && exchange->parts ? exchange->parts->find_untold(part_number) : nullptr;
@@ -246,12 +277,7 @@ Errc Outbox::cancel_part(uint64_t number, uint64_t part_number, uint32_t code) {
     const uint32_t part = known->number;
     if (!is_own(number, part)) {
         known->read = true;
-        mail_.parts.push_back({.kind = PartNews::Kind::stop,
-                               .errc = Errc::cancelled,
-                               .part = part,
-                               .code = code,
-                               .number = number,
-                               .amount = 0});
+        tell_part(PartNews::Kind::stop, number, part, why, code, 0);
         return Errc::ok;
     }
     PartOut* out = exchange->parts->find(part);
@@ -259,12 +285,13 @@ Errc Outbox::cancel_part(uint64_t number, uint64_t part_number, uint32_t code) {
     const uint64_t sent = out->sent;
     if (!out->flows) {  // its message leaves before
         out->cancelled = code;
+        out->why = why;
         out->queue.clear();
         out->written = out->sent;
         return Errc::ok;
     }
     control({.kind = FrameKind::cancel_part, .id = number, .number = part, .code = code});
-    part_ended(number, *exchange, part, Errc::cancelled, sent);
+    part_ended(number, *exchange, part, why, sent);
     mail_.parts.back().code = code;
     return Errc::ok;
 }

@@ -83,6 +83,7 @@ struct Outbox::PartOut {
     uint8_t algorithm = 0;
     std::vector<uint8_t> digest;
     uint32_t cancelled = UINT32_MAX;  // by this code before it could flow
+    Errc why = Errc::cancelled;       // ... for that
     bool flows = false;               // its message has left
     bool ended = false;
     bool ready = false;  // stands in ready_data_
@@ -91,14 +92,19 @@ struct Outbox::PartOut {
     uint64_t queued() const { return written - sent; }
 };
 
+// A part of either side that the application knows of, and not of its end.
+struct Outbox::PartKnown {
+    uint32_t number;
+    bool read;           // or to be read: the end of this side does not stop it
+    bool flows = false;  // bytes were asked for
+    bool saved = false;  // by the node
+};
+
 struct Outbox::Parts {
-    struct Untold {  // of either side
-        uint32_t number;
-        bool read;
-    };
+    using Untold = PartKnown;
     std::vector<std::unique_ptr<PartOut>> out;  // of this side, not ended
-    std::vector<Untold> untold;                 // the application knows of them, and not of their end
-    uint32_t next = 0;                          // number of this side's next one
+    std::vector<Untold> untold;
+    uint32_t next = 0;  // number of this side's next one
 
     PartOut* find(uint64_t number) {
         for (auto& part : out) {

@@ -17,7 +17,7 @@
 #define DEADLINE_S 60 /* of every wait: generous, since only a failure reaches it */
 #define MAX_NOTES 4096
 #define NOTE_BYTES 192
-#define EVENT_TYPES 19 /* one more than the highest */
+#define EVENT_TYPES 20 /* one more than the highest */
 
 static inline sw_text text(const char *zero_terminated) {
     sw_text out = {zero_terminated, strlen(zero_terminated)};
@@ -211,6 +211,15 @@ static inline void note_fill(note *n, const sw_event *event) {
             n->last = event->as.part_done.own;
             n->size = event->as.part_done.digest.size;
             note_put(n->bytes, event->as.part_done.digest.data, event->as.part_done.digest.size);
+            note_put(n->detail, event->as.part_done.detail.data, event->as.part_done.detail.size);
+            break;
+        case SW_EVENT_PART_PROGRESS:
+            n->exchange = event->as.part_progress.part.exchange;
+            n->number = (uint32_t)event->as.part_progress.part.number;
+            n->id = event->as.part_progress.id;
+            n->first = event->as.part_progress.bytes;
+            n->size = event->as.part_progress.size;
+            n->last = event->as.part_progress.own;
             break;
         case SW_EVENT_NODE_CLOSED: n->code = event->as.node_closed.report->deadline_passed; break;
         default: break;

@@ -380,6 +380,26 @@ void stream(Client& client) {
     }
 }
 
+sealwire::part_head from(sealwire::file& source) {
+    sealwire::part_head head;
+    head.opened = &source;
+    return head;
+}
+
+void files(Client& client) {
+    sealwire::file source("/etc/passwd", "users");
+    tap_ok(source.size() > 0, "a file is opened");
+    const std::vector<sealwire::part> parts = client.peer.send("nowhere", "x", {from(source)});
+    tap_ok(source.raw().file == nullptr, "and taken by the message that sends it");
+    tap_ok(client.wait([&] { return client.ended.size() == 5; }), "its part ends");
+    try {
+        const sealwire::file none("/dev/null");
+        tap_ok(false, "what is no file throws");
+    } catch (const error& refused) {
+        tap_ok(refused.code() == SW_ERR_FILE_TYPE, "what is no file throws");
+    }
+}
+
 int main() {
     errors();
     values();
@@ -394,6 +414,7 @@ int main() {
         talk(server, client);
         escape(client);
         stream(client);
+        files(client);
         client.peer.close();
         tap_ok(client.wait([&] { return client.closed.has_value(); }) && client.closed == SW_OK,
                "a peer closes in good order");

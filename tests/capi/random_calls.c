@@ -1,5 +1,7 @@
 /* A million calls drawn by lot, of every function, from two threads and from callbacks, with good and bad arguments and
  * with live, stale, foreign and null handles: nothing crashes, and all that can be reached is reached. */
+#include <dirent.h>
+
 #include "random_state.h"
 
 static unsigned long wrapped, unwrapped;
@@ -100,6 +102,37 @@ static void message_calls(void) {
 
 /* ---- Messages and exchanges ---- */
 
+static char files[64];
+
+/* Opens a file, at most times; then the head is its. */
+static void a_file(sw_part_head *head) {
+    sw_file_options options;
+    sw_file_options_init(&options);
+    DID(file_options_init);
+    options.size = a_size(sizeof options);
+    options.name = percent(30) ? text("a file") : no_text();
+    options.type = percent(98) ? below(5) : (uint32_t)lot();
+    options.progress_bytes = below(3);
+    static const char *const kPaths[] = {"/proc/self/exe", "/dev/null", "/missing", "/", ""};
+    const sw_text path = text(kPaths[percent(70) ? 0 : below(5)]);
+    CALL(file_open, path, percent(70) ? &options : NULL, percent(98) ? head : NULL);
+}
+
+static void save(const sw_part_info *part) {
+    static const char *const kNames_[] = {"a", "b", "c", "d", "e", "f", "g", "h", "..", "x/y"};
+    sw_save_options options;
+    sw_save_options_init(&options);
+    DID(save_options_init);
+    options.size = a_size(sizeof options);
+    options.unchecked = percent(60);
+    if (percent(90)) options.name = text(kNames_[below(10)]);
+    options.most_bytes = percent(50) ? below(10000) : 0;
+    options.progress_bytes = 1;
+    options.mode = percent(98) ? below(01000) : (uint32_t)lot();
+    CALL(part_save, percent(98) ? part : NULL, percent(95) ? text(files) : text(percent(50) ? "/missing" : "/dev/null"),
+         percent(80) ? &options : NULL);
+}
+
 /* Of a message; how many it has. */
 static size_t some_parts(sw_part_head heads[4]) {
     const size_t count = percent(80) ? 0 : 1 + below(4);
@@ -109,8 +142,20 @@ static size_t some_parts(sw_part_head heads[4]) {
         heads[i].kind = percent(98) ? below(2) : (uint32_t)lot();
         heads[i].size_known = percent(30);
         heads[i].size = below(5000);
+        if (percent(20)) a_file(&heads[i]);
     }
     return count;
+}
+
+/* After the call: were they taken? `parts` was written when it saw them. */
+static void after_parts(const sw_part_head *heads, size_t count_, const sw_part *parts) {
+    const int taken = parts[0].exchange.peer.value != 0;
+    for (size_t i = 0; i < count_ && !taken; ++i) {
+        if (!heads[i].file) continue;
+        sw_file_close(heads[i].file);
+        DID(file_close);
+    }
+    if (taken) PUT(parts_out, parts[below(4)]);
 }
 
 static void part_calls(void) {
@@ -155,7 +200,8 @@ static void a_send(sw_peer peer) {
     options.receipt = percent(30);
     options.receipt_number = percent(50) ? &receipt : NULL;
     options.parts = heads;
-    options.part_count = some_parts(heads);
+    const size_t count_ = some_parts(heads);
+    options.part_count = count_;
     options.part_handles = percent(98) ? parts : NULL;
     if (percent(10)) options.route = below(6);
     if (percent(10)) SWAP(messages, message);
@@ -163,7 +209,7 @@ static void a_send(sw_peer peer) {
     const sw_text route = options.route ? no_text() : a_route();
     const sw_bytes body = message ? no_bytes() : a_body();
     const sw_result result = CALL(peer_send, peer, route, body, percent(70) || message ? &options : NULL);
-    if (parts[0].exchange.peer.value) PUT(parts_out, parts[below(4)]);
+    after_parts(heads, count_, parts);
     if (message && (result != SW_OK || options.size < sizeof options)) {
         /* It may not have been seen by an "older caller": then it is still ours, as on failure. */
         if (result != SW_OK || options.size < offsetof(sw_send_options, message) + sizeof message) {
@@ -186,13 +232,14 @@ static void a_request(sw_peer peer) {
     options.timeout_ms = percent(30) ? 1 + below(50) : 0;
     options.user = &P;
     options.parts = heads;
-    options.part_count = some_parts(heads);
+    const size_t count_ = some_parts(heads);
+    options.part_count = count_;
     options.part_handles = parts;
     sw_exchange *out = percent(95) ? &exchange : NULL;
     if (CALL(peer_request, peer, a_route(), a_body(), percent(80) ? &options : NULL, out) == SW_OK && out) {
         PUT(own, exchange);
     }
-    if (parts[0].exchange.peer.value) PUT(parts_out, parts[below(4)]);
+    after_parts(heads, count_, parts);
 }
 
 static void answer(sw_exchange exchange) {
@@ -203,7 +250,8 @@ static void answer(sw_exchange exchange) {
     options.more = percent(20);
     options.receipt = percent(20);
     options.parts = heads;
-    options.part_count = some_parts(heads);
+    const size_t count_ = some_parts(heads);
+    options.part_count = count_;
     options.part_handles = parts;
     switch (below(7)) {
         case 0:
@@ -220,7 +268,7 @@ static void answer(sw_exchange exchange) {
         }
         default: CALL(exchange_set_user, exchange, &P);
     }
-    if (parts[0].exchange.peer.value) PUT(parts_out, parts[below(4)]);
+    after_parts(heads, count_, parts);
 }
 
 static void exchange_calls(void) {
@@ -381,7 +429,8 @@ static void keep_parts(const sw_event_message *message) {
     for (size_t i = 0; i < message->part_count; ++i) {
         const sw_part part = message->parts[i].part;
         PUT(parts_in, part);
-        if (percent(50)) CALL(part_read, part, SW_EVERYTHING);
+        if (percent(30)) save(&message->parts[i]);
+        else if (percent(60)) CALL(part_read, part, SW_EVERYTHING);
         else if (percent(50)) CALL(part_cancel, part, a_code());
     }
 }
@@ -488,6 +537,9 @@ static const struct {
     {SW_ERR_FORK, "tests/capi/end_test.c"},
     {SW_ERR_NO_MEMORY, "tests/capi/limits_test.c"},
     {SW_ERR_DESCRIPTORS, "tests/capi/limits_test.c"},
+    {SW_ERR_NO_SPACE, "tests/capi/files_test.c"},
+    {SW_ERR_IO, "tests/file/saved_file_test.cpp"},
+    {SW_ERR_FILE_CHANGED, "tests/capi/files_test.c"},
     {SW_ERR_SYSTEM, "tests/transport/socket_test.cpp"},
     {SW_ERR_PERMISSION, "tests/transport/socket_test.cpp"},
     {SW_ERR_NAME, "tests/capi/access_test.c"},
@@ -665,12 +717,22 @@ int main(void) {
     run_seed = seed ? strtoull(seed, NULL, 0) : (uint64_t)time(NULL);
     printf("# SEALWIRE_TEST_SEED=%llu\n", (unsigned long long)run_seed);
     wanted = scaled(ALL);
+    snprintf(files, sizeof files, "/tmp/sealwire-random-XXXXXX");
+    if (!mkdtemp(files)) return printf("Bail out! no folder\n"), 1;
     open_all();
     stall();
     pthread_create(&other, NULL, caller, NULL);
     caller(NULL);
     pthread_join(other, NULL);
     close_all();
+    unsigned partial = 0;
+    DIR *dir = opendir(files);
+    for (struct dirent *entry; dir && (entry = readdir(dir));) {
+        partial += strncmp(entry->d_name, ".sealwire-", 10) == 0;
+        if (entry->d_name[0] != '.') unlinkat(dirfd(dir), entry->d_name, 0);
+    }
+    if (dir) closedir(dir);
+    tap_ok(partial == 0 && rmdir(files) == 0, "no file is left half");
     tap_ok(__atomic_load_n(&wrapped, __ATOMIC_SEQ_CST) == __atomic_load_n(&unwrapped, __ATOMIC_SEQ_CST),
            "memory that was wrapped was given back");
     check_reached();

@@ -2,7 +2,7 @@
 
 import re
 
-LAYERS = ("base", "crypto", "protocol", "io", "transport", "node", "relay")
+LAYERS = ("base", "crypto", "protocol", "io", "transport", "file", "node", "relay")
 # What each folder of lib/ may include: layers of ours, and bundled libraries by the name in LIBRARIES.
 MAY = {
     "base": ({"base"}, set()),
@@ -10,6 +10,7 @@ MAY = {
     "protocol": ({"base", "crypto", "protocol"}, set()),
     "io": ({"base", "io"}, {"libuv", "system"}),
     "transport": ({"base", "io", "transport"}, {"libuv", "mbedTLS", "libwebsockets", "system"}),
+    "file": ({"base", "file"}, {"system"}),
     "node": (set(LAYERS) - {"relay"}, {"libuv", "system"}),
     "relay": (set(LAYERS), {"libuv", "system"}),
 }

@@ -63,6 +63,8 @@ export class SystemError extends SealwireError {}
 export class AddressError extends SealwireError {}
 /** A key, key file or network text cannot be used. */
 export class KeyError extends SealwireError {}
+/** A file cannot be sent or saved: missing, changed meanwhile, there already, the disk is full, other bytes than hashed. */
+export class FileError extends SealwireError {}
 /** Not permitted: by the operating system, or by the peer. */
 export class PermissionError extends SealwireError {}
 /** The peer cannot be reached, or the session with it has ended. */
@@ -100,6 +102,7 @@ const families: [ErrorClass, number[]][] = [
   [AddressError, [20, 21, 22]],
   [PermissionError, [23, 46]],
   [KeyError, [24, 25]],
+  [FileError, [27, 28, 29, 30, 31, 32, 33, 34]],
   [ConnectionError, [40, 41, 43, 45, 47, 48, 60, 61, 62, 63, 64, 65, 66, 67, 88]],
   [TimeoutError, [42, 44, 80]],
   [CancelledError, [81]],

@@ -2,7 +2,7 @@
 import { native } from './native.js'
 
 export {
-  AddressError, CancelledError, ClosedError, ConnectionError, DeliveryError, KeyError, PermissionError, QueueFullError,
+  AddressError, CancelledError, ClosedError, ConnectionError, DeliveryError, FileError, KeyError, PermissionError, QueueFullError,
   RequestError, SealwireError, StatusError, SystemError, TimeoutError, UsageError,
 } from './errors.js'
 export { Encoded, encode, type BodyKind } from './codecs.js'

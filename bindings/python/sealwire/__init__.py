@@ -5,7 +5,8 @@ import atexit
 from sealwire import _native
 from sealwire._codecs import Encoded, encode
 from sealwire._errors import (AccessError, ArgumentError, ArgumentTypeError, CancelledByPeer, ClosedError,
-                              ConnectError, ConnectTimeout, DeadlineError, DeliveryError, Error, ForkedError,
+                              ConnectError, ConnectTimeout, DeadlineError, DeliveryError, Error, FileError, FileExists,
+                              FileNotFound, ForkedError,
                               HandlerFailed, KeyFileError, NoRouteError, NotAllowedError, ProtocolError, QueueFull, RefusedError, ResourceError, SessionError,
                               StateError, Status, TooBigError, UnsupportedError)
 from sealwire._keys import Identity, Ticket, network_from_passphrase, network_new
@@ -28,7 +29,8 @@ atexit.register(_native.close_all)
 
 __all__ = [
     "AccessError", "Answer", "ArgumentError", "ArgumentTypeError", "Asking", "BAD_CALL", "BodyLike", "CancelledByPeer",
-    "CloseReport", "ClosedError", "ConnectError", "ConnectTimeout", "DeadlineError", "DeliveryError", "Encoded", "Error", "File", "ForkedError", "HandlerFailed", "Identity",
+    "CloseReport", "ClosedError", "ConnectError", "ConnectTimeout", "DeadlineError", "DeliveryError", "Encoded", "Error", "File",
+    "FileError", "FileExists", "FileNotFound", "ForkedError", "HandlerFailed", "Identity",
     "KeyFileError", "Listener", "Messages", "NEVER", "NO_FUNCTION", "NoRouteError", "Node", "NotAllowedError", "Part", "Peer", "Pong",
     "ProtocolError", "QueueFull", "RefusedError", "Reject", "Replies", "Reply", "Request", "ResourceError", "Results", "SessionError",
     "StateError", "Status", "Stream", "Ticket", "TooBigError", "Undelivered", "UnsupportedError", "__version__", "build_info",

@@ -90,6 +90,19 @@ class KeyFileError(Error, OSError):
     """A key file is missing, exists already, is malformed, or is readable by others than its owner."""
 
 
+class FileError(Error, OSError):
+    """A file could not be sent or saved: it is missing, no regular file, changed meanwhile, exists already, has no name that
+    can be used here, the disk is full or failed, or its bytes are not those that their sender hashed."""
+
+
+class FileNotFound(FileError, FileNotFoundError):
+    """There is no such file, or no such folder to save into."""
+
+
+class FileExists(FileError, FileExistsError):
+    """A file of this name is there already; nothing is ever replaced."""
+
+
 class ConnectError(Error, ConnectionError):
     """The peer could not be reached, or did not prove its key."""
 
@@ -185,6 +198,8 @@ CLASSES: Dict[str, Type[Error]] = {
     "again": QueueFull,
     "no_memory": ResourceError, "system": ResourceError, "in_use": ResourceError, "descriptors": ResourceError,
     "permission": AccessError, "key_file": KeyFileError,
+    "not_found": FileNotFound, "file_exists": FileExists, "file_type": FileError, "file_name": FileError,
+    "no_space": FileError, "io": FileError, "file_changed": FileError, "digest": FileError,
     "name": ConnectError, "unreachable": ConnectError, "no_answer": ConnectError, "handshake": ConnectError,
     "self": ConnectError,
     "refused": RefusedError, "connect_timeout": ConnectTimeout, "handshake_timeout": ConnectTimeout,

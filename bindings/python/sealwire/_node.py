@@ -27,7 +27,7 @@ core_logger = logging.getLogger("sealwire.core")
 core_logger.addHandler(logging.NullHandler())
 
 (_LISTENING, _LISTENER_CLOSED, _ASKS, _CONNECTED, _CLOSING, _CLOSED, _MESSAGE, _REPLY, _DONE, _WRITABLE, _RECEIPT, _PONG,
- _STALLED, _LOG, _NODE_CLOSED, _PART_DATA, _PART_WRITABLE, _PART_DONE) = range(1, 19)
+ _STALLED, _LOG, _NODE_CLOSED, _PART_DATA, _PART_WRITABLE, _PART_DONE, _PART_PROGRESS) = range(1, 20)
 _LEVELS = (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR)
 
 
@@ -356,7 +356,7 @@ class Node:
 
     def _on_event(self, kind: int, fields: Tuple[Any, ...]) -> None:
         if kind >= _PART_DATA:
-            if kind <= _PART_DONE:
+            if kind <= _PART_PROGRESS:
                 self._with_peer(fields[:1], Peer._on_part, kind, fields)
         elif kind == _WRITABLE:
             self._with_peer(fields, Peer._on_writable)

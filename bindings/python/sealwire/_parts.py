@@ -1,8 +1,10 @@
 """Part: a stream or file of a message that was received, read as its bytes come."""
 
 import asyncio
+import os
+import pathlib
 from collections import deque
-from typing import TYPE_CHECKING, Deque, List, Optional, Tuple, Union
+from typing import TYPE_CHECKING, Any, Callable, Deque, List, Optional, Tuple, Union
 
 from sealwire import _errors
 
@@ -11,7 +13,12 @@ if TYPE_CHECKING:
 
 Buffer = Union[bytes, bytearray, memoryview]
 
+Progress = Callable[[int, Optional[int]], None]  # bytes so far, and in all where that is known
+
 KINDS = ("stream", "file")
+STEP = 1024 * 1024  # bytes between two calls of a Progress
+_MOST = 1024 * 1024 * 1024
+_EVERYTHING = 2 ** 64 - 1
 _AHEAD = 256 * 1024  # bytes that may be here and not be read yet
 _SMALL = 4096  # pieces below are joined, so that many tiny ones take no more room than large ones
 
@@ -23,7 +30,7 @@ class Part:
     size      in bytes, or None when its sender does not know it
     kind      "stream" or "file"
     type      how it is encoded, a number as that of messages
-    received  bytes that came so far
+    received  bytes that came so far; `left` are those that are still to come, or None
     digest    behind the end: what its sender says that all bytes hash to (`digest_algorithm` 1: BLAKE2b-256), or b""
 
     Bytes flow as they are read; a sender waits for a reader who does not keep up. A part that is dropped, or that its handler
@@ -32,7 +39,7 @@ class Part:
 
     __slots__ = ("name", "size", "kind", "type", "received", "digest", "digest_algorithm", "_peer", "_exchange",
                  "_number", "_chunks", "_offset", "_here", "_asked", "_waiter", "_over", "_error", "_begun", "_kept",
-                 "__weakref__")
+                 "_progress", "__weakref__")
 
     def __init__(self, peer: "Peer", exchange: int, number: int, name: str, size: Optional[int], kind: int,
                  type: int) -> None:
@@ -55,6 +62,7 @@ class Part:
         self._error: Optional[_errors.Error] = None
         self._begun = False
         self._kept = False
+        self._progress: Optional[Progress] = None
 
     def __repr__(self) -> str:
         return f"<sealwire.Part {self.kind} {self.name!r} {self.received} bytes{' ended' if self._over else ''}>"
@@ -63,6 +71,63 @@ class Part:
     def at_end(self) -> bool:
         """All of it was read, or it ended otherwise."""
         return self._over and not self._here
+
+    @property
+    def left(self) -> Optional[int]:
+        return None if self.size is None else self.size - self.received
+
+    # ---- Into files ----
+
+    async def save(self, folder: "Union[str, os.PathLike[str]]", *, name: str = "", max_size: Optional[int] = _MOST,
+                   unchecked: bool = False, progress: Optional[Progress] = None) -> pathlib.Path:
+        """Saves it as a file in `folder`, in place of reading it, and gives the file's path. The library writes it beside the
+        event loop, under a temporary name. It gets its own only when length and BLAKE2b-256 are those that its sender states,
+        and replaces nothing. Raises FileError, or TooBigError; then nothing of it is left.
+
+        name       of the file; the part's, if none is given, where that is a name that a file can have on every system
+        max_size   bytes that are taken at most, 1 GiB if none is said; None: any number. A larger part is refused before a
+                   byte of it comes
+        unchecked  also what comes without a BLAKE2b-256, such as a stream
+        progress   called with the bytes so far and in all, after each MiB
+        """
+        most = _EVERYTHING if max_size is None else max_size
+        if most < 1:
+            raise _errors.make(1, "max_size is below 1")
+        if self._here or self._asked:
+            raise _errors.make(4, "the part is read already")
+        self._peer._part_save(self._exchange, self._number, self.name, self.size, os.fsencode(folder), name, most, unchecked,
+                              STEP)
+        self._begun, self._progress = True, progress
+        try:
+            while not self._over:
+                self._waiter = asyncio.get_running_loop().create_future()
+                await self._waiter
+        except BaseException:
+            await self.cancel()
+            raise
+        if self._error is not None:
+            raise self._error
+        return pathlib.Path(os.fspath(folder)) / (name or self.name)
+
+    async def copy_to(self, file: Any) -> int:
+        """Writes all of it to a binary file object, in a thread, or to what has an async `write`, as asyncio's StreamWriter and
+        Stream; gives the number of bytes. What it was given is not closed."""
+        loop = asyncio.get_running_loop()
+        drain = getattr(file, "drain", None)
+        is_async = asyncio.iscoroutinefunction(file.write)
+        count = 0
+        async for piece in self:
+            if is_async:
+                await file.write(piece)
+            elif drain is not None:
+                file.write(piece)
+                await drain()
+            else:
+                view = memoryview(piece)
+                while view:
+                    view = view[await loop.run_in_executor(None, file.write, view):]
+            count += len(piece)
+        return count
 
     # ---- Reading ----
 
@@ -195,12 +260,18 @@ class Part:
     def _on_writable(self) -> None:
         """Only streams of this side are told that."""
 
-    def _on_done(self, result: int, code: int, digest: bytes, algorithm: int) -> None:
+    def _on_progress(self, count: int) -> None:
+        self.received = count
+        if self._progress is not None:
+            self._progress(count, self.size)
+
+    def _on_done(self, result: int, code: int, digest: bytes, algorithm: int, count: int, detail: str) -> None:
         if self._over:
             return
         if result == 0:
             self.digest, self.digest_algorithm = digest, algorithm
-        self._lost(None if result == 0 else _errors.make(result, "a part of the message ended", status=code,
+            self.received = count
+        self._lost(None if result == 0 else _errors.make(result, detail or "a part of the message ended", status=code,
                                                           peer=self._peer.id, endpoint=self._peer.address))
 
     def _lost(self, error: Optional[_errors.Error]) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 NEVER = math.inf
 _SW_NEVER = 0xFFFFFFFF
-_PART_DATA, _PART_WRITABLE = 16, 17  # of sw_event_type
+_PART_DATA, _PART_WRITABLE, _PART_PROGRESS = 16, 17, 19  # of sw_event_type
 
 
 def milliseconds(seconds: Optional[float]) -> int:
@@ -308,6 +308,8 @@ class Peer(_native.Peer):
             part._on_data(fields[3])
         elif kind == _PART_WRITABLE:
             part._on_writable()
+        elif kind == _PART_PROGRESS:
+            part._on_progress(fields[3])
         else:
             del self._parts[fields[1], fields[2]]
             part._on_done(*fields[3:])

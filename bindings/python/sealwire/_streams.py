@@ -1,16 +1,16 @@
 """Stream and File: what a message or reply carries, from a source of any kind or written by the program; Answer."""
 
 import asyncio
+import hashlib
 import inspect
-import io
 import logging
 import os
 import pathlib
 from typing import (TYPE_CHECKING, Any, AsyncIterable, AsyncIterator, Callable, Iterable, List, NamedTuple, Optional,
                     Sequence, Tuple, Union)
 
-from sealwire import _errors
-from sealwire._parts import Buffer, Part
+from sealwire import _errors, _native
+from sealwire._parts import STEP, Buffer, Part, Progress
 
 if TYPE_CHECKING:
     from sealwire._messages import BodyLike
@@ -27,16 +27,19 @@ Source = Union[Buffer, AsyncIterable[Buffer], Iterable[Buffer], "os.PathLike[str
 class Stream:
     """Bytes to go with one message: `peer.request(route, body, parts=[Stream(source)])`.
 
-    source  bytes, an iterator (async or plain) of bytes, a binary file object (read in a thread) or a path; None: the
-            program writes it with `write` and `close`, as soon as its message was sent
-    size    in bytes, where it is known: then just so many have to come
+    source    bytes, an iterator (async or plain) of bytes, a binary file object (read in a thread) or a path, whose file the
+              library reads and hashes itself; None: the program writes it with `write` and `close`, as soon as its message
+              was sent
+    size      in bytes, where it is known: then just so many have to come
+    progress  called with the bytes so far and in all, after each MiB
     """
 
     _kind = 0
     __slots__ = ("name", "size", "sent", "_source", "_file", "_peer", "_exchange", "_number", "_attached", "_room",
-                 "_ended", "_error", "_failed", "_task", "_report", "_used", "_done", "__weakref__")
+                 "_ended", "_error", "_failed", "_task", "_report", "_used", "_done", "_hash", "_progress", "_told", "__weakref__")
 
-    def __init__(self, source: Optional[Source] = None, *, name: str = "", size: Optional[int] = None) -> None:
+    def __init__(self, source: Optional[Source] = None, *, name: str = "", size: Optional[int] = None,
+                 progress: Optional[Progress] = None) -> None:
         if isinstance(source, str):
             raise _errors.ArgumentTypeError(1, "a str is no source: encode it, or wrap a path into pathlib.Path or sealwire.File")
         if isinstance(source, (bytes, bytearray, memoryview)) and size is None:
@@ -47,7 +50,10 @@ class Stream:
         self.size = size
         self.sent = 0  # bytes that were taken of it
         self._source = source
-        self._file: Optional[io.BufferedIOBase] = None
+        self._file: Any = None  # of a path, once it was opened
+        self._hash = hashlib.blake2b(digest_size=32) if self._kind else None
+        self._progress = progress
+        self._told = 0
         self._peer: "Optional[Peer]" = None
         self._exchange = 0
         self._number = 0
@@ -75,19 +81,24 @@ class Stream:
             while True:
                 taken = peer._part_write(self._exchange, self._number, piece, False, b"", 0)
                 if taken:
-                    self.sent += piece.nbytes
+                    if self._hash is not None:
+                        self._hash.update(piece)
+                    self._on_progress(self.sent + piece.nbytes)
                     break
                 await self._wait(taken is None)
                 if self._ended:
                     raise self._error or _errors.make(4, "the stream was closed")
 
     async def close(self, *, digest: bytes = b"", algorithm: int = 1) -> None:
-        """The end of it; with `digest`, what all bytes hash to (algorithm 1: BLAKE2b-256; from 64 on your own)."""
+        """The end of it; with `digest`, what all bytes hash to (algorithm 1: BLAKE2b-256; from 64 on your own). A file has its
+        BLAKE2b-256 by itself."""
         if self._ended and self._error is None:
             return
         peer = await self._ready()
         if self.size is not None and self.sent != self.size:
             raise _errors.make(1, f"{self.sent} of {self.size} bytes were written")
+        if self._hash is not None and not digest:
+            digest, algorithm = self._hash.digest(), 1
         if peer._part_write(self._exchange, self._number, b"", True, digest, algorithm if digest else 0) is None:
             await self._wait(True)
         self._ended = True
@@ -161,10 +172,10 @@ class Stream:
     def _open(self) -> None:
         """Opens the file that a path names."""
         if isinstance(self._source, os.PathLike) and self._file is None:
-            self._file = open(self._source, "rb", buffering=0)  # type: ignore[assignment]
-            assert self._file is not None
-            if self.size is None:
-                self.size = os.fstat(self._file.fileno()).st_size
+            file, size = _native.Peer._file_open(os.fsencode(self._source), self.name, STEP)
+            if self.size not in (None, size):
+                raise _errors.make(1, f"the file has {size} bytes, not {self.size}")
+            self._file, self.size = file, size
 
     def _attach(self, peer: "Peer", exchange: int, number: int) -> None:
         self._peer, self._exchange, self._number = peer, exchange, number
@@ -175,19 +186,31 @@ class Stream:
         if self._attached is not None and not self._attached.done():
             self._attached.set_result(None)
         if self._source is not None:
-            self._task = asyncio.get_running_loop().create_task(self._pump())
+            self._task = asyncio.get_running_loop().create_task(self._pump() if self._file is None else self._follow())
             self._task.add_done_callback(_seen)
 
     def _give_up(self, error: BaseException) -> None:
         """Its message was not sent."""
-        self._ended, self._error, self._source = True, error, None
-        if self._file is not None:
-            self._file.close()
+        self._ended, self._error, self._source, self._file = True, error, None, None
         if self._attached is not None and not self._attached.done():
             self._attached.set_result(None)
 
+    async def _follow(self) -> None:
+        """The library sends the file; it fails as any source does."""
+        assert self._done is not None
+        try:
+            await asyncio.shield(self._done)
+            if isinstance(self._error, _errors.FileError):
+                self._failed = True
+                if self._report is not None:
+                    self._report(self._error)
+                else:
+                    logger.error("the file %r could not be sent", self.name, exc_info=self._error)
+        finally:
+            self._report = None
+
     async def _pump(self) -> None:
-        pieces = _pieces(self._source if self._file is None else self._file)
+        pieces = _pieces(self._source)
         self._source = None
         try:
             async for piece in pieces:
@@ -209,8 +232,6 @@ class Stream:
         finally:
             self._report = None
             await pieces.aclose()  # type: ignore[attr-defined]
-            if self._file is not None:
-                self._file.close()
 
     # ---- From the node ----
 
@@ -220,11 +241,19 @@ class Stream:
     def _on_writable(self) -> None:
         self._wake()
 
-    def _on_done(self, result: int, code: int, digest: bytes, algorithm: int) -> None:
+    def _on_progress(self, count: int) -> None:
+        self.sent = count
+        if self._progress is not None and count - self._told >= STEP:
+            self._told = count
+            self._progress(count, self.size)
+
+    def _on_done(self, result: int, code: int, digest: bytes, algorithm: int, count: int, detail: str) -> None:
         peer = self._peer
         assert peer is not None
-        self._lost(None if result == 0 else _errors.make(result, "a part of the message ended", status=code, peer=peer.id,
-                                                          endpoint=peer.address))
+        if result == 0:
+            self.sent = count
+        self._lost(None if result == 0 else _errors.make(result, detail or "a part of the message ended", status=code,
+                                                          peer=peer.id, endpoint=peer.address))
 
     def _lost(self, error: Optional[_errors.Error]) -> None:
         if self._done is None or self._done.done():
@@ -234,19 +263,38 @@ class Stream:
         if self._error is None:
             self._error = error
         self._wake()
-        if error is not None and self._task is not None and not self._failed:
+        if error is not None and self._task is not None and not self._failed and self._file is None:
             self._task.cancel()
 
 
 class File(Stream):
-    """A file to go with one message: a Stream that is named. Of a path: its name is the last component, its size that of
-    the file; the receiver learns nothing else of the path."""
+    """A file to go with one message: a Stream that is named, and whose BLAKE2b-256 goes with its end. Of a path: its name is the
+    last component, its size that of the file, which has to stay as it is meanwhile (else FileError); the receiver learns
+    nothing else of the path."""
 
     _kind = 1
     __slots__ = ()
 
-    def __init__(self, source: Union[Source, str], *, name: str = "", size: Optional[int] = None) -> None:
-        super().__init__(pathlib.Path(source) if isinstance(source, str) else source, name=name, size=size)
+    def __init__(self, source: Union[Source, str, None], *, name: str = "", size: Optional[int] = None,
+                 progress: Optional[Progress] = None) -> None:
+        super().__init__(pathlib.Path(source) if isinstance(source, str) else source, name=name, size=size,
+                         progress=progress)
+
+    @classmethod
+    def from_path(cls, path: "Union[str, os.PathLike[str]]", *, name: str = "",
+                  progress: Optional[Progress] = None) -> "File":
+        """A regular file, which the library opens when the message is sent, reads and hashes beside the event loop."""
+        return cls(pathlib.Path(path), name=name, progress=progress)
+
+    @classmethod
+    def from_bytes(cls, data: Buffer, name: str, *, progress: Optional[Progress] = None) -> "File":
+        return cls(data, name=name, progress=progress)
+
+    @classmethod
+    def from_stream(cls, source: Source, name: str, *, size: Optional[int] = None,
+                    progress: Optional[Progress] = None) -> "File":
+        """Of an iterator (async or plain), a binary file object, or a Part that is passed on."""
+        return cls(source, name=name, size=size, progress=progress)
 
 
 class Answer(NamedTuple):
@@ -320,8 +368,8 @@ async def prepared(parts: Sequence[Stream]) -> List[Stream]:
     return streams
 
 
-def heads(streams: List[Stream]) -> "List[Tuple[str, int, Optional[int]]]":
-    return [(stream.name, stream._kind, stream.size) for stream in streams]
+def heads(streams: List[Stream]) -> "List[Tuple[str, int, Optional[int], Any]]":
+    return [(stream.name, stream._kind, stream.size, stream._file) for stream in streams]
 
 
 def attach(streams: List[Stream], peer: "Peer", exchange: int, numbers: List[int]) -> None:

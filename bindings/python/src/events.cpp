@@ -69,8 +69,12 @@ PyObject* fields_of(const sw_event* event) {
         }
         case SW_EVENT_PART_DONE: {
             const auto& e = event->as.part_done;
-            return Py_BuildValue("(KKKiINI)", peer, e.part.exchange.number, e.part.number, static_cast<int>(e.result),
-                                 e.code, bytes_of(e.digest), e.digest_algorithm);
+            return Py_BuildValue("(KKKiINIKN)", peer, e.part.exchange.number, e.part.number, static_cast<int>(e.result),
+                                 e.code, bytes_of(e.digest), e.digest_algorithm, e.bytes, str_of(e.detail));
+        }
+        case SW_EVENT_PART_PROGRESS: {
+            const auto& e = event->as.part_progress;
+            return Py_BuildValue("(KKKK)", peer, e.part.exchange.number, e.part.number, e.bytes);
         }
         case SW_EVENT_RECEIPT: {
             const auto& e = event->as.receipt;

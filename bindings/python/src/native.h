@@ -207,6 +207,8 @@ PyObject* open_exchange(PyObject* peer, PyObject* const* args, Py_ssize_t count)
 PyObject* reply_parts(PyObject* message, PyObject* const* args, Py_ssize_t count);
 PyObject* part_write(PyObject* peer, PyObject* const* args, Py_ssize_t count);
 PyObject* part_read(PyObject* peer, PyObject* const* args, Py_ssize_t count);
+PyObject* part_save(PyObject* peer, PyObject* const* args, Py_ssize_t count);
+PyObject* open_file(PyObject* module, PyObject* const* args, Py_ssize_t count);
 PyObject* part_cancel(PyObject* peer, PyObject* const* args, Py_ssize_t count);
 
 // lifecycle.cpp. `descriptor` is of a non-blocking socket that gets a byte when there are events.

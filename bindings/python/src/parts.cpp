@@ -5,15 +5,23 @@ namespace binding {
 
 namespace {
 
-// What the Python half states of the parts that it sends: a list of (name, kind, size or None).
+constexpr const char* kFile = "sealwire.file";
+constexpr const char* kTaken = "sealwire.file taken";
+
+// Of a file that was opened to be sent.
+void close_file(PyObject* capsule) {
+    if (PyCapsule_IsValid(capsule, kFile)) sw_file_close(static_cast<sw_file*>(PyCapsule_GetPointer(capsule, kFile)));
+}
+
+// What the Python half states of the parts that it sends: a list of (name, kind, size or None, opened file or None).
 class Heads {
 public:
     bool set(PyObject* list) {
         if (!PyList_Check(list)) return PyErr_SetString(PyExc_TypeError, "parts are a list"), false;
         for (Py_ssize_t i = 0; i < PyList_GET_SIZE(list); ++i) {
-            PyObject *name = nullptr, *size = nullptr;
+            PyObject *name = nullptr, *size = nullptr, *file = nullptr;
             sw_part_head head{};
-            if (!PyArg_ParseTuple(PyList_GET_ITEM(list, i), "UIO", &name, &head.kind, &size)) {
+            if (!PyArg_ParseTuple(PyList_GET_ITEM(list, i), "UIOO", &name, &head.kind, &size, &file)) {
                 return raise_argument() != nullptr;
             }
             if (!text_of(name, head.name)) return false;
@@ -21,6 +29,11 @@ public:
                 head.size = PyLong_AsUnsignedLongLong(size);
                 if (PyErr_Occurred()) return raise_argument() != nullptr;
                 head.size_known = 1;
+            }
+            if (file != Py_None) {
+                head.file = static_cast<sw_file*>(PyCapsule_GetPointer(file, kFile));
+                if (!head.file) return false;
+                files_.push_back(file);
             }
             heads_.push_back(head);
         }
@@ -33,7 +46,9 @@ public:
         options.part_count = heads_.size();
         options.part_handles = handles_.data();
     }
+    // Of the message that was taken, and its files with it.
     PyObject* numbers() const {
+        for (PyObject* file : files_) PyCapsule_SetName(file, kTaken);
         Ref list(PyList_New(0));
         for (const sw_part& part : handles_) {
             Ref number(PyLong_FromUnsignedLongLong(part.number));
@@ -44,6 +59,7 @@ public:
 
 private:
     std::vector<sw_part_head> heads_;
+    std::vector<PyObject*> files_;  // borrowed
     std::vector<sw_part> handles_;
 };
 
@@ -177,6 +193,53 @@ PyObject* part_read(PyObject* object, PyObject* const* args, Py_ssize_t count) {
     const sw_result result = sw_part_read(part, amount);
     if (result != SW_OK && !is_over(result)) return raise_result(result, object);
     Py_RETURN_NONE;
+}
+
+// (exchange, part, name, size or None, folder, name of the file, most, unchecked, progress): its end tells how it went.
+PyObject* part_save(PyObject* object, PyObject* const* args, Py_ssize_t count) {
+    sw_part_info info{};
+    sw_text folder{};
+    sw_save_options options;
+    sw_save_options_init(&options);
+    if (!takes(count, 9) || !part_of(object, args, info.part) || !text_of(args[2], info.head.name)) return nullptr;
+    if (args[3] != Py_None) {
+        info.head.size = PyLong_AsUnsignedLongLong(args[3]);
+        info.head.size_known = 1;
+    }
+    char* path = nullptr;
+    Py_ssize_t size = 0;
+    if (PyErr_Occurred() || PyBytes_AsStringAndSize(args[4], &path, &size) < 0) return nullptr;
+    folder = {path, static_cast<size_t>(size)};
+    if (!text_of(args[5], options.name)) return nullptr;
+    options.most_bytes = PyLong_AsUnsignedLongLong(args[6]);
+    options.unchecked = args[7] == Py_True;
+    options.progress_bytes = PyLong_AsUnsignedLongLong(args[8]);
+    if (PyErr_Occurred()) return nullptr;
+    const sw_result result = sw_part_save(&info, folder, &options);
+    if (result != SW_OK) return raise_result(result, object);
+    Py_RETURN_NONE;
+}
+
+// (path, name or "", progress): (file, size). Waits for the disk.
+PyObject* open_file(PyObject*, PyObject* const* args, Py_ssize_t count) {
+    char* path = nullptr;
+    Py_ssize_t size = 0;
+    sw_file_options options;
+    sw_part_head head{};
+    sw_file_options_init(&options);
+    if (!takes(count, 3) || PyBytes_AsStringAndSize(args[0], &path, &size) < 0 || !text_of(args[1], options.name)) {
+        return nullptr;
+    }
+    options.progress_bytes = PyLong_AsUnsignedLongLong(args[2]);
+    if (PyErr_Occurred()) return nullptr;
+    sw_result result = SW_OK;
+    Py_BEGIN_ALLOW_THREADS;
+    result = sw_file_open({path, static_cast<size_t>(size)}, &options, &head);
+    Py_END_ALLOW_THREADS;
+    if (result != SW_OK) return raise_result(result, nullptr);
+    PyObject* file = PyCapsule_New(head.file, kFile, close_file);
+    if (!file) return sw_file_close(head.file), nullptr;
+    return Py_BuildValue("(NK)", file, head.size);
 }
 
 // (exchange, part, code): nothing when the part is over.

@@ -165,6 +165,8 @@ PyMethodDef methods[] = {
     {"_open", fast(open_exchange), METH_FASTCALL, nullptr},
     {"_part_write", fast(part_write), METH_FASTCALL, nullptr},
     {"_part_read", fast(part_read), METH_FASTCALL, nullptr},
+    {"_part_save", fast(part_save), METH_FASTCALL, nullptr},
+    {"_file_open", fast(open_file), METH_FASTCALL | METH_STATIC, nullptr},
     {"_part_cancel", fast(part_cancel), METH_FASTCALL, nullptr},
     {"_cancel", cancel, METH_VARARGS, nullptr},
     {"_ping", ping, METH_O, nullptr},

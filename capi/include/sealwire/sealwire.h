@@ -76,6 +76,14 @@ typedef enum sw_result {
     SW_ERR_KEY_FILE = 24,
     SW_ERR_KEY = 25,
     SW_ERR_DESCRIPTORS = 26,
+    SW_ERR_NOT_FOUND = 27,
+    SW_ERR_FILE_TYPE = 28,
+    SW_ERR_FILE_NAME = 29,
+    SW_ERR_FILE_EXISTS = 30,
+    SW_ERR_NO_SPACE = 31,
+    SW_ERR_IO = 32,
+    SW_ERR_FILE_CHANGED = 33,
+    SW_ERR_DIGEST = 34,
     /* Reaching a peer */
     SW_ERR_REFUSED = 40,
     SW_ERR_UNREACHABLE = 41,
@@ -160,6 +168,7 @@ typedef uint32_t sw_route; /* from sw_node_intern; 0 is none */
 
 typedef struct sw_identity sw_identity;
 typedef struct sw_message sw_message;
+typedef struct sw_file sw_file;
 typedef struct sw_event sw_event;
 
 /* For the _init functions of options: all zero, which is each field's default. They are inline so that a program that was
@@ -230,7 +239,8 @@ typedef enum sw_event_type {
     SW_EVENT_NODE_CLOSED = 15,    /* last event of a node: sw_event.node_closed */
     SW_EVENT_PART_DATA = 16,      /* bytes of a part that this side reads: sw_event.part_data */
     SW_EVENT_PART_WRITABLE = 17,  /* after SW_ERR_AGAIN of sw_part_write: there is room again; sw_event.part_writable */
-    SW_EVENT_PART_DONE = 18       /* last event of a part, sent or received: sw_event.part_done */
+    SW_EVENT_PART_DONE = 18,      /* last event of a part, sent or received: sw_event.part_done */
+    SW_EVENT_PART_PROGRESS = 19   /* of a file that is sent or saved: sw_event.part_progress */
 } sw_event_type;
 
 typedef enum sw_expects { SW_EXPECTS_NONE = 0, SW_EXPECTS_ONE = 1, SW_EXPECTS_MANY = 2 } sw_expects;
@@ -255,7 +265,9 @@ typedef struct sw_part_head {
     uint32_t size_known; /* 1 or 0 */
     uint32_t kind;       /* sw_part_kind */
     uint32_t type;       /* sw_body_type */
-    uint32_t reserved[5];
+    uint32_t reserved;
+    sw_file *file; /* from sw_file_open: the library itself sends it. NULL: sw_part_write does */
+    uint32_t reserved_2[2];
 } sw_part_head;
 
 /* A part of a message that was received. */
@@ -356,7 +368,18 @@ typedef struct sw_event_part_done {
     sw_bytes digest;           /* that its sender gave with the end; of parts received */
     uint32_t digest_algorithm; /* 1: BLAKE2b-256; others the application's */
     uint32_t own;              /* 1: a part that this side sent */
+    uint32_t reserved;
+    sw_text detail; /* of a file: the particulars of what failed */
 } sw_event_part_done;
+
+typedef struct sw_event_part_progress {
+    sw_part part;
+    sw_peer_id id;
+    uint64_t bytes; /* that were read and sent, or received and written, so far */
+    uint64_t size;  /* of all, if size_known */
+    uint32_t size_known;
+    uint32_t own; /* 1: a part that this side sends */
+} sw_event_part_progress;
 
 typedef struct sw_event_receipt {
     uint64_t first, last; /* receipt numbers, both included */
@@ -426,6 +449,7 @@ struct sw_event {
         sw_event_part_data part_data;
         sw_event_part_writable part_writable;
         sw_event_part_done part_done;
+        sw_event_part_progress part_progress;
     } as;
 };
 
@@ -652,6 +676,48 @@ SW_API sw_result sw_part_read(sw_part part, uint64_t bytes);
 /* Of a part that this side sends: it is incomplete. Of one that it receives: no more is wanted. code 0 or 64 to 4,095.
  * SW_EVENT_PART_DONE follows at both ends. Since 0.2. */
 SW_API sw_result sw_part_cancel(sw_part part, uint32_t code);
+
+/* ---- Files ------------------------------------------------------------------------------------------------------- */
+
+typedef struct sw_file_options {
+    uint32_t size;
+    uint32_t type;           /* sw_body_type */
+    sw_text name;            /* for the receiver; empty: the last component of the path */
+    uint64_t progress_bytes; /* SW_EVENT_PART_PROGRESS each time that so many more were sent; 0: none */
+} sw_file_options;
+
+static inline void sw_file_options_init(sw_file_options *options) {
+    if (options) options->size = (uint32_t)sw_zero(options, sizeof *options);
+}
+/* Opens a file that is to be sent as a part, and fills *out, with its name, its size and itself. The library reads it on threads of
+ * its own, a few blocks ahead, and gives its BLAKE2b-256 with the end. Like a sw_message it is taken by the call that sends
+ * its message, if that succeeds; else it stays yours. SW_EVENT_PART_DONE says how it went: SW_ERR_FILE_CHANGED when it was
+ * written to meanwhile, and the receiver is told that it is incomplete. Regular files only: else SW_ERR_FILE_TYPE, and
+ * nothing was opened. This call waits for the disk; others never do. Since 0.2. */
+SW_API sw_result sw_file_open(sw_text path, const sw_file_options *options, sw_part_head *out);
+/* One that was not taken; NULL is allowed. Since 0.2. */
+SW_API void sw_file_close(sw_file *file);
+
+typedef struct sw_save_options {
+    uint32_t size;
+    uint32_t unchecked;      /* 1: also what comes without a BLAKE2b-256 to compare with, such as a stream */
+    sw_text name;            /* in the folder; empty: that of the part */
+    uint64_t most_bytes;     /* that are taken; default 1 GiB, SW_EVERYTHING for no limit */
+    uint64_t progress_bytes; /* SW_EVENT_PART_PROGRESS each time that so many more were written; 0: none */
+    uint32_t mode;           /* of the file, less the umask; default 0666 */
+    uint32_t reserved;
+} sw_save_options;
+
+static inline void sw_save_options_init(sw_save_options *options) {
+    if (options) options->size = (uint32_t)sw_zero(options, sizeof *options);
+}
+/* Saves a part of a message into a folder, in place of reading it. It is written under a temporary name (".sealwire-..."),
+ * and gets its own, replacing nothing, only when length and BLAKE2b-256 are right and the disk has it. SW_EVENT_PART_DONE
+ * says so, or what failed: SW_ERR_FILE_EXISTS, SW_ERR_NO_SPACE, SW_ERR_DIGEST and others, with the particulars; then the
+ * temporary file goes as well. At once, and with nothing begun: SW_ERR_FILE_NAME for a name that is not one component of a
+ * path on every system, SW_ERR_TOO_BIG for a stated size beyond most_bytes, SW_ERR_STATE when bytes of it were read
+ * already. `part` is as it came with the message. sw_part_cancel ends it at any time. Since 0.2. */
+SW_API sw_result sw_part_save(const sw_part_info *part, sw_text folder, const sw_save_options *options);
 
 #define SW_CODE_HANDLER_FAILED 13u /* for a handler that failed without an answer of its own */
 

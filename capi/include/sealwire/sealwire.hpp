@@ -98,15 +98,42 @@ private:
     sw_part raw_;
 };
 
+// A file that is to be sent: opened here, read by the library. Waits for the disk; throws what sw_file_open gives.
+class file {
+public:
+    explicit file(std::string_view path, std::string_view name = {}, uint64_t progress_bytes = 0) : head_{} {
+        sw_file_options options;
+        sw_file_options_init(&options);
+        options.name = text_of(name);
+        options.progress_bytes = progress_bytes;
+        check(sw_file_open(text_of(path), &options, &head_));
+    }
+    file(file&& other) noexcept : head_(other.head_) { other.head_.file = nullptr; }
+    file(const file&) = delete;
+    file& operator=(file&& other) noexcept {
+        std::swap(head_, other.head_);
+        return *this;
+    }
+    ~file() { sw_file_close(head_.file); }
+    uint64_t size() const { return head_.size; }
+    const sw_part_head& raw() const { return head_; }
+    void taken() { head_.file = nullptr; }  // by a call that has sent it
+
+private:
+    sw_part_head head_;
+};
+
 // What is stated of a part before its first byte.
 struct part_head {
     std::string_view name;
     sw_part_kind kind = SW_PART_STREAM;
     sw_body_type type = SW_BODY_BYTES;
     bool size_known = false;
-    uint64_t size = 0;  // if known: exactly so many bytes are written
+    uint64_t size = 0;       // if known: exactly so many bytes are written
+    file* opened = nullptr;  // in place of all else: taken by the call that sends it
 
     sw_part_head raw() const {
+        if (opened) return opened->raw();
         sw_part_head out{};
         out.name = text_of(name);
         out.kind = static_cast<uint32_t>(kind);
@@ -144,6 +171,9 @@ public:
         options.part_count = raw_heads.size();
         options.part_handles = raw_parts.data();
         sealwire::check(sw_exchange_reply(raw_, bytes_of(body), &options));
+        for (const part_head& head : heads) {
+            if (head.opened) head.opened->taken();
+        }
         return std::vector<part>(raw_parts.begin(), raw_parts.end());
     }
     void reply(message body, sw_body_type type = SW_BODY_BYTES) const {
@@ -244,6 +274,9 @@ public:
         options.part_count = raw_heads.size();
         options.part_handles = raw_parts.data();
         check(sw_peer_send(raw_, text_of(route), bytes_of(body), &options));
+        for (const part_head& head : heads) {
+            if (head.opened) head.opened->taken();
+        }
         return std::vector<part>(raw_parts.begin(), raw_parts.end());
     }
     void ping(uint64_t token = 0) const { check(sw_peer_ping(raw_, token)); }  // SW_EVENT_PONG follows
@@ -300,6 +333,10 @@ public:
         return out;
     }
     std::string_view part_name(size_t i) const { return view_of(raw().parts[i].head.name); }
+    // In place of reading it; SW_EVENT_PART_DONE says how it went.
+    void save(size_t i, std::string_view folder, const sw_save_options* options = nullptr) const {
+        sealwire::check(sw_part_save(&raw().parts[i], text_of(folder), options));
+    }
     void reply(std::string_view body, sw_body_type type = SW_BODY_BYTES) const { exchange().reply(body, type); }
     void finish(uint32_t code = 0, std::string_view text = {}) const { exchange().finish(code, text); }
     const sw_event_message& raw() const { return event_.as.message; }
