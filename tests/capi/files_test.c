@@ -331,6 +331,25 @@ static void limits(void) {
         else tap_ok(n.result == SW_ERR_DIGEST && entries_of(folder) == 0, "what has no digest is not saved");
         forget();
     }
+    uint8_t digest[SW_DIGEST_SIZE];
+    sw_hasher *hasher;
+    MUST(sw_hasher_create(&hasher));
+    for (int i = 0; i < 6; ++i) {
+        const sw_bytes some = {block, 100};
+        MUST(sw_hasher_add(hasher, some));
+    }
+    MUST(sw_hasher_digest(hasher, digest));
+    sw_hasher_free(hasher);
+    CHECK_IS(sw_hasher_add(NULL, no_bytes()), SW_ERR_ARG);
+    end.digest.data = digest;
+    end.digest.size = sizeof digest;
+    end.digest_algorithm = 1;
+    save_with("", 0, 0);
+    send_parts("save", &head, 1, &part);
+    MUST(sw_part_write(part, piece, &end));
+    tap_ok(part_done(&server, part).result == SW_OK && entries_of(folder) == 1,
+           "a stream may be written with its digest, and is checked as a file is");
+    forget();
     end.digest = bytes("0123456789abcdef0123456789abcdef");
     end.digest_algorithm = 1;
     save_with("", 0, 1);

@@ -75,7 +75,21 @@ static void identity_calls(void) {
     }
 }
 
+static void hasher_calls(void) {
+    sw_hasher *hasher = NULL;
+    uint8_t digest[SW_DIGEST_SIZE];
+    CALL(hasher_create, percent(98) ? &hasher : NULL);
+    CALL(hasher_add, hasher, a_body());
+    CALL(hasher_digest, hasher, percent(98) ? digest : NULL);
+    sw_hasher_free(hasher);
+    DID(hasher_free);
+}
+
 static void message_calls(void) {
+    if (percent(5)) {
+        hasher_calls();
+        return;
+    }
     sw_message *message = NULL;
     if (percent(50)) {
         CALL(message_create, percent(98) ? below(3000) : SIZE_MAX - below(9), percent(98) ? &message : NULL);

@@ -18,7 +18,8 @@
     X(peer_send) X(peer_request) X(exchange_reply) X(exchange_status) X(exchange_status_with) X(exchange_cancel) X(exchange_set_user)     \
     X(message_create) X(message_wrap) X(message_data) X(message_size) X(message_retain) X(message_release) \
     X(part_options_init) X(part_write) X(part_read) X(part_cancel) \
-    X(file_options_init) X(file_open) X(file_close) X(save_options_init) X(part_save)
+    X(file_options_init) X(file_open) X(file_close) X(save_options_init) X(part_save) \
+    X(hasher_create) X(hasher_add) X(hasher_digest) X(hasher_free)
 /* clang-format on */
 
 enum {

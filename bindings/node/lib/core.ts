@@ -289,7 +289,10 @@ export class Core implements CommandOwner {
         break
       case EventType.partDone:
         peer?.parts.ended(row[at + E.low]!, row[at + E.high]!, row[at + E.time]!, row[at + E.result]!, row[at + E.code]!,
-          extra as Uint8Array | undefined)
+          extra as Uint8Array | string | undefined)
+        break
+      case EventType.partProgress:
+        peer?.parts.get(row[at + E.low]!, row[at + E.high]!, row[at + E.time]!)?.onProgress(extra as number)
         break
       case EventType.receipt:
         if (peer) this.receipts(peer, row, at)

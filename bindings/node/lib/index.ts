@@ -6,6 +6,7 @@ export {
   RequestError, SealwireError, StatusError, SystemError, TimeoutError, UsageError,
 } from './errors.js'
 export { Encoded, encode, type BodyKind } from './codecs.js'
+export { File, type FileOptions } from './file.js'
 export { Emitter, SealwireEvent } from './emitter.js'
 export { Identity, network, peerId, ticket } from './identity.js'
 export { Listener, type ListenOptions, type ListenerEvents } from './listener.js'
@@ -16,7 +17,7 @@ export {
   type NodeEvents, type NodeOptions,
 } from './node.js'
 export type { OutPart, Source } from './outparts.js'
-export { IncompleteReadError, OutStream, Part, type OutStreamOptions, type PartKind } from './part.js'
+export { IncompleteReadError, OutStream, Part, type OutStreamOptions, type PartKind, type Progress, type SaveOptions } from './part.js'
 export { Peer, type ClosePeerOptions, type PeerEvents, type Pong, type RequestOptions, type SendOptions } from './peer.js'
 export type { Middleware, RouteOptions } from './router.js'
 export { BAD_CALL, NO_FUNCTION, Remote, type ExposeOptions } from './rpc.js'

@@ -24,8 +24,12 @@ export interface NativeOptions {
 /** How many events; or that, the common buffer of bodies, buffers of large bodies, and objects for some of the events. */
 export type Polled = number | [number, ArrayBuffer | undefined, ArrayBuffer[] | undefined, unknown[] | undefined]
 
-/** Of a part that is sent: name, size or -1, kind, type. */
-export type NativeHead = [name: string, size: number, kind: number, type: number]
+/** A file that was opened to be sent; and what hashes one that is written by hand. */
+export type NativeFile = { readonly file: unique symbol }
+export type NativeHasher = { readonly hasher: unique symbol }
+
+/** Of a part that is sent: name, size or -1, kind, type, and a file that the library reads. */
+export type NativeHead = [name: string, size: number, kind: number, type: number, file?: NativeFile | undefined]
 
 /** A result; or the two halves of the exchange's number and the numbers of the parts. */
 export type NativeParts = number | number[]
@@ -66,6 +70,8 @@ export interface NativeNode {
   status(peer: number, low: number, high: number, code: number, text: string, type: number, details: Uint8Array): number
   partWrite(peer: number, low: number, high: number, part: number, bytes: Uint8Array | undefined, end: number, digest: Uint8Array | undefined): number
   partRead(peer: number, low: number, high: number, part: number, bytes: number): number
+  partSave(peer: number, low: number, high: number, part: number, name: string, size: number, folder: string, ownName: string,
+    most: number, unchecked: number, progress: number): number
   partCancel(peer: number, low: number, high: number, part: number, code: number): number
 }
 
@@ -89,6 +95,10 @@ export interface Native {
   networkFromPassphrase(passphrase: string): Promise<string>
   ticketMake(address: string, id: string): string
   ticketSplit(ticket: string): [address: string, id: string]
+  openFile(path: string, name: string, progress: number): Promise<[NativeFile, string, number] | [number, string]>
+  newHasher(): NativeHasher
+  hasherAdd(hasher: NativeHasher, bytes: Uint8Array): void
+  hasherDigest(hasher: NativeHasher): Uint8Array
   NodeBox: new (options: NativeOptions, wake: () => void) => NativeNode
 }
 

@@ -3,6 +3,7 @@ import { pipeline, Readable } from 'node:stream'
 
 import type { Core } from './core.js'
 import { argumentError } from './errors.js'
+import { File } from './file.js'
 import type { NativeHead } from './native.js'
 import { OutStream, type OutStreamOptions } from './part.js'
 import type { Peer } from './peer.js'
@@ -28,7 +29,8 @@ export class OutParts {
     }
     for (const one of given as (OutPart | OutStream)[]) {
       const stream = one instanceof OutStream ? one : this.streamOf(one)
-      this.sources.push(one instanceof OutStream ? undefined : bytesOf(one.source))
+      const source = one instanceof OutStream ? (one instanceof File ? one.source : undefined) : one.source
+      this.sources.push(source === undefined ? undefined : bytesOf(source))
       this.streams.push(stream)
       this.heads.push(stream.head)
     }
@@ -53,6 +55,7 @@ export class OutParts {
   /** The message was taken: `numbers` are those of its exchange and parts. `failed` hears of sources that throw. */
   start(core: Core, peer: Peer, numbers: number[], failed: (error: Error) => void): void {
     this.streams.forEach((stream, i) => {
+      if (stream instanceof File) stream.failed = failed
       stream.bind({ core, peer, low: numbers[0]!, high: numbers[1]!, number: numbers[2 + i]! })
       const source = this.sources[i]
       if (source === undefined) return

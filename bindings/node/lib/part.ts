@@ -1,14 +1,22 @@
 // Part and OutStream: bytes that come and go with a message, as Node's own streams.
+import { join } from 'node:path'
 import { Readable, Writable } from 'node:stream'
+import type { ReadableStream, WritableStream } from 'node:stream/web'
 
 import type { Core } from './core.js'
 import { argumentError, errorOf } from './errors.js'
 import { Status } from './message.js'
-import type { NativeHead } from './native.js'
+import { native, type NativeHasher, type NativeHead } from './native.js'
 import type { Peer } from './peer.js'
 import { R } from './table.js'
 
 export type PartKind = 'stream' | 'file'
+
+/** Bytes so far, and in all where that is known. */
+export type Progress = (bytes: number, size: number | undefined) => void
+
+/** @internal Bytes between two calls of a Progress. */
+export const STEP = 1024 * 1024
 
 const WINDOW = 512 * 1024 // bytes of a part that are asked for and have not come yet
 const PIECE = 256 * 1024 // of one write, so that a large one waits for room as small ones do
@@ -32,7 +40,9 @@ interface Place {
 export interface AnyPart {
   onData(bytes: Buffer): void
   onWritable(): void
-  onEnded(result: number, code: number, digest: Uint8Array | undefined): void
+  /** `more`: its digest, or the particulars of what failed. */
+  onEnded(result: number, code: number, more: Uint8Array | string | undefined): void
+  onProgress(bytes: number): void
 }
 
 const keyOf = (low: number, high: number, number: number) => `${high}/${low}/${number}`
@@ -49,11 +59,11 @@ export class Parts {
     return this.byKey.get(keyOf(low, high, number))
   }
 
-  ended(low: number, high: number, number: number, result: number, code: number, digest: Uint8Array | undefined): void {
+  ended(low: number, high: number, number: number, result: number, code: number, more: Uint8Array | string | undefined): void {
     const key = keyOf(low, high, number)
     const part = this.byKey.get(key)
     this.byKey.delete(key)
-    part?.onEnded(result, code, digest)
+    part?.onEnded(result, code, more)
   }
 
   over(result: number): void {
@@ -77,6 +87,18 @@ export class IncompleteReadError extends Error {
   }
 }
 
+export interface SaveOptions {
+  /** Of the file; the part's, if none is given, where that is a name that a file can have on every system. */
+  name?: string
+  /** Bytes that are taken at most, 1 GiB if none is said; Infinity for any number. */
+  maxSize?: number
+  /** Also what comes without a BLAKE2b-256, such as a stream. */
+  unchecked?: boolean
+  /** Called after each MiB. */
+  progress?: Progress
+  signal?: AbortSignal
+}
+
 /**
  * A stream or file that came with a message: a Readable. Its bytes are sent as fast as they are read. destroy() tells the
  * peer that no more is wanted; with a Status it is told its code.
@@ -97,8 +119,12 @@ export class Part extends Readable implements AnyPart {
   /** @internal Why it ended before its end. */
   stopped: Error | undefined
 
+  /** Bytes that came so far. */
+  received = 0
+
   private asked = 0
   private over = false
+  private saving: { resolve: () => void; reject: (error: Error) => void; progress: Progress | undefined } | undefined
 
   /** @internal */
   constructor(
@@ -113,6 +139,59 @@ export class Part extends Readable implements AnyPart {
     this.on('error', ignore)
     place.peer.parts.add(place, this)
     place.core.commands.hold()
+  }
+
+  /** Bytes that are still to come, where the size is known. */
+  get left(): number | undefined {
+    return this.size === undefined ? undefined : this.size - this.received
+  }
+
+  /**
+   * Saves it as a file in `folder`, in place of reading it, and gives the file's path. The library writes it beside the event
+   * loop, under a temporary name. It gets its own only when length and BLAKE2b-256 are those that its sender states, and
+   * replaces nothing. Rejects with a FileError or too_big; then nothing of it is left.
+   */
+  async save(folder: string, options: SaveOptions = {}): Promise<string> {
+    const { name = '', maxSize, unchecked = false, progress, signal } = options
+    if (typeof folder !== 'string' || typeof name !== 'string') throw argumentError('folder and name are strings')
+    const any = maxSize === Infinity
+    if (maxSize !== undefined && !any && (!Number.isSafeInteger(maxSize) || maxSize < 1)) {
+      throw argumentError('maxSize is a whole number from 1 on, or Infinity')
+    }
+    signal?.throwIfAborted()
+    if (this.asked > 0 || this.received > 0 || this.saving) throw errorOf(R.state, { detail: 'the part is read already' })
+    const { core, peer, low, high, number } = this.place
+    const saved = new Promise<void>((resolve, reject) => (this.saving = { resolve, reject, progress }))
+    try {
+      const result = core.box.partSave(peer.slot, low, high, number, this.name, this.size ?? -1, folder, name,
+        any ? -1 : (maxSize ?? 0), unchecked ? 1 : 0, STEP)
+      if (result !== R.ok && this.over) this.saving!.reject(this.stopped ?? errorOf(result, { peer: peer.id }))
+    } catch (error) {
+      this.saving = undefined
+      throw error
+    }
+    this.begun = true
+    const abort = () => this.destroy(signal!.reason instanceof Error ? signal!.reason : undefined)
+    signal?.addEventListener('abort', abort, { once: true })
+    try {
+      await saved
+    } catch (error) {
+      signal?.throwIfAborted()
+      throw error
+    } finally {
+      signal?.removeEventListener('abort', abort)
+    }
+    return join(folder, name === '' ? this.name : name)
+  }
+
+  /** Puts bytes back, to be read next. */
+  unread(bytes: Uint8Array): void {
+    if (bytes.length > 0) this.unshift(bytes)
+  }
+
+  /** The same as a Web stream. */
+  toWeb(): ReadableStream<Uint8Array> {
+    return Readable.toWeb(this) as ReadableStream<Uint8Array>
   }
 
   /** The next `size` bytes; an IncompleteReadError when the part ends before. Bytes may be put back by unshift(). */
@@ -146,7 +225,7 @@ export class Part extends Readable implements AnyPart {
 
   /** @internal Somebody reads it. */
   get used(): boolean {
-    return this.readableFlowing !== null || this.waiting > 0 || this.listenerCount('readable') > 0
+    return this.saving !== undefined || this.readableFlowing !== null || this.waiting > 0 || this.listenerCount('readable') > 0
   }
 
   /** @internal Asks for the first bytes, so that the handler's answer does not stop it. */
@@ -155,7 +234,7 @@ export class Part extends Readable implements AnyPart {
   }
 
   private ask(): void {
-    if (this.over || this.asked >= WINDOW / 2) return
+    if (this.over || this.saving || this.asked >= WINDOW / 2) return
     const { core, peer, low, high, number } = this.place
     const more = WINDOW - this.asked
     this.begun = true
@@ -179,6 +258,7 @@ export class Part extends Readable implements AnyPart {
   /** @internal */
   onData(bytes: Buffer): void {
     this.asked -= bytes.length
+    this.received += bytes.length
     if (this.destroyed) return
     this.push(bytes)
     this.arrived()
@@ -188,21 +268,34 @@ export class Part extends Readable implements AnyPart {
   onWritable(): void {}
 
   /** @internal */
-  onEnded(result: number, code: number, digest: Uint8Array | undefined): void {
+  onProgress(bytes: number): void {
+    this.received = bytes
+    this.saving?.progress?.(bytes, this.size)
+  }
+
+  /** @internal */
+  onEnded(result: number, code: number, more: Uint8Array | string | undefined): void {
     if (this.over) return
     this.over = true
     this.begun = true
     const { core, peer } = this.place
     core.commands.release()
-    this.digest = digest
-    if (this.destroyed) return
     if (result === R.ok) {
+      if (typeof more !== 'string') this.digest = more
+      if (this.saving) this.received = this.size ?? this.received
+      this.saving?.resolve()
+      if (this.destroyed) return
       this.push(null)
+      if (this.saving) this.destroy()
       this.arrived()
       return
     }
-    this.stopped = errorOf(result, { peer: peer.id, status: code, detail: `the part ${this.name}`.trimEnd() })
-    this.destroy(this.stopped)
+    const detail = typeof more === 'string' ? more : `the part ${this.name}`.trimEnd()
+    const error = errorOf(result, { peer: peer.id, status: code, detail })
+    this.saving?.reject(error)
+    if (this.destroyed) return
+    this.stopped = error
+    this.destroy(error)
   }
 }
 
@@ -212,6 +305,8 @@ export interface OutStreamOptions {
   size?: number
   kind?: PartKind
   highWaterMark?: number
+  /** Called after each MiB. */
+  progress?: Progress
 }
 
 /**
@@ -222,13 +317,18 @@ export class OutStream extends Writable implements AnyPart {
   readonly name: string
   readonly size: number | undefined
   readonly kind: PartKind
-  /** What all bytes hash to by BLAKE2b-256, for the peer: to be set before the end. */
+  /** Bytes that were taken so far. */
+  sent = 0
+  /** What all bytes hash to by BLAKE2b-256, for the peer: to be set before the end. A file has it by itself. */
   digest: Uint8Array | undefined
   /** @internal Why the peer, or the end of the exchange, stopped it. */
   stopped: Error | undefined
   /** @internal Part of a message that is under way or was. */
   given = false
 
+  private readonly progress: Progress | undefined
+  private readonly hasher: NativeHasher | undefined
+  private told = 0
   private place: Place | undefined
   private over = false
   private rest: Buffer | undefined
@@ -237,7 +337,7 @@ export class OutStream extends Writable implements AnyPart {
   private callback: ((error?: Error | null) => void) | undefined
 
   constructor(options: OutStreamOptions = {}) {
-    const { name = '', size, kind = 'stream', highWaterMark } = options
+    const { name = '', size, kind = 'stream', highWaterMark, progress } = options
     if (typeof name !== 'string') throw argumentError('name is not a string')
     if (kind !== 'stream' && kind !== 'file') throw argumentError("kind is 'stream' or 'file'")
     if (size !== undefined && (!Number.isSafeInteger(size) || size < 0)) throw argumentError('size is no whole number from 0 on')
@@ -245,7 +345,14 @@ export class OutStream extends Writable implements AnyPart {
     this.name = name
     this.size = size
     this.kind = kind
+    this.progress = progress
+    if (kind === 'file') this.hasher = native.newHasher()
     this.on('error', ignore)
+  }
+
+  /** The same as a Web stream. */
+  toWeb(): WritableStream<Uint8Array> {
+    return Writable.toWeb(this) as WritableStream<Uint8Array>
   }
 
   /** @internal */
@@ -291,10 +398,17 @@ export class OutStream extends Writable implements AnyPart {
     const { core, peer, low, high, number } = this.place
     let result: number = R.ok
     while (this.rest && this.rest.length > 0 && result === R.ok) {
-      result = core.box.partWrite(peer.slot, low, high, number, this.rest.subarray(0, PIECE), 0, undefined)
-      if (result === R.ok) this.rest = this.rest.subarray(PIECE)
+      const piece = this.rest.subarray(0, PIECE)
+      result = core.box.partWrite(peer.slot, low, high, number, piece, 0, undefined)
+      if (result !== R.ok) break
+      if (this.hasher) native.hasherAdd(this.hasher, piece)
+      this.rest = this.rest.subarray(PIECE)
+      this.onProgress(this.sent + piece.length)
     }
-    if (result === R.ok && this.last) result = core.box.partWrite(peer.slot, low, high, number, undefined, 1, this.digest)
+    if (result === R.ok && this.last) {
+      const digest = this.digest ?? (this.hasher ? native.hasherDigest(this.hasher) : undefined)
+      result = core.box.partWrite(peer.slot, low, high, number, undefined, 1, digest)
+    }
     // `again`: onWritable() comes; where it is over already the event that tells why is on its way.
     if (result === R.again || result === R.handle || result === R.closed) return
     this.whole = this.last && result === R.ok
@@ -313,16 +427,28 @@ export class OutStream extends Writable implements AnyPart {
   }
 
   /** @internal */
-  onEnded(result: number, code: number): void {
+  onProgress(bytes: number): void {
+    this.sent = bytes
+    if (!this.progress || bytes - this.told < STEP) return
+    this.told = bytes
+    this.progress(bytes, this.size)
+  }
+
+  /** @internal */
+  onEnded(result: number, code: number, more: Uint8Array | string | undefined): void {
     if (this.over) return
     this.over = true
     const { core, peer } = this.place!
     core.commands.release()
     for (const resolve of peer.rooms.splice(0)) resolve() // who waits for fewer open parts
-    if (result === R.ok) return
-    this.stopped = errorOf(result, { peer: peer.id, status: code, detail: `the part ${this.name}`.trimEnd() })
+    if (result === R.ok) return this.wasSent()
+    const detail = typeof more === 'string' ? more : `the part ${this.name}`.trimEnd()
+    this.stopped = errorOf(result, { peer: peer.id, status: code, detail })
     this.destroy(this.stopped)
   }
+
+  /** @internal */
+  protected wasSent(): void {}
 
   /** @internal Its message will never be sent. */
   unsent(error: Error): void {

@@ -77,6 +77,7 @@ export const enum EventType {
   partData = 16,
   partWritable = 17,
   partDone = 18,
+  partProgress = 19,
 }
 
 /** `sw_expects`. */

@@ -3,14 +3,13 @@ import { encoded, type Command } from './commands.js'
 import type { Core } from './core.js'
 import { errorOf } from './errors.js'
 import { Answer, type Body, type Request } from './message.js'
-import type { NativeHead } from './native.js'
 import { OutParts } from './outparts.js'
 import { Part } from './part.js'
 import type { Peer } from './peer.js'
 import { E, type Expects, Op, R } from './table.js'
 
 /** What is stated of a part that came, and its number. */
-export type CameHead = [...NativeHead, number]
+export type CameHead = [name: string, size: number, kind: number, type: number, number: number]
 
 /** Sends a message with parts, or lets it wait for room. Its `pending` is settled when it is over. */
 export function open(core: Core, peer: Peer, expects: Expects, route: string, body: Body, parts: OutParts, timeout: number, tag: number): void {

@@ -61,6 +61,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
     exports.Set("setErrorFactory", Napi::Function::New(env, set_error_factory, "setErrorFactory"));
     add_keys(env, exports);
     add_node(env, exports);
+    add_files(env, exports);
     return exports;
 }
 

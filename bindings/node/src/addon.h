@@ -36,5 +36,6 @@ sw_identity* identity_arg(const Napi::Value& value);
 
 void add_keys(Napi::Env env, Napi::Object exports);
 void add_node(Napi::Env env, Napi::Object exports);
+void add_files(Napi::Env env, Napi::Object exports);
 
 }  // namespace sealwire_node

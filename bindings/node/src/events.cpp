@@ -161,7 +161,12 @@ Napi::Value NodeBox::extra(Napi::Env env, const sw_event& event, int32_t* row) {
             row[kResult] = static_cast<int32_t>(done.result);
             row[kCode] = static_cast<int32_t>(done.code);
             row[kBodyType] = static_cast<int32_t>(done.digest_algorithm);
+            if (done.result != SW_OK) return done.detail.size > 0 ? to_js(env, done.detail) : Napi::Value();
             return done.digest.size > 0 ? to_js(env, done.digest) : Napi::Value();
+        }
+        case SW_EVENT_PART_PROGRESS: {
+            put_part(row, event.as.part_progress.part);
+            return Napi::Number::New(env, static_cast<double>(event.as.part_progress.bytes));
         }
         case SW_EVENT_DONE: {
             const sw_event_done& done = event.as.done;

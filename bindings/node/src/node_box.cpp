@@ -47,6 +47,7 @@ Napi::Function NodeBox::define(Napi::Env env) {
                            InstanceMethod<&NodeBox::part_write>("partWrite"),
                            InstanceMethod<&NodeBox::part_read>("partRead"),
                            InstanceMethod<&NodeBox::part_cancel>("partCancel"),
+                           InstanceMethod<&NodeBox::part_save>("partSave"),
                        });
 }
 

@@ -86,6 +86,7 @@ private:
     Napi::Value part_write(const Napi::CallbackInfo& info);
     Napi::Value part_read(const Napi::CallbackInfo& info);
     Napi::Value part_cancel(const Napi::CallbackInfo& info);
+    Napi::Value part_save(const Napi::CallbackInfo& info);
     sw_exchange exchange_arg(const Napi::CallbackInfo& info) const;
 
     int32_t* ints(size_t offset) { return reinterpret_cast<int32_t*>(memory_ + offset); }

@@ -1,4 +1,6 @@
 // NodeBox: streams and files on messages, and replies of which more follow: calls one by one, for what they carry is large.
+#include <memory>
+
 #include "node_box.h"
 
 namespace sealwire_node {
@@ -9,11 +11,88 @@ uint32_t u32_arg(const Napi::Value& value) { return value.As<Napi::Number>().Uin
 
 Napi::Value to_js(Napi::Env env, sw_result result) { return Napi::Number::New(env, result); }
 
-// [[name, size or -1, kind, type], ...] as heads, with memory for the names and the handles.
+// A file that was opened to be sent; none once it was.
+struct OpenFile {
+    sw_part_head head{};
+    ~OpenFile() { sw_file_close(head.file); }
+};
+
+// On a thread of Node's pool, for it waits for the disk.
+class Opening : public Napi::AsyncWorker {
+public:
+    Opening(Napi::Env env, std::string path, std::string name, uint64_t progress)
+        : Napi::AsyncWorker(env, "sealwire.file"),
+          path_(std::move(path)),
+          name_(std::move(name)),
+          progress_(progress),
+          promise_(env),
+          file_(std::make_unique<OpenFile>()) {}
+    Napi::Promise promise() const { return promise_.Promise(); }
+
+private:
+    void Execute() override {
+        sw_file_options options;
+        sw_file_options_init(&options);
+        options.name = text_of(name_);
+        options.progress_bytes = progress_;
+        result_ = sw_file_open(text_of(path_), &options, &file_->head);
+        if (result_ != SW_OK) detail_ = sw_error_detail();  // of this thread
+    }
+    // => [file, name, size], or [result, detail]
+    void OnOK() override {
+        Napi::Array out = Napi::Array::New(Env());
+        if (result_ == SW_OK) {
+            out.Set(1u, sealwire_node::to_js(Env(), file_->head.name));
+            out.Set(2u, Napi::Number::New(Env(), static_cast<double>(file_->head.size)));
+            out.Set(0u, Napi::External<OpenFile>::New(Env(), file_.release(),
+                                                      [](Napi::Env, OpenFile* file) { delete file; }));
+        } else {
+            out.Set(0u, to_js(Env(), result_));
+            out.Set(1u, Napi::String::New(Env(), detail_));
+        }
+        promise_.Resolve(out);
+    }
+
+    const std::string path_, name_;
+    const uint64_t progress_;
+    std::string detail_;
+    Napi::Promise::Deferred promise_;
+    std::unique_ptr<OpenFile> file_;
+    sw_result result_ = SW_OK;
+};
+
+// BLAKE2b-256 of what is written to a file by hand.
+Napi::Value new_hasher(const Napi::CallbackInfo& info) {
+    sw_hasher* hasher = nullptr;
+    check(info.Env(), sw_hasher_create(&hasher));
+    return Napi::External<sw_hasher>::New(info.Env(), hasher, [](Napi::Env, sw_hasher* old) { sw_hasher_free(old); });
+}
+
+// (hasher, bytes)
+void hasher_add(const Napi::CallbackInfo& info) {
+    check(info.Env(), sw_hasher_add(info[0].As<Napi::External<sw_hasher>>().Data(), bytes_arg(info[1])));
+}
+
+Napi::Value hasher_digest(const Napi::CallbackInfo& info) {
+    uint8_t digest[SW_DIGEST_SIZE];
+    check(info.Env(), sw_hasher_digest(info[0].As<Napi::External<sw_hasher>>().Data(), digest));
+    return sealwire_node::to_js(info.Env(), sw_bytes{digest, sizeof digest});
+}
+
+// (path, name, progress) => a promise
+Napi::Value open_file(const Napi::CallbackInfo& info) {
+    const auto progress = static_cast<uint64_t>(info[2].As<Napi::Number>().Int64Value());
+    auto* work = new Opening(info.Env(), text_arg(info[0]), text_arg(info[1]), progress);
+    work->Queue();
+    return work->promise();
+}
+
+// [[name, size or -1, kind, type, opened file or nothing], ...] as heads, with memory for the names and the handles.
 struct Heads {
     std::vector<std::string> names;
     std::vector<sw_part_head> heads;
     std::vector<sw_part> parts;
+    std::vector<OpenFile*> files;
 
     explicit Heads(const Napi::Value& value) {
         if (!value.IsArray()) return;
@@ -29,6 +108,10 @@ struct Heads {
             head.size = size >= 0 ? static_cast<uint64_t>(size) : 0;
             head.kind = u32_arg(row.Get(2u));
             head.type = u32_arg(row.Get(3u));
+            if (const Napi::Value file = row.Get(4u); file.IsExternal()) {
+                files.push_back(file.As<Napi::External<OpenFile>>().Data());
+                head.file = files.back()->head.file;
+            }
             heads.push_back(head);
         }
         parts.resize(heads.size());
@@ -43,7 +126,9 @@ struct Heads {
     }
 
     // => [exchange's low half, high half, number of each part ...]
+    // Of a message that was taken, and its files with it.
     Napi::Array numbers(Napi::Env env, const sw_exchange& exchange) const {
+        for (OpenFile* file : files) file->head.file = nullptr;
         Napi::Array all = Napi::Array::New(env, 2 + parts.size());
         all.Set(0u, Napi::Number::New(env, static_cast<int32_t>(static_cast<uint32_t>(exchange.number))));
         all.Set(1u, Napi::Number::New(env, static_cast<int32_t>(static_cast<uint32_t>(exchange.number >> 32))));
@@ -55,6 +140,13 @@ struct Heads {
 };
 
 }  // namespace
+
+void add_files(Napi::Env env, Napi::Object exports) {
+    exports.Set("openFile", Napi::Function::New(env, open_file));
+    exports.Set("newHasher", Napi::Function::New(env, new_hasher));
+    exports.Set("hasherAdd", Napi::Function::New(env, hasher_add));
+    exports.Set("hasherDigest", Napi::Function::New(env, hasher_digest));
+}
 
 // The first three arguments: (peer, low, high).
 sw_exchange NodeBox::exchange_arg(const Napi::CallbackInfo& info) const {
@@ -141,6 +233,28 @@ Napi::Value NodeBox::part_write(const Napi::CallbackInfo& info) {
 Napi::Value NodeBox::part_read(const Napi::CallbackInfo& info) {
     if (!wake_) return to_js(info.Env(), SW_ERR_CLOSED);
     return to_js(info.Env(), sw_part_read({exchange_arg(info), u32_arg(info[3])}, u32_arg(info[4])));
+}
+
+// (peer, low, high, part, name, size or -1, folder, name of the file, most or -1, unchecked, progress) => a result
+Napi::Value NodeBox::part_save(const Napi::CallbackInfo& info) {
+    if (!wake_) return to_js(info.Env(), SW_ERR_CLOSED);
+    const std::string name = text_arg(info[4]), folder = text_arg(info[6]), own_name = text_arg(info[7]);
+    const int64_t size = info[5].As<Napi::Number>().Int64Value(), most = info[8].As<Napi::Number>().Int64Value();
+    sw_part_info part{};
+    part.part = {exchange_arg(info), u32_arg(info[3])};
+    part.head.name = text_of(name);
+    part.head.size_known = size >= 0;
+    part.head.size = size >= 0 ? static_cast<uint64_t>(size) : 0;
+    sw_save_options options;
+    sw_save_options_init(&options);
+    options.name = text_of(own_name);
+    options.most_bytes = most < 0 ? SW_EVERYTHING : static_cast<uint64_t>(most);
+    options.unchecked = u32_arg(info[9]);
+    options.progress_bytes = u32_arg(info[10]);
+    const sw_result result = sw_part_save(&part, text_of(folder), &options);
+    if (result == SW_ERR_HANDLE || result == SW_ERR_CLOSED) return to_js(info.Env(), result);
+    check(info.Env(), result);
+    return to_js(info.Env(), result);
 }
 
 // (peer, low, high, part, code) => a result

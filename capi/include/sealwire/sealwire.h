@@ -169,6 +169,7 @@ typedef uint32_t sw_route; /* from sw_node_intern; 0 is none */
 typedef struct sw_identity sw_identity;
 typedef struct sw_message sw_message;
 typedef struct sw_file sw_file;
+typedef struct sw_hasher sw_hasher;
 typedef struct sw_event sw_event;
 
 /* For the _init functions of options: all zero, which is each field's default. They are inline so that a program that was
@@ -697,6 +698,14 @@ static inline void sw_file_options_init(sw_file_options *options) {
 SW_API sw_result sw_file_open(sw_text path, const sw_file_options *options, sw_part_head *out);
 /* One that was not taken; NULL is allowed. Since 0.2. */
 SW_API void sw_file_close(sw_file *file);
+
+#define SW_DIGEST_SIZE 32u
+/* BLAKE2b-256 of bytes that come one after the other: for the digest of a part that sw_part_write sends, or to compare that of
+ * one that was read. One thread at a time; it may go on after sw_hasher_digest. Since 0.2. */
+SW_API sw_result sw_hasher_create(sw_hasher **out);
+SW_API sw_result sw_hasher_add(sw_hasher *hasher, sw_bytes bytes);
+SW_API sw_result sw_hasher_digest(const sw_hasher *hasher, uint8_t out[SW_DIGEST_SIZE]);
+SW_API void sw_hasher_free(sw_hasher *hasher); /* NULL is allowed */
 
 typedef struct sw_save_options {
     uint32_t size;
