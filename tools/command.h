@@ -17,6 +17,7 @@ struct Command {
     int (*run)(const Arguments&);
 };
 
-extern const Command kKeygen, kId, kNetwork, kListen, kSend, kRequest, kCall, kPing, kDoctor, kDemo, kVersion;
+extern const Command kKeygen, kId, kNetwork, kListen, kSend, kRequest, kCall, kPing, kDoctor, kDemo, kVersion, kPush,
+    kReceive;
 
 }  // namespace tool

@@ -1,28 +1,13 @@
 // sealwire listen: takes connections and shows what comes; with --echo it answers with the body it got.
 #include <cstdio>
-#include <fstream>
 
+#include "access.h"
 #include "command.h"
 #include "output.h"
 #include "session.h"
 
 namespace tool {
 namespace {
-
-std::vector<sealwire::peer_id> allowed(const Arguments& arguments) {
-    std::vector<sealwire::peer_id> ids;
-    for (const std::string& text : arguments.all("--allow")) ids.emplace_back(text);
-    for (const std::string& path : arguments.all("--allow-file")) {
-        std::ifstream file(path);
-        if (!file) throw sealwire::error(SW_ERR_KEY, "the list of allowed ids " + path + " cannot be read");
-        for (std::string line; std::getline(file, line);) {
-            const size_t end = line.find_first_of(" \t\r#");  // a name or remark may follow the id
-            const std::string text = line.substr(0, end);
-            if (!text.empty()) ids.emplace_back(text);
-        }
-    }
-    return ids;
-}
 
 class Listen {
 public:
@@ -46,8 +31,7 @@ public:
 private:
     sealwire::node_options handlers(const Arguments& arguments) {
         sealwire::node_options options;
-        options.access = arguments.has("--anyone") ? SW_ACCESS_ANYONE : SW_ACCESS_ALLOW_LIST;
-        options.allowed = allowed(arguments);
+        set_access(arguments, options);
         options.on_listening = [this](const sw_event_listening& event) { on_listening(event); };
         options.on_connected = [this](sealwire::peer, const sw_event_connected& event) { on_connected(event); };
         options.on_closed = [this](sealwire::peer, const sw_event_closed& event) { on_closed(event); };
@@ -136,12 +120,7 @@ private:
 int run(const Arguments& arguments) {
     arguments.at_most(1);
     const std::string& url = arguments.need(0, "address to listen on");
-    if (!arguments.has("--anyone") && !arguments.has("--allow") && !arguments.has("--allow-file")) {
-        throw UsageError("say who may connect: --allow ID, --allow-file FILE or --anyone");
-    }
-    if (arguments.has("--anyone") && (arguments.has("--allow") || arguments.has("--allow-file"))) {
-        throw UsageError("--anyone and a list of ids cannot both be given");
-    }
+    check_access(arguments);
     return Listen(arguments).run(url);
 }
 
@@ -155,11 +134,7 @@ const Command kListen{
     "and\n"
     "then each connection and message. Requests are answered 'done', or with --echo by what they carried.\n"
     "SIGINT and SIGTERM end it in good order, with exit status 0.",
-    with_node_options({{"--allow", "ID", "let the peer with this id in; may be given several times"},
-                       {"--allow-file", "FILE", "let the ids in FILE in: one a line, a remark may follow"},
-                       {"--anyone", "", "let everyone in who knows the ticket and the network"},
-                       {"--echo", "", "answer requests with their own body"}},
-                      false),
+    with_node_options(with_access_options({{"--echo", "", "answer requests with their own body"}}), false),
     run};
 
 }  // namespace tool

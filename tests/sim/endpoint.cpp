@@ -232,7 +232,8 @@ void Endpoint::handle(Time now, Event& event) {
     switch (event.kind) {
         case EventKind::asks: connection_->accept(now, {}); return;
         case EventKind::connected: connected_ = true; return;
-        case EventKind::closing: return;
+        case EventKind::closing:
+        case EventKind::part_end: return;  // nothing is saved here
         case EventKind::message: return on_message(now, event);
         case EventKind::reply:
         case EventKind::done: {

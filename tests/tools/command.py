@@ -30,10 +30,10 @@ def run(*words, stdin=""):
 
 
 class Listener:
-    """`sealwire listen --json`, stopped at the end of a with block; its events come by expect()."""
+    """`sealwire listen --json`, or another that listens, stopped at the end of a with block; its events come by expect()."""
 
-    def __init__(self, *words, address="tcp://127.0.0.1:0"):
-        self.process = subprocess.Popen([TOOL, "listen", address, "--json", *map(str, words)], stdin=subprocess.DEVNULL,
+    def __init__(self, *words, address="tcp://127.0.0.1:0", command="listen"):
+        self.process = subprocess.Popen([TOOL, command, address, "--json", *map(str, words)], stdin=subprocess.DEVNULL,
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8")
         self.events = queue.Queue()
         self.reader = threading.Thread(target=self._read, daemon=True)

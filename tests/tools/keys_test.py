@@ -7,7 +7,8 @@ import re
 import command
 from command import ToolCase, run
 
-COMMANDS = ["keygen", "id", "network", "listen", "send", "request", "ping", "doctor", "demo", "version"]
+COMMANDS = ["keygen", "id", "network", "listen", "send", "request", "call", "push", "receive", "ping", "doctor", "demo",
+            "version"]
 
 
 class Keys(ToolCase):

@@ -1,0 +1,186 @@
+// sealwire receive: takes connections and saves the files that come, each whole or not at all.
+#include <cstdio>
+#include <map>
+#include <tuple>
+
+#include "access.h"
+#include "command.h"
+#include "output.h"
+#include "session.h"
+
+namespace tool {
+namespace {
+
+constexpr uint32_t kNotSaved = 64;  // of a status: the words say why
+constexpr uint32_t kNoFile = 65;
+
+class Receive {
+public:
+    Receive(const Arguments& arguments, std::string folder)
+        : json_(arguments.json()),
+          folder_(std::move(folder)),
+          most_(uint64_t{arguments.number("--max-megabytes", 1024, 1u << 30)} * 1024 * 1024),
+          session_(arguments, handlers(arguments)) {}
+
+    int run(const std::string& url) {
+        session_.node().route("push", [this](const sealwire::incoming& message) { on_message(message); });
+        const sealwire::listener listener = session_.node().listen(url);
+        session_.run_until([this] { return over_.has_value(); });
+        if (over_) return over_->explain(json_);
+        session_.node().close();
+        if (json_) Json().text("event", "stopped").print();
+        else std::printf("Stopped.\n");
+        return kDone;
+    }
+
+private:
+    struct Request {
+        sealwire::exchange exchange;
+        bool wants_reply = false;
+        size_t open = 0;
+        std::string failed;  // words
+    };
+    using Key = std::tuple<uint64_t, uint64_t>;
+    static Key key_of(const sw_exchange& exchange) { return {exchange.peer.value, exchange.number}; }
+
+    sealwire::node_options handlers(const Arguments& arguments) {
+        sealwire::node_options options;
+        set_access(arguments, options);
+        options.on_listening = [this](const sw_event_listening& event) { on_listening(event); };
+        options.on_event = [this](const sw_event& event) {
+            if (event.type == SW_EVENT_LISTENER_CLOSED && event.as.closed.result != SW_OK)
+                over_.emplace(event.as.closed);
+            if (event.type == SW_EVENT_PART_DONE) on_done(event.as.part_done);
+        };
+        return options;
+    }
+    void on_listening(const sw_event_listening& event) {
+        const std::string address(sealwire::view_of(event.address)), ticket(sealwire::view_of(event.ticket));
+        if (json_) {
+            Json()
+                .text("event", "listening")
+                .text("address", address)
+                .text("ticket", ticket)
+                .text("id", session_.node().id().text())
+                .print();
+            return;
+        }
+        std::printf("Files go to %s. Others send them by: sealwire push TICKET FILE, with this ticket:\n%s\n",
+                    folder_.c_str(), ticket.c_str());
+        std::fflush(stdout);
+    }
+
+    void on_message(const sealwire::incoming& message) {
+        Request request{message.exchange(), message.wants_reply()};
+        for (size_t i = 0; i < message.parts().size(); ++i) {
+            const std::string name(message.part_name(i));
+            try {
+                sw_save_options options;
+                sw_save_options_init(&options);
+                options.most_bytes = most_;
+                message.save(i, folder_, &options);
+                names_[{message.raw().exchange.peer.value, message.raw().exchange.number,
+                        message.raw().parts[i].part.number}] = name;
+                ++request.open;
+            } catch (const sealwire::error& error) {
+                request.failed = failed(message.id(), name, error.code(), error.detail());
+                message.parts().at(i).cancel(kNotSaved);
+            }
+        }
+        if (message.parts().empty() && message.wants_reply()) return message.finish(kNoFile, "no file came with it");
+        if (request.open == 0) return answer(request);
+        requests_[key_of(message.raw().exchange)] = std::move(request);
+    }
+
+    void on_done(const sw_event_part_done& done) {
+        const auto name = names_.find({done.part.exchange.peer.value, done.part.exchange.number, done.part.number});
+        const auto request = requests_.find(key_of(done.part.exchange));
+        if (name == names_.end() || request == requests_.end()) return;
+        const sealwire::peer_id id(done.id);
+        if (done.result == SW_OK) {
+            saved(id, name->second, done.bytes);
+        } else {
+            request->second.failed = failed(id, name->second, done.result, sealwire::view_of(done.detail));
+        }
+        names_.erase(name);
+        if (--request->second.open > 0) return;
+        const Request over = request->second;
+        requests_.erase(request);
+        answer(over);
+    }
+
+    static void answer(const Request& request) {
+        if (!request.wants_reply) return;
+        try {
+            request.exchange.finish(request.failed.empty() ? 0 : kNotSaved, request.failed);
+        } catch (const sealwire::error&) {  // who asked has gone
+        }
+    }
+
+    void saved(const sealwire::peer_id& id, const std::string& name, uint64_t bytes) const {
+        if (json_) {
+            Json()
+                .text("event", "received")
+                .text("peer", id.text())
+                .text("name", name)
+                .text("path", folder_ + "/" + name)
+                .number("bytes", static_cast<int64_t>(bytes))
+                .print();
+            return;
+        }
+        std::printf("%s sent %s, %llu bytes\n", short_id(id).c_str(), printable(name).c_str(),
+                    static_cast<unsigned long long>(bytes));
+        std::fflush(stdout);
+    }
+    // The words for the sender.
+    std::string failed(const sealwire::peer_id& id, const std::string& name, sw_result result,
+                       std::string_view detail) const {
+        if (json_) {
+            Json()
+                .text("event", "failed")
+                .text("peer", id.text())
+                .text("name", name)
+                .text("error", sw_result_name(result))
+                .text("text", sw_result_text(result))
+                .text("detail", detail)
+                .print();
+        } else {
+            std::printf("%s did not get %s to us: %s%s%s\n", short_id(id).c_str(), printable(name).c_str(),
+                        sw_result_text(result), detail.empty() ? "" : ": ", printable(detail).c_str());
+            std::fflush(stdout);
+        }
+        return sw_result_text(result);
+    }
+
+    const bool json_;
+    const std::string folder_;
+    const uint64_t most_;
+    std::map<std::tuple<uint64_t, uint64_t, uint64_t>, std::string> names_;  // of parts that are being saved
+    std::map<Key, Request> requests_;
+    std::optional<Ending> over_;
+    Session session_;
+};
+
+int run(const Arguments& arguments) {
+    arguments.at_most(2);
+    const std::string& url = arguments.need(0, "address to listen on");
+    const std::string& folder = arguments.need(1, "folder to save into");
+    check_access(arguments);
+    return Receive(arguments, folder).run(url);
+}
+
+}  // namespace
+
+const Command kReceive{
+    "receive",
+    "ADDRESS FOLDER",
+    "save the files that others push",
+    "Listens on ADDRESS (as `sealwire listen`), prints the ticket, and saves into FOLDER what `sealwire push` sends. A "
+    "file has\n"
+    "its name when it is whole and its BLAKE2b-256 is right; nothing is replaced, and nothing partial is left. SIGINT "
+    "and\n"
+    "SIGTERM end it, with exit status 0.",
+    with_node_options(with_access_options({{"--max-megabytes", "N", "refuse files that are larger (1024)"}}), false),
+    run};
+
+}  // namespace tool
