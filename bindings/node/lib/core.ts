@@ -281,18 +281,10 @@ export class Core implements CommandOwner {
         this.replied(peer, row, at, buffer, extra as CameHead[] | undefined)
         break
       case EventType.partData:
-        if (row[at + E.length]! > 0) peer?.parts.get(row[at + E.low]!, row[at + E.high]!, row[at + E.time]!)
-          ?.onData(Buffer.from(buffer!, row[at + E.offset]!, row[at + E.length]!))
-        break
       case EventType.partWritable:
-        peer?.parts.get(row[at + E.low]!, row[at + E.high]!, row[at + E.time]!)?.onWritable()
-        break
       case EventType.partDone:
-        peer?.parts.ended(row[at + E.low]!, row[at + E.high]!, row[at + E.time]!, row[at + E.result]!, row[at + E.code]!,
-          extra as Uint8Array | string | undefined)
-        break
       case EventType.partProgress:
-        peer?.parts.get(row[at + E.low]!, row[at + E.high]!, row[at + E.time]!)?.onProgress(extra as number)
+        peer?.parts.event(row, at, buffer, extra)
         break
       case EventType.receipt:
         if (peer) this.receipts(peer, row, at)

@@ -8,7 +8,7 @@ import { argumentError, errorOf } from './errors.js'
 import { Status } from './message.js'
 import { native, type NativeHasher, type NativeHead } from './native.js'
 import type { Peer } from './peer.js'
-import { R } from './table.js'
+import { E, EventType, R } from './table.js'
 
 export type PartKind = 'stream' | 'file'
 
@@ -55,15 +55,24 @@ export class Parts {
     this.byKey.set(keyOf(low, high, number), part)
   }
 
-  get(low: number, high: number, number: number): AnyPart | undefined {
-    return this.byKey.get(keyOf(low, high, number))
-  }
-
-  ended(low: number, high: number, number: number, result: number, code: number, more: Uint8Array | string | undefined): void {
-    const key = keyOf(low, high, number)
+  /** A row that tells of one of them. */
+  event(row: Int32Array, at: number, buffer: ArrayBuffer | undefined, extra: unknown): void {
+    const key = keyOf(row[at + E.low]!, row[at + E.high]!, row[at + E.time]!)
     const part = this.byKey.get(key)
-    this.byKey.delete(key)
-    part?.onEnded(result, code, more)
+    switch (row[at + E.type] as EventType) {
+      case EventType.partData:
+        if (row[at + E.length]! > 0) part?.onData(Buffer.from(buffer!, row[at + E.offset]!, row[at + E.length]!))
+        break
+      case EventType.partWritable:
+        part?.onWritable()
+        break
+      case EventType.partProgress:
+        part?.onProgress(extra as number)
+        break
+      default:
+        this.byKey.delete(key)
+        part?.onEnded(row[at + E.result]!, row[at + E.code]!, extra as Uint8Array | string | undefined)
+    }
   }
 
   over(result: number): void {
