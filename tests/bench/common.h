@@ -64,7 +64,7 @@ static inline struct bench_options bench_parse(int argc, char **argv) {
     if (argc < 2 || (strcmp(argv[1], "server") != 0 && strcmp(argv[1], "client") != 0)) {
         fprintf(
             stderr,
-            "usage: %s server|client --workload W1|W2|W3a|W3b|W3c|W4|W6 [--address A] [--state DIR]"
+            "usage: %s server|client --workload W1|W2|W3a|W3b|W3c|W4|W6|W7|W7f [--address A] [--state DIR]"
             " [--size BYTES] [--count N] [--seconds S] [--outstanding N] [--connections N] [--batch BYTES] [--curve]\n",
             argv[0]);
         exit(2);
@@ -90,7 +90,10 @@ static inline struct bench_options bench_parse(int argc, char **argv) {
         else if (strcmp(name, "--batch") == 0) batch_given = true, o.batch = strtoull(value, NULL, 10);
         else bench_fail("unknown argument %s", name);
     }
-    o.kind = o.workload[0] == 'W' && strchr("12346", o.workload[1]) ? o.workload[1] - '0' : 0;
+    o.kind = o.workload[0] == 'W' && strchr("123467", o.workload[1]) ? o.workload[1] - '0' : 0;
+#ifndef BENCH_PARTS
+    if (o.kind == 7) o.kind = 3; /* all that a byte stream has: messages, one behind the other */
+#endif
     if (!o.kind) bench_fail("unknown workload '%s'", o.workload);
     if (o.size < kMinSize) bench_fail("a message has at least %d bytes", kMinSize);
     if (!o.server && !o.address) bench_fail("a client needs --address");
@@ -167,6 +170,13 @@ static inline void bench_print_connections(uint32_t connections) {
 }
 
 /* `lost`: requests without a reply or with a wrong one. */
+static inline void bench_print_peak(const struct bench_options *o) {
+    struct rusage usage;
+    if (o->workload[1] == '7' && getrusage(RUSAGE_SELF, &usage) == 0) {
+        printf(",\"peak_mb\":%.1f", (double)usage.ru_maxrss / 1024);
+    }
+}
+
 static inline void bench_print_client(const struct bench_options *o, uint64_t sent, uint64_t lost, uint64_t elapsed_ns,
                                       struct bench_latencies *l) {
     printf("{\"role\":\"client\",\"workload\":\"%s\",\"sent\":%llu,\"lost\":%llu", o->workload,
@@ -178,6 +188,7 @@ static inline void bench_print_client(const struct bench_options *o, uint64_t se
         printf(",\"p50_us\":%.3f,\"p99_us\":%.3f", (double)l->ns[first + n / 2] / 1e3,
                (double)l->ns[first + n * 99 / 100] / 1e3);
     }
+    bench_print_peak(o);
     printf("}\n");
     fflush(stdout);
 }
@@ -188,8 +199,10 @@ static inline void bench_print_server(const struct bench_options *o, uint64_t re
     printf("{\"role\":\"server\",\"workload\":\"%s\",\"received\":%llu,\"announced\":%llu", o->workload,
            (unsigned long long)received, (unsigned long long)announced);
     double per_s = elapsed_ns ? (double)received * 1e9 / (double)elapsed_ns : 0;
-    if (o->kind == 3) printf(",\"messages_per_s\":%.1f,\"bytes_per_s\":%.1f", per_s, per_s * (double)o->size);
+    if (o->kind == 3 || o->kind == 7)
+        printf(",\"messages_per_s\":%.1f,\"bytes_per_s\":%.1f", per_s, per_s * (double)o->size);
     if (o->kind == 4) printf(",\"connections_per_s\":%.1f", per_s);
+    bench_print_peak(o);
     printf("}\n");
     fflush(stdout);
 }

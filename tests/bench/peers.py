@@ -40,6 +40,9 @@ WORKLOADS = {
     "W4": Workload("W4", 64, "server", "connections_per_s", "/s", 1, "connection, handshake, one request, close", 20),
     "W6": Workload("W6", 64, "run", "rss_per_connection", "KB", 1 / 1024, "memory per idle connection, server side", 40,
                    lower_is_better=True),
+    "W7": Workload("W7", 262144, "server", "bytes_per_s", "GB/s", 1e-9, "a stream to a receiver that discards it", 300),
+    "W7f": Workload("W7f", 1048576, "server", "bytes_per_s", "GB/s", 1e-9,
+                    "a file of 1 GiB with BLAKE2b-256 at both ends, saved in memory", 30),
     "N-W2": Workload("W2", 64, "client", "requests_per_s", "k/s", 1e-3, "W2 from Node.js", 3000),
     "N-W3a": Workload("W3a", 64, "server", "messages_per_s", "M/s", 1e-6, "W3a from Node.js", 10000),
     "P-W2": Workload("W2", 64, "client", "requests_per_s", "k/s", 1e-3, "W2 from Python", 3000),
@@ -59,6 +62,8 @@ class Peer:
     about: str = ""
 
     def knows(self, workload):
+        if workload == "W7f":
+            return self.program == "sealwire_bench"
         return workload[0] == {"c": "W", "node": "N", "python": "P"}[self.language]
 
     def command(self, build):

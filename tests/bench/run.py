@@ -23,7 +23,7 @@ def parse():
     listed = lambda text: [name for name in text.split(",") if name]  # noqa: E731
     parser.add_argument("--peers", type=listed, default=["all"], help="names separated by commas, or all")
     parser.add_argument("--workloads", type=listed, default=["all"],
-                        help="of W1 W2 W3 W3a W3b W3c W4 W6 N P, or all")
+                        help="of W1 W2 W3 W3a W3b W3c W4 W6 W7 W7f N P, or all")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=2.0, help="length of one run of one peer")
     parser.add_argument("--count", type=int, default=0, help="messages (W4: connections) a run instead of seconds")

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <sealwire/sealwire.h>
 
+#define BENCH_PARTS
 #include "common.h"
 
 static const sw_text kNoText; /* the route goes by its number */
@@ -16,7 +17,7 @@ struct bench {
     sw_text text;
     pthread_mutex_t mutex; /* guards what follows; callbacks take it for what the main thread waits for only */
     pthread_cond_t changed;
-    bool listening, last_seen, finished, writable;
+    bool listening, last_seen, finished, writable, part_over;
     uint32_t connected, closed;
     char ticket[SW_ADDRESS_TEXT_SIZE];
     /* of the callbacks alone */
@@ -70,18 +71,57 @@ static sw_node open_node(struct bench *b, sw_event_fn on_event) {
 
 /* ---- server ---- */
 
+/* W7: a stream is read and forgotten, a file is saved beside the one that is sent. */
+static bool is_file(const struct bench_options *o) { return o->workload[2] == 'f'; }
+
+static const char *files_of(const struct bench_options *o) {
+    return access("/dev/shm", W_OK) == 0 ? "/dev/shm" : o->state; /* so that no disk is measured */
+}
+
+static void path_of(const struct bench_options *o, const char *name, char out[256]) {
+    const char *state = strrchr(o->state, '/');
+    snprintf(out, 256, "%s/%s.%s", files_of(o), state ? state + 1 : o->state, name);
+}
+
+static void on_part(struct bench *b, const sw_event_message *message) {
+    b->first_ns = bench_now_ns();
+    if (!is_file(b->options)) {
+        check(sw_part_read(message->parts[0].part, SW_EVERYTHING), "sw_part_read");
+        return;
+    }
+    char path[256];
+    sw_save_options options;
+    sw_save_options_init(&options);
+    path_of(b->options, "saved", path);
+    options.name = (sw_text){strrchr(path, '/') + 1, strlen(strrchr(path, '/') + 1)};
+    options.most_bytes = SW_EVERYTHING;
+    const char *folder = files_of(b->options);
+    check(sw_part_save(&message->parts[0], (sw_text){folder, strlen(folder)}, &options), "sw_part_save");
+}
+
+static void on_part_done(struct bench *b, const sw_event_part_done *done) {
+    if (done->result != SW_OK) bench_fail("part: %s: %s", sw_result_name(done->result), done->detail.data);
+    b->received = done->bytes / b->options->size;
+    b->last_ns = bench_now_ns();
+    tell(b, &b->part_over, NULL);
+}
+
 static void on_message(const sw_event *event, void *user) {
     struct bench *b = user;
     const sw_event_message *message = &event->as.message;
+    if (message->part_count > 0) {
+        on_part(b, message);
+        return;
+    }
     const uint8_t *body = message->body.data;
     if (!b->first_ns) b->first_ns = bench_now_ns();
     if (message->body.size < kMinSize) bench_fail("a message of %zu bytes", message->body.size);
     const bool last = bench_message_last(body);
     if (last) b->announced = bench_message_number(body);
-    else b->received++;
+    else if (b->options->kind != 7) b->received++;
     if (message->expects) check(sw_exchange_reply(message->exchange, message->body, NULL), "sw_exchange_reply");
     if (!last) return;
-    b->last_ns = bench_now_ns();
+    if (b->options->kind != 7) b->last_ns = bench_now_ns();
     tell(b, &b->last_seen, NULL);
 }
 
@@ -90,6 +130,8 @@ static void on_server_event(const sw_event *event, void *user) {
     if (event->type == SW_EVENT_LISTENING) {
         memcpy(b->ticket, event->as.listening.ticket.data, event->as.listening.ticket.size);
         tell(b, &b->listening, NULL);
+    } else if (event->type == SW_EVENT_PART_DONE) {
+        on_part_done(b, &event->as.part_done);
     } else if (event->type == SW_EVENT_PEER_CLOSED) {
         tell(b, NULL, &b->closed);
     } else if (event->type == SW_EVENT_LISTENER_CLOSED && event->as.closed.result != SW_OK) {
@@ -110,6 +152,12 @@ static void run_server(struct bench *b) {
     wait_flag(b, &b->listening);
     bench_print_ready(b->ticket);
     wait_flag(b, &b->last_seen);
+    if (o->kind == 7) wait_flag(b, &b->part_over);
+    if (o->kind == 7 && is_file(o)) {
+        char path[256];
+        path_of(o, "saved", path);
+        unlink(path);
+    }
     if (o->kind == 4) {
         wait_count(b, &b->closed, b->received + 1);
         b->last_ns = bench_now_ns();
@@ -186,7 +234,11 @@ static void on_client_event(const sw_event *event, void *user) {
         case SW_EVENT_PEER_CONNECTED:
             if (b->options->kind != 4) tell(b, NULL, &b->connected);
             return;
-        case SW_EVENT_WRITABLE: tell(b, &b->writable, NULL); return;
+        case SW_EVENT_WRITABLE:
+        case SW_EVENT_PART_WRITABLE: tell(b, &b->writable, NULL); return;
+        case SW_EVENT_PART_DONE:
+            if (event->as.part_done.result != SW_OK) bench_fail("part: %s", sw_result_name(event->as.part_done.result));
+            return;
         case SW_EVENT_DONE:
         case SW_EVENT_PEER_CLOSED:
             if (event->type == SW_EVENT_PEER_CLOSED && event->as.closed.result != SW_OK) {
@@ -194,7 +246,7 @@ static void on_client_event(const sw_event *event, void *user) {
                            (int)event->as.closed.detail.size, event->as.closed.detail.data);
             }
             if (b->options->kind == 4) on_connection_step(b, event);
-            else if (event->type == SW_EVENT_DONE && b->options->kind == 6) tell(b, NULL, &b->closed);
+            else if (event->type == SW_EVENT_DONE && b->options->kind >= 6) tell(b, NULL, &b->closed);
             else if (event->type == SW_EVENT_DONE) on_reply(b, event);
             return;
         default: return;
@@ -238,6 +290,13 @@ static void run_requests(struct bench *b) {
     bench_print_client(o, b->sent, b->lost, b->end_ns - b->pace.start_ns, &b->latencies);
 }
 
+static void wait_writable(struct bench *b) {
+    pthread_mutex_lock(&b->mutex);
+    while (!b->writable) pthread_cond_wait(&b->changed, &b->mutex);
+    b->writable = false;
+    pthread_mutex_unlock(&b->mutex);
+}
+
 static void send_one(struct bench *b, sw_message *large, bool last, uint64_t number) {
     sw_send_options options;
     sw_send_options_init(&options);
@@ -253,10 +312,7 @@ static void send_one(struct bench *b, sw_message *large, bool last, uint64_t num
         const sw_result result = sw_peer_send(b->peers[0], kNoText, body, &options);
         if (result == SW_OK) return;
         if (result != SW_ERR_AGAIN) check(result, "sw_peer_send");
-        pthread_mutex_lock(&b->mutex);
-        while (!b->writable) pthread_cond_wait(&b->changed, &b->mutex);
-        b->writable = false;
-        pthread_mutex_unlock(&b->mutex);
+        wait_writable(b);
     }
 }
 
@@ -278,6 +334,66 @@ static void run_one_way(struct bench *b) {
     b->node.value = 0;
     if (large) sw_message_release(large);
     free(closing);
+}
+
+/* Pieces that lie in memory of their own are handed over, none copied. */
+static void write_stream(struct bench *b, sw_part part) {
+    sw_message *piece;
+    sw_part_options options;
+    sw_part_options_init(&options);
+    check(sw_message_wrap(b->body, b->options->size, NULL, NULL, &piece), "sw_message_wrap");
+    b->pace = bench_pace_start(b->options);
+    while (bench_pace_more(&b->pace, b->sent)) {
+        options.message = sw_message_retain(piece);
+        const sw_result result = sw_part_write(part, (sw_bytes){NULL, 0}, &options);
+        if (result == SW_OK) {
+            b->sent++;
+            continue;
+        }
+        sw_message_release(piece);
+        if (result != SW_ERR_AGAIN) check(result, "sw_part_write");
+        wait_writable(b);
+    }
+    sw_message_release(piece);
+    options.message = NULL;
+    options.end = 1;
+    check(sw_part_write(part, (sw_bytes){NULL, 0}, &options), "sw_part_write");
+}
+
+static void make_file(struct bench *b, const char *path) {
+    FILE *file = fopen(path, "w");
+    b->sent = b->options->count ? b->options->count : 1024;
+    for (uint64_t i = 0; file && i < b->sent; i++) fwrite(b->body, 1, b->options->size, file);
+    if (!file || fclose(file) != 0) bench_fail("cannot write %s", path);
+}
+
+static void run_parts(struct bench *b) {
+    char path[256];
+    sw_part_head head;
+    sw_part part;
+    sw_send_options options;
+    connect_peers(b, 1);
+    memset(&head, 0, sizeof head);
+    path_of(b->options, "source", path);
+    if (is_file(b->options)) {
+        make_file(b, path);
+        check(sw_file_open((sw_text){path, strlen(path)}, NULL, &head), "sw_file_open");
+    }
+    sw_send_options_init(&options);
+    options.route = b->route;
+    options.parts = &head;
+    options.part_count = 1;
+    options.part_handles = &part;
+    check(sw_peer_send(b->peers[0], kNoText, (sw_bytes){NULL, 0}, &options), "sw_peer_send");
+    if (!is_file(b->options)) write_stream(b, part);
+    wait_count(b, &b->closed, 1);
+    if (is_file(b->options)) unlink(path);
+    b->body = bench_allocate(NULL, b->options->size); /* the library may still hold the other */
+    memset(b->body, 0, b->options->size);
+    send_one(b, NULL, true, b->sent);
+    bench_print_client(b->options, b->sent, 0, 0, NULL);
+    check(sw_node_close(b->node, 60000, NULL), "sw_node_close");
+    b->node.value = 0;
 }
 
 static void run_connections(struct bench *b) {
@@ -310,6 +426,7 @@ static void run_client(struct bench *b) {
         case 3: run_one_way(b); break;
         case 4: run_connections(b); break;
         case 6: run_idle(b); break;
+        case 7: run_parts(b); break;
         default: run_requests(b); break;
     }
     if (b->node.value) check(sw_node_close(b->node, 1000, NULL), "sw_node_close");
