@@ -88,6 +88,36 @@ void put_report(const CloseReport& report, sw_close_report& out) {
     put_text(report.blocking_route, out.blocking_route);
 }
 
+namespace {
+
+MessageTlvs tlvs_of(const NodeEvent& event, std::vector<sw_pair>& metadata) {
+    MessageTlvs tlvs;
+    metadata.clear();
+    if (event.tlvs.empty()) return tlvs;
+    read_message_tlvs(event.tlvs, tlvs);  // the core has read them before
+    for_each_pair(tlvs.metadata, [&](std::string_view name, std::string_view value) {
+        metadata.push_back({text_of(name), text_of(value)});
+    });
+    return tlvs;
+}
+
+}  // namespace
+
+void EventBox::show_extras(const NodeEvent& event, sw_event_message& out) {
+    const MessageTlvs tlvs = tlvs_of(event, metadata);
+    out.metadata = metadata.data();
+    out.metadata_count = metadata.size();
+    out.trace_context = bytes_of(tlvs.trace);
+    out.idempotency_key = bytes_of(tlvs.key);
+}
+
+void EventBox::show_extras(const NodeEvent& event, sw_event_done& out) {
+    const MessageTlvs tlvs = tlvs_of(event, metadata);
+    out.metadata = metadata.data();
+    out.metadata_count = metadata.size();
+    out.trace_context = bytes_of(tlvs.trace);
+}
+
 void EventBox::show(const NodeEvent& event) {
     source = &event;
     face.type = static_cast<uint32_t>(event.kind);
@@ -149,6 +179,7 @@ void EventBox::show(const NodeEvent& event) {
             for (uint32_t i = 0; i < event.part_count; ++i) parts.push_back(info_of(event, event.parts[i]));
             message.parts = parts.data();
             message.part_count = parts.size();
+            show_extras(event, message);
             face.size = size_with(message);
             break;
         }
@@ -165,6 +196,7 @@ void EventBox::show(const NodeEvent& event) {
             done.details = event.has_body ? sw_bytes{} : bytes_of(event.body);
             done.details_type = event.has_body ? 0 : event.type;
             done.reserved = 0;
+            show_extras(event, done);
             face.size = size_with(done);
             break;
         }

@@ -93,6 +93,36 @@ private:
     sw_part* handles_ = nullptr;
 };
 
+// What a message carries beside its body.
+class Extras {
+public:
+    template <class Options>
+    sw_result set(const Options& options, OutMessage& out) {
+        const sw_bytes key = options.idempotency_key;
+        const sw_bytes trace = options.trace_context;
+        if (options.metadata_count == 0 && key.size == 0 && trace.size == 0) return SW_OK;
+        if (key.size != 0 && (!valid(key) || key.size != kKeySize)) return bad("an idempotency key has 16 bytes");
+        if (trace.size != 0 && (!valid(trace) || trace.size != kTraceSize)) return bad("a trace context has 25 bytes");
+        if (options.metadata_count > 0 && !options.metadata) return bad("metadata is null");
+        if (options.metadata_count > kMaxMetadata / 3) return bad(kMetadataRule);  // the shortest pair has 3 bytes
+        std::vector<TextPair> pairs(options.metadata_count);
+        for (size_t i = 0; i < pairs.size(); ++i) {
+            const sw_pair& pair = options.metadata[i];
+            if (!valid(pair.name) || !valid(pair.value)) return bad(kMetadataRule);
+            pairs[i] = {view(pair.name), view(pair.value)};
+        }
+        if (!valid_metadata(pairs)) return bad(kMetadataRule);
+        block_ = write_message_tlvs(view(key), view(trace), pairs);
+        out.tlvs = block_.get();
+        return SW_OK;
+    }
+
+private:
+    static constexpr std::string_view kMetadataRule =
+        "metadata is UTF-8, names of 1 to 255 bytes, at most 4096 bytes in all";
+    ChunkRef block_;
+};
+
 sw_result send_with_parts(sw_peer peer, const sw_send_options& options, OutMessage& message, Body& content,
                           uint64_t* number) {
     PartList parts;
@@ -151,6 +181,8 @@ sw_result sw_peer_send(sw_peer peer, sw_text route, sw_bytes body, const sw_send
         message.receipt = options->receipt != 0;
         if (options->exchange) options->exchange->peer = peer;
         uint64_t* const number = options->exchange ? &options->exchange->number : nullptr;
+        Extras extras;
+        if (const sw_result r = extras.set(*options, message); r != SW_OK) return r;
         if (options->part_count > 0) return send_with_parts(peer, *options, message, content, number);
         return content.finish(Peer::send(peer.value, message, options->receipt_number, nullptr, number));
     });
@@ -170,6 +202,8 @@ sw_result sw_peer_request(sw_peer peer, sw_text route, sw_bytes body, const sw_r
         const Expects expects = options.expects == SW_EXPECTS_MANY ? Expects::many : Expects::one;
         PartList parts;
         if (const sw_result r = parts.set(options, message); r != SW_OK) return r;
+        Extras extras;
+        if (const sw_result r = extras.set(options, message); r != SW_OK) return r;
         message.timeout_ms = options.timeout_ms;
         if (out) out->peer = peer;
         uint64_t number = 0;
@@ -187,12 +221,15 @@ sw_result sw_exchange_reply(sw_exchange exchange, sw_bytes body, const sw_send_o
         OutMessage message;
         Body content;
         if (options.route != 0) return bad("a reply has no route");
+        if (options.idempotency_key.size != 0) return bad("a reply has no idempotency key");
         if (const sw_result r = set_type(options.type, message); r != SW_OK) return r;
         if (const sw_result r = content.set(body, options.message, message); r != SW_OK) return r;
         message.receipt = options.receipt != 0;
         message.more = options.more != 0;
         PartList parts;
         if (const sw_result r = parts.set(options, message); r != SW_OK) return r;
+        Extras extras;
+        if (const sw_result r = extras.set(options, message); r != SW_OK) return r;
         const Errc errc = Peer::reply(exchange.peer.value, exchange.number, message, options.receipt_number);
         if (errc == Errc::ok) parts.give(exchange.peer, exchange.number, options.part_count);
         return content.finish(errc);

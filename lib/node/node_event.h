@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "crypto/identity.h"
 #include "protocol/events.h"
+#include "protocol/message_tlvs.h"
 
 namespace sealwire {
 
@@ -87,6 +88,7 @@ struct NodeEvent {
     std::string_view detail{};   // of closed; of a log line the peer's short id
     std::string_view address{};
     Bytes body{};
+    Bytes tlvs{};            // of a message: message_tlvs.h
     Chunk* chunk = nullptr;  // keeps the body; null: only this call does
     uint64_t number = 0;     // exchange
     uint64_t first = 0;      // receipt; token of a pong; not sent; part

@@ -22,6 +22,7 @@ NodeEvent Peer::event_of(NodeEventKind kind, const Event& event) const {
     out.id = &id_;
     out.text = event.text;
     out.body = event.body;
+    out.tlvs = event.tlvs;
     out.chunk = event.keeper();
     out.number = event.number;
     out.first = event.first;
@@ -125,6 +126,7 @@ void Peer::on_message(Event& event) {
     out.id = &id_;
     out.text = event.text;
     out.body = event.body;
+    out.tlvs = event.tlvs;
     out.chunk = event.keeper();
     out.number = event.number;
     out.parts = event.parts;

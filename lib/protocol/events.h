@@ -59,7 +59,8 @@ struct Event {
     int64_t clock_difference_ms = 0;
     std::string_view text{};          // route, or words of STATUS, REJECT or CLOSE
     Bytes body{};                     // of a done without a body: the details of the STATUS
-    ChunkRef chunk{};                 // keeps text, body and parts
+    Bytes tlvs{};                     // of a message, if it states more than its deadline: message_tlvs.h reads them
+    ChunkRef chunk{};                 // keeps text, body, TLVs and parts
     Chunk* lent = nullptr;            // or else this, which lives until poll_event was false
     const PartInfo* parts = nullptr;  // of a message or reply
     uint32_t part_count = 0;

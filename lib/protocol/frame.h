@@ -126,6 +126,8 @@ bool for_each_tlv(Bytes block, Each each) {
     return true;
 }
 
+// No surrogates, shortest forms.
+bool valid_utf8(std::string_view text);
 // UTF-8 without NUL, 1 to 255 bytes: what a route or topic must be.
 bool valid_name(std::string_view name);
 

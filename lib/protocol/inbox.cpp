@@ -5,25 +5,14 @@
 #include <cassert>
 
 #include "protocol/inbox_assembly.h"
+#include "protocol/message_tlvs.h"
 
 namespace sealwire {
 
 namespace {
 
-// What a message states in its TLVs; false: an even one that is not known, so the message cannot be taken.
-bool read_tlvs(Bytes block, uint32_t& timeout_ms, bool& malformed) {
-    bool supported = true;
-    malformed = !for_each_tlv(block, [&](uint64_t type, Bytes value) {
-        if (type == message_tlv::deadline) {
-            Reader in(value);
-            timeout_ms = static_cast<uint32_t>(std::min<uint64_t>(in.varint(), UINT32_MAX - 1));
-            return in.ok() && in.empty();
-        }
-        if (type % 2 == 0) supported = false;
-        return true;
-    });
-    return supported;
-}
+// The block of a message that states something beside its deadline.
+Bytes told_tlvs(const Frame& frame, const MessageTlvs& tlvs) { return tlvs.any_but_deadline() ? frame.tlvs : Bytes(); }
 
 }  // namespace
 
@@ -84,16 +73,15 @@ bool Inbox::on_open(Time, const Frame& frame, size_t size, const ChunkRef& chunk
     }
     RouteText route;
     if (!resolve_route(frame, route)) return false;
-    bool malformed = false;
-    uint32_t timeout_ms = UINT32_MAX;
-    const bool supported = !frame.has(open_flag::tlvs) || read_tlvs(frame.tlvs, timeout_ms, malformed);
-    if (malformed) return fail(WireCode::protocol, "malformed TLVs");
+    MessageTlvs tlvs;
+    const TlvStatus status = frame.has(open_flag::tlvs) ? read_message_tlvs(frame.tlvs, tlvs) : TlvStatus::ok;
+    if (status == TlvStatus::malformed) return fail(WireCode::protocol, "malformed TLVs");
     const bool answer = token.slot || token.receipt;
     // A message with parts has its last frame behind them, with or without more of the body.
     if (!last && frame.total < frame.body.size() + (parts > 0 ? 0 : 1)) {
         return fail(WireCode::protocol, "a total that is not larger");
     }
-    if (!supported) return refuse_open(token, WireCode::unsupported, answer, parts), true;
+    if (status == TlvStatus::unsupported) return refuse_open(token, WireCode::unsupported, answer, parts), true;
     // One-way messages were sent before the sender knew of the drain: they are still delivered, so that none is lost.
     if (draining_ && expects != Expects::none) {
         return refuse_open(token, WireCode::closing, answer, parts), true;
@@ -115,7 +103,8 @@ bool Inbox::on_open(Time, const Frame& frame, size_t size, const ChunkRef& chunk
         event.type = static_cast<uint8_t>(std::min<uint64_t>(frame.type, 255));
         event.expects = expects;
         event.last = end;
-        event.timeout_ms = timeout_ms;
+        event.timeout_ms = tlvs.timeout_ms;
+        event.tlvs = told_tlvs(frame, tlvs);
         event.route_index = route.index;
         event.number = number;
         event.text = route.text;
@@ -132,7 +121,6 @@ bool Inbox::on_open(Time, const Frame& frame, size_t size, const ChunkRef& chunk
     }
     Event event;
     fill(event);
-    record->credit_used = std::min<uint64_t>(frame.total, kPromptBody) + kObjectCost;
     if (parts > 0 && !begin_parts(*record, frame, true)) return false;
     return begin_assembly(*record, frame, std::move(event), static_cast<size_t>(frame.total));
 }
@@ -202,7 +190,7 @@ bool Inbox::on_message(const Frame& frame, const ChunkRef& chunk) {
     if (!is_last && total < frame.body.size() + (frame.has(parts) ? 0 : 1)) {
         return fail(WireCode::protocol, "a total that is not larger");
     }
-    const uint64_t charge = std::min<uint64_t>(total, kPromptBody) + kObjectCost;
+    const uint64_t charge = std::min<uint64_t>(total + frame.tlvs.size(), kPromptBody) + kObjectCost;
     record->credit_used += charge;
     if (record->credit_used > record->credit) return fail(WireCode::flow, "a message beyond its exchange's credit");
     // One reply where one is expected, none to a message of the peer's own opening.
@@ -218,12 +206,12 @@ bool Inbox::on_message(const Frame& frame, const ChunkRef& chunk) {
     event.taken = {.number = number, .charge = static_cast<uint32_t>(charge)};
     event.taken.receipt = frame.has(receipt);
     event.taken.message = record->messages++;
-    uint32_t ignored = 0;
-    bool malformed = false;
-    const bool supported = !frame.has(tlvs) || read_tlvs(frame.tlvs, ignored, malformed);
-    if (malformed) return fail(WireCode::protocol, "malformed TLVs");
-    if (!supported || total > limits_.message) {
-        const WireCode code = supported ? WireCode::too_big : WireCode::unsupported;
+    MessageTlvs stated;
+    const TlvStatus status = frame.has(tlvs) ? read_message_tlvs(frame.tlvs, stated) : TlvStatus::ok;
+    event.tlvs = told_tlvs(frame, stated);
+    if (status == TlvStatus::malformed) return fail(WireCode::protocol, "malformed TLVs");
+    if (status == TlvStatus::unsupported || total > limits_.message) {
+        const WireCode code = status == TlvStatus::ok ? WireCode::too_big : WireCode::unsupported;
         note(Note::Kind::expire, number, 0, static_cast<uint32_t>(code));
         done(number, exchange_errc(static_cast<uint32_t>(code)), static_cast<uint32_t>(code));
         return true;

@@ -40,7 +40,7 @@ Errc Outbox::open(const OutMessage& message, Expects expects, void* user, uint64
         return Errc::again;
     }
     if (message.receipt && no_receipt_left()) return Errc::again;
-    const bool single = message.body.size() <= kMaxFrameBody && message.parts.empty();
+    const bool single = message.size() <= kMaxFrameBody && message.parts.empty();
     const bool needs_slot = expects != Expects::none || !single;
     number = opened_ << 1;
     receipt = next_receipt_++;
@@ -67,7 +67,7 @@ void Outbox::open_kept(const OutMessage& message, Expects expects, uint64_t numb
     Pending pending(message, number, receipt, expects);
     pending.route = find_route(message.route, message.interned);
     if (!pending.route) pending.text = message.route;
-    const bool single = pending.body.size() <= kMaxFrameBody && message.parts.empty();
+    const bool single = pending.single() && message.parts.empty();
     if (single) keep_waiting(pending, message);
     else keep(pending, message);
     if (!message.parts.empty()) add_parts(*exchanges_.find(number), message, pending);
@@ -76,7 +76,7 @@ void Outbox::open_kept(const OutMessage& message, Expects expects, uint64_t numb
         mail_.opened.push_back({number, expects, message.timeout_ms, pending.part_count});
     }
     const bool now = !single && waiting_.empty() && !ahead() &&
-                     may_open(pending.route_bound(), pending.body.size(), true, pending.part_count);
+                     may_open(pending.route_bound(), pending.size(), true, pending.part_count);
     if (now) return encode_open(pending);
     queued_ += pending.cost();
     waiting_.push_back(std::move(pending));
@@ -112,8 +112,7 @@ Errc Outbox::say(uint64_t number, const OutMessage& message, uint64_t& receipt) 
     Pending pending(message, number, receipt, Expects::none);
     if (!message.parts.empty()) add_parts(*exchange, message, pending);
     if (!message.more) end_side(number, *exchange);
-    const size_t size = message.body.size();
-    if (!exchange->sending && pending.single() && exchange->credit >= prompt_charge(size) && !ahead()) {
+    if (!exchange->sending && pending.single() && exchange->credit >= prompt_charge(pending.size()) && !ahead()) {
         encode_first(*exchange, pending);
         if (!message.more) side_done(number, *exchange);
         return Errc::ok;

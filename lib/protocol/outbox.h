@@ -32,6 +32,9 @@ struct OutMessage {
     uint32_t timeout_ms = UINT32_MAX;   // of requests: the deadline of the first reply; UINT32_MAX: none
     std::span<const PartHead> parts{};  // copied; kMaxParts at most
     uint64_t* part_numbers = nullptr;   // where to store the number of each of `parts`
+    Chunk* tlvs = nullptr;              // what write_message_tlvs made; the outbox takes a reference of its own
+
+    size_t size() const { return body.size() + (tlvs ? tlvs->capacity() : 0); }
 };
 
 // Bytes for a part. They are copied unless `owner` keeps them.

@@ -21,21 +21,28 @@ uint8_t* put_bytes(uint8_t* to, Bytes from) {
 
 uint8_t* put_text(uint8_t* to, std::string_view text) { return put_bytes(put_varint(to, text.size()), as_bytes(text)); }
 
-// The TLV block of an OPEN that states a deadline: block length, type, value length, value.
-uint8_t* put_deadline(uint8_t* to, uint32_t timeout_ms) {
+// The TLV block of an OPEN: its length, then, unless UINT32_MAX, the deadline (type, value length, value), then the rest.
+uint8_t* put_tlvs(uint8_t* to, uint32_t timeout_ms, Bytes rest) {
+    const bool deadline = timeout_ms != UINT32_MAX;
     const auto size = static_cast<uint8_t>(varint_size(timeout_ms));
-    *to++ = static_cast<uint8_t>(2 + size);
-    *to++ = static_cast<uint8_t>(message_tlv::deadline);
-    *to++ = size;
-    return put_varint(to, timeout_ms);
+    to = put_varint(to, rest.size() + (deadline ? 2 + size : 0));
+    if (deadline) {
+        *to++ = static_cast<uint8_t>(message_tlv::deadline);
+        *to++ = size;
+        to = put_varint(to, timeout_ms);
+    }
+    return put_bytes(to, rest);
 }
+
+Bytes bytes_of(const ChunkRef& tlvs) { return tlvs ? Bytes(tlvs->data(), tlvs->capacity()) : Bytes(); }
 
 }  // namespace
 
-bool Outbox::may_open(size_t route, size_t body, bool needs_slot, size_t parts) const {
-    if (!up_ && (!early_ || body > kMaxFrameBody || parts > 0)) return false;
+// `size`: of body and TLVs.
+bool Outbox::may_open(size_t route, size_t size, bool needs_slot, size_t parts) const {
+    if (!up_ && (!early_ || size > kMaxFrameBody || parts > 0)) return false;
     if (part_slots_used_ + parts > part_slots_limit_) return false;
-    const size_t bound = kMaxFrameHead + route + std::min(body, kMaxFrameBody) + kObjectCost;
+    const size_t bound = kMaxFrameHead + route + std::min(size, kMaxFrameBody) + kObjectCost;
     return charged_ + bound <= limit_ && (!needs_slot || slots_used_ < slots_limit_);
 }
 
@@ -43,7 +50,7 @@ bool Outbox::front_may_go() const {
     if (waiting_.empty()) return false;
     const Pending& front = waiting_[0];
     if (front.is_void) return up_ || early_;
-    return may_open(front.route_bound(), front.body.size(), front.needs_slot(), front.part_count);
+    return may_open(front.route_bound(), front.size(), front.needs_slot(), front.part_count);
 }
 
 bool Outbox::may_encode() const {
@@ -197,7 +204,7 @@ uint8_t* Outbox::put_open_head(Route* route, std::string_view text, uint64_t fla
 
 // An OPEN of one frame, straight from the caller's bytes, when nothing waits before it. False: it has to wait.
 bool Outbox::open_at_once(const OutMessage& message, Expects expects, uint64_t number, uint64_t receipt) {
-    if (!waiting_.empty() || ahead()) return false;
+    if (!waiting_.empty() || ahead() || message.tlvs) return false;
     Route* const route = find_route(message.route, message.interned);
     const bool request = expects != Expects::none;
     if (!route || !may_open(route->first.size(), message.body.size(), request, 0)) return false;
@@ -207,7 +214,7 @@ bool Outbox::open_at_once(const OutMessage& message, Expects expects, uint64_t n
     if (deadline) flags |= open_flag::tlvs;
     if (message.receipt) flags |= open_flag::receipt;
     uint8_t* at = put_open_head(route, {}, flags, message.type, message.body.size());
-    if (deadline) at = put_deadline(at, message.timeout_ms);
+    if (deadline) at = put_tlvs(at, message.timeout_ms, {});
     at = put_bytes(put_varint(at, message.body.size()), message.body);
     charged_ += commit_to(at) + kObjectCost;
     if (request) ++slots_used_;
@@ -225,18 +232,19 @@ void Outbox::encode_open(const Pending& pending) {
         return commit(3);
     }
     const Bytes body = pending.body;
-    const Bytes head = body.first(std::min(body.size(), kMaxFrameBody));
+    const Bytes head = pending.head();
+    const Bytes tlvs = bytes_of(pending.tlvs);
     const bool last = head.size() == body.size() && pending.part_count == 0;
     const bool deadline = pending.expects != Expects::none && pending.timeout_ms != UINT32_MAX;
     uint64_t flags = static_cast<uint64_t>(pending.expects);
     if (last) flags |= open_flag::last | open_flag::end;
-    if (deadline) flags |= open_flag::tlvs;
+    if (deadline || !tlvs.empty()) flags |= open_flag::tlvs;
     if (pending.receipt_wanted) flags |= open_flag::receipt;
     if (pending.part_count > 0) flags |= open_flag::parts;
 
-    uint8_t* at = put_open_head(pending.route, pending.text, flags, pending.type, head.size());
+    uint8_t* at = put_open_head(pending.route, pending.text, flags, pending.type, tlvs.size() + head.size());
     if (!last) at = put_varint(at, body.size());
-    if (deadline) at = put_deadline(at, pending.timeout_ms);
+    if (flags & open_flag::tlvs) at = put_tlvs(at, deadline ? pending.timeout_ms : UINT32_MAX, tlvs);
     if (pending.part_count > 0) at = put_varint(at, pending.part_count);
     at = put_bytes(put_varint(at, head.size()), head);
     charged_ += commit_to(at) + kObjectCost;
@@ -245,7 +253,6 @@ void Outbox::encode_open(const Pending& pending) {
     if (last) return mark(begin, pending);
 
     Exchange* exchange = exchanges_.find(pending.number);
-    exchange->credit -= static_cast<uint32_t>(prompt_charge(body.size()));
     exchange->messages = 1;
     exchange->sending = new Sending;
     exchange->sending->begin(pending, head.size());
@@ -259,23 +266,26 @@ void Outbox::encode_open(const Pending& pending) {
 void Outbox::encode_first(Exchange& exchange, Pending& pending) {
     const uint64_t begin = sequence_end_;
     const Bytes body = pending.body;
-    const Bytes head = body.first(std::min(body.size(), kMaxFrameBody));
+    const Bytes head = pending.head();
+    const Bytes tlvs = bytes_of(pending.tlvs);
     const bool last = head.size() == body.size() && pending.part_count == 0;
     uint64_t flags = message_flag::first;
+    if (!tlvs.empty()) flags |= message_flag::tlvs;
     if (last) flags |= message_flag::last | (pending.more ? 0 : message_flag::end);
     if (pending.receipt_wanted) flags |= message_flag::receipt;
     if (pending.part_count > 0) flags |= message_flag::parts;
-    uint8_t* const start = reserve(kMaxFrameHead + head.size());
+    uint8_t* const start = reserve(kMaxFrameHead + tlvs.size() + head.size());
     uint8_t* at = start;
     *at++ = static_cast<uint8_t>(FrameKind::message);
     at = put_varint(at, wire_id(pending.number));
     *at++ = static_cast<uint8_t>(flags);  // below 128: nothing answers yet
     *at++ = pending.type;
     if (!last) at = put_varint(at, body.size());
+    if (!tlvs.empty()) at = put_bytes(put_varint(at, tlvs.size()), tlvs);
     if (pending.part_count > 0) at = put_varint(at, pending.part_count);
     at = put_bytes(put_varint(at, head.size()), head);
     commit(static_cast<size_t>(at - start));
-    exchange.credit -= static_cast<uint32_t>(prompt_charge(body.size()));
+    exchange.credit -= static_cast<uint32_t>(prompt_charge(pending.size()));
     pending.message = exchange.messages++;
     if (last) return mark(begin, pending);
     exchange.sending->begin(pending, head.size());
@@ -315,7 +325,7 @@ void Outbox::make_ready(uint64_t number, Exchange& exchange) {
         ready_more_.push_back(number);
     } else if (!sending->queue.empty()) {
         const Pending& next = sending->queue.front();
-        if (!next.is_status && exchange.credit < prompt_charge(next.body.size())) return;  // waits for credit
+        if (!next.is_status && exchange.credit < prompt_charge(next.size())) return;  // waits for credit
         sending->ready = true;
         ready_first_.push_back(number);
     }
@@ -400,6 +410,7 @@ void Outbox::make_void(Pending& pending) {
     pending.text = {};
     pending.route = nullptr;
     pending.chunk.reset();
+    pending.tlvs.reset();
     queued_ += pending.cost();
 }
 

@@ -8,12 +8,13 @@
 
 namespace sealwire {
 
-// What a message is charged to its exchange.
-inline uint64_t prompt_charge(size_t total) { return std::min(total, kPromptBody) + kObjectCost; }
+// What a message is charged to its exchange: `size` is that of body and TLVs.
+inline uint64_t prompt_charge(size_t size) { return std::min(size, kPromptBody) + kObjectCost; }
 
 // A message (or status) that is to be encoded. While it is encoded at once it borrows the caller's bytes.
 struct Outbox::Pending {
     ChunkRef chunk{};  // keeps what follows, once kept
+    ChunkRef tlvs{};   // all of it is the block of TLVs beside the deadline
     Bytes body{};
     std::string_view text{};  // the words of a status, or a route that is in no table
     Route* route = nullptr;   // of an OPEN; null: `text`
@@ -33,7 +34,8 @@ struct Outbox::Pending {
 
     Pending() = default;
     Pending(const OutMessage& from, uint64_t exchange, uint64_t receipt_number, Expects answers)
-        : body(from.body),
+        : tlvs(ChunkRef::share(from.tlvs)),
+          body(from.body),
           number(exchange),
           receipt(receipt_number),
           timeout_ms(from.timeout_ms),
@@ -41,9 +43,13 @@ struct Outbox::Pending {
           expects(answers),
           receipt_wanted(from.receipt),
           more(from.more) {}
-    bool single() const { return body.size() <= kMaxFrameBody && part_count == 0; }
+    size_t tlvs_size() const { return tlvs ? tlvs->capacity() : 0; }
+    // Of the body, in its first frame.
+    Bytes head() const { return body.first(std::min(body.size(), kMaxFrameBody - tlvs_size())); }
+    bool single() const { return size() <= kMaxFrameBody && part_count == 0; }
+    size_t size() const { return body.size() + tlvs_size(); }
     bool needs_slot() const { return expects != Expects::none || !single(); }
-    size_t cost() const { return body.size() + text.size() + kObjectCost; }
+    size_t cost() const { return size() + text.size() + kObjectCost; }
     size_t route_bound() const { return route ? route->first.size() : text.size(); }
 };
 

@@ -62,6 +62,7 @@ struct Seen {
     int64_t clock_difference_ms;
     std::string text;
     std::string body;
+    std::string tlvs;
     Taken taken;
     void* user;
     struct Part {
@@ -88,6 +89,7 @@ struct Seen {
           clock_difference_ms(e.clock_difference_ms),
           text(e.text),
           body(as_text(e.body)),
+          tlvs(as_text(e.tlvs)),
           taken(e.taken),
           user(e.user) {
         for (uint32_t i = 0; i < e.part_count; ++i) {

@@ -235,6 +235,16 @@ typedef enum sw_event_type {
 
 typedef enum sw_expects { SW_EXPECTS_NONE = 0, SW_EXPECTS_ONE = 1, SW_EXPECTS_MANY = 2 } sw_expects;
 
+#define SW_IDEMPOTENCY_KEY_SIZE 16u
+#define SW_TRACE_CONTEXT_SIZE 25u /* W3C: trace id (16 bytes), parent id (8), flags (1) */
+#define SW_METADATA_MAX 4096u     /* bytes of all names and values, with 2 to 4 more for each pair */
+
+/* One entry of a message's metadata. A name has 1 to 255 bytes; names may come more than once and keep their order. */
+typedef struct sw_pair {
+    sw_text name;
+    sw_text value;
+} sw_pair;
+
 /* How a body is encoded; the library carries it and never looks inside. */
 typedef enum sw_body_type {
     SW_BODY_BYTES = 0,
@@ -319,6 +329,11 @@ typedef struct sw_event_message {
     void *route_user;          /* given to sw_node_route */
     const sw_part_info *parts; /* each is to be read or cancelled */
     size_t part_count;
+    /* Since 0.2. */
+    const sw_pair *metadata;
+    size_t metadata_count;
+    sw_bytes trace_context;   /* SW_TRACE_CONTEXT_SIZE bytes, or none */
+    sw_bytes idempotency_key; /* SW_IDEMPOTENCY_KEY_SIZE bytes, or none */
 } sw_event_message;
 
 typedef struct sw_event_done {
@@ -334,6 +349,10 @@ typedef struct sw_event_done {
     sw_bytes details;      /* that came with an error; since 0.2 */
     uint32_t details_type; /* sw_body_type of the details */
     uint32_t reserved;
+    /* Of the one reply. Since 0.2. */
+    const sw_pair *metadata;
+    size_t metadata_count;
+    sw_bytes trace_context;
 } sw_event_done;
 
 typedef struct sw_event_part_data {
@@ -578,6 +597,11 @@ typedef struct sw_send_options {
     sw_part *part_handles;     /* where to store that many handles */
     void *user;                /* sw_peer_send with parts opens an exchange, which ends with DONE: its user */
     sw_exchange *exchange;     /* ... and where to store its handle; may be NULL */
+    /* Carried to the other side's event, never looked at. Since 0.2. */
+    const sw_pair *metadata; /* at most SW_METADATA_MAX bytes */
+    size_t metadata_count;
+    sw_bytes trace_context;   /* SW_TRACE_CONTEXT_SIZE bytes */
+    sw_bytes idempotency_key; /* SW_IDEMPOTENCY_KEY_SIZE bytes */
 } sw_send_options;
 
 typedef struct sw_request_options {
@@ -593,6 +617,10 @@ typedef struct sw_request_options {
     const sw_part_head *parts;
     size_t part_count;
     sw_part *part_handles;
+    const sw_pair *metadata; /* as in sw_send_options. Since 0.2 */
+    size_t metadata_count;
+    sw_bytes trace_context;
+    sw_bytes idempotency_key;
 } sw_request_options;
 
 static inline void sw_send_options_init(sw_send_options *options) {

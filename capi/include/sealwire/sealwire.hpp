@@ -41,6 +41,15 @@ namespace sealwire {
 
 // ---- Messages -------------------------------------------------------------------------------------------------------
 
+// The first value of that name in a message's metadata; empty when there is none.
+inline std::string_view metadata_value(const sw_pair* metadata, size_t count, std::string_view name) {
+    for (size_t i = 0; i < count; ++i) {
+        if (view_of(metadata[i].name) == name) return view_of(metadata[i].value);
+    }
+    return {};
+}
+inline sw_pair pair_of(std::string_view name, std::string_view value) { return {text_of(name), text_of(value)}; }
+
 // What a handler of a request gets when the exchange is over.
 class outcome {
 public:
@@ -54,6 +63,9 @@ public:
     sw_body_type type() const { return static_cast<sw_body_type>(done_.type); }
     std::string_view details() const { return view_of(done_.details); }  // of an error
     sw_body_type details_type() const { return static_cast<sw_body_type>(done_.details_type); }
+    std::string_view metadata(std::string_view name) const {
+        return metadata_value(done_.metadata, done_.metadata_count, name);
+    }
     const sw_event_done& raw() const { return done_; }
     void check() const {
         if (done_.result != SW_OK) throw error(done_.result, std::string(text()));
@@ -176,12 +188,18 @@ struct send_options {
     sw_body_type type = SW_BODY_BYTES;
     uint64_t* receipt = nullptr;  // when set: an acknowledgement is wanted, and its number is stored here
     sw_route route = 0;           // from node::intern; then the route's text may be empty
+    std::vector<sw_pair> metadata{};
+    std::string_view trace_context{};    // SW_TRACE_CONTEXT_SIZE bytes
+    std::string_view idempotency_key{};  // SW_IDEMPOTENCY_KEY_SIZE bytes
 };
 
 struct request_options {
     sw_body_type type = SW_BODY_BYTES;
     uint32_t timeout_ms = 0;  // for the reply; 0: the node's default, SW_NEVER: none
     sw_route route = 0;
+    std::vector<sw_pair> metadata{};
+    std::string_view trace_context{};
+    std::string_view idempotency_key{};
 };
 
 class peer {
@@ -223,6 +241,7 @@ public:
         raw.type = options.type;
         raw.timeout_ms = options.timeout_ms;
         raw.route = options.route;
+        put_extras(options, raw);
         auto handler = std::make_unique<asked>(std::move(done));
         raw.user = static_cast<detail::pending*>(handler.get());
         sw_exchange out;
@@ -271,7 +290,15 @@ private:
         raw.route = options.route;
         raw.receipt = options.receipt ? 1 : 0;
         raw.receipt_number = options.receipt;
+        put_extras(options, raw);
         return raw;
+    }
+    template <class Options, class Raw>
+    static void put_extras(const Options& options, Raw& raw) {
+        raw.metadata = options.metadata.data();
+        raw.metadata_count = options.metadata.size();
+        raw.trace_context = bytes_of(options.trace_context);
+        raw.idempotency_key = bytes_of(options.idempotency_key);
     }
     static bool taken(sw_result result) {
         if (result == SW_ERR_AGAIN) return false;
@@ -292,6 +319,9 @@ public:
     sw_body_type type() const { return static_cast<sw_body_type>(raw().type); }
     bool wants_reply() const { return raw().expects != SW_EXPECTS_NONE; }
     uint32_t timeout_ms() const { return raw().timeout_ms; }
+    std::string_view metadata(std::string_view name) const {
+        return metadata_value(raw().metadata, raw().metadata_count, name);
+    }
     sealwire::exchange exchange() const { return sealwire::exchange(raw().exchange); }  // may be kept, to answer later
     // Each is to be read or cancelled; the last reply stops what was not.
     std::vector<sealwire::part> parts() const {
