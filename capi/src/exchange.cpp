@@ -205,6 +205,8 @@ sw_result sw_peer_request(sw_peer peer, sw_text route, sw_bytes body, const sw_r
         Extras extras;
         if (const sw_result r = extras.set(options, message); r != SW_OK) return r;
         message.timeout_ms = options.timeout_ms;
+        if (options.between_ms != 0) message.between_ms = options.between_ms;
+        if (options.total_ms != 0) message.total_ms = options.total_ms;
         if (out) out->peer = peer;
         uint64_t number = 0;
         uint64_t* const at = out ? &out->number : &number;
@@ -270,4 +272,18 @@ sw_result sw_exchange_cancel(sw_exchange exchange, uint32_t code) {
 
 sw_result sw_exchange_set_user(sw_exchange exchange, void* user) {
     return guarded([&] { return result_of(Peer::set_exchange_user(exchange.peer.value, exchange.number, user)); });
+}
+
+sw_result sw_exchange_set_deadlines(sw_exchange exchange, const sw_deadlines* given) {
+    return guarded([&] {
+        sw_deadlines deadlines;
+        if (!given || !read_options(given, deadlines)) return bad(kSizeRule);
+        if (deadlines.clock > SW_CLOCK_RESUME) return bad("clock is no value of sw_clock");
+        return result_of(
+            Peer::set_deadlines(exchange.peer.value, {.number = exchange.number,
+                                                      .next_ms = deadlines.next_ms,
+                                                      .between_ms = deadlines.between_ms,
+                                                      .total_ms = deadlines.total_ms,
+                                                      .clock = static_cast<DeadlineChange::Clock>(deadlines.clock)}));
+    });
 }

@@ -48,6 +48,7 @@ public:
     static Errc write_part(uint64_t peer, uint64_t number, uint64_t part, const PartBytes& bytes);
     static Errc read_part(uint64_t peer, uint64_t number, uint64_t part, uint64_t amount);
     static Errc cancel_part(uint64_t peer, uint64_t number, uint64_t part, uint32_t code);
+    static Errc set_deadlines(uint64_t peer, const DeadlineChange& change);
     static Errc set_exchange_user(uint64_t peer, uint64_t number, void* user);
     static Errc accept(uint64_t peer, Bytes data);
     static Errc reject(uint64_t peer, uint32_t code, std::string_view text);

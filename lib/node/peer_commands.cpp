@@ -137,6 +137,16 @@ Errc Peer::set_exchange_user(uint64_t handle, uint64_t number, void* user) {
     return peer ? peer->outbox_.set_user(number, user) : peer.errc();
 }
 
+Errc Peer::set_deadlines(uint64_t handle, const DeadlineChange& change) {
+    Locked peer = lock(handle);
+    if (!peer) return peer.errc();
+    if (const Errc errc = peer->outbox_.set_deadlines(change); errc != Errc::ok) return errc;
+    const std::shared_ptr<Node> node = peer->touch(0);
+    peer.unlock();
+    wake(node);
+    return Errc::ok;
+}
+
 void Peer::give_back(uint64_t handle, const Taken& taken) {
     Locked peer = lock(handle);
     if (!peer) return;

@@ -31,9 +31,10 @@ bool Inbox::fail(WireCode code, const char* text) {
 }
 
 bool Inbox::take(Time now, const Frame& frame, size_t size, const ChunkRef& chunk) {
+    now_ = now;
     received_ += size;
     switch (frame.kind) {
-        case FrameKind::open: return on_open(now, frame, size, chunk);
+        case FrameKind::open: return on_open(frame, size, chunk);
         case FrameKind::message: return on_message(frame, chunk);
         case FrameKind::status: return on_status(frame, chunk);
         case FrameKind::cancel: return on_cancel(frame);
@@ -50,7 +51,7 @@ bool Inbox::take(Time now, const Frame& frame, size_t size, const ChunkRef& chun
 
 // ---- OPEN ----
 
-bool Inbox::on_open(Time, const Frame& frame, size_t size, const ChunkRef& chunk) {
+bool Inbox::on_open(const Frame& frame, size_t size, const ChunkRef& chunk) {
     const uint64_t number = (peer_opened_++ << 1) | 1;
     if (frame.has(open_flag::void_open)) return true;
     const uint64_t charge = size + kObjectCost;
@@ -269,9 +270,7 @@ void Inbox::complete(Record& record, Event event, bool end) {
         push(std::move(event));
         return erase(record);
     }
-    // The deadline was for the first reply.
-    deadlines_.remove(record);
-    record.deadline = kNever;
+    heard(record);
     push(std::move(event));
     deliver_parts(record);
     if (!end) return;

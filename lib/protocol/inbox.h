@@ -89,8 +89,11 @@ private:
     struct Parts;
     struct Record {
         uint64_t number = 0;
-        Time deadline = kNever;
-        HeapPlace place;
+        Time step = kNever;   // own: when the next reply is due; a duration while paused
+        Time total = kNever;  // ... and the end
+        uint32_t between_ms = UINT32_MAX;
+        bool paused = false;
+        HeapPlace place;  // of the earlier of the two
         Expects expects = Expects::none;
         bool peer_ended = false;
         bool own_ended = false;  // of the peer's exchanges: nothing more is to be sent
@@ -136,7 +139,7 @@ private:
         uint32_t index = 0;  // 1-based; 0: not in the table
     };
     bool fail(WireCode code, const char* text);
-    bool on_open(Time now, const Frame& frame, size_t size, const ChunkRef& chunk);
+    bool on_open(const Frame& frame, size_t size, const ChunkRef& chunk);
     bool on_message(const Frame& frame, const ChunkRef& chunk);
     bool on_fragment(Record& record, const Frame& frame);
     bool on_status(const Frame& frame, const ChunkRef& chunk);
@@ -160,6 +163,10 @@ private:
     void drop_parts(Record& record);
     bool parts_open(const Record& record) const;
     void finish_part(Record& record);
+    void begin_deadlines(Record& record, const Outbox::Opened& opened);
+    void change_deadlines(const DeadlineChange& change);
+    void heard(Record& record);
+    void arm(Record& record);
     void own_parts(Record& record, uint32_t first, uint32_t count);
     void replied(Record& record, std::string_view text);
     bool resolve_route(const Frame& frame, RouteText& route);
@@ -192,12 +199,13 @@ private:
     void note_receipt(const Taken& taken);
     uint64_t limit_news() const { return taken_charge_ + window_ - limit_told_; }
     void apply(const Note& note, Outbox& outbox);
-    bool take_mail(Time now, Outbox& outbox);
+    bool take_mail(Outbox& outbox);
 
     Limits limits_;
     uint64_t parity_;
     WireCode failure_ = WireCode::ok;
     const char* failure_text_ = "";
+    Time now_ = 0;  // of the last frame, sync or timeout
     bool draining_ = false;
     bool stalled_ = false;
 

@@ -188,14 +188,6 @@ void Inbox::note_receipt(const Taken& taken) {
                       .message = taken.message});
 }
 
-void Inbox::on_timeout(Time now) {
-    while (!deadlines_.empty() && deadlines_.top_key() <= now) {
-        const uint64_t number = deadlines_.top().number;
-        note(Note::Kind::expire, number, 0, static_cast<uint32_t>(WireCode::timeout));
-        done(number, Errc::timeout, static_cast<uint32_t>(WireCode::timeout));
-    }
-}
-
 // ---- The window ----
 
 uint64_t Inbox::window_limit(Time now) {

@@ -365,8 +365,8 @@ void Inbox::finish_part(Record& record) {
 
 // An own exchange to which the peer has said all; its parts may go on.
 void Inbox::replied(Record& record, std::string_view text) {
-    deadlines_.remove(record);
-    record.deadline = kNever;
+    record.step = kNever;
+    arm(record);
     record.peer_ended = record.parts->replied = true;
     record.parts->text.assign(text);
     finish_part(record);

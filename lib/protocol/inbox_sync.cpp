@@ -8,7 +8,8 @@
 namespace sealwire {
 
 void Inbox::sync(Time now, Outbox& outbox, bool tell_slots) {
-    take_mail(now, outbox);
+    now_ = now;
+    take_mail(outbox);
     // Notes may bring further ones only by way of settled receipts, which are events.
     for (const Note& each : notes_) apply(each, outbox);
     notes_.clear();
@@ -38,16 +39,13 @@ void Inbox::sync(Time now, Outbox& outbox, bool tell_slots) {
     }
 }
 
-bool Inbox::take_mail(Time now, Outbox& outbox) {
+bool Inbox::take_mail(Outbox& outbox) {
     Outbox::Mail& mail = outbox.mail();
     if (mail.empty()) return false;
     for (const Outbox::Opened& opened : mail.opened) {
         Record& record = add_record(opened.number);
         record.expects = opened.expects;
-        if (opened.timeout_ms != UINT32_MAX) {
-            record.deadline = after(now, Time{opened.timeout_ms} * kMillisecond);
-            deadlines_.set(record, record.deadline);
-        }
+        begin_deadlines(record, opened);
         if (opened.parts == 0) continue;
         own_parts(record, 0, opened.parts);
         if (opened.expects == Expects::none) record.peer_ended = record.parts->replied = true;
@@ -77,10 +75,12 @@ bool Inbox::take_mail(Time now, Outbox& outbox) {
         record->own_ended = true;
         finish_if_over(*record);
     }
+    for (const DeadlineChange& change : mail.deadlines) change_deadlines(change);
     for (const Taken& each : mail.taken) taken(each);
     mail.opened.clear();
     mail.ended.clear();
     mail.parts.clear();
+    mail.deadlines.clear();
     mail.taken.clear();
     return true;
 }

@@ -73,7 +73,8 @@ void Outbox::open_kept(const OutMessage& message, Expects expects, uint64_t numb
     if (!message.parts.empty()) add_parts(*exchanges_.find(number), message, pending);
     ++opened_;
     if (expects != Expects::none || pending.part_count > 0) {
-        mail_.opened.push_back({number, expects, message.timeout_ms, pending.part_count});
+        mail_.opened.push_back(
+            {number, expects, message.timeout_ms, message.between_ms, message.total_ms, pending.part_count});
     }
     const bool now = !single && waiting_.empty() && !ahead() &&
                      may_open(pending.route_bound(), pending.size(), true, pending.part_count);
@@ -191,6 +192,15 @@ Errc Outbox::set_user(uint64_t number, void* user) {
     Exchange* exchange = exchanges_.find(number);
     if (!exchange) return Errc::handle;
     exchange->user = user;
+    return Errc::ok;
+}
+
+Errc Outbox::set_deadlines(const DeadlineChange& change) {
+    const Exchange* exchange = exchanges_.find(change.number);
+    if (!exchange) return Errc::handle;
+    if (exchange->over) return Errc::closed;
+    if (!exchange->mine || !exchange->peer_open) return Errc::state;
+    mail_.deadlines.push_back(change);
     return Errc::ok;
 }
 

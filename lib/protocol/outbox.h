@@ -30,6 +30,8 @@ struct OutMessage {
     bool receipt = false;
     bool more = false;                  // of replies: not the last
     uint32_t timeout_ms = UINT32_MAX;   // of requests: the deadline of the first reply; UINT32_MAX: none
+    uint32_t between_ms = UINT32_MAX;   // ... from each reply to the next or the end
+    uint32_t total_ms = UINT32_MAX;     // ... of the whole exchange
     std::span<const PartHead> parts{};  // copied; kMaxParts at most
     uint64_t* part_numbers = nullptr;   // where to store the number of each of `parts`
     Chunk* tlvs = nullptr;              // what write_message_tlvs made; the outbox takes a reference of its own
@@ -44,6 +46,16 @@ struct PartBytes {
     bool end = false;  // nothing more comes
     uint8_t algorithm = 0;
     Bytes digest{};  // with the end: what all bytes hash to
+};
+
+// What a requester changes about its deadlines while the exchange runs: durations from now on; 0: as it is, UINT32_MAX: none.
+struct DeadlineChange {
+    enum class Clock : uint8_t { same, pause, resume };
+    uint64_t number = 0;
+    uint32_t next_ms = 0;     // to the next reply or the end
+    uint32_t between_ms = 0;  // from each later reply to the next
+    uint32_t total_ms = 0;    // to the end
+    Clock clock = Clock::same;
 };
 
 // Exchanges are counted at each end: number = 2n for the n-th that this side opened, 2n + 1 for the peer's n-th. The id on
@@ -70,6 +82,8 @@ public:
     Errc status(uint64_t number, uint32_t code, std::string_view text, Bytes details = {}, uint8_t type = 0);
     Errc cancel(uint64_t number, uint32_t code);
     Errc set_user(uint64_t number, void* user);
+    // Of requests of this side.
+    Errc set_deadlines(const DeadlineChange& change);
     // Parts of this side. `again`: the part's queue is full, one part_writable follows. state: ended already; too_big: more
     // than the stated size; argument: ended with less.
     Errc write(uint64_t number, uint64_t part, const PartBytes& bytes);
@@ -84,7 +98,7 @@ public:
     struct Opened {
         uint64_t number;
         Expects expects;
-        uint32_t timeout_ms;
+        uint32_t first_ms, between_ms, total_ms;
         uint32_t parts;  // of the OPEN, numbered from 0 in steps of 2
     };
     struct PartNews {
@@ -112,8 +126,11 @@ public:
         std::vector<Opened> opened;
         std::vector<Ended> ended;
         std::vector<PartNews> parts;
+        std::vector<DeadlineChange> deadlines;
         std::vector<Taken> taken;  // given back from other threads
-        bool empty() const { return opened.empty() && ended.empty() && parts.empty() && taken.empty(); }
+        bool empty() const {
+            return opened.empty() && ended.empty() && parts.empty() && deadlines.empty() && taken.empty();
+        }
     };
     Mail& mail() { return mail_; }
     void taken(const Taken& taken) { mail_.taken.push_back(taken); }

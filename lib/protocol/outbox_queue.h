@@ -20,8 +20,8 @@ struct Outbox::Pending {
     Route* route = nullptr;   // of an OPEN; null: `text`
     uint64_t number = 0;
     uint64_t receipt = 0;
-    uint32_t message = 0;  // its place among the messages of its side
-    uint32_t timeout_ms = UINT32_MAX;
+    uint32_t message = 0;              // its place among the messages of its side
+    uint32_t timeout_ms = UINT32_MAX;  // what the peer is told
     uint8_t type = 0;
     Expects expects = Expects::none;
     bool receipt_wanted = false;
@@ -38,7 +38,7 @@ struct Outbox::Pending {
           body(from.body),
           number(exchange),
           receipt(receipt_number),
-          timeout_ms(from.timeout_ms),
+          timeout_ms(std::min(from.timeout_ms, from.total_ms)),
           type(from.type),
           expects(answers),
           receipt_wanted(from.receipt),

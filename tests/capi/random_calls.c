@@ -142,6 +142,15 @@ static void part_calls(void) {
     }
 }
 
+/* What a message carries beside its body, now and then wrong. */
+static void some_extras(const sw_pair **metadata, size_t *count, sw_bytes *trace) {
+    static const sw_pair kPairs[] = {{{"a", 1}, {"b", 1}}, {{kBytes, 200}, {kBytes, 900}}, {{NULL, 0}, {"x", 1}}};
+    if (percent(70)) return;
+    *metadata = kPairs + (percent(95) ? 0 : 1);
+    *count = 1 + below(2);
+    if (percent(50)) *trace = (sw_bytes){kBytes, percent(98) ? SW_TRACE_CONTEXT_SIZE : below(40)};
+}
+
 static void a_send(sw_peer peer) {
     sw_send_options options;
     sw_part_head heads[4];
@@ -157,6 +166,7 @@ static void a_send(sw_peer peer) {
     options.parts = heads;
     options.part_count = some_parts(heads);
     options.part_handles = percent(98) ? parts : NULL;
+    some_extras(&options.metadata, &options.metadata_count, &options.trace_context);
     if (percent(10)) options.route = below(6);
     if (percent(10)) SWAP(messages, message);
     options.message = message;
@@ -184,6 +194,8 @@ static void a_request(sw_peer peer) {
     options.type = below(5);
     options.expects = below(3);
     options.timeout_ms = percent(30) ? 1 + below(50) : 0;
+    options.total_ms = percent(10) ? 1 + below(50) : 0;
+    some_extras(&options.metadata, &options.metadata_count, &options.trace_context);
     options.user = &P;
     options.parts = heads;
     options.part_count = some_parts(heads);
@@ -223,13 +235,25 @@ static void answer(sw_exchange exchange) {
     if (parts[0].exchange.peer.value) PUT(parts_out, parts[below(4)]);
 }
 
+static void change_deadlines(sw_exchange exchange) {
+    sw_deadlines deadlines;
+    sw_deadlines_init(&deadlines);
+    DID(deadlines_init);
+    deadlines.size = a_size(sizeof deadlines);
+    deadlines.next_ms = percent(50) ? 0 : percent(80) ? below(100) : SW_NEVER;
+    deadlines.total_ms = percent(50) ? 0 : percent(80) ? below(100) : SW_NEVER;
+    deadlines.clock = percent(95) ? below(3) : (uint32_t)lot();
+    CALL(exchange_set_deadlines, exchange, percent(98) ? &deadlines : NULL);
+}
+
 static void exchange_calls(void) {
     sw_exchange exchange;
     if (percent(70)) GET(incoming, exchange);
     else GET(own, exchange);
     if (percent(10)) exchange.peer.value = spoil(exchange.peer.value);
     if (percent(5)) exchange.number = lot();
-    answer(exchange);
+    if (percent(10)) change_deadlines(exchange);
+    else answer(exchange);
 }
 
 /* ---- Peers, listeners, nodes ---- */

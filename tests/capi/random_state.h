@@ -17,7 +17,7 @@
     X(peer_set_user) X(peer_get_id) X(peer_ping) X(peer_close) X(send_options_init) X(request_options_init)       \
     X(peer_send) X(peer_request) X(exchange_reply) X(exchange_status) X(exchange_status_with) X(exchange_cancel) X(exchange_set_user)     \
     X(message_create) X(message_wrap) X(message_data) X(message_size) X(message_retain) X(message_release) \
-    X(part_options_init) X(part_write) X(part_read) X(part_cancel)
+    X(part_options_init) X(part_write) X(part_read) X(part_cancel) X(deadlines_init) X(exchange_set_deadlines)
 /* clang-format on */
 
 enum {

@@ -117,7 +117,12 @@ void Endpoint::act(Time now) {
         OutMessage message{.route = route, .body = bytes};
         const bool endless = rng_.chance(temper_.endless);
         if (!endless) {
-            message.timeout_ms = static_cast<uint32_t>(rng_.between(temper_.timeout_ms / 2 + 1, temper_.timeout_ms));
+            const auto some = [&] {
+                return static_cast<uint32_t>(rng_.between(temper_.timeout_ms / 2 + 1, temper_.timeout_ms));
+            };
+            message.timeout_ms = some();
+            if (rng_.chance(20)) message.between_ms = some();
+            if (rng_.chance(20)) message.total_ms = 2 * some();
         }
         const auto heads = add_parts(message);
         const Expects expects = rng_.chance(80) ? Expects::one : Expects::many;
@@ -126,11 +131,23 @@ void Endpoint::act(Time now) {
             ++next_serial_;
             if (requests_.count(number)) complain("an exchange number was used twice");
             requests_[number].endless = endless;
+            requests_[number].first_only = message.between_ms == UINT32_MAX && message.total_ms == UINT32_MAX;
             parts_.sent(number, heads, part_numbers_);
             ++counts.requests;
             counts.endless += endless;
         }
-    } else if (dice < 95 && !requests_.empty() && rng_.chance(temper_.cancel)) {
+    } else if (dice < 93 && !requests_.empty() && rng_.chance(50)) {
+        auto at = requests_.lower_bound(rng_.below(requests_.rbegin()->first + 1));
+        if (!at->second.endless) {
+            at->second.first_only = false;
+            DeadlineChange change{.number = at->first};
+            change.next_ms = static_cast<uint32_t>(rng_.below(temper_.timeout_ms));
+            change.between_ms = static_cast<uint32_t>(rng_.below(temper_.timeout_ms));
+            change.clock = static_cast<DeadlineChange::Clock>(rng_.below(3));
+            const bool pauses = change.clock == DeadlineChange::Clock::pause;
+            if (accepted(outbox_->set_deadlines(change), "set_deadlines") && pauses) paused_.insert(at->first);
+        }
+    } else if (dice < 97 && !requests_.empty() && rng_.chance(temper_.cancel)) {
         auto at = requests_.lower_bound(rng_.below(requests_.rbegin()->first + 1));
         if (accepted(outbox_->cancel(at->first, rng_.chance(50) ? 11 : 70), "cancel")) {
             ++counts.cancels;
@@ -172,6 +189,10 @@ void Endpoint::tick(Time now) {
         answers_[i] = answers_.back();
         answers_.pop_back();
         answer(now, number);
+    }
+    for (; settling_ && !paused_.empty(); paused_.erase(paused_.begin())) {
+        accepted(outbox_->set_deadlines({.number = *paused_.begin(), .clock = DeadlineChange::Clock::resume}),
+                 "resume");
     }
     parts_.act(now, *outbox_, settling_);
     drive(now);
@@ -256,7 +277,8 @@ void Endpoint::handle(Time now, Event& event) {
                 request->second.replied = true;
                 return;
             }
-            if (event.errc == Errc::timeout && request->second.replied) complain("timeout behind the first reply");
+            if (event.errc == Errc::timeout && request->second.replied && request->second.first_only)
+                complain("timeout behind the first reply");
             request->second.done = true;
             request->second.errc = event.errc;
             ++counts.done;

@@ -73,6 +73,7 @@ private:
         uint64_t receipt = UINT64_MAX;  // of a one-way message with parts
         bool endless = false;
         bool replied = false;
+        bool first_only = false;  // its only deadline is that of the first reply
         Errc errc = Errc::ok;
     };
     struct Held {
@@ -115,6 +116,7 @@ private:
 
     uint64_t next_serial_ = 1;
     std::map<uint64_t, Request> requests_;   // by exchange
+    std::set<uint64_t> paused_;              // whose deadlines stand still
     std::map<uint64_t, uint64_t> one_way_;   // receipt -> serial of sends
     std::set<uint64_t> wanted_;              // receipts not settled yet
     std::map<uint64_t, Errc> settled_;       // receipt -> outcome

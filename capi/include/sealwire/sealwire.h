@@ -621,6 +621,8 @@ typedef struct sw_request_options {
     size_t metadata_count;
     sw_bytes trace_context;
     sw_bytes idempotency_key;
+    uint32_t between_ms; /* from each reply to the next or the end; 0: none. Since 0.2 */
+    uint32_t total_ms;   /* for the whole exchange; 0: none. Since 0.2 */
 } sw_request_options;
 
 static inline void sw_send_options_init(sw_send_options *options) {
@@ -657,6 +659,25 @@ SW_API sw_result sw_exchange_status_with(sw_exchange exchange, uint32_t code, sw
 /* Ends it at both ends. code 0 (cancelled) or 64 to 4,095. Since 0.1. */
 SW_API sw_result sw_exchange_cancel(sw_exchange exchange, uint32_t code);
 SW_API sw_result sw_exchange_set_user(sw_exchange exchange, void *user);
+
+typedef enum sw_clock { SW_CLOCK_SAME = 0, SW_CLOCK_PAUSE = 1, SW_CLOCK_RESUME = 2 } sw_clock;
+
+/* How long a requester still waits: durations from now on; 0: as it is, SW_NEVER: none. */
+typedef struct sw_deadlines {
+    uint32_t size;
+    uint32_t next_ms;    /* to the next reply or the end */
+    uint32_t between_ms; /* from each later reply to the next or the end */
+    uint32_t total_ms;   /* to the end of the exchange */
+    uint32_t clock; /* sw_clock: while paused no time passes, and durations that are set begin with the resumption */
+    uint32_t reserved;
+} sw_deadlines;
+
+static inline void sw_deadlines_init(sw_deadlines *deadlines) {
+    if (deadlines) deadlines->size = (uint32_t)sw_zero(deadlines, sizeof *deadlines);
+}
+/* Of a request of this side, while it runs. When one passes, the request ends with SW_ERR_TIMEOUT and the peer's handler is
+ * told. SW_ERR_STATE for exchanges of the peer and for one-way messages. Since 0.2. */
+SW_API sw_result sw_exchange_set_deadlines(sw_exchange exchange, const sw_deadlines *deadlines);
 
 typedef struct sw_part_options {
     uint32_t size;

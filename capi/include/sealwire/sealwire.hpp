@@ -179,6 +179,10 @@ public:
         sealwire::check(sw_exchange_status_with(raw_, code, text_of(text), &options));
     }
     void cancel(uint32_t code = 0) const { sealwire::check(sw_exchange_cancel(raw_, code)); }
+    // Of a request: how long it still waits.
+    void set_deadlines(const sw_deadlines& deadlines) const {
+        sealwire::check(sw_exchange_set_deadlines(raw_, &deadlines));
+    }
 
 private:
     sw_exchange raw_;
@@ -195,7 +199,8 @@ struct send_options {
 
 struct request_options {
     sw_body_type type = SW_BODY_BYTES;
-    uint32_t timeout_ms = 0;  // for the reply; 0: the node's default, SW_NEVER: none
+    uint32_t timeout_ms = 0;  // for the first reply; 0: the node's default, SW_NEVER: none
+    uint32_t total_ms = 0;    // for the whole exchange; 0: none
     sw_route route = 0;
     std::vector<sw_pair> metadata{};
     std::string_view trace_context{};
@@ -240,6 +245,7 @@ public:
         sw_request_options_init(&raw);
         raw.type = options.type;
         raw.timeout_ms = options.timeout_ms;
+        raw.total_ms = options.total_ms;
         raw.route = options.route;
         put_extras(options, raw);
         auto handler = std::make_unique<asked>(std::move(done));
