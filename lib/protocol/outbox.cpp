@@ -55,11 +55,20 @@ Errc Outbox::open(const OutMessage& message, Expects expects, void* user, uint64
     }
     if (single && open_at_once(message, expects, number, receipt)) {
         ++opened_;
-        if (needs_slot) mail_.opened.push_back({number, expects, message.timeout_ms, 0});
+        if (needs_slot) tell_opened(message, expects, number, 0);
     } else {
         open_kept(message, expects, number, receipt);
     }
     return Errc::ok;
+}
+
+void Outbox::tell_opened(const OutMessage& message, Expects expects, uint64_t number, uint32_t parts) {
+    mail_.opened.push_back({.number = number,
+                            .expects = expects,
+                            .first_ms = message.timeout_ms,
+                            .between_ms = message.between_ms,
+                            .total_ms = message.total_ms,
+                            .parts = parts});
 }
 
 // An OPEN that outlives the call: it has to wait, or is longer than a frame.
@@ -72,10 +81,7 @@ void Outbox::open_kept(const OutMessage& message, Expects expects, uint64_t numb
     else keep(pending, message);
     if (!message.parts.empty()) add_parts(*exchanges_.find(number), message, pending);
     ++opened_;
-    if (expects != Expects::none || pending.part_count > 0) {
-        mail_.opened.push_back(
-            {number, expects, message.timeout_ms, message.between_ms, message.total_ms, pending.part_count});
-    }
+    if (expects != Expects::none || pending.part_count > 0) tell_opened(message, expects, number, pending.part_count);
     const bool now = !single && waiting_.empty() && !ahead() &&
                      may_open(pending.route_bound(), pending.size(), true, pending.part_count);
     if (now) return encode_open(pending);

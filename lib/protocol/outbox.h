@@ -36,6 +36,8 @@ struct OutMessage {
     uint64_t* part_numbers = nullptr;   // where to store the number of each of `parts`
     Chunk* tlvs = nullptr;              // what write_message_tlvs made; the outbox takes a reference of its own
 
+    // What the peer is told.
+    uint32_t deadline_ms() const { return timeout_ms < total_ms ? timeout_ms : total_ms; }
     size_t size() const { return body.size() + (tlvs ? tlvs->capacity() : 0); }
 };
 
@@ -239,6 +241,7 @@ private:
     };
 
     Errc open(const OutMessage& message, Expects expects, void* user, uint64_t& number, uint64_t& receipt);
+    void tell_opened(const OutMessage& message, Expects expects, uint64_t number, uint32_t parts);
     void open_kept(const OutMessage& message, Expects expects, uint64_t number, uint64_t receipt);
     bool open_at_once(const OutMessage& message, Expects expects, uint64_t number, uint64_t receipt);
     Errc say(uint64_t number, const OutMessage& message, uint64_t& receipt);

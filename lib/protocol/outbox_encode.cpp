@@ -209,12 +209,12 @@ bool Outbox::open_at_once(const OutMessage& message, Expects expects, uint64_t n
     const bool request = expects != Expects::none;
     if (!route || !may_open(route->first.size(), message.body.size(), request, 0)) return false;
     const uint64_t begin = sequence_end_;
-    const bool deadline = request && message.timeout_ms != UINT32_MAX;
+    const uint32_t timeout_ms = request ? message.deadline_ms() : UINT32_MAX;
     uint64_t flags = static_cast<uint64_t>(expects) | open_flag::last | open_flag::end;
-    if (deadline) flags |= open_flag::tlvs;
+    if (timeout_ms != UINT32_MAX) flags |= open_flag::tlvs;
     if (message.receipt) flags |= open_flag::receipt;
     uint8_t* at = put_open_head(route, {}, flags, message.type, message.body.size());
-    if (deadline) at = put_tlvs(at, message.timeout_ms, {});
+    if (timeout_ms != UINT32_MAX) at = put_tlvs(at, timeout_ms, {});
     at = put_bytes(put_varint(at, message.body.size()), message.body);
     charged_ += commit_to(at) + kObjectCost;
     if (request) ++slots_used_;

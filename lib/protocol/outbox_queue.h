@@ -38,7 +38,7 @@ struct Outbox::Pending {
           body(from.body),
           number(exchange),
           receipt(receipt_number),
-          timeout_ms(std::min(from.timeout_ms, from.total_ms)),
+          timeout_ms(from.deadline_ms()),
           type(from.type),
           expects(answers),
           receipt_wanted(from.receipt),
