@@ -23,8 +23,9 @@ struct EventBox {
     std::vector<sw_part_info> parts;
     std::vector<sw_pair> metadata;
 
-    void show_extras(const NodeEvent& event, sw_event_message& out);
-    void show_extras(const NodeEvent& event, sw_event_done& out);
+    template <class Out>
+    void show_extras(const NodeEvent& event, Out& out);
+    void show_parts(const NodeEvent& event);
     // Only the part of the union that the type says is written.
     void show(const NodeEvent& event);
     static EventBox& of(const sw_event* event) {

@@ -205,6 +205,7 @@ sw_result sw_peer_request(sw_peer peer, sw_text route, sw_bytes body, const sw_r
         Extras extras;
         if (const sw_result r = extras.set(options, message); r != SW_OK) return r;
         message.timeout_ms = options.timeout_ms;
+        message.converse = options.converse != 0;
         if (options.between_ms != 0) message.between_ms = options.between_ms;
         if (options.total_ms != 0) message.total_ms = options.total_ms;
         if (out) out->peer = peer;
@@ -235,6 +236,61 @@ sw_result sw_exchange_reply(sw_exchange exchange, sw_bytes body, const sw_send_o
         const Errc errc = Peer::reply(exchange.peer.value, exchange.number, message, options.receipt_number);
         if (errc == Errc::ok) parts.give(exchange.peer, exchange.number, options.part_count);
         return content.finish(errc);
+    });
+}
+
+namespace {
+
+// What a question or an answer consists of, and the call that sends it.
+template <class Send>
+sw_result talk(sw_exchange exchange, sw_bytes body, const sw_send_options* given, Send&& send) {
+    sw_send_options options;
+    if (!read_options(given, options)) return bad(kSizeRule);
+    OutMessage message;
+    Body content;
+    if (options.route != 0) return bad("a question or an answer has no route");
+    if (options.idempotency_key.size != 0) return bad("a question or an answer has no idempotency key");
+    if (options.more) return bad("more is for replies");
+    if (const sw_result r = set_type(options.type, message); r != SW_OK) return r;
+    if (const sw_result r = content.set(body, options.message, message); r != SW_OK) return r;
+    message.receipt = options.receipt != 0;
+    PartList parts;
+    if (const sw_result r = parts.set(options, message); r != SW_OK) return r;
+    Extras extras;
+    if (const sw_result r = extras.set(options, message); r != SW_OK) return r;
+    const Errc errc = send(message, options.receipt_number);
+    if (errc == Errc::ok) parts.give(exchange.peer, exchange.number, options.part_count);
+    return content.finish(errc);
+}
+
+}  // namespace
+
+sw_result sw_exchange_ask(sw_exchange exchange, sw_bytes body, const sw_send_options* options, sw_question* out) {
+    return guarded([&] {
+        if (!out) return bad("out is null");
+        return talk(exchange, body, options, [&](OutMessage& message, uint64_t* receipt) {
+            out->exchange = exchange;
+            return Peer::ask(exchange.peer.value, exchange.number, message, receipt, out->number);
+        });
+    });
+}
+
+sw_result sw_question_answer(sw_question question, sw_bytes body, const sw_send_options* options, sw_question* back) {
+    return guarded([&] {
+        return talk(question.exchange, body, options, [&](OutMessage& message, uint64_t* receipt) {
+            if (back) back->exchange = question.exchange;
+            return Peer::answer(question.exchange.peer.value, question.exchange.number, question.number, message,
+                                receipt, back ? &back->number : nullptr);
+        });
+    });
+}
+
+sw_result sw_question_status(sw_question question, uint32_t code, sw_text text) {
+    return guarded([&] {
+        if (!valid(text) || text.size > kMaxStatusText) return bad("text is no text of at most 1024 bytes");
+        if (!valid_code(code) && code != SW_CODE_HANDLER_FAILED) return bad(kCodeRule);
+        return result_of(Peer::answer_status(question.exchange.peer.value, question.exchange.number, question.number,
+                                             code, view(text)));
     });
 }
 
@@ -285,5 +341,35 @@ sw_result sw_exchange_set_deadlines(sw_exchange exchange, const sw_deadlines* gi
                                                       .between_ms = deadlines.between_ms,
                                                       .total_ms = deadlines.total_ms,
                                                       .clock = static_cast<DeadlineChange::Clock>(deadlines.clock)}));
+    });
+}
+
+sw_result sw_exchange_uuid(sw_exchange exchange, uint32_t own, uint64_t place, uint8_t out[16]) {
+    return guarded([&] {
+        if (!out) return bad("out is null");
+        if (own > 1) return bad("own is 0 or 1");
+        Uuid uuid{};
+        const Errc errc = Peer::message_uuid(exchange.peer.value, exchange.number, own != 0, place, uuid);
+        if (errc == Errc::ok) std::copy(uuid.begin(), uuid.end(), out);
+        return result_of(errc);
+    });
+}
+
+sw_result sw_exchange_running(sw_exchange exchange) {
+    return guarded([&] { return result_of(Peer::running(exchange.peer.value, exchange.number)); });
+}
+
+sw_result sw_peer_running(sw_peer peer, sw_running* out) {
+    return guarded([&] {
+        if (!out || out->size < sizeof *out) return bad("out is null, or its size is not set");
+        Outbox::Running all;
+        uint64_t queued_bytes = 0;
+        const Errc errc = Peer::running(peer.value, all, queued_bytes);
+        if (errc != Errc::ok) return result_of(errc);
+        out->requests = all.requests;
+        out->serving = all.serving;
+        out->questions = all.questions;
+        out->queued_bytes = queued_bytes;
+        return SW_OK;
     });
 }

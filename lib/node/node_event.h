@@ -36,6 +36,8 @@ enum class NodeEventKind : uint8_t {
     part_data = 16,
     part_writable = 17,
     part_done = 18,
+    question = 19,
+    answer = 20,
 };
 
 struct CloseReport {
@@ -72,6 +74,7 @@ struct NodeEvent {
     bool last = false;
     bool has_body = false;
     bool dialled = false;
+    bool asks = false;  // an answer that asks in turn
     bool owes = false;  // `taken` is to be given back when the application is done with it; false once it is held
     LogLevel level = LogLevel::info;
     Errc errc = Errc::ok;

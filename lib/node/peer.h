@@ -16,6 +16,7 @@
 #include "node/node_event.h"
 #include "node/routes.h"
 #include "protocol/connection.h"
+#include "protocol/message_uuid.h"
 #include "transport/transport.h"
 
 namespace sealwire {
@@ -48,6 +49,15 @@ public:
     static Errc write_part(uint64_t peer, uint64_t number, uint64_t part, const PartBytes& bytes);
     static Errc read_part(uint64_t peer, uint64_t number, uint64_t part, uint64_t amount);
     static Errc cancel_part(uint64_t peer, uint64_t number, uint64_t part, uint32_t code);
+    static Errc ask(uint64_t peer, uint64_t number, OutMessage& message, uint64_t* receipt, uint64_t& question);
+    // `back`: where the number of the question goes that the answer asks in turn; null: it asks none.
+    static Errc answer(uint64_t peer, uint64_t number, uint64_t question, OutMessage& message, uint64_t* receipt,
+                       uint64_t* back);
+    static Errc answer_status(uint64_t peer, uint64_t number, uint64_t question, uint32_t code, std::string_view text);
+    static Errc running(uint64_t peer, uint64_t number);
+    static Errc running(uint64_t peer, Outbox::Running& all, uint64_t& queued_bytes);
+    // state: not connected yet. `own`: whether this side sent it.
+    static Errc message_uuid(uint64_t peer, uint64_t number, bool own, uint64_t place, Uuid& out);
     static Errc set_deadlines(uint64_t peer, const DeadlineChange& change);
     static Errc set_exchange_user(uint64_t peer, uint64_t number, void* user);
     static Errc accept(uint64_t peer, Bytes data);
@@ -162,6 +172,7 @@ private:
     Outbox outbox_;
     Stage stage_;
     PingLimit pings_;
+    std::optional<std::array<uint8_t, kSessionIdSize>> session_id_;  // once connected
     std::atomic<void*> user_{nullptr};
     std::atomic<bool> dirty_{false};    // commands wait; set under the lock
     std::atomic<size_t> unflushed_{0};  // bytes of commands since the last sync

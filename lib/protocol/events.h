@@ -24,6 +24,9 @@ enum class EventKind : uint8_t {
     stalled,
     part_data,      // bytes of a part of the peer: first: its number, last_number: their offset, body
     part_writable,  // a part of this side has room again after `again`; first: its number
+    question,       // the peer asks on an exchange that runs; first: the question's number
+    answer,  // to a question of this side, `first`, its last event; asks: last_number is the question that it asks in turn
+    talk_over,  // internal: the peer's side of a conversation has ended
     part_done,  // last event of a part of either side: first: its number, last_number: its bytes; body: its digest, type
 };
 
@@ -49,6 +52,8 @@ struct Event {
     bool has_body = false;
     bool mine = false;     // done: of an exchange that this side opened
     bool dropped = false;  // internal: not to be delivered
+    bool asks = false;     // of an answer: it asks in turn
+    bool settled = false;  // internal: of an answer that never came
     Errc errc = Errc::ok;
     uint32_t code = 0;
     uint32_t timeout_ms = UINT32_MAX;  // the requester's deadline; UINT32_MAX: none

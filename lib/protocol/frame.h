@@ -69,6 +69,11 @@ namespace close_flag {
 inline constexpr uint64_t drain = 1, final = 2;
 }
 
+// Features, offered in p1 and chosen in p2.
+namespace feature {
+inline constexpr uint64_t questions = 1;
+}
+
 // Types of TLVs. Odd ones are ignored when unknown, even ones make the receiver refuse the object.
 namespace message_tlv {
 inline constexpr uint64_t deadline = 1, idempotency = 2, trace = 3, metadata = 5, type_name = 7;

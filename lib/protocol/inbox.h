@@ -37,6 +37,7 @@ public:
     // The application is done with a message. `refused`: it had no handler or could not be taken; the peer is told `code`.
     void taken(const Taken& taken);
     void refuse(const Taken& taken, WireCode code);
+    void set_features(uint64_t features) { questions_ = (features & feature::questions) != 0; }
     // From now on new exchanges of the peer are refused as `closing`.
     void drain() { draining_ = true; }
 
@@ -99,6 +100,8 @@ private:
         bool own_ended = false;  // of the peer's exchanges: nothing more is to be sent
         bool slot = false;
         bool told = false;      // of the peer's: its last event is made
+        bool talks = false;     // both sides may ask
+        bool deaf = false;      // ... and this one has said its last message: what the opener says is late
         uint32_t held = 0;      // messages handed to the application and not taken yet
         uint32_t messages = 0;  // of the peer so far
         uint64_t credit = kFirstCredit;
@@ -161,6 +164,7 @@ private:
     void erase_part(Record& record, uint32_t part);
     void end_parts(Record& record, Errc errc, uint32_t code);
     void drop_parts(Record& record);
+    void end_later_parts(Record& record);
     bool parts_open(const Record& record) const;
     void finish_part(Record& record);
     void begin_deadlines(Record& record, const Outbox::Opened& opened);
@@ -172,6 +176,10 @@ private:
     bool resolve_route(const Frame& frame, RouteText& route);
     bool begin_assembly(Record& record, const Frame& frame, Event event, size_t total);
     void complete(Record& record, Event event, bool end);
+    void complete_talk(Record& record, Event event, bool end);
+    bool on_answer(const Frame& frame, const ChunkRef& chunk);
+    void tell_talk(Event& event, Outbox& outbox);
+    void insert_lost(std::vector<Event>& lost);
     void begin_exchange(Record& record, size_t parts);
     void deliver_open(Record& record, Event event);
     void refuse_open(const Taken& taken, WireCode code, bool answer, uint64_t parts);
@@ -205,6 +213,7 @@ private:
     uint64_t parity_;
     WireCode failure_ = WireCode::ok;
     const char* failure_text_ = "";
+    bool questions_ = false;
     Time now_ = 0;  // of the last frame, sync or timeout
     bool draining_ = false;
     bool stalled_ = false;

@@ -36,6 +36,7 @@ bool Inbox::begin_parts(Record& record, const Frame& frame, bool opened) {
     parts.first = parts.next;
     parts.count = parts.missing = static_cast<uint32_t>(frame.amount);
     parts.slots = opened;
+    if (opened) parts.later = 2 * parts.count;
     return true;
 }
 
@@ -52,7 +53,7 @@ bool Inbox::on_part(const Frame& frame) {
     const uint64_t number = number_of(frame.id);
     if (!known(number)) return fail(WireCode::protocol, "a part of an exchange that was not opened");
     Record* record = find(number);
-    if (!record || record->told) return ++late_, true;
+    if (!record || record->told || record->deaf) return ++late_, true;
     Parts* parts = record->parts.get();
     if (!parts || parts->missing == 0) return fail(WireCode::protocol, "a part that was not announced");
     if (frame.number != parts->next) return fail(WireCode::protocol, "a part out of its place");
@@ -112,7 +113,9 @@ bool Inbox::on_data(const Frame& frame, const ChunkRef& chunk) {
     if (!known(number)) return fail(WireCode::protocol, "data of an exchange that was not opened");
     Record* record = find(number);
     if (!record || record->told) return ++late_, true;
-    if (!record->parts || is_own_part(number, frame.number) || frame.number >= record->parts->next) {
+    const bool announced = record->parts && !is_own_part(number, frame.number) && frame.number < record->parts->next;
+    if (!announced && record->deaf) return ++late_, true;
+    if (!announced) {
         return fail(WireCode::protocol, "data of no part");
     }
     PartIn* part = record->parts->find(frame.number);
@@ -257,6 +260,7 @@ bool Inbox::on_part_cancel(const Frame& frame) {
     if (!known(number)) return fail(WireCode::protocol, "a cancel of a part that was not announced");
     Record* record = find(number);
     if (!record || record->told) return ++late_, true;
+    if (!record->parts && record->deaf) return ++late_, true;
     if (!record->parts) return fail(WireCode::protocol, "a cancel of a part that was not announced");
     Parts& parts = *record->parts;
     const auto code = static_cast<uint32_t>(frame.code);
@@ -268,6 +272,7 @@ bool Inbox::on_part_cancel(const Frame& frame) {
         finish_part(*record);
         return true;
     }
+    if (frame.number >= parts.next && record->deaf) return ++late_, true;
     if (frame.number >= parts.next) return fail(WireCode::protocol, "a cancel of a part that was not announced");
     PartIn* part = parts.find(frame.number);
     if (!part || part->ended) return ++late_, true;
@@ -343,6 +348,35 @@ void Inbox::end_parts(Record& record, Errc errc, uint32_t code) {
     parts.missing = 0;
 }
 
+// The parts of questions and answers of the opener's side end with the answering side; those of the OPEN go on.
+void Inbox::end_later_parts(Record& record) {
+    if (!record.parts) return;
+    Parts& parts = *record.parts;
+    const auto code = static_cast<uint32_t>(WireCode::cancelled);
+    if ((record.number & 1) == 0) {
+        std::vector<uint32_t> ended;
+        for (const uint32_t own : parts.out) {
+            if (own >= parts.later) ended.push_back(own);
+        }
+        for (const uint32_t own : ended) {
+            std::erase(parts.out, own);
+            note(Note::Kind::part_stopped, record.number, own);
+            part_done(record, own, Errc::cancelled, code, 0);
+        }
+        return;
+    }
+    std::vector<uint32_t> ended;
+    for (const auto& part : parts.in) {
+        if (part->done || part->number() < parts.later) continue;
+        part->ended = part->done = true;
+        part->held = {};
+        if (part->told) part_done(record, part->number(), Errc::cancelled, code, part->delivered);
+        ended.push_back(part->number());
+    }
+    for (const uint32_t number : ended) erase_part(record, number);
+    if (!parts.slots) parts.missing = 0;
+}
+
 // With its record.
 void Inbox::drop_parts(Record& record) {
     if (!record.parts) return;
@@ -369,6 +403,10 @@ void Inbox::replied(Record& record, std::string_view text) {
     arm(record);
     record.peer_ended = record.parts->replied = true;
     record.parts->text.assign(text);
+    if (record.talks) {
+        push(Event{.kind = EventKind::talk_over}), events_.back().number = record.number;
+        end_later_parts(record);
+    }
     finish_part(record);
 }
 

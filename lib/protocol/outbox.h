@@ -29,6 +29,7 @@ struct OutMessage {
     uint8_t type = 0;
     bool receipt = false;
     bool more = false;                  // of replies: not the last
+    bool converse = false;              // of requests: both sides may ask while it runs
     uint32_t timeout_ms = UINT32_MAX;   // of requests: the deadline of the first reply; UINT32_MAX: none
     uint32_t between_ms = UINT32_MAX;   // ... from each reply to the next or the end
     uint32_t total_ms = UINT32_MAX;     // ... of the whole exchange
@@ -93,6 +94,20 @@ public:
     Errc read(uint64_t number, uint64_t part, uint64_t amount);
     // Of either side: its sender means incomplete, its receiver that it wants no more. part_done follows.
     Errc cancel_part(uint64_t number, uint64_t part, uint32_t code);
+    // Conversations: questions on a request that was opened so, of either side; each is answered once, also in the end of
+    // its exchange. 2k is the k-th of this side, odd ones are the peer's. limit: kMaxQuestions dialogues are open.
+    Errc ask(uint64_t number, const OutMessage& message, uint64_t* receipt, uint64_t& question);
+    // Where `back` is given, the answer asks in turn. Always taken.
+    Errc answer(uint64_t number, uint64_t question, const OutMessage& message, uint64_t* receipt, uint64_t* back);
+    Errc answer_status(uint64_t number, uint64_t question, uint32_t code, std::string_view text);
+    // ok while it runs; closed: its last event is on the way; handle: there is none, or it was told.
+    Errc running(uint64_t number) const;
+    struct Running {
+        uint64_t requests = 0;   // of this side, not ended
+        uint64_t serving = 0;    // of the peer, not answered
+        uint64_t questions = 0;  // of this side, not answered
+    };
+    Running running() const;
     // Stops taking new exchanges; what is queued still goes out.
     void refuse_new(Errc why) { refuse_ = why; }
 
@@ -101,6 +116,7 @@ public:
         uint64_t number;
         Expects expects;
         uint32_t first_ms, between_ms, total_ms;
+        bool talks;
         uint32_t parts;  // of the OPEN, numbered from 0 in steps of 2
     };
     struct PartNews {
@@ -124,14 +140,23 @@ public:
         uint32_t code;
         bool tell;  // a DONE event is owed
     };
+    struct Lost {  // a question of this side that nobody will answer
+        uint64_t number;
+        uint64_t question;
+        Errc errc;
+        void* user;
+    };
     struct Mail {
         std::vector<Opened> opened;
         std::vector<Ended> ended;
         std::vector<PartNews> parts;
         std::vector<DeadlineChange> deadlines;
-        std::vector<Taken> taken;  // given back from other threads
+        std::vector<Lost> lost;
+        std::vector<uint64_t> silent;  // conversations of the peer in which this side has said its last message
+        std::vector<Taken> taken;      // given back from other threads
         bool empty() const {
-            return opened.empty() && ended.empty() && parts.empty() && deadlines.empty() && taken.empty();
+            return opened.empty() && ended.empty() && parts.empty() && deadlines.empty() && lost.empty() &&
+                   silent.empty() && taken.empty();
         }
     };
     Mail& mail() { return mail_; }
@@ -140,12 +165,22 @@ public:
     // ---- From the inbox, at a sync ----
     struct PeerGrant {
         uint64_t limit, slots, message, part_slots;
+        bool questions;  // both ends know them
     };
-    void channel_up(const PeerGrant& grant);             // ACCEPT sent or received
-    void early_channel();                                // initiator: before ACCEPT
-    void peer_opened(uint64_t number, Expects expects);  // an exchange of the peer that may be answered or has parts
+    void channel_up(const PeerGrant& grant);  // ACCEPT sent or received
+    // Initiator, before ACCEPT. `known`: what the peer can is, and `questions` says it.
+    void early_channel(bool known = false, bool questions = false);
+    // An exchange of the peer that may be answered or has parts; `talks`: both sides may ask.
+    void peer_opened(uint64_t number, Expects expects, bool talks = false);
     // Fills user; forgets own exchanges, closes the peer's until forget(). False: it was over already.
-    bool exchange_over(uint64_t number, Event* done);
+    // `lost`: events of its questions, to come before.
+    bool exchange_over(uint64_t number, Event* done, std::vector<Event>& lost);
+    // A question or an answer of the peer is about to be told. over: its exchange is; wrong: it breaks a rule.
+    enum class Told : uint8_t { known, over, wrong };
+    Told asked(Event& event);
+    Told answered(Event& event);
+    // The peer's side has ended, which ends the questions of this one.
+    void end_questions(uint64_t number, std::vector<Event>& lost);
     void forget(uint64_t number);  // after the last event of a peer's exchange
     void* user_of(uint64_t number);
     void credit(uint64_t number, uint64_t amount, bool grant);
@@ -205,10 +240,12 @@ private:
     struct Sending;
     struct PartOut;
     struct Parts;
+    struct Talk;
     struct Exchange {
         void* user = nullptr;
         Sending* sending = nullptr;  // owned; only while messages are queued or under way
         Parts* parts = nullptr;      // owned; once it had any
+        Talk* talk = nullptr;        // owned; once there was a question
         uint32_t credit = static_cast<uint32_t>(kFirstCredit);
         uint32_t messages = 0;  // of this side so far
         bool mine = false;
@@ -217,6 +254,8 @@ private:
         bool peer_open = false;  // the peer may still send
         bool over = false;       // waits for its last event
         bool forgets = false;    // ... which are those of its parts
+        bool talks = false;      // both sides may ask
+        bool opening = false;    // talks, and its OPEN has not left whole
     };
     struct Segment {
         ChunkRef chunk;
@@ -247,6 +286,12 @@ private:
     Errc say(uint64_t number, const OutMessage& message, uint64_t& receipt);
     bool no_receipt_left();
     void sent_queued(Sending& sending, size_t cost);
+    Errc check_later(const Exchange& exchange, const OutMessage& message) const;
+    bool speak(uint64_t number, Exchange& exchange, Pending& pending, const OutMessage& message);
+    static Talk& talk_of(Exchange& exchange);
+    void lose_questions(uint64_t number, Exchange& exchange, Errc errc);
+    static void end_questions(uint64_t number, Exchange& exchange, Errc errc, std::vector<Event>& lost);
+    static void left(Exchange& exchange, const Pending& pending);
     bool may_open(size_t route, size_t body, bool needs_slot, size_t parts) const;
     bool may_encode() const;
     bool front_may_go() const;
@@ -258,7 +303,7 @@ private:
     void encode_next(uint64_t number, Exchange& exchange);
     void advance(uint64_t number, bool first);
     Errc check_parts(const OutMessage& message) const;
-    void add_parts(Exchange& exchange, const OutMessage& message, Pending& pending);
+    void add_parts(Exchange& exchange, const OutMessage& message, Pending& pending, bool opens);
     void announce(uint64_t number, Exchange& exchange, const Pending& pending);
     void let_parts_flow(uint64_t number, Exchange& exchange, const Pending& pending);
     void make_part_ready(uint64_t number, PartOut& part);
@@ -294,6 +339,8 @@ private:
     bool creator_;
     bool up_ = false;
     bool early_ = false;
+    bool known_ = false;           // what the peer can: a conversation waits for that
+    bool questions_ = false;       // it knows them
     bool again_ = false;           // a command met a full queue
     bool again_receipts_ = false;  // ... as many outstanding receipts as may be
     bool share_free_ = false;      // an exchange that met its share has room again, or is over

@@ -50,6 +50,7 @@ bool Outbox::front_may_go() const {
     if (waiting_.empty()) return false;
     const Pending& front = waiting_[0];
     if (front.is_void) return up_ || early_;
+    if (front.converse && !known_) return false;
     return may_open(front.route_bound(), front.size(), front.needs_slot(), front.part_count);
 }
 
@@ -204,7 +205,7 @@ uint8_t* Outbox::put_open_head(Route* route, std::string_view text, uint64_t fla
 
 // An OPEN of one frame, straight from the caller's bytes, when nothing waits before it. False: it has to wait.
 bool Outbox::open_at_once(const OutMessage& message, Expects expects, uint64_t number, uint64_t receipt) {
-    if (!waiting_.empty() || ahead() || message.tlvs) return false;
+    if (!waiting_.empty() || ahead() || message.tlvs || message.converse) return false;
     Route* const route = find_route(message.route, message.interned);
     const bool request = expects != Expects::none;
     if (!route || !may_open(route->first.size(), message.body.size(), request, 0)) return false;
@@ -237,7 +238,8 @@ void Outbox::encode_open(const Pending& pending) {
     const bool last = head.size() == body.size() && pending.part_count == 0;
     const bool deadline = pending.expects != Expects::none && pending.timeout_ms != UINT32_MAX;
     uint64_t flags = static_cast<uint64_t>(pending.expects);
-    if (last) flags |= open_flag::last | open_flag::end;
+    const bool talks = pending.converse && questions_;
+    if (last) flags |= open_flag::last | (talks ? 0 : open_flag::end);
     if (deadline || !tlvs.empty()) flags |= open_flag::tlvs;
     if (pending.receipt_wanted) flags |= open_flag::receipt;
     if (pending.part_count > 0) flags |= open_flag::parts;
@@ -250,14 +252,23 @@ void Outbox::encode_open(const Pending& pending) {
     charged_ += commit_to(at) + kObjectCost;
     if (pending.needs_slot()) ++slots_used_;
     part_slots_used_ += pending.part_count;
-    if (last) return mark(begin, pending);
+    if (last) mark(begin, pending);
+    if (last && !pending.converse) return;
 
     Exchange* exchange = exchanges_.find(pending.number);
-    exchange->messages = 1;
-    exchange->sending = new Sending;
+    if (pending.converse && !talks) {  // asked before it was known that the peer cannot
+        lose_questions(pending.number, *exchange, Errc::unsupported);
+        drop_sending(*exchange);
+        exchange->talks = exchange->opening = false;
+    }
+    if (last) {
+        exchange->opening = false;
+        return make_ready(pending.number, *exchange);
+    }
+    if (!exchange->sending) exchange->sending = new Sending;
     exchange->sending->begin(pending, head.size());
     queued_ += pending.cost();
-    exchange->sending->queued = pending.cost();
+    exchange->sending->queued += pending.cost();
     announce(pending.number, *exchange, pending);
     make_ready(pending.number, *exchange);
 }
@@ -274,20 +285,31 @@ void Outbox::encode_first(Exchange& exchange, Pending& pending) {
     if (last) flags |= message_flag::last | (pending.more ? 0 : message_flag::end);
     if (pending.receipt_wanted) flags |= message_flag::receipt;
     if (pending.part_count > 0) flags |= message_flag::parts;
+    if (pending.asks) flags |= message_flag::asks;
+    if (pending.answers) flags |= message_flag::answers;
     uint8_t* const start = reserve(kMaxFrameHead + tlvs.size() + head.size());
     uint8_t* at = start;
     *at++ = static_cast<uint8_t>(FrameKind::message);
     at = put_varint(at, wire_id(pending.number));
-    *at++ = static_cast<uint8_t>(flags);  // below 128: nothing answers yet
+    at = put_varint(at, flags);
+    if (pending.answers) at = put_varint(at, pending.answered);
     *at++ = pending.type;
     if (!last) at = put_varint(at, body.size());
     if (!tlvs.empty()) at = put_bytes(put_varint(at, tlvs.size()), tlvs);
     if (pending.part_count > 0) at = put_varint(at, pending.part_count);
     at = put_bytes(put_varint(at, head.size()), head);
     commit(static_cast<size_t>(at - start));
-    exchange.credit -= static_cast<uint32_t>(prompt_charge(pending.size()));
+    if (!pending.answers) exchange.credit -= static_cast<uint32_t>(prompt_charge(pending.size()));
     pending.message = exchange.messages++;
-    if (last) return mark(begin, pending);
+    if (pending.asks && exchange.talk) {
+        for (Talk::Own& own : exchange.talk->own) {
+            if (own.id == pending.question) own.message = pending.message;
+        }
+    }
+    if (last) {
+        left(exchange, pending);
+        return mark(begin, pending);
+    }
     exchange.sending->begin(pending, head.size());
     announce(pending.number, exchange, pending);
 }
@@ -305,11 +327,14 @@ void Outbox::encode_next(uint64_t number, Exchange& exchange) {
     uint8_t* at = start;
     *at++ = static_cast<uint8_t>(FrameKind::message);
     at = put_varint(at, wire_id(number));
-    *at++ = static_cast<uint8_t>(last ? message_flag::last | (sending.current.more ? 0 : message_flag::end) : 0);
+    const bool goes_on = sending.current.more || (sending.current.converse && questions_);
+    *at++ = static_cast<uint8_t>(last ? message_flag::last | (goes_on ? 0 : message_flag::end) : 0);
     at = put_bytes(put_varint(at, size), part);
     commit(static_cast<size_t>(at - start));
     if (!last) return;
     mark(begin, sending.current);
+    left(exchange, sending.current);
+    exchange.opening = false;
     let_parts_flow(number, exchange, sending.current);
     sent_queued(sending, sending.current.cost());
     sending.active = false;
@@ -318,15 +343,15 @@ void Outbox::encode_next(uint64_t number, Exchange& exchange) {
 
 void Outbox::make_ready(uint64_t number, Exchange& exchange) {
     Sending* sending = exchange.sending;
-    if (!sending || sending->ready) return;
-    if (sending->active) {
-        if (sending->waits_for_grant()) return;
-        sending->ready = true;
+    if (!sending || sending->ready != Sending::Ready::no) return;
+    if (sending->active && !sending->waits_for_grant()) {
+        sending->ready = Sending::Ready::more;
         ready_more_.push_back(number);
-    } else if (!sending->queue.empty()) {
-        const Pending& next = sending->queue.front();
-        if (!next.is_status && exchange.credit < prompt_charge(next.size())) return;  // waits for credit
-        sending->ready = true;
+    } else if (Ring<Pending>* from = exchange.opening ? nullptr : sending->next()) {
+        const Pending& next = from->front();
+        const bool paid = next.is_status || next.answers || exchange.credit >= prompt_charge(next.size());
+        if (!paid) return;  // waits for credit
+        sending->ready = Sending::Ready::first;
         ready_first_.push_back(number);
     }
 }
@@ -342,27 +367,27 @@ void Outbox::sent_queued(Sending& sending, size_t cost) {
 
 void Outbox::advance(uint64_t number, bool first) {
     Exchange* exchange = exchanges_.find(number);
-    if (!exchange || !exchange->sending || !exchange->sending->ready) return;  // over in the meantime
+    if (!exchange || !exchange->sending) return;  // over in the meantime
     Sending& sending = *exchange->sending;
-    if (sending.active == first) return;  // stands in the other queue
-    sending.ready = false;
+    if (sending.ready != (first ? Sending::Ready::first : Sending::Ready::more)) return;  // likewise
+    sending.ready = Sending::Ready::no;
     if (!first) {
         encode_next(number, *exchange);
-    } else {
-        Pending next = std::move(sending.queue.front());
-        sending.queue.pop_front();
+    } else if (Ring<Pending>* from = sending.next()) {
+        Pending next = std::move(from->front());
+        from->pop_front();
         if (next.is_status) {
             control({.kind = FrameKind::status, .id = number, .text = next.text});
             sent_queued(sending, next.cost());
         } else {
             const size_t cost = next.cost();
             encode_first(*exchange, next);
-            if (!sending.active) sent_queued(sending, cost);
+            if (next.single()) sent_queued(sending, cost);
         }
     }
-    if (sending.active || !sending.queue.empty()) return make_ready(number, *exchange);
+    if (!sending.empty()) return make_ready(number, *exchange);
     drop_sending(*exchange);
-    if (!exchange->side_open || exchange->mine) side_done(number, *exchange);
+    if (!exchange->side_open || (exchange->mine && !exchange->talks)) side_done(number, *exchange);
 }
 
 // This side has sent its end in the exchange.
@@ -390,6 +415,7 @@ void Outbox::drop_sending(Exchange& exchange, std::vector<uint64_t>* receipts) {
         (receipts ? *receipts : dropped_).push_back(pending.receipt);
     };
     if (sending->active) drop(sending->current);
+    for (size_t i = 0; i < sending->answers.size(); ++i) drop(sending->answers[i]);
     for (size_t i = 0; i < sending->queue.size(); ++i) drop(sending->queue[i]);
     delete sending;
 }

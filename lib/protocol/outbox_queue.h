@@ -28,19 +28,25 @@ struct Outbox::Pending {
     bool more = false;
     bool is_void = false;
     bool is_status = false;
-    bool in_slab = false;     // of waiting_: body and text lie in one of slabs_
-    uint32_t part_first = 0;  // numbers of its parts, in steps of 2
+    bool converse = false;
+    bool asks = false;
+    bool answers = false;
+    bool ends_dialogue = false;  // that this side began: its place is free when this has left
+    bool in_slab = false;        // of waiting_: body and text lie in one of slabs_
+    uint32_t question = 0;       // asks: its number at this side
+    uint32_t answered = 0;       // answers: the peer's message
+    uint32_t part_first = 0;     // numbers of its parts, in steps of 2
     uint32_t part_count = 0;
 
     Pending() = default;
-    Pending(const OutMessage& from, uint64_t exchange, uint64_t receipt_number, Expects answers)
+    Pending(const OutMessage& from, uint64_t exchange, uint64_t receipt_number, Expects expected)
         : tlvs(ChunkRef::share(from.tlvs)),
           body(from.body),
           number(exchange),
           receipt(receipt_number),
           timeout_ms(from.deadline_ms()),
           type(from.type),
-          expects(answers),
+          expects(expected),
           receipt_wanted(from.receipt),
           more(from.more) {}
     size_t tlvs_size() const { return tlvs ? tlvs->capacity() : 0; }
@@ -49,25 +55,37 @@ struct Outbox::Pending {
     bool single() const { return size() <= kMaxFrameBody && part_count == 0; }
     size_t size() const { return body.size() + tlvs_size(); }
     bool needs_slot() const { return expects != Expects::none || !single(); }
+    bool passes() const { return (asks || answers) && single(); }
     size_t cost() const { return size() + text.size() + kObjectCost; }
     size_t route_bound() const { return route ? route->first.size() : text.size(); }
 };
 
 struct Outbox::Sending {
+    enum class Ready : uint8_t { no, first, more };
+    Ring<Pending> answers;  // they go before the rest and need no credit
     Ring<Pending> queue;
     Pending current;      // meaningful while active
     size_t offset = 0;    // bytes of it encoded
     uint64_t queued = 0;  // cost of what waits, current included
     size_t allowed = 0;   // bytes of it that may be encoded: 64 KiB, or all once granted
     bool active = false;
-    bool ready = false;  // stands in ready_first_ or ready_more_
-    bool again = false;  // a reply met the exchange's share of the queue
+    bool again = false;       // a reply met the exchange's share of the queue
+    Ready ready = Ready::no;  // where it stands
 
     void begin(const Pending& pending, size_t sent) {
         current = pending;
         offset = sent;
         allowed = std::min(pending.body.size(), kPromptBody);
         active = true;
+    }
+    bool empty() const { return !active && answers.empty() && queue.empty(); }
+    // Whose front starts next. A message that waits for its grant is passed by questions and answers of one frame: else
+    // those behind two large ones could wait for each other.
+    Ring<Pending>* next() {
+        for (Ring<Pending>* each : {&answers, &queue}) {
+            if (!each->empty() && (!active || each->front().passes())) return each;
+        }
+        return nullptr;
     }
     bool waits_for_grant() const { return offset == allowed && allowed < current.body.size(); }
 };
@@ -95,6 +113,27 @@ struct Outbox::PartOut {
     bool again = false;
 
     uint64_t queued() const { return written - sent; }
+};
+
+// The questions of an exchange. A dialogue goes on for as long as each answer asks in turn.
+struct Outbox::Talk {
+    static constexpr uint32_t kUnsent = UINT32_MAX;
+    struct Own {
+        uint32_t id;
+        uint32_t message;  // its place on the wire
+        bool begun_here;
+    };
+    struct Theirs {
+        uint32_t message;
+        bool begun_here;
+    };
+    std::vector<Own> own;  // not answered
+    std::vector<Theirs> theirs;
+    uint32_t next = 0;
+    uint32_t begun_here = 0;  // dialogues that are open
+    uint32_t begun_there = 0;
+
+    void end_dialogue(bool here) { --(here ? begun_here : begun_there); }
 };
 
 struct Outbox::Parts {

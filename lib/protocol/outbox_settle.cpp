@@ -76,6 +76,23 @@ void Outbox::report_dropped(std::vector<Event>& events) {
     report(outcomes, events);
 }
 
+Errc Outbox::running(uint64_t number) const {
+    const Exchange* exchange = exchanges_.find(number);
+    if (!exchange) return Errc::handle;
+    return exchange->over ? Errc::closed : Errc::ok;
+}
+
+Outbox::Running Outbox::running() const {
+    Running all;
+    exchanges_.for_each([&](uint64_t, const Exchange& exchange) {
+        if (exchange.over) return;
+        if (exchange.mine) all.requests += exchange.peer_open || exchange.parts;
+        else all.serving += exchange.side_open;
+        if (exchange.talk) all.questions += exchange.talk->own.size();
+    });
+    return all;
+}
+
 Outbox::Undelivered Outbox::finish(uint64_t peer_received, Errc why, std::vector<Event>& events) {
     std::vector<Outcome> outcomes;
     std::vector<uint64_t> unsent_requests;
@@ -110,6 +127,10 @@ Outbox::Undelivered Outbox::finish(uint64_t peer_received, Errc why, std::vector
         if (request && exchange.sending) unsent_requests.push_back(number);
         drop_sending(exchange, &receipts);
         for (uint64_t receipt : receipts) outcomes.push_back({receipt, Errc::not_sent});
+        std::vector<Event> lost;
+        end_questions(number, exchange, Errc::outcome_unknown, lost);
+        std::move(lost.begin(), lost.end(), std::back_inserter(parts));
+        delete std::exchange(exchange.talk, nullptr);
         if (exchange.parts) {
             for (const Parts::Untold& part : exchange.parts->untold) {
                 Event event{.kind = EventKind::part_done, .errc = why};

@@ -129,6 +129,35 @@ struct part_head {
     }
 };
 
+// A question of the peer in a conversation, from the event that tells it; or one of this side, which ANSWER names.
+class question {
+public:
+    question() : raw_{} {}
+    explicit question(sw_question raw) : raw_(raw) {}
+    sw_question raw() const { return raw_; }
+    explicit operator bool() const { return raw_.exchange.peer.value != 0; }
+
+    void answer(std::string_view body, sw_body_type type = SW_BODY_BYTES) const { say(body, type, nullptr); }
+    // An answer that asks in turn: gives the question, which SW_EVENT_ANSWER names.
+    question ask_back(std::string_view body, sw_body_type type = SW_BODY_BYTES) const {
+        sw_question back;
+        say(body, type, &back);
+        return question(back);
+    }
+    void finish(uint32_t code = 0, std::string_view text = {}) const {
+        sealwire::check(sw_question_status(raw_, code, text_of(text)));
+    }
+
+private:
+    void say(std::string_view body, sw_body_type type, sw_question* back) const {
+        sw_send_options options;
+        sw_send_options_init(&options);
+        options.type = type;
+        sealwire::check(sw_question_answer(raw_, bytes_of(body), &options, back));
+    }
+    sw_question raw_;
+};
+
 class exchange {
 public:
     exchange() : raw_{} {}
@@ -179,6 +208,15 @@ public:
         sealwire::check(sw_exchange_status_with(raw_, code, text_of(text), &options));
     }
     void cancel(uint32_t code = 0) const { sealwire::check(sw_exchange_cancel(raw_, code)); }
+    // In a conversation: SW_EVENT_ANSWER follows, to on_event, and names the question.
+    question ask(std::string_view body, sw_body_type type = SW_BODY_BYTES) const {
+        sw_send_options options;
+        sw_send_options_init(&options);
+        options.type = type;
+        sw_question out;
+        sealwire::check(sw_exchange_ask(raw_, bytes_of(body), &options, &out));
+        return question(out);
+    }
     // Of a request: how long it still waits.
     void set_deadlines(const sw_deadlines& deadlines) const {
         sealwire::check(sw_exchange_set_deadlines(raw_, &deadlines));
@@ -201,6 +239,7 @@ struct request_options {
     sw_body_type type = SW_BODY_BYTES;
     uint32_t timeout_ms = 0;  // for the first reply; 0: the node's default, SW_NEVER: none
     uint32_t total_ms = 0;    // for the whole exchange; 0: none
+    bool converse = false;    // both sides may ask: SW_EVENT_QUESTION to on_event
     sw_route route = 0;
     std::vector<sw_pair> metadata{};
     std::string_view trace_context{};
@@ -246,6 +285,7 @@ public:
         raw.type = options.type;
         raw.timeout_ms = options.timeout_ms;
         raw.total_ms = options.total_ms;
+        raw.converse = options.converse ? 1 : 0;
         raw.route = options.route;
         put_extras(options, raw);
         auto handler = std::make_unique<asked>(std::move(done));
