@@ -27,12 +27,12 @@ TEST_CASE("the UUID of a message is as PROTOCOL.md derives it") {
 
 TEST_CASE("session, side, exchange and place each make another one, of version 8 and the variant of RFC 9562") {
     std::set<std::string> all;
-    for (const uint8_t session : {1, 2}) {
+    for (const int session : {1, 2}) {
         for (const bool creator : {true, false}) {
             for (uint64_t id = 0; id < 10; ++id) {
                 for (uint64_t place = 0; place < 10; ++place) {
                     std::array<uint8_t, kSessionIdSize> session_id{};
-                    session_id[0] = session;
+                    session_id[0] = static_cast<uint8_t>(session);
                     const Uuid uuid = message_uuid(session_id, creator, id, place);
                     CHECK(uuid[6] >> 4 == 8);
                     CHECK(uuid[8] >> 6 == 2);
