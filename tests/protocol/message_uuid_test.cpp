@@ -34,8 +34,8 @@ TEST_CASE("session, side, exchange and place each make another one, of version 8
                     std::array<uint8_t, kSessionIdSize> session_id{};
                     session_id[0] = static_cast<uint8_t>(session);
                     const Uuid uuid = message_uuid(session_id, creator, id, place);
-                    CHECK(uuid[6] >> 4 == 8);
-                    CHECK(uuid[8] >> 6 == 2);
+                    CHECK((uuid[6] >> 4) == 8);
+                    CHECK((uuid[8] >> 6) == 2);
                     all.insert(hex(uuid));
                 }
             }
