@@ -175,6 +175,7 @@ void Inbox::refuse(const Taken& taken, WireCode code) {
     if (!record) return;
     --record->held;
     record->own_ended = record->peer_ended = true;
+    record->deaf = record->talks;
     drop_parts(*record);
     finish_if_over(*record);
 }

@@ -121,6 +121,7 @@ bool Inbox::take_mail(Outbox& outbox) {
                 continue;
             }
             record->peer_ended = true;
+            record->deaf = record->talks;
             end_parts(*record, ended.errc, ended.code);
         } else if (ended.tell) {
             record->told = true;

@@ -78,6 +78,12 @@ struct Outbox::Sending {
         allowed = std::min(pending.body.size(), kPromptBody);
         active = true;
     }
+    bool parts_wait() {
+        for (size_t i = 0; i < queue.size(); ++i) {
+            if (queue[i].part_count > 0) return true;
+        }
+        return false;
+    }
     bool empty() const { return !active && answers.empty() && queue.empty(); }
     // Whose front starts next. A message that waits for its grant is passed by questions and answers of one frame: else
     // those behind two large ones could wait for each other.

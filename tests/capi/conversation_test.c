@@ -11,13 +11,19 @@ static void ask_more(sw_exchange exchange) {
     MUST(sw_exchange_ask(exchange, bytes("more?"), NULL, &question));
 }
 
+static int number_in(sw_bytes body) {
+    char text_[16] = {0};
+    if (body.size < sizeof text_) memcpy(text_, body.data, body.size);
+    return atoi(text_);
+}
+
 /* One sum at a time: loop thread only. */
 static int sum;
 
 static void add(const sw_event *event, void *user) {
     (void)user;
     tap_ok(event->as.message.last == 0, "the handler sees that it may ask");
-    sum = atoi((const char *)event->as.message.body.data);
+    sum = number_in(event->as.message.body);
     ask_more(event->as.message.exchange);
 }
 
@@ -46,7 +52,7 @@ static void at_server(const sw_event *event, box *b) {
     }
     if (answer->has_body && is_bytes(answer->body, "bottom")) return;
     if (answer->has_body) {
-        sum += atoi((const char *)answer->body.data);
+        sum += number_in(answer->body);
         ask_more(answer->question.exchange);
         return;
     }
