@@ -147,15 +147,11 @@ bool Outbox::speak(uint64_t number, Exchange& exchange, Pending& pending, const 
     keep(pending, message);
     queued_ += pending.cost();
     if (!exchange.sending) exchange.sending = new Sending;
-<<<<<<< HEAD
-    exchange.sending->queued += pending.cost();
-    (pending.answers ? exchange.sending->answers : exchange.sending->queue).push_back(std::move(pending));
-=======
     Sending& sending = *exchange.sending;
+    sending.queued += pending.cost();
     // Parts leave in the order of their numbers.
     const bool first = pending.answers && (pending.part_count == 0 || !sending.parts_wait());
     (first ? sending.answers : sending.queue).push_back(std::move(pending));
->>>>>>> 7660fcd (protocol: parts of answers leave in the order of their numbers, and an exchange that was cancelled is deaf)
     make_ready(number, exchange);
     return false;
 }
