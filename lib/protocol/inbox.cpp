@@ -371,7 +371,8 @@ bool Inbox::on_cancel(const Frame& frame) {
         done(number, errc, code);
         return true;
     }
-    const bool started = record->held > 0 || !record->assembly;
+    // Or a question is under way, not the OPEN's message.
+    const bool started = record->held > 0 || !record->assembly || !record->assembly->event.taken.opened;
     drop_assembly(*record);
     end_parts(*record, errc, code);
     record->peer_ended = true;

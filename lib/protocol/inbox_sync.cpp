@@ -94,6 +94,7 @@ bool Inbox::take_mail(Outbox& outbox) {
     }
     for (const Outbox::PartNews& news : mail.parts) {
         Record* record = news.kind == Outbox::PartNews::Kind::opened ? find(news.number) : nullptr;
+        if (record && record->told) continue;
         if (record) own_parts(*record, news.part, static_cast<uint32_t>(news.amount));
         else part_news(news);
     }

@@ -273,9 +273,13 @@ bool Outbox::exchange_over(uint64_t number, Event* done, std::vector<Event>& los
     }
     if (done) done->user = exchange->user;
     drop_sending(*exchange);
-    if (exchange->parts) exchange->parts->out.clear();
+    if (exchange->parts) {
+        exchange->parts->out.clear();
+        if (done) end_untold_parts(number, *exchange, done->errc, done->code, lost);
+    }
     exchange->over = true;
-    const bool answered = !exchange->mine && !exchange->side_open && !exchange->user;  // nothing is owed
+    const bool quiet = exchange->forgets || (!exchange->side_open && !exchange->user);
+    const bool answered = !exchange->mine && quiet;  // nothing is owed
     if (exchange->mine || !done || answered) erase(number);
     return !answered;
 }

@@ -173,7 +173,7 @@ public:
     // An exchange of the peer that may be answered or has parts; `talks`: both sides may ask.
     void peer_opened(uint64_t number, Expects expects, bool talks = false);
     // Fills user; forgets own exchanges, closes the peer's until forget(). False: it was over already.
-    // `lost`: events of its questions, to come before.
+    // `lost`: events of its questions and parts, to come before.
     bool exchange_over(uint64_t number, Event* done, std::vector<Event>& lost);
     // A question or an answer of the peer is about to be told. over: its exchange is; wrong: it breaks a rule.
     enum class Told : uint8_t { known, over, wrong };
@@ -291,6 +291,8 @@ private:
     static Talk& talk_of(Exchange& exchange);
     void lose_questions(uint64_t number, Exchange& exchange, Errc errc);
     static void end_questions(uint64_t number, Exchange& exchange, Errc errc, std::vector<Event>& lost);
+    static void end_untold_parts(uint64_t number, Exchange& exchange, Errc errc, uint32_t code,
+                                 std::vector<Event>& lost);
     static void left(Exchange& exchange, const Pending& pending);
     bool may_open(size_t route, size_t body, bool needs_slot, size_t parts) const;
     bool may_encode() const;

@@ -300,6 +300,19 @@ bool Outbox::part_over(uint64_t number, uint32_t part, void*& user) {
     return true;
 }
 
+// Those that were opened when the end was already on its way: the receiving half knows nothing of them.
+void Outbox::end_untold_parts(uint64_t number, Exchange& exchange, Errc errc, uint32_t code, std::vector<Event>& lost) {
+    for (const Parts::Untold& part : std::exchange(exchange.parts->untold, {})) {
+        Event event{.kind = EventKind::part_done, .mine = exchange.mine, .settled = true};
+        event.errc = errc == Errc::ok ? Errc::cancelled : errc;
+        event.code = code;
+        event.number = number;
+        event.first = part.number;
+        event.user = exchange.user;
+        lost.push_back(std::move(event));
+    }
+}
+
 // The application was told the end of every part: is the exchange over?
 void Outbox::parts_over(uint64_t number, Exchange& exchange) {
     if (exchange.over) {

@@ -263,7 +263,8 @@ PyType_Slot slots[] = {
 PyType_Spec spec = {"sealwire._native.Message", sizeof(Message), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, slots};
 
 PyObject* set_classes(PyObject*, PyObject* args) {
-    PyObject *request = nullptr, *reply_type = nullptr, *answer = nullptr, *json = nullptr, *encoded = nullptr, *said = nullptr;
+    PyObject *request = nullptr, *reply_type = nullptr, *answer = nullptr, *json = nullptr, *encoded = nullptr,
+             *said = nullptr;
     if (!PyArg_ParseTuple(args, "O!O!O!OO!O!", &PyType_Type, &request, &PyType_Type, &reply_type, &PyType_Type, &answer,
                           &json, &PyType_Type, &encoded, &PyType_Type, &said)) {
         return nullptr;

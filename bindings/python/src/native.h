@@ -121,7 +121,7 @@ struct Message {
     const sw_event* untaken;       // fetched: one of several replies that waits for its iterator
     PyObject* extras;              // (metadata: dict, trace: bytes or None, key: bytes or None); null without any
     sw_exchange exchange;
-    uint64_t place;  // among the messages of its side
+    uint64_t place;   // among the messages of its side
     ExchangeKey key;  // in CoreState::running; peer 0 and number 0: not in it
     uint32_t type, expects, timeout_ms;
     bool has_body, answered, over;
