@@ -404,42 +404,6 @@ void Outbox::side_done(uint64_t number, Exchange& exchange) {
     if (!tell) erase(number);
 }
 
-void Outbox::drop_sending(Exchange& exchange, std::vector<uint64_t>* receipts) {
-    Sending* sending = std::exchange(exchange.sending, nullptr);
-    if (!sending) return;
-    share_free_ |= sending->again;
-    const auto drop = [&](const Pending& pending) {
-        queued_ -= pending.cost();
-        if (pending.receipt_wanted) --receipts_;
-        if (pending.is_status || pending.expects != Expects::none) return;
-        (receipts ? *receipts : dropped_).push_back(pending.receipt);
-    };
-    if (sending->active) drop(sending->current);
-    for (size_t i = 0; i < sending->answers.size(); ++i) drop(sending->answers[i]);
-    for (size_t i = 0; i < sending->queue.size(); ++i) drop(sending->queue[i]);
-    delete sending;
-}
-
-Outbox::Pending* Outbox::waiting_open(uint64_t number) {
-    const uint64_t first = opened_ - waiting_.size();
-    const uint64_t n = number >> 1;
-    return n >= first && n < opened_ ? &waiting_[static_cast<size_t>(n - first)] : nullptr;
-}
-
-void Outbox::make_void(Pending& pending) {
-    if (pending.expects == Expects::none)
-        dropped_.push_back(pending.receipt);  // with parts: only those can be cancelled
-    queued_ -= pending.cost();
-    if (std::exchange(pending.receipt_wanted, false)) --receipts_;
-    pending.is_void = true;
-    pending.body = {};
-    pending.text = {};
-    pending.route = nullptr;
-    pending.chunk.reset();
-    pending.tlvs.reset();
-    queued_ += pending.cost();
-}
-
 void Outbox::pump() {
     while (!ahead()) {
         const bool more_first = firsts_in_a_row_ < kFirstsBeforeMore || (ready_more_.empty() && !data_may_go());
