@@ -77,6 +77,8 @@ export const enum EventType {
   partData = 16,
   partWritable = 17,
   partDone = 18,
+  question = 19,
+  answer = 20,
 }
 
 /** `sw_expects`. */
