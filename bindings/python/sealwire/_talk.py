@@ -115,7 +115,7 @@ class Said(Reply):
         assert back is not None
         return await self._ear.answer_to(back)
 
-    def status(self, code: int, text: str = "") -> None:
+    def status(self, code: int, text: str = "") -> None:  # type: ignore[override]
         """Answers it with a status of the application, 64 to 4,095: the other side's `ask` raises it."""
         self.peer._question_status(self.number, self._take(), code, text)
 
