@@ -523,9 +523,9 @@ typedef struct sw_node_options {
     uint32_t handshake_timeout_ms; /* for messages 1 to 3, default 5,000 */
     uint32_t decision_timeout_ms;  /* for the answer to SW_EVENT_PEER_ASKS, default 10,000 */
     uint32_t request_timeout_ms;   /* for requests that name none, default 30,000 */
-    uint32_t padding_bytes;        /* what is sent is filled up to records of a multiple of 64, 256, 1,024 or 4,096 bytes, so
+    uint32_t padding_bytes; /* what is sent is filled up to records of a multiple of 64, 256, 1,024 or 4,096 bytes, so
                                       that their sizes tell less; default 0: not. Since 0.2. */
-    uint32_t reserved;             /* 0 */
+    uint32_t reserved;      /* 0 */
 } sw_node_options;
 
 static inline void sw_node_options_init(sw_node_options *options) {
