@@ -33,6 +33,8 @@ SAME(PART_DATA, part_data);
 SAME(PART_WRITABLE, part_writable);
 SAME(PART_DONE, part_done);
 SAME(PART_PROGRESS, part_progress);
+SAME(QUESTION, question);
+SAME(ANSWER, answer);
 #undef SAME
 
 static_assert(sizeof(PeerId) == sizeof(sw_peer_id));
@@ -91,6 +93,35 @@ void put_report(const CloseReport& report, sw_close_report& out) {
     put_text(report.blocking_route, out.blocking_route);
 }
 
+namespace {
+
+MessageTlvs tlvs_of(const NodeEvent& event, std::vector<sw_pair>& metadata) {
+    MessageTlvs tlvs;
+    metadata.clear();
+    if (event.tlvs.empty()) return tlvs;
+    read_message_tlvs(event.tlvs, tlvs);  // the core has read them before
+    for_each_pair(tlvs.metadata, [&](std::string_view name, std::string_view value) {
+        metadata.push_back({text_of(name), text_of(value)});
+    });
+    return tlvs;
+}
+
+}  // namespace
+
+template <class Out>
+void EventBox::show_extras(const NodeEvent& event, Out& out) {
+    const MessageTlvs tlvs = tlvs_of(event, metadata);
+    out.metadata = metadata.data();
+    out.metadata_count = metadata.size();
+    out.trace_context = bytes_of(tlvs.trace);
+    if constexpr (std::is_same_v<Out, sw_event_message>) out.idempotency_key = bytes_of(tlvs.key);
+}
+
+void EventBox::show_parts(const NodeEvent& event) {
+    parts.clear();
+    for (uint32_t i = 0; i < event.part_count; ++i) parts.push_back(info_of(event, event.parts[i]));
+}
+
 void EventBox::show(const NodeEvent& event) {
     source = &event;
     face.type = static_cast<uint32_t>(event.kind);
@@ -137,7 +168,8 @@ void EventBox::show(const NodeEvent& event) {
             break;
         }
         case NodeEventKind::message:
-        case NodeEventKind::reply: {
+        case NodeEventKind::reply:
+        case NodeEventKind::question: {
             sw_event_message& message = face.as.message;
             message.exchange = exchange_of(event);
             message.id = id_or_zero(event.id);
@@ -148,10 +180,13 @@ void EventBox::show(const NodeEvent& event) {
             message.timeout_ms = event.timeout_ms;
             message.last = event.last;
             message.route_user = event.route_user;
-            parts.clear();
-            for (uint32_t i = 0; i < event.part_count; ++i) parts.push_back(info_of(event, event.parts[i]));
+            show_parts(event);
             message.parts = parts.data();
             message.part_count = parts.size();
+            message.question = {};
+            if (event.kind == NodeEventKind::question) message.question = {exchange_of(event), event.first};
+            message.place = event.taken.message;
+            show_extras(event, message);
             face.size = size_with(message);
             break;
         }
@@ -168,7 +203,29 @@ void EventBox::show(const NodeEvent& event) {
             done.details = event.has_body ? sw_bytes{} : bytes_of(event.body);
             done.details_type = event.has_body ? 0 : event.type;
             done.reserved = 0;
+            done.place = event.taken.message;
+            show_extras(event, done);
             face.size = size_with(done);
+            break;
+        }
+        case NodeEventKind::answer: {
+            sw_event_answer& answer = face.as.answer;
+            answer.question = {exchange_of(event), event.first};
+            answer.id = id_or_zero(event.id);
+            answer.result = result_of_event(event);
+            answer.code = event.code;
+            answer.text = text_of(event.text);
+            answer.body = bytes_of(event.body);
+            answer.type = event.type;
+            answer.has_body = event.has_body;
+            answer.asks = {};
+            if (event.asks) answer.asks = {exchange_of(event), event.last_number};
+            show_parts(event);
+            answer.parts = parts.data();
+            answer.part_count = parts.size();
+            answer.place = event.taken.message;
+            show_extras(event, answer);
+            face.size = size_with(answer);
             break;
         }
         case NodeEventKind::part_data:

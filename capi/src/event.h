@@ -21,7 +21,11 @@ struct EventBox {
     HeapEvent* heap;          // null: borrowed, on the stack of a callback
     sw_close_report* report;  // room for that of NODE_CLOSED; used for no other
     std::vector<sw_part_info> parts;
+    std::vector<sw_pair> metadata;
 
+    template <class Out>
+    void show_extras(const NodeEvent& event, Out& out);
+    void show_parts(const NodeEvent& event);
     // Only the part of the union that the type says is written.
     void show(const NodeEvent& event);
     static EventBox& of(const sw_event* event) {

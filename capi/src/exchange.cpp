@@ -121,6 +121,36 @@ private:
     sw_part* handles_ = nullptr;
 };
 
+// What a message carries beside its body.
+class Extras {
+public:
+    template <class Options>
+    sw_result set(const Options& options, OutMessage& out) {
+        const sw_bytes key = options.idempotency_key;
+        const sw_bytes trace = options.trace_context;
+        if (options.metadata_count == 0 && key.size == 0 && trace.size == 0) return SW_OK;
+        if (key.size != 0 && (!valid(key) || key.size != kKeySize)) return bad("an idempotency key has 16 bytes");
+        if (trace.size != 0 && (!valid(trace) || trace.size != kTraceSize)) return bad("a trace context has 25 bytes");
+        if (options.metadata_count > 0 && !options.metadata) return bad("metadata is null");
+        if (options.metadata_count > kMaxMetadata / 3) return bad(kMetadataRule);  // the shortest pair has 3 bytes
+        std::vector<TextPair> pairs(options.metadata_count);
+        for (size_t i = 0; i < pairs.size(); ++i) {
+            const sw_pair& pair = options.metadata[i];
+            if (!valid(pair.name) || !valid(pair.value)) return bad(kMetadataRule);
+            pairs[i] = {view(pair.name), view(pair.value)};
+        }
+        if (!valid_metadata(pairs)) return bad(kMetadataRule);
+        block_ = write_message_tlvs(view(key), view(trace), pairs);
+        out.tlvs = block_.get();
+        return SW_OK;
+    }
+
+private:
+    static constexpr std::string_view kMetadataRule =
+        "metadata is UTF-8, names of 1 to 255 bytes, at most 4096 bytes in all";
+    ChunkRef block_;
+};
+
 sw_result send_with_parts(sw_peer peer, const sw_send_options& options, OutMessage& message, Body& content,
                           uint64_t* number) {
     PartList parts;
@@ -181,6 +211,8 @@ sw_result sw_peer_send(sw_peer peer, sw_text route, sw_bytes body, const sw_send
         message.receipt = options->receipt != 0;
         if (options->exchange) options->exchange->peer = peer;
         uint64_t* const number = options->exchange ? &options->exchange->number : nullptr;
+        Extras extras;
+        if (const sw_result r = extras.set(*options, message); r != SW_OK) return r;
         if (options->part_count > 0) return send_with_parts(peer, *options, message, content, number);
         return content.finish(Peer::send(peer.value, message, options->receipt_number, nullptr, number));
     });
@@ -200,7 +232,12 @@ sw_result sw_peer_request(sw_peer peer, sw_text route, sw_bytes body, const sw_r
         const Expects expects = options.expects == SW_EXPECTS_MANY ? Expects::many : Expects::one;
         PartList parts;
         if (const sw_result r = parts.set(options, message); r != SW_OK) return r;
+        Extras extras;
+        if (const sw_result r = extras.set(options, message); r != SW_OK) return r;
         message.timeout_ms = options.timeout_ms;
+        message.converse = options.converse != 0;
+        if (options.between_ms != 0) message.between_ms = options.between_ms;
+        if (options.total_ms != 0) message.total_ms = options.total_ms;
         if (out) out->peer = peer;
         uint64_t number = 0;
         uint64_t* const at = out ? &out->number : &number;
@@ -219,17 +256,75 @@ sw_result sw_exchange_reply(sw_exchange exchange, sw_bytes body, const sw_send_o
         OutMessage message;
         Body content;
         if (options.route != 0) return bad("a reply has no route");
+        if (options.idempotency_key.size != 0) return bad("a reply has no idempotency key");
         if (const sw_result r = set_type(options.type, message); r != SW_OK) return r;
         if (const sw_result r = content.set(body, options.message, message); r != SW_OK) return r;
         message.receipt = options.receipt != 0;
         message.more = options.more != 0;
         PartList parts;
         if (const sw_result r = parts.set(options, message); r != SW_OK) return r;
+        Extras extras;
+        if (const sw_result r = extras.set(options, message); r != SW_OK) return r;
         std::vector<Peer::FilePart> files;
         if (const sw_result r = parts.files(exchange.peer, files); r != SW_OK) return r;
         const Errc errc = Peer::reply(exchange.peer.value, exchange.number, message, options.receipt_number, files);
         if (errc == Errc::ok) parts.give(exchange.peer, exchange.number, options.part_count);
         return content.finish(errc);
+    });
+}
+
+namespace {
+
+// What a question or an answer consists of, and the call that sends it.
+template <class Send>
+sw_result talk(sw_exchange exchange, sw_bytes body, const sw_send_options* given, Send&& send) {
+    sw_send_options options;
+    if (!read_options(given, options)) return bad(kSizeRule);
+    OutMessage message;
+    Body content;
+    if (options.route != 0) return bad("a question or an answer has no route");
+    if (options.idempotency_key.size != 0) return bad("a question or an answer has no idempotency key");
+    if (options.more) return bad("more is for replies");
+    if (const sw_result r = set_type(options.type, message); r != SW_OK) return r;
+    if (const sw_result r = content.set(body, options.message, message); r != SW_OK) return r;
+    message.receipt = options.receipt != 0;
+    PartList parts;
+    if (const sw_result r = parts.set(options, message); r != SW_OK) return r;
+    Extras extras;
+    if (const sw_result r = extras.set(options, message); r != SW_OK) return r;
+    const Errc errc = send(message, options.receipt_number);
+    if (errc == Errc::ok) parts.give(exchange.peer, exchange.number, options.part_count);
+    return content.finish(errc);
+}
+
+}  // namespace
+
+sw_result sw_exchange_ask(sw_exchange exchange, sw_bytes body, const sw_send_options* options, sw_question* out) {
+    return guarded([&] {
+        if (!out) return bad("out is null");
+        return talk(exchange, body, options, [&](OutMessage& message, uint64_t* receipt) {
+            out->exchange = exchange;
+            return Peer::ask(exchange.peer.value, exchange.number, message, receipt, out->number);
+        });
+    });
+}
+
+sw_result sw_question_answer(sw_question question, sw_bytes body, const sw_send_options* options, sw_question* back) {
+    return guarded([&] {
+        return talk(question.exchange, body, options, [&](OutMessage& message, uint64_t* receipt) {
+            if (back) back->exchange = question.exchange;
+            return Peer::answer(question.exchange.peer.value, question.exchange.number, question.number, message,
+                                receipt, back ? &back->number : nullptr);
+        });
+    });
+}
+
+sw_result sw_question_status(sw_question question, uint32_t code, sw_text text) {
+    return guarded([&] {
+        if (!valid(text) || text.size > kMaxStatusText) return bad("text is no text of at most 1024 bytes");
+        if (!valid_code(code) && code != SW_CODE_HANDLER_FAILED) return bad(kCodeRule);
+        return result_of(Peer::answer_status(question.exchange.peer.value, question.exchange.number, question.number,
+                                             code, view(text)));
     });
 }
 
@@ -267,4 +362,48 @@ sw_result sw_exchange_cancel(sw_exchange exchange, uint32_t code) {
 
 sw_result sw_exchange_set_user(sw_exchange exchange, void* user) {
     return guarded([&] { return result_of(Peer::set_exchange_user(exchange.peer.value, exchange.number, user)); });
+}
+
+sw_result sw_exchange_set_deadlines(sw_exchange exchange, const sw_deadlines* given) {
+    return guarded([&] {
+        sw_deadlines deadlines;
+        if (!given || !read_options(given, deadlines)) return bad(kSizeRule);
+        if (deadlines.clock > SW_CLOCK_RESUME) return bad("clock is no value of sw_clock");
+        return result_of(
+            Peer::set_deadlines(exchange.peer.value, {.number = exchange.number,
+                                                      .next_ms = deadlines.next_ms,
+                                                      .between_ms = deadlines.between_ms,
+                                                      .total_ms = deadlines.total_ms,
+                                                      .clock = static_cast<DeadlineChange::Clock>(deadlines.clock)}));
+    });
+}
+
+sw_result sw_exchange_uuid(sw_exchange exchange, uint32_t own, uint64_t place, uint8_t out[16]) {
+    return guarded([&] {
+        if (!out) return bad("out is null");
+        if (own > 1) return bad("own is 0 or 1");
+        Uuid uuid{};
+        const Errc errc = Peer::message_uuid(exchange.peer.value, exchange.number, own != 0, place, uuid);
+        if (errc == Errc::ok) std::copy(uuid.begin(), uuid.end(), out);
+        return result_of(errc);
+    });
+}
+
+sw_result sw_exchange_running(sw_exchange exchange) {
+    return guarded([&] { return result_of(Peer::running(exchange.peer.value, exchange.number)); });
+}
+
+sw_result sw_peer_running(sw_peer peer, sw_running* out) {
+    return guarded([&] {
+        if (!out || out->size < sizeof *out) return bad("out is null, or its size is not set");
+        Outbox::Running all;
+        uint64_t queued_bytes = 0;
+        const Errc errc = Peer::running(peer.value, all, queued_bytes);
+        if (errc != Errc::ok) return result_of(errc);
+        out->requests = all.requests;
+        out->serving = all.serving;
+        out->questions = all.questions;
+        out->queued_bytes = queued_bytes;
+        return SW_OK;
+    });
 }

@@ -66,6 +66,10 @@ public:
     }
 
     template <class Each>
+    void for_each(Each each) const {
+        const_cast<FlatMap*>(this)->for_each([&](uint64_t key, const Value& value) { each(key, value); });
+    }
+    template <class Each>
     void for_each(Each each) {
         for (size_t at = 0; size_ && at <= mask_; ++at) {
             if (slots_[at].key != 0) each(slots_[at].key - 1, slots_[at].value);

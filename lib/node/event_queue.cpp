@@ -26,7 +26,7 @@ void QueuedEvent::fill(const NodeEvent& from, size_t copy_below) {
     size_t names = 0;
     for (uint32_t i = 0; i < from.part_count; ++i) names += from.parts[i].name.size();
     texts_.clear();
-    texts_.reserve(from.text.size() + from.detail.size() + from.address.size() + body + names);
+    texts_.reserve(from.text.size() + from.detail.size() + from.address.size() + from.tlvs.size() + body + names);
     const auto copy = [this](std::string_view text) {
         const size_t at = texts_.size();
         texts_.append(text);
@@ -35,6 +35,7 @@ void QueuedEvent::fill(const NodeEvent& from, size_t copy_below) {
     event_.text = copy(from.text);
     event_.detail = copy(from.detail);
     event_.address = copy(from.address);
+    event_.tlvs = as_bytes(copy(as_text(from.tlvs)));
     if (keep_chunk) chunk_ = ChunkRef::share(from.chunk);
     else event_.body = as_bytes(copy(as_text(from.body)));
     event_.chunk = chunk_.get();

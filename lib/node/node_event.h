@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "crypto/identity.h"
 #include "protocol/events.h"
+#include "protocol/message_tlvs.h"
 
 namespace sealwire {
 
@@ -36,6 +37,8 @@ enum class NodeEventKind : uint8_t {
     part_writable = 17,
     part_done = 18,
     part_progress = 19,
+    question = 20,
+    answer = 21,
 };
 
 struct CloseReport {
@@ -72,6 +75,7 @@ struct NodeEvent {
     bool last = false;
     bool has_body = false;
     bool dialled = false;
+    bool asks = false;  // an answer that asks in turn
     bool owes = false;  // `taken` is to be given back when the application is done with it; false once it is held
     LogLevel level = LogLevel::info;
     Errc errc = Errc::ok;
@@ -88,6 +92,7 @@ struct NodeEvent {
     std::string_view detail{};   // of closed; of a log line the peer's short id
     std::string_view address{};
     Bytes body{};
+    Bytes tlvs{};            // of a message: message_tlvs.h
     Chunk* chunk = nullptr;  // keeps the body; null: only this call does
     uint64_t number = 0;     // exchange
     uint64_t first = 0;      // receipt; token of a pong; not sent; part

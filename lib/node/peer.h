@@ -18,6 +18,7 @@
 #include "node/routes.h"
 #include "node/transfer.h"
 #include "protocol/connection.h"
+#include "protocol/message_uuid.h"
 #include "transport/transport.h"
 
 namespace sealwire {
@@ -66,6 +67,16 @@ public:
     // A transfer's own word: ok, or why its part failed, and what the peer is told.
     static Errc end_part(uint64_t peer, uint64_t number, uint64_t part, const Error& why, WireCode code);
     static void tell_progress(uint64_t peer, uint64_t number, uint64_t part, uint64_t bytes, uint64_t total);
+    static Errc ask(uint64_t peer, uint64_t number, OutMessage& message, uint64_t* receipt, uint64_t& question);
+    // `back`: where the number of the question goes that the answer asks in turn; null: it asks none.
+    static Errc answer(uint64_t peer, uint64_t number, uint64_t question, OutMessage& message, uint64_t* receipt,
+                       uint64_t* back);
+    static Errc answer_status(uint64_t peer, uint64_t number, uint64_t question, uint32_t code, std::string_view text);
+    static Errc running(uint64_t peer, uint64_t number);
+    static Errc running(uint64_t peer, Outbox::Running& all, uint64_t& queued_bytes);
+    // state: not connected yet. `own`: whether this side sent it.
+    static Errc message_uuid(uint64_t peer, uint64_t number, bool own, uint64_t place, Uuid& out);
+    static Errc set_deadlines(uint64_t peer, const DeadlineChange& change);
     static Errc set_exchange_user(uint64_t peer, uint64_t number, void* user);
     static Errc accept(uint64_t peer, Bytes data);
     static Errc reject(uint64_t peer, uint32_t code, std::string_view text);
@@ -185,7 +196,8 @@ private:
     Stage stage_;
     PingLimit pings_;
     std::vector<std::shared_ptr<Transfer>> transfers_;
-    std::atomic<size_t> transfer_count_{0};  // of transfers_
+    std::atomic<size_t> transfer_count_{0};                          // of transfers_
+    std::optional<std::array<uint8_t, kSessionIdSize>> session_id_;  // once connected
     std::atomic<void*> user_{nullptr};
     std::atomic<bool> dirty_{false};    // commands wait; set under the lock
     std::atomic<size_t> unflushed_{0};  // bytes of commands since the last sync

@@ -153,6 +153,69 @@ Errc Peer::set_exchange_user(uint64_t handle, uint64_t number, void* user) {
     return peer ? peer->outbox_.set_user(number, user) : peer.errc();
 }
 
+Errc Peer::ask(uint64_t handle, uint64_t number, OutMessage& message, uint64_t* receipt, uint64_t& question) {
+    Locked peer = lock(handle);
+    if (!peer) return peer.errc();
+    if (const Errc errc = peer->outbox_.ask(number, message, receipt, question); errc != Errc::ok) return errc;
+    const std::shared_ptr<Node> node = peer->touch(message.body.size());
+    peer.unlock();
+    wake(node);
+    return Errc::ok;
+}
+
+Errc Peer::answer(uint64_t handle, uint64_t number, uint64_t question, OutMessage& message, uint64_t* receipt,
+                  uint64_t* back) {
+    Locked peer = lock(handle);
+    if (!peer) return peer.errc();
+    if (const Errc errc = peer->outbox_.answer(number, question, message, receipt, back); errc != Errc::ok) return errc;
+    const std::shared_ptr<Node> node = peer->touch(message.body.size());
+    peer.unlock();
+    wake(node);
+    return Errc::ok;
+}
+
+Errc Peer::answer_status(uint64_t handle, uint64_t number, uint64_t question, uint32_t code, std::string_view text) {
+    Locked peer = lock(handle);
+    if (!peer) return peer.errc();
+    if (const Errc errc = peer->outbox_.answer_status(number, question, code, text); errc != Errc::ok) return errc;
+    const std::shared_ptr<Node> node = peer->touch(text.size());
+    peer.unlock();
+    wake(node);
+    return Errc::ok;
+}
+
+Errc Peer::running(uint64_t handle, uint64_t number) {
+    Locked peer = lock(handle);
+    return peer ? peer->outbox_.running(number) : peer.errc();
+}
+
+Errc Peer::running(uint64_t handle, Outbox::Running& all, uint64_t& queued_bytes) {
+    Locked peer = lock(handle);
+    if (!peer) return peer.errc();
+    all = peer->outbox_.running();
+    queued_bytes = peer->outbox_.queued_bytes();
+    return Errc::ok;
+}
+
+Errc Peer::message_uuid(uint64_t handle, uint64_t number, bool own, uint64_t place, Uuid& out) {
+    Locked peer = lock(handle);
+    if (!peer) return peer.errc();
+    if (!peer->session_id_) return Errc::state;
+    const uint64_t parity = peer->outbox_.wire_id_parity();
+    out = sealwire::message_uuid(*peer->session_id_, own == (parity == 0), number ^ parity, place);
+    return Errc::ok;
+}
+
+Errc Peer::set_deadlines(uint64_t handle, const DeadlineChange& change) {
+    Locked peer = lock(handle);
+    if (!peer) return peer.errc();
+    if (const Errc errc = peer->outbox_.set_deadlines(change); errc != Errc::ok) return errc;
+    const std::shared_ptr<Node> node = peer->touch(0);
+    peer.unlock();
+    wake(node);
+    return Errc::ok;
+}
+
 void Peer::give_back(uint64_t handle, const Taken& taken) { give_back(handle, std::span(&taken, 1)); }
 
 void Peer::give_back(uint64_t handle, std::span<const Taken> taken) {

@@ -14,6 +14,7 @@ void Peer::deliver() {
 NodeEvent Peer::event_of(NodeEventKind kind, const Event& event) const {
     NodeEvent out{.kind = kind, .type = event.type, .expects = event.expects, .last = event.last};
     out.has_body = event.has_body;
+    out.asks = event.asks;
     out.errc = event.errc;
     out.code = event.code;
     out.timeout_ms = event.timeout_ms;
@@ -22,6 +23,7 @@ NodeEvent Peer::event_of(NodeEventKind kind, const Event& event) const {
     out.id = &id_;
     out.text = event.text;
     out.body = event.body;
+    out.tlvs = event.tlvs;
     out.chunk = event.keeper();
     out.number = event.number;
     out.first = event.first;
@@ -55,6 +57,17 @@ void Peer::handle_event(Event& event) {
         case EventKind::part_writable:
         case EventKind::part_end:
         case EventKind::part_done: return on_part(event);
+        case EventKind::question:
+        case EventKind::answer: {
+            const bool asks = event.kind == EventKind::question;
+            NodeEvent out = event_of(asks ? NodeEventKind::question : NodeEventKind::answer, event);
+            out.user = event.user;
+            out.owes = event.has_body;
+            node_.emit(out);
+            if (event.has_body && !node_.queued()) connection_->taken(event.taken);
+            return;
+        }
+        case EventKind::talk_over: return;  // never delivered
         case EventKind::asks: return on_asks(event);
         case EventKind::connected: return on_up(event);
         case EventKind::closed: return on_over(event);
@@ -131,6 +144,7 @@ void Peer::on_message(Event& event) {
     out.id = &id_;
     out.text = event.text;
     out.body = event.body;
+    out.tlvs = event.tlvs;
     out.chunk = event.keeper();
     out.number = event.number;
     out.parts = event.parts;
@@ -166,6 +180,10 @@ void Peer::on_asks(Event& event) {
 
 void Peer::on_up(Event& event) {
     set_stage(Stage::up);
+    {
+        const std::lock_guard lock(*mutex_);
+        std::copy_n(connection_->channel_id().begin(), kSessionIdSize, session_id_.emplace().begin());
+    }
     leave_half_open();
     dial_timer_.reset();
     told_ = true;

@@ -301,7 +301,8 @@ void Connection::sync(Time now) {
     now_ = now;
     if (closed_told_) return;
     if (grant_pending_) outbox_.channel_up(peer_grant_);
-    else if (initiator_ && phase_ <= Phase::accept && !config_.limits.padding) outbox_.early_channel();
+    else if (initiator_ && phase_ <= Phase::accept && !config_.limits.padding)
+        outbox_.early_channel(sealer_.has_value(), peer_grant_.questions);
     grant_pending_ = false;
     if (window_pending_ && !outbox_.window(window_received_, window_limit_)) {
         violation(now, WireCode::protocol, "a WINDOW of bytes that were not sent");
@@ -315,6 +316,7 @@ void Connection::sync(Time now) {
     const bool tell_slots =
         phase_ == Phase::up && !backlog_ && (news_due_ || inbox_.slots_urgent() || outbox_.has_output());
     inbox_.sync(now, outbox_, tell_slots);
+    if (inbox_.failure() != WireCode::ok) violation(now, inbox_.failure(), inbox_.failure_text());
     if (finish_pending_) return finish_session();
     if (std::exchange(trim_outbox_, false)) outbox_.trim();
     if (can_send_sequence() && !pieces_left()) {

@@ -215,6 +215,7 @@ private:
     PeerId peer_;
     Suite suite_ = Suite::chacha20_poly1305;
     std::array<uint8_t, 32> channel_id_{};
+    uint64_t features_ = 0;
     std::optional<CurvePoint> responder_curve_;
     std::unique_ptr<InitiatorHandshake> initiating_;
     std::unique_ptr<ResponderHandshake> responding_;

@@ -9,8 +9,8 @@ namespace sealwire {
 
 namespace {
 
-constexpr uint64_t kFeatures = 0;  // bits are given to parts, topics and questions when they come
-constexpr size_t kMaxPings = 64;   // own ones under way
+constexpr uint64_t kFeatures = feature::questions;  // topics have none yet
+constexpr size_t kMaxPings = 64;                    // own ones under way
 
 }  // namespace
 
@@ -149,6 +149,9 @@ size_t Connection::consume_message_3(Time, Bytes in) {
 void Connection::begin_channel(HandshakeResult result) {
     suite_ = result.suite;
     channel_id_ = result.channel_id;
+    features_ = result.features;
+    inbox_.set_features(features_);
+    peer_grant_.questions = (features_ & feature::questions) != 0;
     sealer_.emplace(result.suite, std::move(result.send_key), config_.records);
     opener_.emplace(result.suite, std::move(result.receive_key), config_.records);
 }

@@ -25,6 +25,9 @@ enum class EventKind : uint8_t {
     part_data,      // bytes of a part of the peer: first: its number, last_number: their offset, body
     part_writable,  // a part of this side has room again after `again`; first: its number
     part_end,       // all bytes of a part that the node saves have come; first, last_number, body, type as of part_done
+    question,       // the peer asks on an exchange that runs; first: the question's number
+    answer,  // to a question of this side, `first`, its last event; asks: last_number is the question that it asks in turn
+    talk_over,  // internal: the peer's side of a conversation has ended
     part_done,  // last event of a part of either side: first: its number, last_number: its bytes; body: its digest, type
 };
 
@@ -50,6 +53,8 @@ struct Event {
     bool has_body = false;
     bool mine = false;     // done: of an exchange that this side opened
     bool dropped = false;  // internal: not to be delivered
+    bool asks = false;     // of an answer: it asks in turn
+    bool settled = false;  // internal: of an answer that never came
     Errc errc = Errc::ok;
     uint32_t code = 0;
     uint32_t timeout_ms = UINT32_MAX;  // the requester's deadline; UINT32_MAX: none
@@ -60,7 +65,8 @@ struct Event {
     int64_t clock_difference_ms = 0;
     std::string_view text{};          // route, or words of STATUS, REJECT or CLOSE
     Bytes body{};                     // of a done without a body: the details of the STATUS
-    ChunkRef chunk{};                 // keeps text, body and parts
+    Bytes tlvs{};                     // of a message, if it states more than its deadline: message_tlvs.h reads them
+    ChunkRef chunk{};                 // keeps text, body, TLVs and parts
     Chunk* lent = nullptr;            // or else this, which lives until poll_event was false
     const PartInfo* parts = nullptr;  // of a message or reply
     uint32_t part_count = 0;

@@ -57,28 +57,6 @@ struct Encoder {
     bool ok() const { return valid && out.ok(); }
 };
 
-bool valid_utf8(std::string_view text) {
-    const auto* at = reinterpret_cast<const uint8_t*>(text.data());
-    const auto* end = at + text.size();
-    while (at != end) {
-        const uint8_t lead = *at++;
-        if (lead < 0x80) continue;
-        unsigned more = 0;
-        uint32_t value = 0;
-        uint32_t least = 0;
-        if ((lead & 0xE0) == 0xC0) more = 1, value = lead & 0x1F, least = 0x80;
-        else if ((lead & 0xF0) == 0xE0) more = 2, value = lead & 0x0F, least = 0x800;
-        else if ((lead & 0xF8) == 0xF0) more = 3, value = lead & 0x07, least = 0x10000;
-        else return false;
-        for (; more > 0; --more) {
-            if (at == end || (*at & 0xC0) != 0x80) return false;
-            value = (value << 6) | (*at++ & 0x3FU);
-        }
-        if (value < least || value > 0x10FFFF || (value >= 0xD800 && value <= 0xDFFF)) return false;
-    }
-    return true;
-}
-
 // What OPEN and first MESSAGE frames share: [total], [TLVs], [part count].
 template <class Coder, class F>
 void message_head(Coder& c, F& f, bool last, bool tlvs, bool parts) {
@@ -249,6 +227,28 @@ bool fits(FrameKind kind, size_t size) {
 }
 
 }  // namespace
+
+bool valid_utf8(std::string_view text) {
+    const auto* at = reinterpret_cast<const uint8_t*>(text.data());
+    const auto* end = at + text.size();
+    while (at != end) {
+        const uint8_t lead = *at++;
+        if (lead < 0x80) continue;
+        unsigned more = 0;
+        uint32_t value = 0;
+        uint32_t least = 0;
+        if ((lead & 0xE0) == 0xC0) more = 1, value = lead & 0x1F, least = 0x80;
+        else if ((lead & 0xF0) == 0xE0) more = 2, value = lead & 0x0F, least = 0x800;
+        else if ((lead & 0xF8) == 0xF0) more = 3, value = lead & 0x07, least = 0x10000;
+        else return false;
+        for (; more > 0; --more) {
+            if (at == end || (*at & 0xC0) != 0x80) return false;
+            value = (value << 6) | (*at++ & 0x3FU);
+        }
+        if (value < least || value > 0x10FFFF || (value >= 0xD800 && value <= 0xDFFF)) return false;
+    }
+    return true;
+}
 
 bool valid_name(std::string_view name) {
     return !name.empty() && name.size() <= kMaxName && name.find('\0') == std::string_view::npos && valid_utf8(name);

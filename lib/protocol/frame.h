@@ -69,6 +69,11 @@ namespace close_flag {
 inline constexpr uint64_t drain = 1, final = 2;
 }
 
+// Features, offered in p1 and chosen in p2.
+namespace feature {
+inline constexpr uint64_t questions = 1;
+}
+
 // Types of TLVs. Odd ones are ignored when unknown, even ones make the receiver refuse the object.
 namespace message_tlv {
 inline constexpr uint64_t deadline = 1, idempotency = 2, trace = 3, metadata = 5, type_name = 7;
@@ -126,6 +131,8 @@ bool for_each_tlv(Bytes block, Each each) {
     return true;
 }
 
+// No surrogates, shortest forms.
+bool valid_utf8(std::string_view text);
 // UTF-8 without NUL, 1 to 255 bytes: what a route or topic must be.
 bool valid_name(std::string_view name);
 

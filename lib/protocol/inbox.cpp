@@ -5,25 +5,14 @@
 #include <cassert>
 
 #include "protocol/inbox_assembly.h"
+#include "protocol/message_tlvs.h"
 
 namespace sealwire {
 
 namespace {
 
-// What a message states in its TLVs; false: an even one that is not known, so the message cannot be taken.
-bool read_tlvs(Bytes block, uint32_t& timeout_ms, bool& malformed) {
-    bool supported = true;
-    malformed = !for_each_tlv(block, [&](uint64_t type, Bytes value) {
-        if (type == message_tlv::deadline) {
-            Reader in(value);
-            timeout_ms = static_cast<uint32_t>(std::min<uint64_t>(in.varint(), UINT32_MAX - 1));
-            return in.ok() && in.empty();
-        }
-        if (type % 2 == 0) supported = false;
-        return true;
-    });
-    return supported;
-}
+// The block of a message that states something beside its deadline.
+Bytes told_tlvs(const Frame& frame, const MessageTlvs& tlvs) { return tlvs.any_but_deadline() ? frame.tlvs : Bytes(); }
 
 }  // namespace
 
@@ -42,9 +31,10 @@ bool Inbox::fail(WireCode code, const char* text) {
 }
 
 bool Inbox::take(Time now, const Frame& frame, size_t size, const ChunkRef& chunk) {
+    now_ = now;
     received_ += size;
     switch (frame.kind) {
-        case FrameKind::open: return on_open(now, frame, size, chunk);
+        case FrameKind::open: return on_open(frame, size, chunk);
         case FrameKind::message: return on_message(frame, chunk);
         case FrameKind::status: return on_status(frame, chunk);
         case FrameKind::cancel: return on_cancel(frame);
@@ -61,7 +51,7 @@ bool Inbox::take(Time now, const Frame& frame, size_t size, const ChunkRef& chun
 
 // ---- OPEN ----
 
-bool Inbox::on_open(Time, const Frame& frame, size_t size, const ChunkRef& chunk) {
+bool Inbox::on_open(const Frame& frame, size_t size, const ChunkRef& chunk) {
     const uint64_t number = (peer_opened_++ << 1) | 1;
     if (frame.has(open_flag::void_open)) return true;
     const uint64_t charge = size + kObjectCost;
@@ -84,16 +74,15 @@ bool Inbox::on_open(Time, const Frame& frame, size_t size, const ChunkRef& chunk
     }
     RouteText route;
     if (!resolve_route(frame, route)) return false;
-    bool malformed = false;
-    uint32_t timeout_ms = UINT32_MAX;
-    const bool supported = !frame.has(open_flag::tlvs) || read_tlvs(frame.tlvs, timeout_ms, malformed);
-    if (malformed) return fail(WireCode::protocol, "malformed TLVs");
+    MessageTlvs tlvs;
+    const TlvStatus status = frame.has(open_flag::tlvs) ? read_message_tlvs(frame.tlvs, tlvs) : TlvStatus::ok;
+    if (status == TlvStatus::malformed) return fail(WireCode::protocol, "malformed TLVs");
     const bool answer = token.slot || token.receipt;
     // A message with parts has its last frame behind them, with or without more of the body.
     if (!last && frame.total < frame.body.size() + (parts > 0 ? 0 : 1)) {
         return fail(WireCode::protocol, "a total that is not larger");
     }
-    if (!supported) return refuse_open(token, WireCode::unsupported, answer, parts), true;
+    if (status == TlvStatus::unsupported) return refuse_open(token, WireCode::unsupported, answer, parts), true;
     // One-way messages were sent before the sender knew of the drain: they are still delivered, so that none is lost.
     if (draining_ && expects != Expects::none) {
         return refuse_open(token, WireCode::closing, answer, parts), true;
@@ -108,6 +97,7 @@ bool Inbox::on_open(Time, const Frame& frame, size_t size, const ChunkRef& chunk
         record->slot = true;
         record->own_ended = expects == Expects::none;
         record->peer_ended = end;
+        record->talks = questions_ && last && !end && expects != Expects::none;
         record->messages = 1;
     }
     const auto fill = [&](Event& event) {
@@ -115,7 +105,8 @@ bool Inbox::on_open(Time, const Frame& frame, size_t size, const ChunkRef& chunk
         event.type = static_cast<uint8_t>(std::min<uint64_t>(frame.type, 255));
         event.expects = expects;
         event.last = end;
-        event.timeout_ms = timeout_ms;
+        event.timeout_ms = tlvs.timeout_ms;
+        event.tlvs = told_tlvs(frame, tlvs);
         event.route_index = route.index;
         event.number = number;
         event.text = route.text;
@@ -132,7 +123,6 @@ bool Inbox::on_open(Time, const Frame& frame, size_t size, const ChunkRef& chunk
     }
     Event event;
     fill(event);
-    record->credit_used = std::min<uint64_t>(frame.total, kPromptBody) + kObjectCost;
     if (parts > 0 && !begin_parts(*record, frame, true)) return false;
     return begin_assembly(*record, frame, std::move(event), static_cast<size_t>(frame.total));
 }
@@ -163,7 +153,7 @@ bool Inbox::resolve_route(const Frame& frame, RouteText& route) {
 void Inbox::begin_exchange(Record& record, size_t parts) {
     ++record.held;
     if (record.expects == Expects::none && parts == 0) return;
-    note(Note::Kind::peer_opened, record.number, static_cast<uint64_t>(record.expects));
+    note(Note::Kind::peer_opened, record.number, static_cast<uint64_t>(record.expects), record.talks);
 }
 
 void Inbox::deliver_open(Record& record, Event event) {
@@ -187,43 +177,52 @@ bool Inbox::on_message(const Frame& frame, const ChunkRef& chunk) {
     using namespace message_flag;
     const uint64_t number = number_of(frame.id);
     if (!known(number)) return fail(WireCode::protocol, "a message of an exchange that was not opened");
-    if (frame.has(asks) || frame.has(answers)) {
-        return fail(WireCode::protocol, "a message of a feature that was not negotiated");
-    }
+    const bool talk = frame.has(asks) || frame.has(answers);
+    if (talk && !questions_) return fail(WireCode::protocol, "a message of a feature that was not negotiated");
     Record* record = find(number);
     if (!record || record->told) return ++late_, true;  // over, if only for the application
+    const bool mine = (number & 1) == 0;
+    if (record->deaf) return ++late_, true;
     if (!frame.has(first)) return on_fragment(*record, frame);
     if (record->parts && record->parts->replied) return ++late_, true;
-    if (record->assembly) return fail(WireCode::protocol, "a message within another of its exchange");
-
-    const bool mine = (number & 1) == 0;
     const bool is_last = frame.has(last);
+    // Questions and answers of one frame pass a message of their side that waits for its grant.
+    const bool passes = talk && is_last && record->talks;
+    if (record->assembly && !passes) return fail(WireCode::protocol, "a message within another of its exchange");
+    if (frame.has(asks) && frame.has(end)) return fail(WireCode::protocol, "a question with the end of its side");
+    if (talk && !mine && frame.has(receipt)) return fail(WireCode::protocol, "a receipt wanted by the opener's side");
     const uint64_t total = is_last ? frame.body.size() : frame.total;
     if (!is_last && total < frame.body.size() + (frame.has(parts) ? 0 : 1)) {
         return fail(WireCode::protocol, "a total that is not larger");
     }
-    const uint64_t charge = std::min<uint64_t>(total, kPromptBody) + kObjectCost;
+    // Who asks pays for the answer.
+    const uint64_t charge =
+        frame.has(answers) ? 0 : std::min<uint64_t>(total + frame.tlvs.size(), kPromptBody) + kObjectCost;
     record->credit_used += charge;
     if (record->credit_used > record->credit) return fail(WireCode::flow, "a message beyond its exchange's credit");
-    // One reply where one is expected, none to a message of the peer's own opening.
-    if (!mine || record->expects == Expects::none ||
-        (record->expects == Expects::one && (record->messages > 0 || (is_last && !frame.has(end))))) {
+    // One reply where one is expected, none to a message of the peer's own opening; questions and answers aside.
+    const bool replies =
+        mine && record->expects != Expects::none && (record->expects == Expects::many || !is_last || frame.has(end));
+    if (talk ? !record->talks || record->peer_ended : !replies) {
         note(Note::Kind::expire, number, 0, static_cast<uint32_t>(WireCode::protocol));
         done(number, Errc::protocol, static_cast<uint32_t>(WireCode::protocol));
         return true;
     }
     Event event{.kind = EventKind::reply, .type = static_cast<uint8_t>(std::min<uint64_t>(frame.type, 255))};
     event.number = number;
-    event.mine = true;
+    event.mine = mine;
+    if (talk) event.kind = frame.has(answers) ? EventKind::answer : EventKind::question;
+    event.asks = frame.has(asks);
+    event.first = frame.number;
     event.taken = {.number = number, .charge = static_cast<uint32_t>(charge)};
     event.taken.receipt = frame.has(receipt);
     event.taken.message = record->messages++;
-    uint32_t ignored = 0;
-    bool malformed = false;
-    const bool supported = !frame.has(tlvs) || read_tlvs(frame.tlvs, ignored, malformed);
-    if (malformed) return fail(WireCode::protocol, "malformed TLVs");
-    if (!supported || total > limits_.message) {
-        const WireCode code = supported ? WireCode::too_big : WireCode::unsupported;
+    MessageTlvs stated;
+    const TlvStatus status = frame.has(tlvs) ? read_message_tlvs(frame.tlvs, stated) : TlvStatus::ok;
+    event.tlvs = told_tlvs(frame, stated);
+    if (status == TlvStatus::malformed) return fail(WireCode::protocol, "malformed TLVs");
+    if (status == TlvStatus::unsupported || total > limits_.message) {
+        const WireCode code = status == TlvStatus::ok ? WireCode::too_big : WireCode::unsupported;
         note(Note::Kind::expire, number, 0, static_cast<uint32_t>(code));
         done(number, exchange_errc(static_cast<uint32_t>(code)), static_cast<uint32_t>(code));
         return true;
@@ -232,7 +231,8 @@ bool Inbox::on_message(const Frame& frame, const ChunkRef& chunk) {
     if (!is_last) return begin_assembly(*record, frame, std::move(event), static_cast<size_t>(total));
     event.body = frame.body;
     event.lent = lend(chunk);
-    complete(*record, std::move(event), frame.has(end));
+    if (talk) complete_talk(*record, std::move(event), frame.has(end));
+    else complete(*record, std::move(event), frame.has(end));
     return true;
 }
 
@@ -256,8 +256,16 @@ bool Inbox::on_fragment(Record& record, const Frame& frame) {
     if (record.parts && record.parts->missing > 0) return fail(WireCode::protocol, "a message without its parts");
     const std::unique_ptr<Assembly> whole = std::move(record.assembly);
     Event event = whole->finish(record.parts.get());
+    if (event.kind == EventKind::question || event.kind == EventKind::answer) {
+        if (event.asks && frame.has(message_flag::end)) {
+            return fail(WireCode::protocol, "a question with the end of its side");
+        }
+        complete_talk(record, std::move(event), frame.has(message_flag::end));
+        return true;
+    }
     if (record.number & 1) {
         record.peer_ended = event.last = frame.has(message_flag::end);
+        record.talks = questions_ && !event.last && record.expects != Expects::none;
         deliver_open(record, std::move(event));
         return true;
     }
@@ -281,9 +289,7 @@ void Inbox::complete(Record& record, Event event, bool end) {
         push(std::move(event));
         return erase(record);
     }
-    // The deadline was for the first reply.
-    deadlines_.remove(record);
-    record.deadline = kNever;
+    heard(record);
     push(std::move(event));
     deliver_parts(record);
     if (!end) return;
@@ -291,12 +297,50 @@ void Inbox::complete(Record& record, Event event, bool end) {
     done(record.number, Errc::ok, 0);
 }
 
+// A question or an answer is whole.
+void Inbox::complete_talk(Record& record, Event event, bool end) {
+    event.has_body = true;
+    if (event.taken.receipt) ++receipts_owed_;
+    const bool mine = event.mine;
+    if (mine) heard(record);
+    push(std::move(event));
+    deliver_parts(record);
+    if (!end) return;
+    if (!mine) {
+        record.peer_ended = true;
+        push(Event{.kind = EventKind::talk_over}), events_.back().number = record.number;
+        return finish_if_over(record);
+    }
+    if (record.parts) return replied(record, {});
+    done(record.number, Errc::ok, 0);
+}
+
 // ---- STATUS, CANCEL, RECEIPT, CREDIT ----
+
+// An answer in words alone.
+bool Inbox::on_answer(const Frame& frame, const ChunkRef& chunk) {
+    const uint64_t number = number_of(frame.id);
+    const bool mine = (number & 1) == 0;
+    if (!questions_) return fail(WireCode::protocol, "an answer to no question");
+    Record* record = find(number);
+    if (!record || record->told || record->deaf) return ++late_, true;
+    if (record->parts && record->parts->replied) return ++late_, true;
+    if (!record->talks || record->peer_ended) return fail(WireCode::protocol, "an answer to no question");
+    const auto code = static_cast<uint32_t>(frame.code);
+    Event event{.kind = EventKind::answer, .mine = mine, .errc = exchange_errc(code), .code = code};
+    event.number = number;
+    event.first = frame.number;
+    event.text = frame.text;
+    event.chunk = chunk;
+    if (mine) heard(*record);
+    push(std::move(event));
+    return true;
+}
 
 bool Inbox::on_status(const Frame& frame, const ChunkRef& chunk) {
     const uint64_t number = number_of(frame.id);
     if (!known(number)) return fail(WireCode::protocol, "a status of an exchange that was not opened");
-    if (frame.has(status_flag::answers)) return fail(WireCode::protocol, "an answer to no question");
+    if (frame.has(status_flag::answers)) return on_answer(frame, chunk);
     const auto code = static_cast<uint32_t>(frame.code);
     if (code != 0) note(Note::Kind::settle_exchange, number, 0, code);
     Record* record = find(number);
@@ -307,6 +351,7 @@ bool Inbox::on_status(const Frame& frame, const ChunkRef& chunk) {
         done(number, exchange_errc(code), code, frame.text, chunk, frame.tlvs, static_cast<uint8_t>(frame.type));
     } else if (code == 0) {
         record->peer_ended = true;
+        if (record->talks) push(Event{.kind = EventKind::talk_over}), events_.back().number = number;
         finish_if_over(*record);
     } else {
         return on_cancel(frame);
@@ -326,7 +371,8 @@ bool Inbox::on_cancel(const Frame& frame) {
         done(number, errc, code);
         return true;
     }
-    const bool started = record->held > 0 || !record->assembly;
+    // Or a question is under way, not the OPEN's message.
+    const bool started = record->held > 0 || !record->assembly || !record->assembly->event.taken.opened;
     drop_assembly(*record);
     end_parts(*record, errc, code);
     record->peer_ended = true;

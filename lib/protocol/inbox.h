@@ -37,6 +37,7 @@ public:
     // The application is done with a message. `refused`: it had no handler or could not be taken; the peer is told `code`.
     void taken(const Taken& taken);
     void refuse(const Taken& taken, WireCode code);
+    void set_features(uint64_t features) { questions_ = (features & feature::questions) != 0; }
     // From now on new exchanges of the peer are refused as `closing`.
     void drain() { draining_ = true; }
 
@@ -89,13 +90,18 @@ private:
     struct Parts;
     struct Record {
         uint64_t number = 0;
-        Time deadline = kNever;
-        HeapPlace place;
+        Time step = kNever;   // own: when the next reply is due; a duration while paused
+        Time total = kNever;  // ... and the end
+        uint32_t between_ms = UINT32_MAX;
+        bool paused = false;
+        HeapPlace place;  // of the earlier of the two
         Expects expects = Expects::none;
         bool peer_ended = false;
         bool own_ended = false;  // of the peer's exchanges: nothing more is to be sent
         bool slot = false;
         bool told = false;      // of the peer's: its last event is made
+        bool talks = false;     // both sides may ask
+        bool deaf = false;      // ... and this one has said its last message: what the opener says is late
         uint32_t held = 0;      // messages handed to the application and not taken yet
         uint32_t messages = 0;  // of the peer so far
         uint64_t credit = kFirstCredit;
@@ -136,7 +142,7 @@ private:
         uint32_t index = 0;  // 1-based; 0: not in the table
     };
     bool fail(WireCode code, const char* text);
-    bool on_open(Time now, const Frame& frame, size_t size, const ChunkRef& chunk);
+    bool on_open(const Frame& frame, size_t size, const ChunkRef& chunk);
     bool on_message(const Frame& frame, const ChunkRef& chunk);
     bool on_fragment(Record& record, const Frame& frame);
     bool on_status(const Frame& frame, const ChunkRef& chunk);
@@ -148,6 +154,7 @@ private:
     bool on_part_cancel(const Frame& frame);
     bool on_part_credit(const Frame& frame);
     bool begin_parts(Record& record, const Frame& frame, bool opened);
+    void tell_empty_parts(Record& record);
     void deliver_parts(Record& record);
     void part_news(const Outbox::PartNews& news);
     void push_data(Record& record, PartIn& part, Bytes bytes, ChunkRef chunk, Chunk* lent);
@@ -159,13 +166,22 @@ private:
     void erase_part(Record& record, uint32_t part);
     void end_parts(Record& record, Errc errc, uint32_t code);
     void drop_parts(Record& record);
+    void end_later_parts(Record& record);
     bool parts_open(const Record& record) const;
     void finish_part(Record& record);
+    void begin_deadlines(Record& record, const Outbox::Opened& opened);
+    void change_deadlines(const DeadlineChange& change);
+    void heard(Record& record);
+    void arm(Record& record);
     void own_parts(Record& record, uint32_t first, uint32_t count);
     void replied(Record& record, std::string_view text);
     bool resolve_route(const Frame& frame, RouteText& route);
     bool begin_assembly(Record& record, const Frame& frame, Event event, size_t total);
     void complete(Record& record, Event event, bool end);
+    void complete_talk(Record& record, Event event, bool end);
+    bool on_answer(const Frame& frame, const ChunkRef& chunk);
+    void tell_talk(Event& event, Outbox& outbox);
+    void insert_lost(std::vector<Event>& lost);
     void begin_exchange(Record& record, size_t parts);
     void deliver_open(Record& record, Event event);
     void refuse_open(const Taken& taken, WireCode code, bool answer, uint64_t parts);
@@ -193,12 +209,14 @@ private:
     void note_receipt(const Taken& taken);
     uint64_t limit_news() const { return taken_charge_ + window_ - limit_told_; }
     void apply(const Note& note, Outbox& outbox);
-    bool take_mail(Time now, Outbox& outbox);
+    bool take_mail(Outbox& outbox);
 
     Limits limits_;
     uint64_t parity_;
     WireCode failure_ = WireCode::ok;
     const char* failure_text_ = "";
+    bool questions_ = false;
+    Time now_ = 0;  // of the last frame, sync or timeout
     bool draining_ = false;
     bool stalled_ = false;
 

@@ -83,7 +83,8 @@ void Inbox::done(uint64_t number, Errc errc, uint32_t code, std::string_view tex
 // ---- Large messages ----
 
 void Inbox::request_grant(Record& record) {
-    (record.number & 1 ? grants_not_started_ : grants_running_).push_back(record.number);
+    const bool starts = record.assembly->event.taken.opened;
+    (starts ? grants_not_started_ : grants_running_).push_back(record.number);
     give_grants();
 }
 
@@ -163,13 +164,18 @@ void Inbox::refuse(const Taken& taken, WireCode code) {
     }
     // The application never heard of the exchange: neither shall it of its end.
     for (size_t i = next_event_; taken.slot && i < events_.size(); ++i) {
-        const bool end = events_[i].kind == EventKind::done || events_[i].kind == EventKind::part_done;
-        if (end && events_[i].number == taken.number) events_[i].dropped = true;
+        Event& event = events_[i];
+        const bool end = event.kind == EventKind::done || event.kind == EventKind::part_done;
+        const bool talk = event.kind == EventKind::question || event.kind == EventKind::answer;
+        if ((!end && !talk) || event.number != taken.number || event.dropped) continue;
+        event.dropped = true;
+        if (talk) return_large(event.taken);
     }
     Record* record = taken.slot ? find(taken.number) : nullptr;
     if (!record) return;
     --record->held;
     record->own_ended = record->peer_ended = true;
+    record->deaf = record->talks;
     drop_parts(*record);
     finish_if_over(*record);
 }
@@ -186,14 +192,6 @@ void Inbox::note_receipt(const Taken& taken) {
                       .number = taken.number,
                       .amount = 1,
                       .message = taken.message});
-}
-
-void Inbox::on_timeout(Time now) {
-    while (!deadlines_.empty() && deadlines_.top_key() <= now) {
-        const uint64_t number = deadlines_.top().number;
-        note(Note::Kind::expire, number, 0, static_cast<uint32_t>(WireCode::timeout));
-        done(number, Errc::timeout, static_cast<uint32_t>(WireCode::timeout));
-    }
 }
 
 // ---- The window ----

@@ -20,6 +20,8 @@ struct Inbox::Assembly {
             route.assign(event.text);
             event.text = route;
         }
+        tlvs.assign(event.tlvs.begin(), event.tlvs.end());
+        event.tlvs = {};
         event.chunk.reset();
         event.lent = nullptr;
     }
@@ -32,7 +34,7 @@ struct Inbox::Assembly {
     }
 
     void grant() {
-        ChunkRef larger = ChunkRef::create(total + route.size());
+        ChunkRef larger = ChunkRef::create(total + route.size() + tlvs.size());
         copy_bytes(larger->data(), Bytes(buffer->data(), got));
         buffer = std::move(larger);
         allowed = total;
@@ -45,26 +47,33 @@ struct Inbox::Assembly {
         const size_t count = parts ? parts->count : 0;
         if (count > 0) attach(*parts);
         event.body = Bytes(buffer->data(), total);
-        if (!route.empty() && count == 0) {  // behind the body, so that one chunk keeps both
-            if (buffer->capacity() < total + route.size()) {
-                ChunkRef larger = ChunkRef::create(total + route.size());
+        if (count == 0 && route.size() + tlvs.size() > 0) {  // behind the body, so that one chunk keeps all
+            const size_t size = total + route.size() + tlvs.size();
+            if (buffer->capacity() < size) {
+                ChunkRef larger = ChunkRef::create(size);
                 copy_bytes(larger->data(), event.body);
                 buffer = std::move(larger);
                 event.body = Bytes(buffer->data(), total);
             }
-            copy_bytes(buffer->data() + total, as_bytes(route));
-            event.text = as_text(Bytes(buffer->data() + total, route.size()));
+            put_behind(buffer->data() + total);
         }
         event.chunk = buffer;
         return std::move(event);
     }
 
 private:
-    // Body, parts, names and route into one chunk, which keeps them all.
+    void put_behind(uint8_t* to) {
+        copy_bytes(to, as_bytes(route));
+        copy_bytes(to + route.size(), tlvs);
+        if (!route.empty()) event.text = as_text(Bytes(to, route.size()));
+        event.tlvs = Bytes(to + route.size(), tlvs.size());
+    }
+
+    // Body, parts, names, route and TLVs into one chunk, which keeps them all.
     void attach(const Parts& parts) {
         constexpr size_t kAlign = alignof(PartInfo);
         const size_t at = (total + kAlign - 1) / kAlign * kAlign;
-        size_t size = at + parts.count * sizeof(PartInfo) + route.size();
+        size_t size = at + parts.count * sizeof(PartInfo) + route.size() + tlvs.size();
         const auto belongs = [&](const PartIn& part) {
             return part.number() >= parts.first && part.number() < parts.first + 2 * parts.count;
         };
@@ -81,14 +90,14 @@ private:
             info->name = as_text(Bytes(text, part->name.size()));
             text += part->name.size();
         }
-        copy_bytes(text, as_bytes(route));
-        if (!route.empty()) event.text = as_text(Bytes(text, route.size()));
+        put_behind(text);
         event.parts = infos;
         event.part_count = count;
         buffer = std::move(larger);
     }
 
     std::string route;
+    std::vector<uint8_t> tlvs;
 };
 
 }  // namespace sealwire

@@ -30,13 +30,30 @@ bool Inbox::begin_parts(Record& record, const Frame& frame, bool opened) {
         record.parts->next = record.number & 1 ? 0 : 1;
     }
     Parts& parts = *record.parts;
-    const auto open = std::count_if(parts.in.begin(), parts.in.end(), [](const auto& part) { return !part->done; });
+    const auto open =
+        std::count_if(parts.in.begin(), parts.in.end(), [](const auto& part) { return !part->done && !part->ended; });
     if (static_cast<size_t>(open) + frame.amount > kMaxParts) return fail(WireCode::flow, "too many open parts");
+    tell_empty_parts(record);
     if (parts.next > kLastPart) return fail(WireCode::limit, "too many parts in one exchange");
     parts.first = parts.next;
     parts.count = parts.missing = static_cast<uint32_t>(frame.amount);
     parts.slots = opened;
+    if (opened) parts.later = 2 * parts.count;
     return true;
+}
+
+// The end of an empty part waits to be read. Of as many as may be open: the peer need not wait with the next ones.
+void Inbox::tell_empty_parts(Record& record) {
+    const auto waits = [](const std::unique_ptr<PartIn>& part) {
+        return part->told && part->ended && !part->done && !part->asked && part->held.empty();
+    };
+    auto& parts = record.parts->in;
+    for (auto left = std::count_if(parts.begin(), parts.end(), waits); left > static_cast<ptrdiff_t>(kMaxParts);
+         --left) {
+        PartIn& oldest = **std::find_if(parts.begin(), parts.end(), waits);
+        oldest.asked = true;
+        flush_part(record, oldest);
+    }
 }
 
 // This side has said that it will send some.
@@ -52,7 +69,7 @@ bool Inbox::on_part(const Frame& frame) {
     const uint64_t number = number_of(frame.id);
     if (!known(number)) return fail(WireCode::protocol, "a part of an exchange that was not opened");
     Record* record = find(number);
-    if (!record || record->told) return ++late_, true;
+    if (!record || record->told || record->deaf) return ++late_, true;
     Parts* parts = record->parts.get();
     if (!parts || parts->missing == 0) return fail(WireCode::protocol, "a part that was not announced");
     if (frame.number != parts->next) return fail(WireCode::protocol, "a part out of its place");
@@ -112,7 +129,9 @@ bool Inbox::on_data(const Frame& frame, const ChunkRef& chunk) {
     if (!known(number)) return fail(WireCode::protocol, "data of an exchange that was not opened");
     Record* record = find(number);
     if (!record || record->told) return ++late_, true;
-    if (!record->parts || is_own_part(number, frame.number) || frame.number >= record->parts->next) {
+    const bool announced = record->parts && !is_own_part(number, frame.number) && frame.number < record->parts->next;
+    if (!announced && record->deaf) return ++late_, true;
+    if (!announced) {
         return fail(WireCode::protocol, "data of no part");
     }
     PartIn* part = record->parts->find(frame.number);
@@ -273,6 +292,7 @@ bool Inbox::on_part_cancel(const Frame& frame) {
     if (!known(number)) return fail(WireCode::protocol, "a cancel of a part that was not announced");
     Record* record = find(number);
     if (!record || record->told) return ++late_, true;
+    if (!record->parts && record->deaf) return ++late_, true;
     if (!record->parts) return fail(WireCode::protocol, "a cancel of a part that was not announced");
     Parts& parts = *record->parts;
     const auto code = static_cast<uint32_t>(frame.code);
@@ -284,6 +304,7 @@ bool Inbox::on_part_cancel(const Frame& frame) {
         finish_part(*record);
         return true;
     }
+    if (frame.number >= parts.next && record->deaf) return ++late_, true;
     if (frame.number >= parts.next) return fail(WireCode::protocol, "a cancel of a part that was not announced");
     PartIn* part = parts.find(frame.number);
     if (!part || part->ended) return ++late_, true;
@@ -365,6 +386,35 @@ void Inbox::end_parts(Record& record, Errc errc, uint32_t code) {
     parts.missing = 0;
 }
 
+// The parts of questions and answers of the opener's side end with the answering side; those of the OPEN go on.
+void Inbox::end_later_parts(Record& record) {
+    if (!record.parts) return;
+    Parts& parts = *record.parts;
+    const auto code = static_cast<uint32_t>(WireCode::cancelled);
+    if ((record.number & 1) == 0) {
+        std::vector<uint32_t> ended;
+        for (const uint32_t own : parts.out) {
+            if (own >= parts.later) ended.push_back(own);
+        }
+        for (const uint32_t own : ended) {
+            std::erase(parts.out, own);
+            note(Note::Kind::part_stopped, record.number, own);
+            part_done(record, own, Errc::cancelled, code, 0);
+        }
+        return;
+    }
+    std::vector<uint32_t> ended;
+    for (const auto& part : parts.in) {
+        if (part->done || part->number() < parts.later) continue;
+        part->ended = part->done = true;
+        part->held = {};
+        if (part->told) part_done(record, part->number(), Errc::cancelled, code, part->delivered);
+        ended.push_back(part->number());
+    }
+    for (const uint32_t number : ended) erase_part(record, number);
+    if (!parts.slots) parts.missing = 0;
+}
+
 // With its record.
 void Inbox::drop_parts(Record& record) {
     if (!record.parts) return;
@@ -387,10 +437,14 @@ void Inbox::finish_part(Record& record) {
 
 // An own exchange to which the peer has said all; its parts may go on.
 void Inbox::replied(Record& record, std::string_view text) {
-    deadlines_.remove(record);
-    record.deadline = kNever;
+    record.step = kNever;
+    arm(record);
     record.peer_ended = record.parts->replied = true;
     record.parts->text.assign(text);
+    if (record.talks) {
+        push(Event{.kind = EventKind::talk_over}), events_.back().number = record.number;
+        end_later_parts(record);
+    }
     finish_part(record);
 }
 

@@ -49,6 +49,7 @@ struct Inbox::Parts {
     uint32_t count = 0;         // how many it has,
     uint32_t missing = 0;       // and how many of them were not announced yet
     bool slots = false;         // they take slots
+    uint32_t later = 0;         // number of the opener's first one that is not of its OPEN
     bool replied = false;       // of an own exchange: the peer has said all but its parts
     std::string text;           // of the STATUS that said so
 

@@ -27,6 +27,7 @@ inline constexpr uint8_t kMaxType = 127;                             // of a bod
 inline constexpr size_t kMaxParts = 64;                              // of one message; open in one exchange, each side
 inline constexpr uint64_t kPartCredit = 16 * 1024;                   // of a part at first, once it may flow
 inline constexpr uint64_t kMaxPartCredit = 1024 * 1024;              // that it may grow to by use
+inline constexpr uint32_t kMaxQuestions = 16;                        // dialogues open in one exchange, each side
 inline constexpr size_t kMaxDigest = 64;                             // of a file
 inline constexpr size_t kMaxFragments = 4096;                        // frames of one message
 inline constexpr uint64_t kEarlyCharge = 16 * 1024;                  // OPENs that a dialler may send before ACCEPT

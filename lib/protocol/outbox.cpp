@@ -11,7 +11,10 @@ namespace sealwire {
 Outbox::Outbox(const Limits& limits, bool creator) : limits_(limits), creator_(creator) {}
 
 Outbox::~Outbox() {
-    exchanges_.for_each([this](uint64_t, Exchange& exchange) { drop_sending(exchange), drop_parts(exchange); });
+    exchanges_.for_each([this](uint64_t, Exchange& exchange) {
+        drop_sending(exchange), drop_parts(exchange);
+        delete exchange.talk;
+    });
 }
 
 // ---- Commands ----
@@ -40,7 +43,8 @@ Errc Outbox::open(const OutMessage& message, Expects expects, void* user, uint64
         return Errc::again;
     }
     if (message.receipt && no_receipt_left()) return Errc::again;
-    const bool single = message.body.size() <= kMaxFrameBody && message.parts.empty();
+    const bool single = message.size() <= kMaxFrameBody && message.parts.empty();
+    const bool converse = message.converse && expects != Expects::none;
     const bool needs_slot = expects != Expects::none || !single;
     number = opened_ << 1;
     receipt = next_receipt_++;
@@ -52,14 +56,26 @@ Errc Outbox::open(const OutMessage& message, Expects expects, void* user, uint64
         exchange.mine = true;
         exchange.side_open = !single;
         exchange.peer_open = expects != Expects::none;
+        exchange.messages = 1;
+        if (converse) exchange.side_open = exchange.talks = exchange.opening = true;
     }
     if (single && open_at_once(message, expects, number, receipt)) {
         ++opened_;
-        if (needs_slot) mail_.opened.push_back({number, expects, message.timeout_ms, 0});
+        if (needs_slot) tell_opened(message, expects, number, 0);
     } else {
         open_kept(message, expects, number, receipt);
     }
     return Errc::ok;
+}
+
+void Outbox::tell_opened(const OutMessage& message, Expects expects, uint64_t number, uint32_t parts) {
+    mail_.opened.push_back({.number = number,
+                            .expects = expects,
+                            .first_ms = message.timeout_ms,
+                            .between_ms = message.between_ms,
+                            .total_ms = message.total_ms,
+                            .talks = message.converse && expects != Expects::none,
+                            .parts = parts});
 }
 
 // An OPEN that outlives the call: it has to wait, or is longer than a frame.
@@ -67,16 +83,15 @@ void Outbox::open_kept(const OutMessage& message, Expects expects, uint64_t numb
     Pending pending(message, number, receipt, expects);
     pending.route = find_route(message.route, message.interned);
     if (!pending.route) pending.text = message.route;
-    const bool single = pending.body.size() <= kMaxFrameBody && message.parts.empty();
+    pending.converse = message.converse && expects != Expects::none;
+    const bool single = pending.single() && message.parts.empty();
     if (single) keep_waiting(pending, message);
     else keep(pending, message);
-    if (!message.parts.empty()) add_parts(*exchanges_.find(number), message, pending);
+    if (!message.parts.empty()) add_parts(*exchanges_.find(number), message, pending, true);
     ++opened_;
-    if (expects != Expects::none || pending.part_count > 0) {
-        mail_.opened.push_back({number, expects, message.timeout_ms, pending.part_count});
-    }
-    const bool now = !single && waiting_.empty() && !ahead() &&
-                     may_open(pending.route_bound(), pending.body.size(), true, pending.part_count);
+    if (expects != Expects::none || pending.part_count > 0) tell_opened(message, expects, number, pending.part_count);
+    const bool now = !single && waiting_.empty() && !ahead() && (!pending.converse || known_) &&
+                     may_open(pending.route_bound(), pending.size(), true, pending.part_count);
     if (now) return encode_open(pending);
     queued_ += pending.cost();
     waiting_.push_back(std::move(pending));
@@ -94,10 +109,7 @@ Errc Outbox::say(uint64_t number, const OutMessage& message, uint64_t& receipt) 
     if (!exchange) return Errc::handle;
     if (exchange->over) return Errc::closed;
     if (!exchange->side_open || exchange->mine || (message.more && !exchange->many)) return Errc::state;
-    if (message.type > kMaxType) return Errc::argument;
-    if (message.body.size() > peer_message_limit_) return Errc::too_big;
-    if (const Errc errc = check_parts(message); errc != Errc::ok) return errc;
-    if (exchange->parts && exchange->parts->out.size() + message.parts.size() > kMaxParts) return Errc::limit;
+    if (const Errc errc = check_later(*exchange, message); errc != Errc::ok) return errc;
     if (message.more && queued_bytes() >= limits_.send_queue) {
         again_ = true;
         return Errc::again;
@@ -110,21 +122,38 @@ Errc Outbox::say(uint64_t number, const OutMessage& message, uint64_t& receipt) 
     receipt = next_receipt_++;
     if (message.receipt) ++receipts_;
     Pending pending(message, number, receipt, Expects::none);
-    if (!message.parts.empty()) add_parts(*exchange, message, pending);
+    if (!message.parts.empty()) add_parts(*exchange, message, pending, false);
     if (!message.more) end_side(number, *exchange);
-    const size_t size = message.body.size();
-    if (!exchange->sending && pending.single() && exchange->credit >= prompt_charge(size) && !ahead()) {
-        encode_first(*exchange, pending);
-        if (!message.more) side_done(number, *exchange);
-        return Errc::ok;
+    if (speak(number, *exchange, pending, message) && !message.more) side_done(number, *exchange);
+    return Errc::ok;
+}
+
+// Of a message behind the OPEN.
+Errc Outbox::check_later(const Exchange& exchange, const OutMessage& message) const {
+    if (message.type > kMaxType) return Errc::argument;
+    if (message.body.size() > peer_message_limit_) return Errc::too_big;
+    if (const Errc errc = check_parts(message); errc != Errc::ok) return errc;
+    if (exchange.parts && exchange.parts->out.size() + message.parts.size() > kMaxParts) return Errc::limit;
+    return Errc::ok;
+}
+
+// Encodes it at once, or keeps it until it may leave; true: it has left whole.
+bool Outbox::speak(uint64_t number, Exchange& exchange, Pending& pending, const OutMessage& message) {
+    const bool paid = pending.answers || exchange.credit >= prompt_charge(pending.size());
+    if (!exchange.sending && !exchange.opening && pending.single() && paid && !ahead()) {
+        encode_first(exchange, pending);
+        return true;
     }
     keep(pending, message);
     queued_ += pending.cost();
-    if (!exchange->sending) exchange->sending = new Sending;
-    exchange->sending->queued += pending.cost();
-    exchange->sending->queue.push_back(std::move(pending));
-    make_ready(number, *exchange);
-    return Errc::ok;
+    if (!exchange.sending) exchange.sending = new Sending;
+    Sending& sending = *exchange.sending;
+    sending.queued += pending.cost();
+    // Parts leave in the order of their numbers.
+    const bool first = pending.answers && (pending.part_count == 0 || !sending.parts_wait());
+    (first ? sending.answers : sending.queue).push_back(std::move(pending));
+    make_ready(number, exchange);
+    return false;
 }
 
 Errc Outbox::status(uint64_t number, uint32_t code, std::string_view text, Bytes details, uint8_t type) {
@@ -174,6 +203,7 @@ Errc Outbox::cancel(uint64_t number, uint32_t code) {
     mail_.ended.push_back({number, Errc::cancelled, code, tell});
     exchange->over = true;
     if (tell) return Errc::ok;
+    lose_questions(number, *exchange, Errc::cancelled);
     exchange->forgets = exchange->parts && !exchange->parts->untold.empty();
     if (!exchange->forgets) erase(number);
     return Errc::ok;
@@ -185,6 +215,7 @@ void Outbox::erase(uint64_t number) {
     if (!exchange) return;
     drop_sending(*exchange);
     drop_parts(*exchange);
+    delete exchange->talk;
     exchanges_.erase(number);
 }
 
@@ -195,10 +226,21 @@ Errc Outbox::set_user(uint64_t number, void* user) {
     return Errc::ok;
 }
 
+Errc Outbox::set_deadlines(const DeadlineChange& change) {
+    const Exchange* exchange = exchanges_.find(change.number);
+    if (!exchange) return Errc::handle;
+    if (exchange->over) return Errc::closed;
+    if (!exchange->mine || !exchange->peer_open) return Errc::state;
+    mail_.deadlines.push_back(change);
+    return Errc::ok;
+}
+
 // ---- From the inbox ----
 
-void Outbox::early_channel() {
+void Outbox::early_channel(bool known, bool questions) {
     early_ = true;
+    known_ = known;
+    questions_ = questions;
     limit_ = std::max(limit_, kEarlyCharge);
     slots_limit_ = std::max(slots_limit_, kEarlySlots);
 }
@@ -206,27 +248,38 @@ void Outbox::early_channel() {
 void Outbox::channel_up(const PeerGrant& grant) {
     up_ = true;
     early_ = false;
+    known_ = true;
+    questions_ = grant.questions;
     limit_ = std::max(limit_, grant.limit);
     slots_limit_ = std::max(slots_limit_, grant.slots);
     part_slots_limit_ = std::max(part_slots_limit_, grant.part_slots);
     peer_message_limit_ = grant.message;
 }
 
-void Outbox::peer_opened(uint64_t number, Expects expects) {
+void Outbox::peer_opened(uint64_t number, Expects expects, bool talks) {
     Exchange& exchange = exchanges_.insert(number);
     exchange = Exchange{};
     exchange.many = expects == Expects::many;
+    exchange.talks = talks;
     exchange.side_open = expects != Expects::none;
 }
 
-bool Outbox::exchange_over(uint64_t number, Event* done) {
+bool Outbox::exchange_over(uint64_t number, Event* done, std::vector<Event>& lost) {
     Exchange* exchange = exchanges_.find(number);
     if (!exchange) return false;
+    if (exchange->talk) {
+        const bool good = !done || done->errc == Errc::ok;
+        end_questions(number, *exchange, good ? Errc::cancelled : done->errc, lost);
+    }
     if (done) done->user = exchange->user;
     drop_sending(*exchange);
-    if (exchange->parts) exchange->parts->out.clear();
+    if (exchange->parts) {
+        exchange->parts->out.clear();
+        if (done) end_untold_parts(number, *exchange, done->errc, done->code, lost);
+    }
     exchange->over = true;
-    const bool answered = !exchange->mine && !exchange->side_open && !exchange->user;  // nothing is owed
+    const bool quiet = exchange->forgets || (!exchange->side_open && !exchange->user);
+    const bool answered = !exchange->mine && quiet;  // nothing is owed
     if (exchange->mine || !done || answered) erase(number);
     return !answered;
 }

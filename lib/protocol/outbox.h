@@ -29,9 +29,17 @@ struct OutMessage {
     uint8_t type = 0;
     bool receipt = false;
     bool more = false;                  // of replies: not the last
+    bool converse = false;              // of requests: both sides may ask while it runs
     uint32_t timeout_ms = UINT32_MAX;   // of requests: the deadline of the first reply; UINT32_MAX: none
+    uint32_t between_ms = UINT32_MAX;   // ... from each reply to the next or the end
+    uint32_t total_ms = UINT32_MAX;     // ... of the whole exchange
     std::span<const PartHead> parts{};  // copied; kMaxParts at most
     uint64_t* part_numbers = nullptr;   // where to store the number of each of `parts`
+    Chunk* tlvs = nullptr;              // what write_message_tlvs made; the outbox takes a reference of its own
+
+    // What the peer is told.
+    uint32_t deadline_ms() const { return timeout_ms < total_ms ? timeout_ms : total_ms; }
+    size_t size() const { return body.size() + (tlvs ? tlvs->capacity() : 0); }
 };
 
 // Bytes for a part. They are copied unless `owner` keeps them.
@@ -42,6 +50,16 @@ struct PartBytes {
     uint8_t algorithm = 0;
     Bytes digest{};    // with the end: what all bytes hash to
     bool fed = false;  // as said of the part
+};
+
+// What a requester changes about its deadlines while the exchange runs: durations from now on; 0: as it is, UINT32_MAX: none.
+struct DeadlineChange {
+    enum class Clock : uint8_t { same, pause, resume };
+    uint64_t number = 0;
+    uint32_t next_ms = 0;     // to the next reply or the end
+    uint32_t between_ms = 0;  // from each later reply to the next
+    uint32_t total_ms = 0;    // to the end
+    Clock clock = Clock::same;
 };
 
 // Exchanges are counted at each end: number = 2n for the n-th that this side opened, 2n + 1 for the peer's n-th. The id on
@@ -68,6 +86,8 @@ public:
     Errc status(uint64_t number, uint32_t code, std::string_view text, Bytes details = {}, uint8_t type = 0);
     Errc cancel(uint64_t number, uint32_t code);
     Errc set_user(uint64_t number, void* user);
+    // Of requests of this side.
+    Errc set_deadlines(const DeadlineChange& change);
     // Parts of this side. `again`: the part's queue is full, one part_writable follows. state: ended already; too_big: more
     // than the stated size; argument: ended with less.
     Errc write(uint64_t number, uint64_t part, const PartBytes& bytes);
@@ -81,6 +101,20 @@ public:
     Errc read_saved(uint64_t number, uint64_t part);
     // The node's own word on a part that it feeds or saves: why it failed (then the peer is told `code`), or ok.
     Errc end_part(uint64_t number, uint64_t part, Errc errc, uint32_t code);
+    // Conversations: questions on a request that was opened so, of either side; each is answered once, also in the end of
+    // its exchange. 2k is the k-th of this side, odd ones are the peer's. limit: kMaxQuestions dialogues are open.
+    Errc ask(uint64_t number, const OutMessage& message, uint64_t* receipt, uint64_t& question);
+    // Where `back` is given, the answer asks in turn. Always taken.
+    Errc answer(uint64_t number, uint64_t question, const OutMessage& message, uint64_t* receipt, uint64_t* back);
+    Errc answer_status(uint64_t number, uint64_t question, uint32_t code, std::string_view text);
+    // ok while it runs; closed: its last event is on the way; handle: there is none, or it was told.
+    Errc running(uint64_t number) const;
+    struct Running {
+        uint64_t requests = 0;   // of this side, not ended
+        uint64_t serving = 0;    // of the peer, not answered
+        uint64_t questions = 0;  // of this side, not answered
+    };
+    Running running() const;
     // Stops taking new exchanges; what is queued still goes out.
     void refuse_new(Errc why) { refuse_ = why; }
 
@@ -88,7 +122,8 @@ public:
     struct Opened {
         uint64_t number;
         Expects expects;
-        uint32_t timeout_ms;
+        uint32_t first_ms, between_ms, total_ms;
+        bool talks;
         uint32_t parts;  // of the OPEN, numbered from 0 in steps of 2
     };
     struct PartNews {
@@ -114,12 +149,24 @@ public:
         uint32_t code;
         bool tell;  // a DONE event is owed
     };
+    struct Lost {  // a question of this side that nobody will answer
+        uint64_t number;
+        uint64_t question;
+        Errc errc;
+        void* user;
+    };
     struct Mail {
         std::vector<Opened> opened;
         std::vector<Ended> ended;
         std::vector<PartNews> parts;
-        std::vector<Taken> taken;  // given back from other threads
-        bool empty() const { return opened.empty() && ended.empty() && parts.empty() && taken.empty(); }
+        std::vector<DeadlineChange> deadlines;
+        std::vector<Lost> lost;
+        std::vector<uint64_t> silent;  // conversations of the peer in which this side has said its last message
+        std::vector<Taken> taken;      // given back from other threads
+        bool empty() const {
+            return opened.empty() && ended.empty() && parts.empty() && deadlines.empty() && lost.empty() &&
+                   silent.empty() && taken.empty();
+        }
     };
     Mail& mail() { return mail_; }
     void taken(const Taken& taken) { mail_.taken.push_back(taken); }
@@ -127,12 +174,22 @@ public:
     // ---- From the inbox, at a sync ----
     struct PeerGrant {
         uint64_t limit, slots, message, part_slots;
+        bool questions;  // both ends know them
     };
-    void channel_up(const PeerGrant& grant);             // ACCEPT sent or received
-    void early_channel();                                // initiator: before ACCEPT
-    void peer_opened(uint64_t number, Expects expects);  // an exchange of the peer that may be answered or has parts
+    void channel_up(const PeerGrant& grant);  // ACCEPT sent or received
+    // Initiator, before ACCEPT. `known`: what the peer can is, and `questions` says it.
+    void early_channel(bool known = false, bool questions = false);
+    // An exchange of the peer that may be answered or has parts; `talks`: both sides may ask.
+    void peer_opened(uint64_t number, Expects expects, bool talks = false);
     // Fills user; forgets own exchanges, closes the peer's until forget(). False: it was over already.
-    bool exchange_over(uint64_t number, Event* done);
+    // `lost`: events of its questions and parts, to come before.
+    bool exchange_over(uint64_t number, Event* done, std::vector<Event>& lost);
+    // A question or an answer of the peer is about to be told. over: its exchange is; wrong: it breaks a rule.
+    enum class Told : uint8_t { known, over, wrong };
+    Told asked(Event& event);
+    Told answered(Event& event);
+    // The peer's side has ended, which ends the questions of this one.
+    void end_questions(uint64_t number, std::vector<Event>& lost);
     void forget(uint64_t number);  // after the last event of a peer's exchange
     void* user_of(uint64_t number);
     void credit(uint64_t number, uint64_t amount, bool grant);
@@ -193,10 +250,12 @@ private:
     struct PartOut;
     struct Parts;
     struct PartKnown;
+    struct Talk;
     struct Exchange {
         void* user = nullptr;
         Sending* sending = nullptr;  // owned; only while messages are queued or under way
         Parts* parts = nullptr;      // owned; once it had any
+        Talk* talk = nullptr;        // owned; once there was a question
         uint32_t credit = static_cast<uint32_t>(kFirstCredit);
         uint32_t messages = 0;  // of this side so far
         bool mine = false;
@@ -205,6 +264,8 @@ private:
         bool peer_open = false;  // the peer may still send
         bool over = false;       // waits for its last event
         bool forgets = false;    // ... which are those of its parts
+        bool talks = false;      // both sides may ask
+        bool opening = false;    // talks, and its OPEN has not left whole
     };
     struct Segment {
         ChunkRef chunk;
@@ -229,11 +290,20 @@ private:
     };
 
     Errc open(const OutMessage& message, Expects expects, void* user, uint64_t& number, uint64_t& receipt);
+    void tell_opened(const OutMessage& message, Expects expects, uint64_t number, uint32_t parts);
     void open_kept(const OutMessage& message, Expects expects, uint64_t number, uint64_t receipt);
     bool open_at_once(const OutMessage& message, Expects expects, uint64_t number, uint64_t receipt);
     Errc say(uint64_t number, const OutMessage& message, uint64_t& receipt);
     bool no_receipt_left();
     void sent_queued(Sending& sending, size_t cost);
+    Errc check_later(const Exchange& exchange, const OutMessage& message) const;
+    bool speak(uint64_t number, Exchange& exchange, Pending& pending, const OutMessage& message);
+    static Talk& talk_of(Exchange& exchange);
+    void lose_questions(uint64_t number, Exchange& exchange, Errc errc);
+    static void end_questions(uint64_t number, Exchange& exchange, Errc errc, std::vector<Event>& lost);
+    static void end_untold_parts(uint64_t number, Exchange& exchange, Errc errc, uint32_t code,
+                                 std::vector<Event>& lost);
+    static void left(Exchange& exchange, const Pending& pending);
     bool may_open(size_t route, size_t body, bool needs_slot, size_t parts) const;
     bool may_encode() const;
     bool front_may_go() const;
@@ -245,7 +315,7 @@ private:
     void encode_next(uint64_t number, Exchange& exchange);
     void advance(uint64_t number, bool first);
     Errc check_parts(const OutMessage& message) const;
-    void add_parts(Exchange& exchange, const OutMessage& message, Pending& pending);
+    void add_parts(Exchange& exchange, const OutMessage& message, Pending& pending, bool opens);
     void announce(uint64_t number, Exchange& exchange, const Pending& pending);
     void let_parts_flow(uint64_t number, Exchange& exchange, const Pending& pending);
     void make_part_ready(uint64_t number, PartOut& part);
@@ -283,6 +353,8 @@ private:
     bool creator_;
     bool up_ = false;
     bool early_ = false;
+    bool known_ = false;           // what the peer can: a conversation waits for that
+    bool questions_ = false;       // it knows them
     bool again_ = false;           // a command met a full queue
     bool again_receipts_ = false;  // ... as many outstanding receipts as may be
     bool share_free_ = false;      // an exchange that met its share has room again, or is over

@@ -21,21 +21,28 @@ uint8_t* put_bytes(uint8_t* to, Bytes from) {
 
 uint8_t* put_text(uint8_t* to, std::string_view text) { return put_bytes(put_varint(to, text.size()), as_bytes(text)); }
 
-// The TLV block of an OPEN that states a deadline: block length, type, value length, value.
-uint8_t* put_deadline(uint8_t* to, uint32_t timeout_ms) {
+// The TLV block of an OPEN: its length, then, unless UINT32_MAX, the deadline (type, value length, value), then the rest.
+uint8_t* put_tlvs(uint8_t* to, uint32_t timeout_ms, Bytes rest) {
+    const bool deadline = timeout_ms != UINT32_MAX;
     const auto size = static_cast<uint8_t>(varint_size(timeout_ms));
-    *to++ = static_cast<uint8_t>(2 + size);
-    *to++ = static_cast<uint8_t>(message_tlv::deadline);
-    *to++ = size;
-    return put_varint(to, timeout_ms);
+    to = put_varint(to, rest.size() + (deadline ? 2 + size : 0));
+    if (deadline) {
+        *to++ = static_cast<uint8_t>(message_tlv::deadline);
+        *to++ = size;
+        to = put_varint(to, timeout_ms);
+    }
+    return put_bytes(to, rest);
 }
+
+Bytes bytes_of(const ChunkRef& tlvs) { return tlvs ? Bytes(tlvs->data(), tlvs->capacity()) : Bytes(); }
 
 }  // namespace
 
-bool Outbox::may_open(size_t route, size_t body, bool needs_slot, size_t parts) const {
-    if (!up_ && (!early_ || body > kMaxFrameBody || parts > 0)) return false;
+// `size`: of body and TLVs.
+bool Outbox::may_open(size_t route, size_t size, bool needs_slot, size_t parts) const {
+    if (!up_ && (!early_ || size > kMaxFrameBody || parts > 0)) return false;
     if (part_slots_used_ + parts > part_slots_limit_) return false;
-    const size_t bound = kMaxFrameHead + route + std::min(body, kMaxFrameBody) + kObjectCost;
+    const size_t bound = kMaxFrameHead + route + std::min(size, kMaxFrameBody) + kObjectCost;
     return charged_ + bound <= limit_ && (!needs_slot || slots_used_ < slots_limit_);
 }
 
@@ -43,7 +50,8 @@ bool Outbox::front_may_go() const {
     if (waiting_.empty()) return false;
     const Pending& front = waiting_[0];
     if (front.is_void) return up_ || early_;
-    return may_open(front.route_bound(), front.body.size(), front.needs_slot(), front.part_count);
+    if (front.converse && !known_) return false;
+    return may_open(front.route_bound(), front.size(), front.needs_slot(), front.part_count);
 }
 
 bool Outbox::may_encode() const {
@@ -197,17 +205,17 @@ uint8_t* Outbox::put_open_head(Route* route, std::string_view text, uint64_t fla
 
 // An OPEN of one frame, straight from the caller's bytes, when nothing waits before it. False: it has to wait.
 bool Outbox::open_at_once(const OutMessage& message, Expects expects, uint64_t number, uint64_t receipt) {
-    if (!waiting_.empty() || ahead()) return false;
+    if (!waiting_.empty() || ahead() || message.tlvs || message.converse) return false;
     Route* const route = find_route(message.route, message.interned);
     const bool request = expects != Expects::none;
     if (!route || !may_open(route->first.size(), message.body.size(), request, 0)) return false;
     const uint64_t begin = sequence_end_;
-    const bool deadline = request && message.timeout_ms != UINT32_MAX;
+    const uint32_t timeout_ms = request ? message.deadline_ms() : UINT32_MAX;
     uint64_t flags = static_cast<uint64_t>(expects) | open_flag::last | open_flag::end;
-    if (deadline) flags |= open_flag::tlvs;
+    if (timeout_ms != UINT32_MAX) flags |= open_flag::tlvs;
     if (message.receipt) flags |= open_flag::receipt;
     uint8_t* at = put_open_head(route, {}, flags, message.type, message.body.size());
-    if (deadline) at = put_deadline(at, message.timeout_ms);
+    if (timeout_ms != UINT32_MAX) at = put_tlvs(at, timeout_ms, {});
     at = put_bytes(put_varint(at, message.body.size()), message.body);
     charged_ += commit_to(at) + kObjectCost;
     if (request) ++slots_used_;
@@ -225,32 +233,42 @@ void Outbox::encode_open(const Pending& pending) {
         return commit(3);
     }
     const Bytes body = pending.body;
-    const Bytes head = body.first(std::min(body.size(), kMaxFrameBody));
+    const Bytes head = pending.head();
+    const Bytes tlvs = bytes_of(pending.tlvs);
     const bool last = head.size() == body.size() && pending.part_count == 0;
     const bool deadline = pending.expects != Expects::none && pending.timeout_ms != UINT32_MAX;
     uint64_t flags = static_cast<uint64_t>(pending.expects);
-    if (last) flags |= open_flag::last | open_flag::end;
-    if (deadline) flags |= open_flag::tlvs;
+    const bool talks = pending.converse && questions_;
+    if (last) flags |= open_flag::last | (talks ? 0 : open_flag::end);
+    if (deadline || !tlvs.empty()) flags |= open_flag::tlvs;
     if (pending.receipt_wanted) flags |= open_flag::receipt;
     if (pending.part_count > 0) flags |= open_flag::parts;
 
-    uint8_t* at = put_open_head(pending.route, pending.text, flags, pending.type, head.size());
+    uint8_t* at = put_open_head(pending.route, pending.text, flags, pending.type, tlvs.size() + head.size());
     if (!last) at = put_varint(at, body.size());
-    if (deadline) at = put_deadline(at, pending.timeout_ms);
+    if (flags & open_flag::tlvs) at = put_tlvs(at, deadline ? pending.timeout_ms : UINT32_MAX, tlvs);
     if (pending.part_count > 0) at = put_varint(at, pending.part_count);
     at = put_bytes(put_varint(at, head.size()), head);
     charged_ += commit_to(at) + kObjectCost;
     if (pending.needs_slot()) ++slots_used_;
     part_slots_used_ += pending.part_count;
-    if (last) return mark(begin, pending);
+    if (last) mark(begin, pending);
+    if (last && !pending.converse) return;
 
     Exchange* exchange = exchanges_.find(pending.number);
-    exchange->credit -= static_cast<uint32_t>(prompt_charge(body.size()));
-    exchange->messages = 1;
-    exchange->sending = new Sending;
+    if (pending.converse && !talks) {  // asked before it was known that the peer cannot
+        lose_questions(pending.number, *exchange, Errc::unsupported);
+        drop_sending(*exchange);
+        exchange->talks = exchange->opening = false;
+    }
+    if (last) {
+        exchange->opening = false;
+        return make_ready(pending.number, *exchange);
+    }
+    if (!exchange->sending) exchange->sending = new Sending;
     exchange->sending->begin(pending, head.size());
     queued_ += pending.cost();
-    exchange->sending->queued = pending.cost();
+    exchange->sending->queued += pending.cost();
     announce(pending.number, *exchange, pending);
     make_ready(pending.number, *exchange);
 }
@@ -259,25 +277,39 @@ void Outbox::encode_open(const Pending& pending) {
 void Outbox::encode_first(Exchange& exchange, Pending& pending) {
     const uint64_t begin = sequence_end_;
     const Bytes body = pending.body;
-    const Bytes head = body.first(std::min(body.size(), kMaxFrameBody));
+    const Bytes head = pending.head();
+    const Bytes tlvs = bytes_of(pending.tlvs);
     const bool last = head.size() == body.size() && pending.part_count == 0;
     uint64_t flags = message_flag::first;
+    if (!tlvs.empty()) flags |= message_flag::tlvs;
     if (last) flags |= message_flag::last | (pending.more ? 0 : message_flag::end);
     if (pending.receipt_wanted) flags |= message_flag::receipt;
     if (pending.part_count > 0) flags |= message_flag::parts;
-    uint8_t* const start = reserve(kMaxFrameHead + head.size());
+    if (pending.asks) flags |= message_flag::asks;
+    if (pending.answers) flags |= message_flag::answers;
+    uint8_t* const start = reserve(kMaxFrameHead + tlvs.size() + head.size());
     uint8_t* at = start;
     *at++ = static_cast<uint8_t>(FrameKind::message);
     at = put_varint(at, wire_id(pending.number));
-    *at++ = static_cast<uint8_t>(flags);  // below 128: nothing answers yet
+    at = put_varint(at, flags);
+    if (pending.answers) at = put_varint(at, pending.answered);
     *at++ = pending.type;
     if (!last) at = put_varint(at, body.size());
+    if (!tlvs.empty()) at = put_bytes(put_varint(at, tlvs.size()), tlvs);
     if (pending.part_count > 0) at = put_varint(at, pending.part_count);
     at = put_bytes(put_varint(at, head.size()), head);
     commit(static_cast<size_t>(at - start));
-    exchange.credit -= static_cast<uint32_t>(prompt_charge(body.size()));
+    if (!pending.answers) exchange.credit -= static_cast<uint32_t>(prompt_charge(pending.size()));
     pending.message = exchange.messages++;
-    if (last) return mark(begin, pending);
+    if (pending.asks && exchange.talk) {
+        for (Talk::Own& own : exchange.talk->own) {
+            if (own.id == pending.question) own.message = pending.message;
+        }
+    }
+    if (last) {
+        left(exchange, pending);
+        return mark(begin, pending);
+    }
     exchange.sending->begin(pending, head.size());
     announce(pending.number, exchange, pending);
 }
@@ -295,11 +327,14 @@ void Outbox::encode_next(uint64_t number, Exchange& exchange) {
     uint8_t* at = start;
     *at++ = static_cast<uint8_t>(FrameKind::message);
     at = put_varint(at, wire_id(number));
-    *at++ = static_cast<uint8_t>(last ? message_flag::last | (sending.current.more ? 0 : message_flag::end) : 0);
+    const bool goes_on = sending.current.more || (sending.current.converse && questions_);
+    *at++ = static_cast<uint8_t>(last ? message_flag::last | (goes_on ? 0 : message_flag::end) : 0);
     at = put_bytes(put_varint(at, size), part);
     commit(static_cast<size_t>(at - start));
     if (!last) return;
     mark(begin, sending.current);
+    left(exchange, sending.current);
+    exchange.opening = false;
     let_parts_flow(number, exchange, sending.current);
     sent_queued(sending, sending.current.cost());
     sending.active = false;
@@ -308,15 +343,15 @@ void Outbox::encode_next(uint64_t number, Exchange& exchange) {
 
 void Outbox::make_ready(uint64_t number, Exchange& exchange) {
     Sending* sending = exchange.sending;
-    if (!sending || sending->ready) return;
-    if (sending->active) {
-        if (sending->waits_for_grant()) return;
-        sending->ready = true;
+    if (!sending || sending->ready != Sending::Ready::no) return;
+    if (sending->active && !sending->waits_for_grant()) {
+        sending->ready = Sending::Ready::more;
         ready_more_.push_back(number);
-    } else if (!sending->queue.empty()) {
-        const Pending& next = sending->queue.front();
-        if (!next.is_status && exchange.credit < prompt_charge(next.body.size())) return;  // waits for credit
-        sending->ready = true;
+    } else if (Ring<Pending>* from = exchange.opening ? nullptr : sending->next()) {
+        const Pending& next = from->front();
+        const bool paid = next.is_status || next.answers || exchange.credit >= prompt_charge(next.size());
+        if (!paid) return;  // waits for credit
+        sending->ready = Sending::Ready::first;
         ready_first_.push_back(number);
     }
 }
@@ -332,27 +367,27 @@ void Outbox::sent_queued(Sending& sending, size_t cost) {
 
 void Outbox::advance(uint64_t number, bool first) {
     Exchange* exchange = exchanges_.find(number);
-    if (!exchange || !exchange->sending || !exchange->sending->ready) return;  // over in the meantime
+    if (!exchange || !exchange->sending) return;  // over in the meantime
     Sending& sending = *exchange->sending;
-    if (sending.active == first) return;  // stands in the other queue
-    sending.ready = false;
+    if (sending.ready != (first ? Sending::Ready::first : Sending::Ready::more)) return;  // likewise
+    sending.ready = Sending::Ready::no;
     if (!first) {
         encode_next(number, *exchange);
-    } else {
-        Pending next = std::move(sending.queue.front());
-        sending.queue.pop_front();
+    } else if (Ring<Pending>* from = sending.next()) {
+        Pending next = std::move(from->front());
+        from->pop_front();
         if (next.is_status) {
             control({.kind = FrameKind::status, .id = number, .text = next.text});
             sent_queued(sending, next.cost());
         } else {
             const size_t cost = next.cost();
             encode_first(*exchange, next);
-            if (!sending.active) sent_queued(sending, cost);
+            if (next.single()) sent_queued(sending, cost);
         }
     }
-    if (sending.active || !sending.queue.empty()) return make_ready(number, *exchange);
+    if (!sending.empty()) return make_ready(number, *exchange);
     drop_sending(*exchange);
-    if (!exchange->side_open || exchange->mine) side_done(number, *exchange);
+    if (!exchange->side_open || (exchange->mine && !exchange->talks)) side_done(number, *exchange);
 }
 
 // This side has sent its end in the exchange.
@@ -367,40 +402,6 @@ void Outbox::side_done(uint64_t number, Exchange& exchange) {
     mail_.ended.push_back({number, Errc::ok, 0, tell});
     exchange.over = true;
     if (!tell) erase(number);
-}
-
-void Outbox::drop_sending(Exchange& exchange, std::vector<uint64_t>* receipts) {
-    Sending* sending = std::exchange(exchange.sending, nullptr);
-    if (!sending) return;
-    share_free_ |= sending->again;
-    const auto drop = [&](const Pending& pending) {
-        queued_ -= pending.cost();
-        if (pending.receipt_wanted) --receipts_;
-        if (pending.is_status || pending.expects != Expects::none) return;
-        (receipts ? *receipts : dropped_).push_back(pending.receipt);
-    };
-    if (sending->active) drop(sending->current);
-    for (size_t i = 0; i < sending->queue.size(); ++i) drop(sending->queue[i]);
-    delete sending;
-}
-
-Outbox::Pending* Outbox::waiting_open(uint64_t number) {
-    const uint64_t first = opened_ - waiting_.size();
-    const uint64_t n = number >> 1;
-    return n >= first && n < opened_ ? &waiting_[static_cast<size_t>(n - first)] : nullptr;
-}
-
-void Outbox::make_void(Pending& pending) {
-    if (pending.expects == Expects::none)
-        dropped_.push_back(pending.receipt);  // with parts: only those can be cancelled
-    queued_ -= pending.cost();
-    if (std::exchange(pending.receipt_wanted, false)) --receipts_;
-    pending.is_void = true;
-    pending.body = {};
-    pending.text = {};
-    pending.route = nullptr;
-    pending.chunk.reset();
-    queued_ += pending.cost();
 }
 
 void Outbox::pump() {

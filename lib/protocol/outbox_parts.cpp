@@ -25,7 +25,7 @@ Errc Outbox::check_parts(const OutMessage& message) const {
     return Errc::ok;
 }
 
-void Outbox::add_parts(Exchange& exchange, const OutMessage& message, Pending& pending) {
+void Outbox::add_parts(Exchange& exchange, const OutMessage& message, Pending& pending, bool opens) {
     if (!exchange.parts) {
         exchange.parts = new Parts;
         exchange.parts->next = exchange.mine ? 0 : 1;
@@ -38,12 +38,12 @@ void Outbox::add_parts(Exchange& exchange, const OutMessage& message, Pending& p
         part->head = message.parts[i];
         part->name.assign(part->head.name);
         part->number = parts.next;
-        if (exchange.mine) part->credit = kPartCredit;
+        if (opens) part->credit = kPartCredit;
         parts.untold.push_back({parts.next, true});
         parts.out.push_back(std::move(part));
         if (message.part_numbers) message.part_numbers[i] = parts.next;
     }
-    if (exchange.mine) return;
+    if (opens) return;
     mail_.parts.push_back({.kind = PartNews::Kind::opened,
                            .errc = Errc::ok,
                            .part = pending.part_first,
@@ -327,6 +327,19 @@ bool Outbox::part_over(uint64_t number, uint32_t part, void*& user) {
     return true;
 }
 
+// Those that were opened when the end was already on its way: the receiving half knows nothing of them.
+void Outbox::end_untold_parts(uint64_t number, Exchange& exchange, Errc errc, uint32_t code, std::vector<Event>& lost) {
+    for (const Parts::Untold& part : std::exchange(exchange.parts->untold, {})) {
+        Event event{.kind = EventKind::part_done, .mine = exchange.mine, .settled = true};
+        event.errc = errc == Errc::ok ? Errc::cancelled : errc;
+        event.code = code;
+        event.number = number;
+        event.first = part.number;
+        event.user = exchange.user;
+        lost.push_back(std::move(event));
+    }
+}
+
 // The application was told the end of every part: is the exchange over?
 void Outbox::parts_over(uint64_t number, Exchange& exchange) {
     if (exchange.over) {
@@ -338,7 +351,9 @@ void Outbox::parts_over(uint64_t number, Exchange& exchange) {
 
 // This side has said its last message: what it never read of the peer's parts it does not want.
 void Outbox::end_side(uint64_t number, Exchange& exchange) {
-    exchange.side_open = false;
+    if (exchange.talks) mail_.silent.push_back(number);
+    exchange.side_open = exchange.talks = false;
+    lose_questions(number, exchange, Errc::cancelled);
     if (!exchange.parts) return;
     for (Parts::Untold& part : exchange.parts->untold) {
         if (part.read) continue;

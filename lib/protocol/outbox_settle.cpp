@@ -76,6 +76,63 @@ void Outbox::report_dropped(std::vector<Event>& events) {
     report(outcomes, events);
 }
 
+// ---- Dropped before they left ----
+
+void Outbox::drop_sending(Exchange& exchange, std::vector<uint64_t>* receipts) {
+    Sending* sending = std::exchange(exchange.sending, nullptr);
+    if (!sending) return;
+    share_free_ |= sending->again;
+    const auto drop = [&](const Pending& pending) {
+        queued_ -= pending.cost();
+        if (pending.receipt_wanted) --receipts_;
+        if (pending.is_status || pending.expects != Expects::none) return;
+        (receipts ? *receipts : dropped_).push_back(pending.receipt);
+    };
+    if (sending->active) drop(sending->current);
+    for (size_t i = 0; i < sending->answers.size(); ++i) drop(sending->answers[i]);
+    for (size_t i = 0; i < sending->queue.size(); ++i) drop(sending->queue[i]);
+    delete sending;
+}
+
+Outbox::Pending* Outbox::waiting_open(uint64_t number) {
+    const uint64_t first = opened_ - waiting_.size();
+    const uint64_t n = number >> 1;
+    return n >= first && n < opened_ ? &waiting_[static_cast<size_t>(n - first)] : nullptr;
+}
+
+void Outbox::make_void(Pending& pending) {
+    if (pending.expects == Expects::none)
+        dropped_.push_back(pending.receipt);  // with parts: only those can be cancelled
+    queued_ -= pending.cost();
+    if (std::exchange(pending.receipt_wanted, false)) --receipts_;
+    pending.is_void = true;
+    pending.body = {};
+    pending.text = {};
+    pending.route = nullptr;
+    pending.chunk.reset();
+    pending.tlvs.reset();
+    queued_ += pending.cost();
+}
+
+// ---- What runs ----
+
+Errc Outbox::running(uint64_t number) const {
+    const Exchange* exchange = exchanges_.find(number);
+    if (!exchange) return Errc::handle;
+    return exchange->over ? Errc::closed : Errc::ok;
+}
+
+Outbox::Running Outbox::running() const {
+    Running all;
+    exchanges_.for_each([&](uint64_t, const Exchange& exchange) {
+        if (exchange.over) return;
+        if (exchange.mine) all.requests += exchange.peer_open || exchange.parts;
+        else all.serving += exchange.side_open;
+        if (exchange.talk) all.questions += exchange.talk->own.size();
+    });
+    return all;
+}
+
 Outbox::Undelivered Outbox::finish(uint64_t peer_received, Errc why, std::vector<Event>& events) {
     std::vector<Outcome> outcomes;
     std::vector<uint64_t> unsent_requests;
@@ -110,6 +167,10 @@ Outbox::Undelivered Outbox::finish(uint64_t peer_received, Errc why, std::vector
         if (request && exchange.sending) unsent_requests.push_back(number);
         drop_sending(exchange, &receipts);
         for (uint64_t receipt : receipts) outcomes.push_back({receipt, Errc::not_sent});
+        std::vector<Event> lost;
+        end_questions(number, exchange, Errc::outcome_unknown, lost);
+        std::move(lost.begin(), lost.end(), std::back_inserter(parts));
+        delete std::exchange(exchange.talk, nullptr);
         if (exchange.parts) {
             for (const Parts::Untold& part : exchange.parts->untold) {
                 Event event{.kind = EventKind::part_done, .errc = why};

@@ -17,7 +17,7 @@
 #define DEADLINE_S 60 /* of every wait: generous, since only a failure reaches it */
 #define MAX_NOTES 4096
 #define NOTE_BYTES 192
-#define EVENT_TYPES 20 /* one more than the highest */
+#define EVENT_TYPES 22 /* one more than the highest */
 
 static inline sw_text text(const char *zero_terminated) {
     sw_text out = {zero_terminated, strlen(zero_terminated)};
@@ -73,6 +73,7 @@ typedef struct note {
     sw_peer peer;
     sw_listener listener;
     sw_exchange exchange;
+    sw_question question, asks;
     sw_result result;
     uint32_t code;
     uint32_t number; /* suite, expects, body type, level: as the type wants */
@@ -150,6 +151,7 @@ static inline void note_fill(note *n, const sw_event *event) {
             break;
         case SW_EVENT_MESSAGE:
         case SW_EVENT_REPLY:
+        case SW_EVENT_QUESTION:
             n->exchange = event->as.message.exchange;
             n->id = event->as.message.id;
             n->number = event->as.message.type;
@@ -159,6 +161,20 @@ static inline void note_fill(note *n, const sw_event *event) {
             n->size = event->as.message.body.size;
             note_put(n->bytes, event->as.message.body.data, event->as.message.body.size);
             note_put(n->text, event->as.message.route.data, event->as.message.route.size);
+            n->question = event->as.message.question;
+            if (event->type == SW_EVENT_QUESTION) n->last = event->as.message.place;
+            break;
+        case SW_EVENT_ANSWER:
+            n->exchange = event->as.answer.question.exchange;
+            n->question = event->as.answer.question;
+            n->asks = event->as.answer.asks;
+            n->result = event->as.answer.result;
+            n->code = event->as.answer.code;
+            n->number = event->as.answer.type;
+            n->first = event->as.answer.has_body;
+            n->size = event->as.answer.body.size;
+            note_put(n->bytes, event->as.answer.body.data, event->as.answer.body.size);
+            note_put(n->text, event->as.answer.text.data, event->as.answer.text.size);
             break;
         case SW_EVENT_DONE:
             n->exchange = event->as.done.exchange;

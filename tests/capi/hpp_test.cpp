@@ -53,7 +53,9 @@ struct Server {
         node.route("wordy", [](const sealwire::incoming&) { throw sealwire::status(77, std::string(2000, 'x')); });
         node.route("broken", [](const sealwire::incoming&) { throw std::logic_error("a bug"); });
         node.route("silent", [](const sealwire::incoming&) {});
-        node.route("note", [this](const sealwire::incoming& sent) { board.change([&] { note = sent.body(); }); });
+        node.route("note", [this](const sealwire::incoming& sent) {
+            board.change([&] { note = std::string(sent.body()) + std::string(sent.metadata("by")); });
+        });
         // What is uploaded comes back by a part of the reply.
         node.route("upload", [this](const sealwire::incoming& request) {
             request.parts().at(0).read();
@@ -188,6 +190,10 @@ void talk(Server& server, Client& client) {
     tap_ok(client.ask("nowhere", "").result == SW_ERR_NO_ROUTE, "a route without handler is answered no_route");
     client.peer.send("note", "one");
     tap_ok(server.board.wait([&] { return server.note == "one"; }), "a send reaches its handler");
+    sealwire::send_options by;
+    by.metadata = {sealwire::pair_of("for", "nobody"), sealwire::pair_of("by", " by Ada")};
+    client.peer.send("note", "said", by);
+    tap_ok(server.board.wait([&] { return server.note == "said by Ada"; }), "metadata is looked up by name");
     sealwire::message body(3);
     std::memcpy(body.data(), "two", 3);
     tap_ok(client.peer.try_send("note", body) && !body.get() && server.board.wait([&] { return server.note == "two"; }),

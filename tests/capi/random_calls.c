@@ -201,6 +201,15 @@ static void part_calls(void) {
     }
 }
 
+/* What a message carries beside its body, now and then wrong. */
+static void some_extras(const sw_pair **metadata, size_t *count, sw_bytes *trace) {
+    static const sw_pair kPairs[] = {{{"a", 1}, {"b", 1}}, {{kBytes, 200}, {kBytes, 900}}, {{NULL, 0}, {"x", 1}}};
+    if (percent(70)) return;
+    *metadata = kPairs + (percent(95) ? 0 : 1);
+    *count = 1 + below(2);
+    if (percent(50)) *trace = (sw_bytes){kBytes, percent(98) ? SW_TRACE_CONTEXT_SIZE : below(40)};
+}
+
 static void a_send(sw_peer peer) {
     sw_send_options options;
     sw_part_head heads[4];
@@ -217,6 +226,7 @@ static void a_send(sw_peer peer) {
     const size_t count_ = some_parts(heads);
     options.part_count = count_;
     options.part_handles = percent(98) ? parts : NULL;
+    some_extras(&options.metadata, &options.metadata_count, &options.trace_context);
     if (percent(10)) options.route = below(6);
     if (percent(10)) SWAP(messages, message);
     options.message = message;
@@ -244,6 +254,9 @@ static void a_request(sw_peer peer) {
     options.type = below(5);
     options.expects = below(3);
     options.timeout_ms = percent(30) ? 1 + below(50) : 0;
+    options.converse = percent(50);
+    options.total_ms = percent(10) ? 1 + below(50) : 0;
+    some_extras(&options.metadata, &options.metadata_count, &options.trace_context);
     options.user = &P;
     options.parts = heads;
     const size_t count_ = some_parts(heads);
@@ -285,13 +298,62 @@ static void answer(sw_exchange exchange) {
     after_parts(heads, count_, parts);
 }
 
+static void look_up(sw_exchange exchange) {
+    uint8_t uuid[16];
+    sw_running running;
+    memset(&running, 0, sizeof running);
+    running.size = a_size(sizeof running);
+    switch (below(3)) {
+        case 0: CALL(exchange_uuid, exchange, below(2), below(3), percent(98) ? uuid : NULL); break;
+        case 1: CALL(exchange_running, exchange); break;
+        default: CALL(peer_running, exchange.peer, percent(98) ? &running : NULL);
+    }
+}
+
+/* Asks in either's exchanges, answers what was asked. */
+static void talk(void) {
+    sw_send_options options;
+    sw_exchange exchange;
+    sw_question question, back;
+    const unsigned kind = below(10);
+    sw_send_options_init(&options);
+    options.size = a_size(sizeof options);
+    options.type = percent(98) ? below(5) : (uint32_t)lot();
+    some_extras(&options.metadata, &options.metadata_count, &options.trace_context);
+    if (kind < 5) {
+        if (percent(50)) GET(incoming, exchange);
+        else GET(own, exchange);
+        CALL(exchange_ask, exchange, a_body(), percent(50) ? &options : NULL, percent(98) ? &question : NULL);
+        return;
+    }
+    GET(questions, question);
+    if (percent(5)) question.exchange.peer.value = spoil(question.exchange.peer.value);
+    if (percent(5)) question.number = lot() >> below(60);
+    if (kind < 8) CALL(question_answer, question, a_body(), percent(50) ? &options : NULL, percent(50) ? &back : NULL);
+    else CALL(question_status, question, a_code(), some_words());
+}
+
+static void change_deadlines(sw_exchange exchange) {
+    sw_deadlines deadlines;
+    sw_deadlines_init(&deadlines);
+    DID(deadlines_init);
+    deadlines.size = a_size(sizeof deadlines);
+    deadlines.next_ms = percent(50) ? 0 : percent(80) ? below(100) : SW_NEVER;
+    deadlines.total_ms = percent(50) ? 0 : percent(80) ? below(100) : SW_NEVER;
+    deadlines.clock = percent(95) ? below(3) : (uint32_t)lot();
+    CALL(exchange_set_deadlines, exchange, percent(98) ? &deadlines : NULL);
+}
+
 static void exchange_calls(void) {
     sw_exchange exchange;
     if (percent(70)) GET(incoming, exchange);
     else GET(own, exchange);
     if (percent(10)) exchange.peer.value = spoil(exchange.peer.value);
     if (percent(5)) exchange.number = lot();
-    answer(exchange);
+    if (percent(10)) change_deadlines(exchange);
+    else if (percent(15)) talk();
+    else if (percent(5)) look_up(exchange);
+    else answer(exchange);
 }
 
 /* ---- Peers, listeners, nodes ---- */
@@ -455,6 +517,14 @@ static void look_at(const sw_event *event) {
         case SW_EVENT_PEER_ASKS: PUT(asking, event->peer); break;
         case SW_EVENT_PEER_CONNECTED: keep_peer(event->peer); break;
         case SW_EVENT_REPLY: keep_parts(&event->as.message); break;
+        case SW_EVENT_QUESTION:
+            keep_parts(&event->as.message);
+            PUT(questions, event->as.message.question);
+            break;
+        case SW_EVENT_ANSWER:
+            outcome(event->as.answer.result);
+            if (event->as.answer.asks.exchange.peer.value) PUT(questions, event->as.answer.asks);
+            break;
         case SW_EVENT_PART_DONE: outcome(event->as.part_done.result); break;
         case SW_EVENT_MESSAGE:
             keep_parts(&event->as.message);
@@ -520,6 +590,13 @@ static void a_callback(const sw_event *event, void *user) {
     (void)user;
     own_node = event->node;
     look_at(event);
+    if (event->type == SW_EVENT_QUESTION && percent(50)) {
+        CALL(question_answer, event->as.message.question, event->as.message.body, NULL, NULL);
+    }
+    if (event->type == SW_EVENT_MESSAGE && !event->as.message.last && percent(50)) {
+        sw_question question;
+        CALL(exchange_ask, event->as.message.exchange, event->as.message.body, NULL, &question);
+    }
     if (event->type == SW_EVENT_MESSAGE && event->as.message.expects && percent(70)) answer(event->as.message.exchange);
     if (event->type == SW_EVENT_PEER_ASKS && percent(70)) CALL(peer_accept, event->peer, no_bytes());
     if (below(1000) == 0) CALL(node_close, event->node, 1, NULL);

@@ -17,7 +17,7 @@
     X(peer_set_user) X(peer_get_id) X(peer_ping) X(peer_close) X(send_options_init) X(request_options_init)       \
     X(peer_send) X(peer_request) X(exchange_reply) X(exchange_status) X(exchange_status_with) X(exchange_cancel) X(exchange_set_user)     \
     X(message_create) X(message_wrap) X(message_data) X(message_size) X(message_retain) X(message_release) \
-    X(part_options_init) X(part_write) X(part_read) X(part_cancel) \
+    X(part_options_init) X(part_write) X(part_read) X(part_cancel) X(deadlines_init) X(exchange_set_deadlines) X(exchange_ask) X(question_answer) X(question_status) X(exchange_uuid) X(exchange_running) X(peer_running) \
     X(file_options_init) X(file_open) X(file_close) X(save_options_init) X(part_save) \
     X(hasher_create) X(hasher_add) X(hasher_digest) X(hasher_free)
 /* clang-format on */
@@ -81,6 +81,7 @@ typedef struct pool {
     sw_listener listeners[16];
     sw_exchange incoming[POOL], own[POOL];
     sw_part parts_in[POOL], parts_out[POOL];
+    sw_question questions[POOL];
     sw_message *messages[16];
     sw_identity *identities[8];
     const sw_event *held[POOL];

@@ -11,11 +11,12 @@ static void require(bool good) {
     if (!good) std::abort();
 }
 
-// First byte: role, whether messages are given back, small limits. Then steps: 0 is the end of a record, 1 a wait, 2 to 9
+// First byte: role, whether messages are given back, small limits, conversations. Then steps: 0 is the end of a record, 1 a wait, 2 to 9
 // a frame made from the next four bytes, others so many bytes of the input as they are.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     if (size < 2) return 0;
     Hand hand((data[0] & 1) != 0);
+    hand.features = (data[0] & 32) ? feature::questions : 0;
     hand.end.takes = (data[0] & 2) != 0;
     if (data[0] & 4) {
         hand.end.config.limits.window = kLeastWindow;

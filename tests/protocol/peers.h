@@ -57,11 +57,12 @@ struct Seen {
     Expects expects;
     uint32_t code, timeout_ms;
     uint8_t type;
-    bool last, has_body, mine;
+    bool last, has_body, mine, asks;
     uint64_t number, first, last_number;
     int64_t clock_difference_ms;
     std::string text;
     std::string body;
+    std::string tlvs;
     Taken taken;
     void* user;
     struct Part {
@@ -82,12 +83,14 @@ struct Seen {
           last(e.last),
           has_body(e.has_body),
           mine(e.mine),
+          asks(e.asks),
           number(e.number),
           first(e.first),
           last_number(e.last_number),
           clock_difference_ms(e.clock_difference_ms),
           text(e.text),
           body(as_text(e.body)),
+          tlvs(as_text(e.tlvs)),
           taken(e.taken),
           user(e.user) {
         for (uint32_t i = 0; i < e.part_count; ++i) {
@@ -205,8 +208,9 @@ inline OutMessage message(std::string_view body, std::string_view route = "r") {
 }
 
 // What a handshake gives each end, without one.
-inline HandshakeResult keys_of(bool initiator) {
+inline HandshakeResult keys_of(bool initiator, uint64_t features = 0) {
     HandshakeResult result;
+    result.features = features;
     result.peer = initiator ? keys().bob.id() : keys().alice.id();
     (initiator ? result.send_key : result.receive_key).data()[0] = 1;
     (initiator ? result.receive_key : result.send_key).data()[0] = 2;
@@ -286,10 +290,11 @@ public:
 
     End end;
     Time now = 1'000'000;
+    uint64_t features = 0;  // that both ends have
     std::vector<OwnedFrame> heard;
 
     void begin() {
-        HandshakeResult result = keys_of(initiator_);
+        HandshakeResult result = keys_of(initiator_, features);
         HandshakeResult ours = keys_of(!initiator_);
         end.begin(now);
         sealer_.emplace(ours.suite, std::move(ours.send_key), end.config.records);

@@ -17,9 +17,23 @@ inline void behave(End& end, const Seen& seen) {
         for (size_t i = 0; i < kWitnessRequests; ++i) {
             uint64_t number = 0;
             end.outbox->send(out, nullptr);
+            out.converse = i >= 2;
             end.outbox->request(out, i % 2 ? Expects::many : Expects::one, &end, number);
         }
+    } else if (seen.kind == EventKind::question || (seen.kind == EventKind::answer && seen.asks)) {
+        const uint64_t question = seen.kind == EventKind::question ? seen.first : seen.last_number;
+        uint64_t back = 0;
+        out.receipt = out.receipt && (seen.number & 1) != 0;
+        if (seen.body.size() % 4 == 1) end.outbox->answer_status(seen.number, question, 64, "no");
+        else if (seen.body.size() % 4)
+            end.outbox->answer(seen.number, question, out, nullptr, seen.body.size() % 4 == 2 ? &back : nullptr);
+    } else if (seen.kind == EventKind::reply && seen.body.size() % 3 == 0) {
+        uint64_t question = 0;
+        out.receipt = false;
+        end.outbox->ask(seen.number, out, nullptr, question);
     } else if (seen.kind == EventKind::message && seen.expects != Expects::none) {
+        uint64_t question = 0;
+        if (!seen.last) end.outbox->ask(seen.number, out, nullptr, question);
         if (seen.body.size() % 5 == 4) return;  // never answered
         if (seen.body.size() % 5 == 3) end.outbox->set_user(seen.number, &end);
         if (seen.body.size() % 5 == 2) end.outbox->status(seen.number, 64, "no");
@@ -40,17 +54,23 @@ inline std::string complaint_about(const End& end) {
     if (std::find(std::begin(kReasons), std::end(kReasons), why) == std::end(kReasons))
         return "ended with " + std::string(describe(why).name);
     std::vector<uint64_t> done;
+    std::vector<std::pair<uint64_t, uint64_t>> answered;
     std::vector<uint64_t> settled;
     size_t mine = 0;
     for (const Seen& seen : end.events) {
         const bool over = std::find(done.begin(), done.end(), seen.number) != done.end();
         if (seen.kind == EventKind::reply && over) return "a reply after the end of its request";
+        if ((seen.kind == EventKind::question || seen.kind == EventKind::answer) && over)
+            return "talk after the end of its exchange";
+        if (seen.kind == EventKind::answer) answered.emplace_back(seen.number, seen.first);
         if (seen.kind == EventKind::done && over) return "an exchange ended twice";
         if (seen.kind == EventKind::done) done.push_back(seen.number);
         mine += seen.kind == EventKind::done && seen.mine;
         for (uint64_t i = seen.first; seen.kind == EventKind::receipt && i <= seen.last_number; ++i)
             settled.push_back(i);
     }
+    std::sort(answered.begin(), answered.end());
+    if (std::adjacent_find(answered.begin(), answered.end()) != answered.end()) return "a question was answered twice";
     std::sort(settled.begin(), settled.end());
     if (std::adjacent_find(settled.begin(), settled.end()) != settled.end()) return "a message was settled twice";
     if (end.count(EventKind::connected) > 0 && mine != kWitnessRequests) return "a request did not end";

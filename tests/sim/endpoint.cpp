@@ -117,8 +117,14 @@ void Endpoint::act(Time now) {
         OutMessage message{.route = route, .body = bytes};
         const bool endless = rng_.chance(temper_.endless);
         if (!endless) {
-            message.timeout_ms = static_cast<uint32_t>(rng_.between(temper_.timeout_ms / 2 + 1, temper_.timeout_ms));
+            const auto some = [&] {
+                return static_cast<uint32_t>(rng_.between(temper_.timeout_ms / 2 + 1, temper_.timeout_ms));
+            };
+            message.timeout_ms = some();
+            if (rng_.chance(20)) message.between_ms = some();
+            if (rng_.chance(20)) message.total_ms = 2 * some();
         }
+        message.converse = rng_.chance(temper_.talks);
         const auto heads = add_parts(message);
         const Expects expects = rng_.chance(80) ? Expects::one : Expects::many;
         uint64_t number = 0;
@@ -126,11 +132,30 @@ void Endpoint::act(Time now) {
             ++next_serial_;
             if (requests_.count(number)) complain("an exchange number was used twice");
             requests_[number].endless = endless;
+            requests_[number].talks = message.converse;
+            requests_[number].first_only = message.between_ms == UINT32_MAX && message.total_ms == UINT32_MAX;
             parts_.sent(number, heads, part_numbers_);
             ++counts.requests;
             counts.endless += endless;
         }
-    } else if (dice < 95 && !requests_.empty() && rng_.chance(temper_.cancel)) {
+    } else if (dice < 93 && !requests_.empty() && rng_.chance(50)) {
+        auto at = requests_.lower_bound(rng_.below(requests_.rbegin()->first + 1));
+        if (!at->second.endless) {
+            at->second.first_only = false;
+            DeadlineChange change{.number = at->first};
+            change.next_ms = static_cast<uint32_t>(rng_.below(temper_.timeout_ms));
+            change.between_ms = static_cast<uint32_t>(rng_.below(temper_.timeout_ms));
+            change.clock = static_cast<DeadlineChange::Clock>(rng_.below(3));
+            const bool pauses = change.clock == DeadlineChange::Clock::pause;
+            if (accepted(outbox_->set_deadlines(change), "set_deadlines") && pauses) paused_.insert(at->first);
+        }
+    } else if (dice < 96 && !requests_.empty() && rng_.chance(temper_.asks)) {
+        for (auto at = requests_.rbegin(); at != requests_.rend(); ++at) {
+            if (!at->second.talks || at->second.done || rng_.chance(50)) continue;
+            ask(at->first);
+            break;
+        }
+    } else if (dice < 98 && !requests_.empty() && rng_.chance(temper_.cancel)) {
         auto at = requests_.lower_bound(rng_.below(requests_.rbegin()->first + 1));
         if (accepted(outbox_->cancel(at->first, rng_.chance(50) ? 11 : 70), "cancel")) {
             ++counts.cancels;
@@ -173,6 +198,20 @@ void Endpoint::tick(Time now) {
         answers_.pop_back();
         answer(now, number);
     }
+    for (size_t i = 0; i < to_answer_.size();) {
+        if (to_answer_[i].at > now && !settling_) {
+            ++i;
+            continue;
+        }
+        const Question asked = to_answer_[i];
+        to_answer_[i] = to_answer_.back();
+        to_answer_.pop_back();
+        answer_question(asked);
+    }
+    for (; settling_ && !paused_.empty(); paused_.erase(paused_.begin())) {
+        accepted(outbox_->set_deadlines({.number = *paused_.begin(), .clock = DeadlineChange::Clock::resume}),
+                 "resume");
+    }
     parts_.act(now, *outbox_, settling_);
     drive(now);
 }
@@ -190,6 +229,7 @@ Time Endpoint::next() const {
     Time next = std::min(connection_->next_timeout(), closed_ ? kNever : parts_.next());
     for (const Held& held : held_) next = std::min(next, held.at);
     for (const Answer& answer : answers_) next = std::min(next, answer.at);
+    for (const Question& asked : to_answer_) next = std::min(next, asked.at);
     return next;
 }
 
@@ -197,7 +237,11 @@ bool Endpoint::quiet() const {
     for (const auto& [number, request] : requests_) {
         if (!request.done) return false;
     }
-    return parts_.empty() && held_.empty() && answers_.empty() && wanted_.empty() && (!outbox_ || outbox_->settled());
+    for (const auto& [key, ended] : asked_) {
+        if (!ended) return false;
+    }
+    return parts_.empty() && to_answer_.empty() && held_.empty() && answers_.empty() && wanted_.empty() &&
+           (!outbox_ || outbox_->settled());
 }
 
 // The loop that connection.h asks for, in turns of a few rounds like a node's; what is left waits for the next.
@@ -235,6 +279,21 @@ void Endpoint::handle(Time now, Event& event) {
         case EventKind::closing:
         case EventKind::part_end: return;  // nothing is saved here
         case EventKind::message: return on_message(now, event);
+        case EventKind::question: {
+            free_hostages(now);
+            uint64_t serial = 0;
+            if (!check_body(event.body, serial)) complain("a question came altered");
+            parts_.came(now, event, temper_.unread);
+            on_question(now, event.number, event.first);
+            if (rng_.chance(temper_.late_taken)) {
+                held_.push_back({now + static_cast<Time>(rng_.between(1, 100'000)), event.taken});
+            } else {
+                give_back(now, event.taken);
+            }
+            return;
+        }
+        case EventKind::answer: return on_answer(now, event);
+        case EventKind::talk_over: return complain("an internal event");
         case EventKind::reply:
         case EventKind::done: {
             free_hostages(now);
@@ -257,7 +316,8 @@ void Endpoint::handle(Time now, Event& event) {
                 request->second.replied = true;
                 return;
             }
-            if (event.errc == Errc::timeout && request->second.replied) complain("timeout behind the first reply");
+            if (event.errc == Errc::timeout && request->second.replied && request->second.first_only)
+                complain("timeout behind the first reply");
             request->second.done = true;
             request->second.errc = event.errc;
             ++counts.done;
@@ -309,8 +369,10 @@ void Endpoint::on_message(Time now, Event& event) {
     parts_.came(now, event, temper_.unread);
     if (event.expects != Expects::none) {
         serving_[event.number] = event.expects == Expects::many;
+        if (!event.last) may_ask_.insert(event.number);
         if (event.timeout_ms != UINT32_MAX && rng_.chance(temper_.never)) {
             if (rng_.chance(50)) answers_.push_back({kNever, event.number});
+            else silent_.insert(event.number);
         } else if (rng_.chance(temper_.hostage)) {
             answers_.push_back({kNever, event.number});
         } else if (rng_.chance(temper_.late_reply)) {
@@ -335,6 +397,10 @@ void Endpoint::answer(Time now, uint64_t number) {
     const auto serving = serving_.find(number);
     if (serving == serving_.end()) return;
     const bool many = serving->second;
+    if (!settling_ && may_ask_.count(number) && rng_.chance(temper_.asks) && ask(number) && rng_.chance(70)) {
+        answers_.push_back({kNever, number});  // until the question is answered, or something else comes
+        return;
+    }
     if (rng_.chance(temper_.cancel / 4)) {
         if (accepted(outbox_->cancel(number, 11), "handler's cancel")) serving_.erase(number);
         return;
@@ -381,6 +447,9 @@ void Endpoint::free_hostages(Time now) {
     for (Answer& answer : answers_) {
         if (answer.at == kNever && rng_.chance(40)) answer.at = now;
     }
+    for (Question& asked : to_answer_) {
+        if (asked.at == kNever && rng_.chance(40)) asked.at = now;
+    }
 }
 
 void Endpoint::check_books(const Endpoint& other, bool clean) {
@@ -395,6 +464,10 @@ void Endpoint::check_books(const Endpoint& other, bool clean) {
             complain("request " + std::to_string(number) + " without a deadline ended with " +
                      std::string(describe(request.errc).name));
         }
+    }
+    for (const auto& [key, ended] : asked_) {
+        if (!ended)
+            complain("question " + std::to_string(key.second) + " of " + std::to_string(key.first) + " never ended");
     }
     if (!wanted_.empty()) complain("receipt " + std::to_string(*wanted_.begin()) + " never settled");
     const Errc end = why();
@@ -422,10 +495,10 @@ void Endpoint::check_books(const Endpoint& other, bool clean) {
 std::string Endpoint::state() const {
     return "requests " + std::to_string(requests_.size()) + ", done " + std::to_string(counts.done) + ", held " +
            std::to_string(held_.size()) + ", answers " + std::to_string(answers_.size()) + ", wanted " +
-           std::to_string(wanted_.size()) + ", live " + std::to_string(outbox_->live_exchanges()) + ", queued " +
-           std::to_string(outbox_->queued_bytes()) + ", sequence " + std::to_string(outbox_->sequence_end()) + "/" +
-           std::to_string(outbox_->received()) + (connected_ ? ", connected" : ", not connected") + ", why " +
-           std::string(describe(why()).name);
+           std::to_string(wanted_.size()) + ", questions " + std::to_string(to_answer_.size()) + ", live " +
+           std::to_string(outbox_->live_exchanges()) + ", queued " + std::to_string(outbox_->queued_bytes()) +
+           ", sequence " + std::to_string(outbox_->sequence_end()) + "/" + std::to_string(outbox_->received()) +
+           (connected_ ? ", connected" : ", not connected") + ", why " + std::string(describe(why()).name);
 }
 
 }  // namespace sealwire::sim

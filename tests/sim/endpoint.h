@@ -24,6 +24,8 @@ struct Temper {
     unsigned receipts = 0;
     unsigned parts = 0;       // of messages and replies that have some
     unsigned unread = 0;      // of parts that are not read until everything settles
+    unsigned talks = 0;       // requests in which both sides may ask
+    unsigned asks = 0;        // where that may be: how often a side asks, and an answer asks in turn
     unsigned endless = 0;     // requests without a deadline: they are always answered, and so must always end
     size_t large = 0;         // bytes of the largest body
     size_t replies = 0;       // replies of any size from 0 to this; 0: like the other bodies
@@ -63,7 +65,7 @@ public:
     struct Counts {
         uint64_t sends = 0, requests = 0, replies = 0, delivered = 0, done = 0, receipts = 0, cancels = 0, large = 0,
                  parts = 0, part_bytes = 0, whole_parts = 0;
-        uint64_t endless = 0, mixed = 0, rounds_full = 0;
+        uint64_t endless = 0, mixed = 0, rounds_full = 0, questions = 0, answered = 0;
     };
     Counts counts;
 
@@ -72,7 +74,9 @@ private:
         bool done = false;
         uint64_t receipt = UINT64_MAX;  // of a one-way message with parts
         bool endless = false;
+        bool talks = false;
         bool replied = false;
+        bool first_only = false;  // its only deadline is that of the first reply
         Errc errc = Errc::ok;
     };
     struct Held {
@@ -83,11 +87,19 @@ private:
         Time at;  // kNever: hostage
         uint64_t number;
     };
+    struct Question {  // of the other side, to be answered
+        Time at;       // kNever: hostage
+        uint64_t number, question;
+    };
     void complain(std::string text);
     void handle(Time now, Event& event);
     void on_message(Time now, Event& event);
     void give_back(Time now, const Taken& taken);
     void answer(Time now, uint64_t number);
+    bool ask(uint64_t number);
+    void on_question(Time now, uint64_t number, uint64_t question);
+    void on_answer(Time now, Event& event);
+    void answer_question(const Question& asked);
     void free_hostages(Time now);
     std::vector<uint8_t> body(uint64_t serial);
     std::vector<uint8_t> reply_body();
@@ -115,6 +127,7 @@ private:
 
     uint64_t next_serial_ = 1;
     std::map<uint64_t, Request> requests_;   // by exchange
+    std::set<uint64_t> paused_;              // whose deadlines stand still
     std::map<uint64_t, uint64_t> one_way_;   // receipt -> serial of sends
     std::set<uint64_t> wanted_;              // receipts not settled yet
     std::map<uint64_t, Errc> settled_;       // receipt -> outcome
@@ -125,6 +138,10 @@ private:
     uint64_t part_numbers_[kMaxParts] = {};
     std::vector<Held> held_;
     std::vector<Answer> answers_;
+    std::vector<Question> to_answer_;
+    std::set<uint64_t> may_ask_;                           // exchanges of the peer
+    std::set<uint64_t> silent_;                            // never answered in any way
+    std::map<std::pair<uint64_t, uint64_t>, bool> asked_;  // own questions: whether they have ended
 };
 
 }  // namespace sealwire::sim

@@ -38,7 +38,11 @@ Frame likely(SampleFrames& samples, Cunning& state, unsigned wild) {
         return frame;
     }
     if (dice < 65) {
-        frame = samples.make(FrameKind::message, rng.below(50) == 0 ? rng.below(8) : rng.below(2) ? 3 : 7, 3'000);
+        const uint64_t kinds[] = {3, 7, 3 | message_flag::asks, 3 | message_flag::answers,
+                                  3 | message_flag::asks | message_flag::answers};
+        const uint64_t kind = kinds[rng.below(rng.below(8) == 0 ? 5 : 2)];
+        frame = samples.make(FrameKind::message, rng.below(50) == 0 ? rng.below(8) : kind, 3'000);
+        frame.number = rng.below(4);
         frame.id = rng.below(10) == 0 ? own : theirs;
         frame.total = frame.body.size() + 1 + rng.below(100'000);
         return frame;
@@ -71,6 +75,7 @@ TEST_CASE("a malicious peer: any frames behind the handshake end the session for
         const bool initiator = rng.below(2) == 0;
         const unsigned wild = rng.below(2) == 0 ? 0 : static_cast<unsigned>(rng.below(30));
         Hand hand(initiator);
+        hand.features = rng.below(2) == 0 ? feature::questions : 0;
         hand.end.takes = rng.below(2) == 0;
         hand.end.on_event = behave;
         if (rng.below(2) == 0) {

@@ -62,6 +62,8 @@ Temper random_temper(SeededRng& rng) {
     temper.receipts = percent(100);
     temper.parts = percent(60);
     temper.unread = percent(100);
+    if (rng.chance(60)) temper.talks = 50 + static_cast<unsigned>(rng.below(50));
+    if (rng.chance(80)) temper.asks = 30 + static_cast<unsigned>(rng.below(50));
     temper.endless = percent(100);
     temper.replies = rng.chance(40) ? 200'000 : 0;
     temper.rounds = rng.chance(30) ? 16 : static_cast<int>(rng.below(5));
@@ -94,6 +96,8 @@ Temper worst_temper(SeededRng& rng) {
             .receipts = 100,
             .parts = 40,
             .unread = 30,
+            .talks = 80,
+            .asks = 60,
             .endless = 50,
             .large = 120'000,
             .replies = 120'000,
@@ -196,6 +200,8 @@ Outcome run(const Keys& keys, uint64_t seed, bool cramped) {
         outcome.counts.whole_parts += each->parts().whole;
         outcome.counts.mixed += each->counts.mixed;
         outcome.counts.rounds_full += each->counts.rounds_full;
+        outcome.counts.questions += each->counts.questions;
+        outcome.counts.answered += each->counts.answered;
     }
     return outcome;
 }
@@ -233,18 +239,22 @@ void run_many(const char* what, bool cramped, uint64_t otherwise) {
         total.whole_parts += outcome.counts.whole_parts;
         total.mixed += outcome.counts.mixed;
         total.rounds_full += outcome.counts.rounds_full;
+        total.questions += outcome.counts.questions;
+        total.answered += outcome.counts.answered;
     }
     CHECK(failed == 0);
     std::cout << what << ": " << runs << " runs, " << cuts << " with a cut, " << connected << " connected, "
               << total.sends << " sends, " << total.requests << " requests (" << total.endless
               << " without a deadline), " << total.done << " done, " << total.delivered << " delivered, "
               << total.receipts << " settled receipts, " << total.cancels << " cancels, " << total.large
-              << " large bodies, " << total.mixed << " replies of mixed size, " << total.parts << " parts of which "
-              << total.whole_parts << " came whole (" << total.part_bytes / 1'000'000 << " MB in all), "
-              << total.rounds_full << " turns cut short, " << failed << " failed\n";
+              << " large bodies, " << total.questions << " questions (" << total.answered << " answered), "
+              << total.mixed << " replies of mixed size, " << total.parts << " parts of which " << total.whole_parts
+              << " came whole (" << total.part_bytes / 1'000'000 << " MB in all), " << total.rounds_full
+              << " turns cut short, " << failed << " failed\n";
     if (only) return;
     CHECK(connected * 10 > runs * 6);
     CHECK(total.done == total.requests);
+    CHECK(total.answered * 10 > total.questions);
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
 // Core: what a node does with its events; the native half's wake function leads here.
+import { talked, type Talked } from './conversation.js'
 import { Commands, type Command, type CommandOwner, type Settle } from './commands.js'
 import { errorOf, SealwireError } from './errors.js'
 import { closeAtExit, closed } from './exit.js'
@@ -10,7 +11,7 @@ import type { Ask, CloseReport, LogEntry, Node } from './node.js'
 import type { OutParts } from './outparts.js'
 import { Peer, PeerState, type Pending } from './peer.js'
 import { E, EVENT_ROW, EventType, MAX_EVENTS, Op, R, StatusCode } from './table.js'
-import { partsOf, type CameHead } from './transfer.js'
+import { whence, type Came } from './transfer.js'
 
 export type AskHandler = (ask: Ask) => unknown
 
@@ -187,8 +188,6 @@ export class Core implements CommandOwner {
     else this.report(error)
   }
 
-  // ---- CommandOwner ---------------------------------------------------------------------------------------------------
-
   receipt(slot: number, number: number, settle: Settle<void>): void {
     this.peers[slot]?.receipts.set(number, settle)
   }
@@ -237,8 +236,6 @@ export class Core implements CommandOwner {
     peer.emit('writable', undefined)
   }
 
-  // ---- Events ---------------------------------------------------------------------------------------------------------
-
   private readonly wake = (): void => {
     const polled = this.box.poll()
     const all = typeof polled !== 'number'
@@ -278,7 +275,11 @@ export class Core implements CommandOwner {
         if (peer) this.writable(peer)
         break
       case EventType.reply:
-        this.replied(peer, row, at, buffer, extra as CameHead[] | undefined)
+        this.replied(peer, row, at, buffer, extra as Came | undefined)
+        break
+      case EventType.question:
+      case EventType.answer:
+        if (peer) talked(this, peer, this.pending[row[at + E.tag]!]?.many, row, at, buffer, extra as Talked)
         break
       case EventType.partData:
       case EventType.partWritable:
@@ -436,12 +437,12 @@ export class Core implements CommandOwner {
   }
 
   private replied(peer: Peer | undefined, row: Int32Array, at: number, buffer: ArrayBuffer | undefined,
-    heads: CameHead[] | undefined): void {
+    came: Came | undefined): void {
     const pending = this.pending[row[at + E.tag]!]
     const place = row[at + E.code]!
     const length = row[at + E.length]!
     const reply = new Reply(length === 0 ? undefined : buffer, row[at + E.offset]!, length, row[at + E.bodyType]!, '')
-    if (heads && peer) reply.received = partsOf(this, peer, row, at, heads)
+    whence(this, reply, peer, row, at, came)
     if (!pending || pending.settled) {
       for (const part of reply.parts) part.destroy()
       this.take(place)
@@ -460,18 +461,23 @@ export class Core implements CommandOwner {
     if (tag === 0) {
       const number = (row[at + E.low]! >>> 0) + row[at + E.high]! * 2 ** 32
       peer?.running.get(number)?.end(result)
+      peer?.talks.get(number)?.end()
+      peer?.talks.delete(number)
       peer?.running.delete(number)
       return
     }
     const pending = this.pending[tag]
     if (!pending) return
-    const details = typeof extra === 'object' ? (extra as { text: string; bytes: Uint8Array; type: number }) : undefined
-    const text = details ? details.text : String(extra ?? '')
+    const more = typeof extra === 'object' ? (extra as { text: string; bytes?: Uint8Array; type: number } & Came) : undefined
+    const details = more?.bytes ? (more as { text: string; bytes: Uint8Array; type: number }) : undefined
+    const text = more ? more.text : String(extra ?? '')
     if (result === R.ok) {
       const length = row[at + E.length]!
       this.remove(tag)
       if (!pending.settled) {
-        pending.resolve(new Reply(length === 0 ? undefined : buffer, row[at + E.offset]!, length, row[at + E.bodyType]!, text))
+        const reply = new Reply(length === 0 ? undefined : buffer, row[at + E.offset]!, length, row[at + E.bodyType]!, text)
+        whence(this, reply, peer, row, at, more)
+        pending.resolve(reply)
       }
       return
     }

@@ -2,19 +2,20 @@
 import type { Core } from './core.js'
 import { encoded } from './commands.js'
 import { errorOf } from './errors.js'
+import { Conversation } from './conversation.js'
 import { Answer, Request, Status, type Body } from './message.js'
 import { size } from './options.js'
 import { OutParts } from './outparts.js'
 import { PeerState, type Peer } from './peer.js'
 import { checkedMiddleware, composed, Turns, type Handler, type Limited, type Middleware, type RouteOptions } from './router.js'
 import { E, Op, R, StatusCode } from './table.js'
-import { partsOf, reply, type CameHead } from './transfer.js'
+import { partsOf, reply, type Came } from './transfer.js'
 
 const TURN = 64 // replies of a generator in one turn of the event loop
 
-interface WithParts {
+interface WithMore extends Came {
   route: string | undefined
-  parts: CameHead[]
+  converses?: boolean
 }
 
 type Generator = AsyncGenerator<unknown, unknown> | globalThis.Generator<unknown, unknown>
@@ -82,13 +83,13 @@ export class Handlers {
 
   message(peer: Peer, row: Int32Array, at: number, buffer: ArrayBuffer | undefined, extra: unknown): void {
     const number = row[at + E.tag]!
-    const withParts = typeof extra === 'object' ? (extra as WithParts) : undefined
-    const route = number === 0 ? String(withParts ? withParts.route : extra) : this.names[number]!
+    const withMore = typeof extra === 'object' ? (extra as WithMore) : undefined
+    const route = number === 0 ? String(withMore ? withMore.route : extra) : this.names[number]!
     const length = row[at + E.length]!
     const expects = row[at + E.result]!
     const request = new Request(peer, route, length === 0 ? undefined : buffer, row[at + E.offset]!, length, row[at + E.bodyType]!,
       expects, row[at + E.time]!, row[at + E.low]!, row[at + E.high]!)
-    if (withParts) request.received = partsOf(this.host, peer, row, at, withParts.parts)
+    if (withMore) this.more(request, row, at, withMore)
     const limited = this.limited[number]
     if (limited) this.queue(limited, number, request, row[at + E.code]!)
     else void this.handle(this.handlers[number]!, request)
@@ -118,6 +119,23 @@ export class Handlers {
     }
   }
 
+  private more(request: Request, row: Int32Array, at: number, { parts, carried, converses }: WithMore): void {
+    const { peer, low, high } = request
+    if (parts) request.received = partsOf(this.host, peer, row, at, parts)
+    request.carried = carried
+    if (!converses) return
+    const nothing = () => undefined
+    const host = { take: nothing, cancel: nothing, deadlines: () => { throw errorOf(R.state, { detail: 'deadlines are the requester\'s' }) } }
+    request.conversation = new Conversation(host, { core: this.host, peer, low, high })
+    peer.talks.set((low >>> 0) + high * 2 ** 32, request.conversation)
+  }
+
+  private endTalk(request: Request): void {
+    if (!request.conversation) return
+    request.peer.talks.delete((request.low >>> 0) + request.high * 2 ** 32)
+    request.conversation.end()
+  }
+
   private waitFor(peer: Peer, request: Request, result: PromiseLike<unknown>): PromiseLike<void> {
     const number = (request.low >>> 0) + request.high * 2 ** 32
     if (request.expectsReply) peer.running.set(number, request)
@@ -142,6 +160,7 @@ export class Handlers {
     if (request.expectsReply && !isOver(request)) this.put(request, value)
     else if (value instanceof Answer) new OutParts(value.parts).unsent(errorOf(R.cancelled)) // nobody waits for it
     if (request.received) request.handled()
+    this.endTalk(request)
     return undefined
   }
 
@@ -190,6 +209,7 @@ export class Handlers {
     } finally {
       peer.running.delete(number)
       request.onEnd = undefined
+      this.endTalk(request)
     }
   }
 
@@ -218,6 +238,7 @@ export class Handlers {
 
   // The reason is told here, and to the peer only where that is asked for.
   private handlerFailed(request: Request, error: unknown, handled = false): PromiseLike<void> | undefined {
+    this.endTalk(request)
     if (request.received) for (const part of request.received) part.destroy()
     const lost = isOver(request)
     if (error instanceof Status && request.expectsReply) {

@@ -5,6 +5,8 @@ export {
   AddressError, CancelledError, ClosedError, ConnectionError, DeliveryError, FileError, KeyError, PermissionError, QueueFullError,
   RequestError, SealwireError, StatusError, SystemError, TimeoutError, UsageError,
 } from './errors.js'
+export type { CarriedOptions } from './carried.js'
+export { Conversation, Said } from './conversation.js'
 export { Encoded, encode, type BodyKind } from './codecs.js'
 export { File, type FileOptions } from './file.js'
 export { Emitter, SealwireEvent } from './emitter.js'
@@ -18,7 +20,7 @@ export {
 } from './node.js'
 export type { OutPart, Source } from './outparts.js'
 export { IncompleteReadError, OutStream, Part, type OutStreamOptions, type PartKind, type Progress, type SaveOptions } from './part.js'
-export { Peer, type ClosePeerOptions, type PeerEvents, type Pong, type RequestOptions, type SendOptions } from './peer.js'
+export { Peer, type ClosePeerOptions, type PeerEvents, type Pong, type RequestOptions, type Running, type SendOptions } from './peer.js'
 export type { Middleware, RouteOptions } from './router.js'
 export { BAD_CALL, NO_FUNCTION, Remote, type ExposeOptions } from './rpc.js'
 

@@ -1,5 +1,6 @@
 // Many replies: what requestMany() gives, one reply at a time; those that are not read hold back the ones that follow.
 import type { Reply } from './message.js'
+import { duration } from './options.js'
 
 /** @internal What Peer and Core do for it. */
 export interface RepliesHost {
@@ -7,6 +8,8 @@ export interface RepliesHost {
   take(place: number): void
   /** Ends the exchange at the peer. */
   cancel(): void
+  /** Durations in milliseconds; clock: 0 as it is, 1 pause, 2 resume. */
+  deadlines(next: number, between: number, total: number, clock: number): void
 }
 
 /** The replies to one request, in their order. Leaving the loop cancels the request at the peer. */
@@ -42,6 +45,23 @@ export class Replies implements AsyncIterableIterator<Reply> {
     this.end()
     if (running) this.host.cancel()
     return Promise.resolve({ value: undefined, done: true })
+  }
+
+  /**
+   * How long it still waits, in milliseconds from now on: to the next reply, from each later one to the next, to the end.
+   * What is left out stays as it is; Infinity is none.
+   */
+  setDeadlines(options: { next?: number; between?: number; total?: number }): void {
+    this.host.deadlines(duration(options.next, 'next'), duration(options.between, 'between'), duration(options.total, 'total'), 0)
+  }
+
+  /** No time passes for its deadlines until resume(). */
+  pause(): void {
+    this.host.deadlines(0, 0, 0, 1)
+  }
+
+  resume(): void {
+    this.host.deadlines(0, 0, 0, 2)
   }
 
   [Symbol.asyncIterator](): this {

@@ -1,5 +1,7 @@
 // What handlers and requesters get: Message, Request, Reply; and Status, with which a handler answers in one number.
+import { metadataOf, traceOf, type Carried, type CarriedOptions } from './carried.js'
 import { decode, kindOf } from './codecs.js'
+import type { Conversation } from './conversation.js'
 import { errorOf } from './errors.js'
 import type { OutPart } from './outparts.js'
 import type { OutStream, Part } from './part.js'
@@ -15,6 +17,18 @@ const noParts: Part[] = []
 export class Message {
   /** @internal */
   received: Part[] | undefined
+  /** @internal */
+  carried: Carried | undefined
+
+  /** Texts by name that came with it. */
+  get metadata(): Record<string, string> {
+    return metadataOf(this.carried)
+  }
+
+  /** The W3C traceparent that came with it. */
+  get trace(): string | undefined {
+    return traceOf(this.carried)
+  }
 
   /** Streams and files that it carries: each is to be read or destroyed. */
   get parts(): Part[] {
@@ -76,6 +90,23 @@ export class Reply extends Message {
     super(buffer, offset, length, bodyType)
   }
 
+  /** It is a question in a conversation, and not answered yet. */
+  get asks(): boolean {
+    return false
+  }
+
+  /** @internal */
+  from: Peer | undefined
+  /** @internal */
+  exchange = 0
+  /** @internal */
+  place = 0
+
+  /** The same at both ends; to be asked for while its session lasts. */
+  get uuid(): string {
+    return this.from!.uuidOf(this.exchange | 0, Math.floor(this.exchange / 2 ** 32), false, this.place)
+  }
+
   /** False for an answer that is a status alone. */
   get hasBody(): boolean {
     return this.bodyType !== BodyType.none
@@ -108,6 +139,30 @@ export class Request extends Message {
     readonly high: number,
   ) {
     super(buffer, offset, length, bodyType)
+  }
+
+  /** @internal */
+  conversation: Conversation | undefined
+
+  /** The requester may be asked while it is not answered: by `talk`. */
+  get converses(): boolean {
+    return this.conversation !== undefined
+  }
+
+  /** Both sides may ask: `await request.talk.ask(...)`, and `for await` for the requester's questions. */
+  get talk(): Conversation {
+    if (!this.conversation) throw errorOf(R.state, { peer: this.peer.id, detail: 'the requester does not converse' })
+    return this.conversation
+  }
+
+  /** 16 bytes that the requester gave. */
+  get idempotencyKey(): Uint8Array | undefined {
+    return this.carried?.key
+  }
+
+  /** The same at both ends; to be asked for while its session lasts. */
+  get uuid(): string {
+    return this.peer.uuidOf(this.low, this.high, false, 0)
   }
 
   /** False for a message that wants no answer. */
@@ -170,7 +225,8 @@ export class Answer {
 
   constructor(
     readonly body?: Body,
-    options: { parts?: readonly (OutPart | OutStream)[] } = {},
+    /** @internal */
+    readonly options: { parts?: readonly (OutPart | OutStream)[] } & CarriedOptions = {},
   ) {
     this.parts = options.parts ?? []
   }

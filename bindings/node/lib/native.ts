@@ -34,6 +34,12 @@ export type NativeHead = [name: string, size: number, kind: number, type: number
 /** A result; or the two halves of the exchange's number and the numbers of the parts. */
 export type NativeParts = number | number[]
 
+/** Names and values in turn, trace, key. */
+export type NativeExtras = [pairs: string[], trace: Uint8Array | undefined, key: Uint8Array | undefined]
+
+/** Of a request: extras, between, total, converse. */
+export type NativeMore = [extras: NativeExtras | undefined, between: number, total: number, converse: number]
+
 export interface NativeListenOptions {
   backlog: number
   ipv6Only: number
@@ -65,8 +71,15 @@ export interface NativeNode {
   poll(): Polled
   flush(count: number, flags: number, external?: Uint8Array): number
   openParts(peer: number, route: string, type: number, body: Uint8Array, expects: number, tag: number, timeout: number,
-    heads: NativeHead[]): NativeParts
-  reply(peer: number, low: number, high: number, type: number, body: Uint8Array, more: number, heads: NativeHead[] | undefined): NativeParts
+    heads: NativeHead[], ...more: NativeMore): NativeParts
+  reply(peer: number, low: number, high: number, type: number, body: Uint8Array, more: number, heads: NativeHead[] | undefined, extras: NativeExtras | undefined): NativeParts
+  ask(peer: number, low: number, high: number, type: number, body: Uint8Array, extras: NativeExtras | undefined): number | number[]
+  answer(peer: number, low: number, high: number, question: number, type: number, body: Uint8Array, extras: NativeExtras | undefined,
+    asks: boolean): number | number[]
+  questionStatus(peer: number, low: number, high: number, question: number, code: number, text: string): number
+  setDeadlines(peer: number, low: number, high: number, next: number, between: number, total: number, clock: number): number
+  uuid(peer: number, low: number, high: number, own: number, place: number): number | Uint8Array
+  running(peer: number): number | number[]
   status(peer: number, low: number, high: number, code: number, text: string, type: number, details: Uint8Array): number
   partWrite(peer: number, low: number, high: number, part: number, bytes: Uint8Array | undefined, end: number, digest: Uint8Array | undefined): number
   partRead(peer: number, low: number, high: number, part: number, bytes: number): number

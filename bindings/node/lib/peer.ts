@@ -1,10 +1,13 @@
 // Peer: a remote program, known by its key, and what can be sent to it.
+import { extrasOf, type CarriedOptions } from './carried.js'
 import { commandOf, type Command, type Settle } from './commands.js'
+import { Conversation } from './conversation.js'
 import type { Core } from './core.js'
 import { Emitter } from './emitter.js'
 import { argumentError, errorOf, type SealwireError } from './errors.js'
-import { Replies } from './many.js'
+import { Replies, type RepliesHost } from './many.js'
 import type { Body, Reply, Request } from './message.js'
+import type { NativeMore } from './native.js'
 import { duration, onAbort } from './options.js'
 import { OutParts, type OutPart } from './outparts.js'
 import { Parts, type OutStream } from './part.js'
@@ -12,7 +15,7 @@ import { Remote } from './rpc.js'
 import { Expects, Flag, Op, R } from './table.js'
 import { open } from './transfer.js'
 
-export interface SendOptions {
+export interface SendOptions extends CarriedOptions {
   /** The promise is settled when the peer has taken the message, or when that can no more happen. */
   receipt?: boolean
   /** Gives up waiting: for room in the queue, then the message is not sent, or for the receipt. Ends its parts. */
@@ -21,9 +24,15 @@ export interface SendOptions {
   parts?: readonly (OutPart | OutStream)[]
 }
 
-export interface RequestOptions {
+export interface RequestOptions extends CarriedOptions {
   /** Milliseconds until the (first) reply; Infinity waits for ever. Default: the node's. */
   timeout?: number
+  /** Milliseconds from each reply to the next, of requestMany() and converse(); default: for ever. */
+  between?: number
+  /** Milliseconds for the whole exchange; default: for ever. */
+  total?: number
+  /** 16 bytes, for the handler to know a request that is made again. */
+  idempotencyKey?: Uint8Array
   /** Aborting cancels the request at the peer too, where the handler's `request.signal` fires. */
   signal?: AbortSignal
   /** Streams and files that go with it. */
@@ -55,6 +64,18 @@ export interface PeerEvents {
   writable: undefined
 }
 
+/** What runs with a peer. */
+export interface Running {
+  /** Requests of this side. */
+  requests: number
+  /** Those of the peer that are not answered. */
+  serving: number
+  /** Questions of this side. */
+  questions: number
+  /** That wait to be sent, or to be received by the peer. */
+  queuedBytes: number
+}
+
 export const enum PeerState {
   connecting,
   asking,
@@ -76,6 +97,14 @@ export interface Pending extends Settle<Reply> {
 
 const done = Promise.resolve()
 
+// What the commands of a turn have no place for.
+function moreOf(options: RequestOptions, converse: boolean): NativeMore | undefined {
+  const { between, total, idempotencyKey } = options
+  const extras = extrasOf(options, idempotencyKey)
+  if (!extras && between === undefined && total === undefined && !converse) return undefined
+  return [extras, duration(between, 'between'), duration(total, 'total'), converse ? 1 : 0]
+}
+
 /** A remote program. `id` is proved by the handshake. */
 export class Peer extends Emitter<PeerEvents> {
   /** Its public key as text. */
@@ -93,6 +122,8 @@ export class Peer extends Emitter<PeerEvents> {
   state: PeerState = PeerState.connecting
   /** @internal Requests of the peer whose handlers run, by number. */
   readonly running = new Map<number, Request>()
+  /** @internal Conversations that it opened, by number. */
+  readonly talks = new Map<number, Conversation>()
   /** @internal What waits for room, in its order. */
   waiting: Command[] = []
   /** @internal Why the session ended. */
@@ -151,9 +182,13 @@ export class Peer extends Emitter<PeerEvents> {
     }
   }
 
-  private sendWith(route: string, body: Body, { receipt, signal, parts }: SendOptions): Promise<void> {
+  private sendWith(route: string, body: Body, options: SendOptions): Promise<void> {
+    const { receipt, signal, parts } = options
     if (signal?.aborted) return Promise.reject(signal.reason)
-    if (parts !== undefined && parts.length > 0) return this.sendParts(route, body, parts, signal)
+    const extras = extrasOf(options)
+    const more: NativeMore | undefined = extras && [extras, 0, 0, 0]
+    if (parts !== undefined && parts.length > 0) return this.sendParts(route, body, parts, signal, more)
+    if (more) return this.sendCarried(route, body, signal, more)
     const { commands } = this.core
     if (!receipt) {
       if (!this.blocked && commands.put(Op.send, this.slot, route, body, 0, 0, 0) === R.ok) return done
@@ -186,18 +221,33 @@ export class Peer extends Emitter<PeerEvents> {
     })
   }
 
-  private sendParts(route: string, body: Body, given: readonly (OutPart | OutStream)[], signal: AbortSignal | undefined): Promise<void> {
+  private sendCarried(route: string, body: Body, signal: AbortSignal | undefined, more: NativeMore): Promise<void> {
+    return new Promise((resolve, reject) => {
+      // Nothing tells of its end: it is over when it is queued.
+      const tag: number = this.ask(Expects.none, route, body, { resolve: () => resolve(), reject }, undefined, new OutParts([]), 0, signal,
+        more, (number) => {
+          this.core.remove(number)
+          resolve()
+        })
+      void tag
+    })
+  }
+
+  private sendParts(route: string, body: Body, given: readonly (OutPart | OutStream)[], signal: AbortSignal | undefined,
+    more: NativeMore | undefined): Promise<void> {
     return new Promise((resolve, reject) => {
       const parts = new OutParts(given)
       const sent = () => (parts.stopped ? reject(parts.stopped) : resolve())
-      this.ask(Expects.none, route, body, { resolve: sent, reject }, undefined, parts, 0, signal)
+      this.ask(Expects.none, route, body, { resolve: sent, reject }, undefined, parts, 0, signal, more)
     })
   }
 
   // What is settled by an exchange's end.
   private ask(expects: Expects, route: string, body: Body, { resolve, reject }: Settle<Reply>, many: Replies | undefined,
-    parts: OutParts | undefined, timeout: number, signal: AbortSignal | undefined): number {
+    parts: OutParts | undefined, timeout: number, signal: AbortSignal | undefined, native?: NativeMore,
+    sent?: (tag: number) => void): number {
     const core = this.core
+    if (native && !parts) parts = new OutParts([])
     const pending: Pending = { resolve, reject, peer: this, route, settled: false, forget: undefined, many, parts, replied: false }
     if (parts) {
       pending.reject = (reason) => {
@@ -209,7 +259,7 @@ export class Peer extends Emitter<PeerEvents> {
     const more = expects === Expects.many ? Flag.many : 0
     try {
       if (parts) {
-        open(core, this, expects, route, body, parts, timeout, tag)
+        open(core, this, expects, route, body, parts, timeout, tag, native, sent && (() => sent(tag)))
       } else if (this.blocked || core.commands.put(Op.request, this.slot, route, body, tag, timeout | 0, 0, undefined, more) !== R.ok) {
         this.blocked = true
         core.waitForRoom(this, commandOf(Op.request, this.slot, route, body, tag, timeout | 0, undefined, more))
@@ -273,7 +323,8 @@ export class Peer extends Emitter<PeerEvents> {
       if (signal?.aborted) throw signal.reason
       const timeout = options === undefined ? 0 : duration(options.timeout, 'timeout')
       const parts = options?.parts && options.parts.length > 0 ? new OutParts(options.parts) : undefined
-      this.ask(Expects.one, route, body, { resolve, reject }, undefined, parts, timeout, signal)
+      const more = options === undefined ? undefined : moreOf(options, false)
+      this.ask(Expects.one, route, body, { resolve, reject }, undefined, parts, timeout, signal, more)
     })
   }
 
@@ -282,6 +333,28 @@ export class Peer extends Emitter<PeerEvents> {
    * request at the peer. `timeout` is for the first reply. A failure is thrown behind the replies that came before it.
    */
   requestMany(route: string, body?: Body, options: RequestOptions = {}): Replies {
+    return this.many(route, body, options, moreOf(options, false), (host) => new Replies(host))
+  }
+
+  /**
+   * A request in which both sides ask while it runs: `for await` gives questions and replies of the handler, `ask()` asks it.
+   * Leaving the loop, or the signal, cancels it at the peer. `timeout` is until the handler first says anything.
+   */
+  converse(route: string, body?: Body, options: RequestOptions = {}): Conversation {
+    return this.many(route, body, options, moreOf(options, true), (host, at) => new Conversation(host, at))
+  }
+
+  /** What runs with it now. */
+  runs(): Running {
+    this.core.commands.flush()
+    const all = this.core.box.running(this.slot)
+    if (typeof all === 'number') throw this.closedError()
+    const [requests, serving, questions, queuedBytes] = all as [number, number, number, number]
+    return { requests, serving, questions, queuedBytes }
+  }
+
+  private many<T extends Replies>(route: string, body: Body, options: RequestOptions, more: NativeMore | undefined,
+    make: (host: RepliesHost, at: { core: Core; peer: Peer; low: number; high: number }) => T): T {
     if (this.state !== PeerState.open) throw this.closedError()
     const { core } = this
     const { signal } = options
@@ -289,15 +362,25 @@ export class Peer extends Emitter<PeerEvents> {
     const timeout = duration(options.timeout, 'timeout')
     const parts = options.parts && options.parts.length > 0 ? new OutParts(options.parts) : undefined
     let tag = 0
-    const many: Replies = new Replies({
-      take: (place) => core.take(place),
-      cancel: () => core.cancel(tag, undefined),
-    })
+    const at = { core, peer: this as Peer, low: 0, high: -1 }
+    const many: T = make(
+      {
+        take: (place) => place >= 0 && core.take(place),
+        cancel: () => core.cancel(tag, undefined),
+        deadlines: (...values) => {
+          core.commands.flush()
+          const result = core.box.setDeadlines(this.slot, tag, -1, ...values)
+          if (result !== R.ok && result !== R.handle && result !== R.closed) throw errorOf(result, { peer: this.id })
+        },
+      },
+      at,
+    )
     const settle: Settle<Reply> = {
       resolve: () => many.end(),
       reject: (reason) => (signal?.aborted ? many.abort(reason) : many.fail(reason)),
     }
-    tag = this.ask(Expects.many, route, body, settle, many, parts, timeout, signal)
+    tag = this.ask(Expects.many, route, body, settle, many, parts, timeout, signal, more)
+    at.low = tag
     return many
   }
 
@@ -319,6 +402,14 @@ export class Peer extends Emitter<PeerEvents> {
   /** The functions that the peer exposes, called with a timeout or a signal: `peer.remote({ timeout: 500 }).call('add', 1)`. */
   remote(options?: Pick<RequestOptions, 'timeout' | 'signal'>): Remote {
     return new Remote(this, options)
+  }
+
+  /** @internal */
+  uuidOf(low: number, high: number, own: boolean, place: number): string {
+    const bytes = this.core.box.uuid(this.slot, low, high, own ? 1 : 0, place)
+    if (typeof bytes === 'number') throw errorOf(bytes, { peer: this.id, detail: 'its session has ended' })
+    const hex = Buffer.from(bytes).toString('hex')
+    return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
   }
 
   /** Measures how long a message takes to the peer and back. */

@@ -78,6 +78,8 @@ export const enum EventType {
   partWritable = 17,
   partDone = 18,
   partProgress = 19,
+  question = 20,
+  answer = 21,
 }
 
 /** `sw_expects`. */

@@ -2,7 +2,9 @@
 import { encoded, type Command } from './commands.js'
 import type { Core } from './core.js'
 import { errorOf } from './errors.js'
-import { Answer, type Body, type Request } from './message.js'
+import { Answer, type Body, type Reply, type Request } from './message.js'
+import { extrasOf, type Carried } from './carried.js'
+import type { NativeMore } from './native.js'
 import { OutParts } from './outparts.js'
 import { Part } from './part.js'
 import type { Peer } from './peer.js'
@@ -11,15 +13,27 @@ import { E, type Expects, Op, R } from './table.js'
 /** What is stated of a part that came, and its number. */
 export type CameHead = [name: string, size: number, kind: number, type: number, number: number]
 
+/** @internal What came with a message beside its body. */
+export interface Came {
+  parts?: CameHead[]
+  carried?: Carried
+}
+
+export const nothingMore: NativeMore = [undefined, 0, 0, 0]
+
 /** Sends a message with parts, or lets it wait for room. Its `pending` is settled when it is over. */
-export function open(core: Core, peer: Peer, expects: Expects, route: string, body: Body, parts: OutParts, timeout: number, tag: number): void {
+export function open(core: Core, peer: Peer, expects: Expects, route: string, body: Body, parts: OutParts, timeout: number, tag: number,
+  more: NativeMore = nothingMore, sent?: () => void): void {
   const [bytes, type] = encoded(body)
   const run = (): R.ok | R.again => {
     core.commands.flush() // what was sent before goes before
-    const opened = core.box.openParts(peer.slot, route, type, bytes, expects, tag, timeout, parts.heads)
+    const opened = core.box.openParts(peer.slot, route, type, bytes, expects, tag, timeout, parts.heads, ...more)
     if (opened === R.again) return R.again
     if (typeof opened === 'number') core.abandon(command, errorOf(opened, { peer: peer.id, detail: `to ${route}` }))
-    else parts.start(core, peer, opened, (error) => core.sourceFailed(tag, parts, error))
+    else {
+      parts.start(core, peer, opened, (error) => core.sourceFailed(tag, parts, error))
+      sent?.()
+    }
     return R.ok
   }
   const command: Command = { op: Op.request, peer: peer.slot, route, body: bytes, bodyType: type, tag, low: timeout | 0, high: 0, receipt: undefined, run }
@@ -36,7 +50,7 @@ export function reply(core: Core, request: Request, value: unknown, more: boolea
   const parts = answer && answer.parts.length > 0 ? new OutParts(answer.parts) : undefined
   if (parts?.feeds) for (const part of request.parts) part.begin()
   core.commands.flush()
-  const result = core.box.reply(peer.slot, low, high, type, bytes, more ? 1 : 0, parts?.heads)
+  const result = core.box.reply(peer.slot, low, high, type, bytes, more ? 1 : 0, parts?.heads, extrasOf(answer?.options))
   if (typeof result === 'number') {
     if (result === R.again || result === R.limit) for (const stream of parts?.streams ?? []) stream.given = false
     else parts?.unsent(errorOf(result, { peer: peer.id }))
@@ -50,6 +64,16 @@ export function reply(core: Core, request: Request, value: unknown, more: boolea
   }
   parts!.start(core, peer, result, (error) => core.report(error))
   return R.ok
+}
+
+/** What a reply, a question or an answer tells beside its body. */
+export function whence(core: Core, reply: Reply, peer: Peer | undefined, row: Int32Array, at: number, came: Came | undefined): void {
+  reply.from = peer
+  reply.exchange = (row[at + E.low]! >>> 0) + row[at + E.high]! * 2 ** 32
+  reply.place = row[at + E.time]!
+  if (!came) return
+  if (came.parts && peer) reply.received = partsOf(core, peer, row, at, came.parts)
+  reply.carried = came.carried
 }
 
 /** The parts of a message that came. */

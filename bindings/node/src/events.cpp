@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "node_box.h"
+#include "talk.h"
 
 namespace sealwire_node {
 
@@ -33,7 +34,10 @@ void put64(int32_t* row, uint32_t field, uint64_t value) {
 }
 
 sw_bytes body_of(const sw_event& event) {
-    if (event.type == SW_EVENT_MESSAGE || event.type == SW_EVENT_REPLY) return event.as.message.body;
+    if (event.type == SW_EVENT_MESSAGE || event.type == SW_EVENT_REPLY || event.type == SW_EVENT_QUESTION) {
+        return event.as.message.body;
+    }
+    if (event.type == SW_EVENT_ANSWER) return event.as.answer.body;
     if (event.type == SW_EVENT_DONE) return event.as.done.body;
     if (event.type == SW_EVENT_PART_DATA) return event.as.part_data.body;
     return {nullptr, 0};
@@ -42,10 +46,10 @@ sw_bytes body_of(const sw_event& event) {
 size_t aligned(size_t size) { return (size + 7) & ~size_t{7}; }
 
 // => [name, size or -1, kind, type, number] for each.
-Napi::Array parts_extra(Napi::Env env, const sw_event_message& message) {
-    Napi::Array parts = Napi::Array::New(env, message.part_count);
-    for (uint32_t i = 0; i < message.part_count; ++i) {
-        const sw_part_info& info = message.parts[i];
+Napi::Array parts_extra(Napi::Env env, const sw_part_info* infos, size_t count) {
+    Napi::Array parts = Napi::Array::New(env, count);
+    for (uint32_t i = 0; i < count; ++i) {
+        const sw_part_info& info = infos[i];
         Napi::Array row = Napi::Array::New(env, 5);
         row.Set(0u, to_js(env, info.head.name));
         row.Set(1u, Napi::Number::New(env, info.head.size_known ? static_cast<double>(info.head.size) : -1));
@@ -55,6 +59,14 @@ Napi::Array parts_extra(Napi::Env env, const sw_event_message& message) {
         parts.Set(i, row);
     }
     return parts;
+}
+
+// Parts and what is carried, on an object of what else there is.
+Napi::Object with_parts(Napi::Env env, Napi::Object extra, const sw_part_info* parts, size_t count,
+                        Napi::Value carried) {
+    if (count > 0) extra.Set("parts", parts_extra(env, parts, count));
+    if (!carried.IsEmpty()) extra.Set("carried", carried);
+    return extra;
 }
 
 void put_part(int32_t* row, const sw_part& part) {
@@ -140,18 +152,48 @@ Napi::Value NodeBox::extra(Napi::Env env, const sw_event& event, int32_t* row) {
             row[kTag] = number_of(message.route_user) & ~static_cast<int32_t>(kHeldRoute);
             put64(row, kLow, message.exchange.number);
             const Napi::Value route = row[kTag] == 0 ? to_js(env, message.route) : Napi::Value();
-            if (message.part_count == 0) return route;
+            const Napi::Value more =
+                carried(env, message.metadata, message.metadata_count, message.trace_context, message.idempotency_key);
+            const bool converses = message.expects != SW_EXPECTS_NONE && message.last == 0;
+            if (message.part_count == 0 && more.IsEmpty() && !converses) return route;
             Napi::Object extra = Napi::Object::New(env);
             if (!route.IsEmpty()) extra.Set("route", route);
-            extra.Set("parts", parts_extra(env, message));
-            return extra;
+            if (converses) extra.Set("converses", Napi::Boolean::New(env, true));
+            return with_parts(env, extra, message.parts, message.part_count, more);
         }
         case SW_EVENT_REPLY: {
             const sw_event_message& message = event.as.message;
             row[kBodyType] = static_cast<int32_t>(message.type);
             put64(row, kLow, message.exchange.number);
-            if (message.part_count == 0) return {};
-            return parts_extra(env, message);
+            row[kTime] = static_cast<int32_t>(message.place);
+            const Napi::Value more = carried(env, message.metadata, message.metadata_count, message.trace_context, {});
+            if (message.part_count == 0 && more.IsEmpty()) return {};
+            return with_parts(env, Napi::Object::New(env), message.parts, message.part_count, more);
+        }
+        case SW_EVENT_QUESTION: {
+            const sw_event_message& message = event.as.message;
+            row[kBodyType] = static_cast<int32_t>(message.type);
+            row[kTime] = static_cast<int32_t>(message.place);
+            put64(row, kLow, message.exchange.number);
+            Napi::Object extra = Napi::Object::New(env);
+            extra.Set("question", Napi::Number::New(env, static_cast<double>(message.question.number)));
+            return with_parts(env, extra, message.parts, message.part_count,
+                              carried(env, message.metadata, message.metadata_count, message.trace_context, {}));
+        }
+        case SW_EVENT_ANSWER: {
+            const sw_event_answer& answer = event.as.answer;
+            row[kResult] = static_cast<int32_t>(answer.result);
+            row[kCode] = static_cast<int32_t>(answer.code);
+            row[kBodyType] = answer.has_body ? static_cast<int32_t>(answer.type) : -1;
+            row[kTime] = static_cast<int32_t>(answer.place);
+            put64(row, kLow, answer.question.exchange.number);
+            const bool asks = answer.asks.exchange.peer.value != 0;
+            Napi::Object extra = Napi::Object::New(env);
+            extra.Set("question", Napi::Number::New(env, static_cast<double>(answer.question.number)));
+            extra.Set("asks", Napi::Number::New(env, asks ? static_cast<double>(answer.asks.number) : -1));
+            extra.Set("text", to_js(env, answer.text));
+            return with_parts(env, extra, answer.parts, answer.part_count,
+                              carried(env, answer.metadata, answer.metadata_count, answer.trace_context, {}));
         }
         case SW_EVENT_PART_DATA: put_part(row, event.as.part_data.part); return {};
         case SW_EVENT_PART_WRITABLE: put_part(row, event.as.part_writable.part); return {};
@@ -174,6 +216,14 @@ Napi::Value NodeBox::extra(Napi::Env env, const sw_event& event, int32_t* row) {
             row[kCode] = static_cast<int32_t>(done.code);
             row[kBodyType] = done.has_body ? static_cast<int32_t>(done.type) : -1;
             put64(row, kLow, done.exchange.number);
+            row[kTime] = static_cast<int32_t>(done.place);
+            const Napi::Value more = carried(env, done.metadata, done.metadata_count, done.trace_context, {});
+            if (!more.IsEmpty()) {
+                Napi::Object extra = Napi::Object::New(env);
+                extra.Set("text", to_js(env, done.text));
+                extra.Set("carried", more);
+                return extra;
+            }
             if (done.details.size > 0) {
                 Napi::Object extra = Napi::Object::New(env);
                 extra.Set("text", to_js(env, done.text));

@@ -89,6 +89,15 @@ private:
     Napi::Value part_save(const Napi::CallbackInfo& info);
     sw_exchange exchange_arg(const Napi::CallbackInfo& info) const;
 
+    // ---- talk.cpp ----
+    Napi::Value ask(const Napi::CallbackInfo& info);
+    Napi::Value answer(const Napi::CallbackInfo& info);
+    Napi::Value question_status(const Napi::CallbackInfo& info);
+    Napi::Value set_deadlines(const Napi::CallbackInfo& info);
+    Napi::Value uuid(const Napi::CallbackInfo& info);
+    Napi::Value running(const Napi::CallbackInfo& info);
+    sw_exchange talk_arg(const Napi::CallbackInfo& info) const;
+
     int32_t* ints(size_t offset) { return reinterpret_cast<int32_t*>(memory_ + offset); }
 
     sw_node node_{};

@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "node_box.h"
+#include "talk.h"
 
 namespace sealwire_node {
 
@@ -153,7 +154,7 @@ sw_exchange NodeBox::exchange_arg(const Napi::CallbackInfo& info) const {
     return {peer_arg(info), u32_arg(info[1]) | static_cast<uint64_t>(u32_arg(info[2])) << 32};
 }
 
-// (peer, route, type, body, expects, tag, timeout, heads) => a result, or the numbers of Heads::numbers(). What is sent
+// (peer, route, type, body, expects, tag, timeout, heads, extras, between, total, converse) => a result, or the numbers of Heads::numbers(). What is sent
 // without an answer has a tag, too: its end comes as DONE.
 Napi::Value NodeBox::open_parts(const Napi::CallbackInfo& info) {
     const Napi::Env env = info.Env();
@@ -166,6 +167,7 @@ Napi::Value NodeBox::open_parts(const Napi::CallbackInfo& info) {
     if (tag >= requests_.size()) requests_.resize(size_t{tag} + 1);
     void* user = reinterpret_cast<void*>(static_cast<uintptr_t>(tag));
     Heads heads(info[7]);
+    const Extras extras(info[8]);
     sw_result result;
     if (expects == SW_EXPECTS_NONE) {
         sw_send_options options;
@@ -174,6 +176,7 @@ Napi::Value NodeBox::open_parts(const Napi::CallbackInfo& info) {
         options.user = user;
         options.exchange = &requests_[tag];
         heads.set(options);
+        extras.set(options);
         result = sw_peer_send(peer.handle, text_of(route), bytes_arg(info[3]), &options);
     } else {
         sw_request_options options;
@@ -182,7 +185,11 @@ Napi::Value NodeBox::open_parts(const Napi::CallbackInfo& info) {
         options.timeout_ms = u32_arg(info[6]);
         options.expects = expects;
         options.user = user;
+        options.between_ms = u32_arg(info[9]);
+        options.total_ms = u32_arg(info[10]);
+        options.converse = u32_arg(info[11]);
         heads.set(options);
+        extras.set(options);
         result = sw_peer_request(peer.handle, text_of(route), bytes_arg(info[3]), &options, &requests_[tag]);
     }
     peer.blocked = result == SW_ERR_AGAIN;
@@ -190,17 +197,19 @@ Napi::Value NodeBox::open_parts(const Napi::CallbackInfo& info) {
     return heads.numbers(env, requests_[tag]);
 }
 
-// (peer, low, high, type, body, more, heads) => a result, or the numbers
+// (peer, low, high, type, body, more, heads, extras) => a result, or the numbers
 Napi::Value NodeBox::reply(const Napi::CallbackInfo& info) {
     const Napi::Env env = info.Env();
     if (!wake_) return to_js(env, SW_ERR_CLOSED);
     const sw_exchange exchange = exchange_arg(info);
     Heads heads(info[6]);
+    const Extras extras(info[7]);
     sw_send_options options;
     sw_send_options_init(&options);
     options.type = u32_arg(info[3]);
     options.more = u32_arg(info[5]);
     heads.set(options);
+    extras.set(options);
     const sw_result result = sw_exchange_reply(exchange, bytes_arg(info[4]), &options);
     if (result != SW_OK || heads.heads.empty()) return to_js(env, result);
     return heads.numbers(env, exchange);

@@ -19,6 +19,7 @@ from sealwire._parts import Part
 from sealwire._replies import Replies
 from sealwire._rpc import BAD_CALL, NO_FUNCTION, Results
 from sealwire._streams import Answer, File, Stream
+from sealwire._talk import Conversation, Running, Said, Talk
 from sealwire._types import Asking, CloseReport, Reject, Undelivered
 
 __version__ = _native.version()
@@ -29,10 +30,10 @@ atexit.register(_native.close_all)
 
 __all__ = [
     "AccessError", "Answer", "ArgumentError", "ArgumentTypeError", "Asking", "BAD_CALL", "BodyLike", "CancelledByPeer",
-    "CloseReport", "ClosedError", "ConnectError", "ConnectTimeout", "DeadlineError", "DeliveryError", "Encoded", "Error", "File",
-    "FileError", "FileExists", "FileNotFound", "ForkedError", "HandlerFailed", "Identity",
+    "CloseReport", "ClosedError", "ConnectError", "ConnectTimeout", "Conversation", "DeadlineError", "DeliveryError", "Encoded", "Error",
+    "File", "FileError", "FileExists", "FileNotFound", "ForkedError", "HandlerFailed", "Identity",
     "KeyFileError", "Listener", "Messages", "NEVER", "NO_FUNCTION", "NoRouteError", "Node", "NotAllowedError", "Part", "Peer", "Pong",
-    "ProtocolError", "QueueFull", "RefusedError", "Reject", "Replies", "Reply", "Request", "ResourceError", "Results", "SessionError",
-    "StateError", "Status", "Stream", "Ticket", "TooBigError", "Undelivered", "UnsupportedError", "__version__", "build_info",
+    "ProtocolError", "QueueFull", "RefusedError", "Reject", "Replies", "Reply", "Request", "ResourceError", "Results", "Running", "Said", "SessionError",
+    "StateError", "Status", "Stream", "Talk", "Ticket", "TooBigError", "Undelivered", "UnsupportedError", "__version__", "build_info",
     "encode", "network_from_passphrase", "network_new",
 ]

@@ -1,14 +1,16 @@
 """Request and Reply: what came from a peer."""
 
 import json
+import uuid
 from typing import TYPE_CHECKING, Any, List, Optional, Sequence, Union
 
 from sealwire import _errors, _native, _streams
-from sealwire._codecs import TYPES, Encoded, decode, to_json
+from sealwire._codecs import TYPES, Encoded, decode
 from sealwire._streams import Answer, Stream
 
 if TYPE_CHECKING:
     from sealwire._peer import Peer
+    from sealwire._talk import Metadata, Talk
 
 # What a body may be: bytes and other buffers as they are, str as UTF-8, dict, list, numbers and bool as JSON, and what
 # `encode` gives.
@@ -35,6 +37,22 @@ class _Readable(_native.Message):
     def kind(self) -> str:
         """How the sender encoded the body: bytes, utf8, json, messagepack or cbor."""
         return TYPES[self.type] if self.type < len(TYPES) else "bytes"
+
+    @property
+    def asks(self) -> bool:
+        """It is a question in a conversation, and not answered yet."""
+        return False
+
+    @property
+    def trace(self) -> Optional[str]:
+        """The W3C traceparent that came with it, or None."""
+        trace = self._trace
+        return None if trace is None else f"00-{trace[:16].hex()}-{trace[16:24].hex()}-{trace[24:].hex()}"
+
+    @property
+    def uuid(self) -> "uuid.UUID":
+        """The same at both ends; to be asked for while its session lasts."""
+        return uuid.UUID(bytes=self.peer._uuid(self.number, False, self._place))
 
     def __bytes__(self) -> bytes:
         return self.body
@@ -66,19 +84,33 @@ class Request(_Readable):
     wants_reply  False for messages that were only sent
     wants_many   the requester takes any number of replies
     cancelled    the requester does not wait any more
+    converses    it may be asked: `await request.talk.ask(...)`
+    metadata     dict of str
+    idempotency_key  16 bytes, or None
     """
 
     __slots__ = ()
     peer: "Peer"
     route: str
 
-    def reply(self, body: Optional[BodyLike] = None, parts: Sequence[Stream] = ()) -> None:
+    @property
+    def talk(self) -> "Talk":
+        """Both sides may ask while it is not answered; for handlers that are coroutines or yield."""
+        ear = self.peer._talks.get(self.number)
+        if ear is None:
+            raise _errors.StateError(4, "the requester does not converse, or the exchange is over", peer=self.peer.id)
+        from sealwire._talk import Talk
+        return Talk(ear)
+
+    def reply(self, body: Optional[BodyLike] = None, parts: Sequence[Stream] = (), *,
+              metadata: "Optional[Metadata]" = None, trace: "Union[str, bytes, None]" = None) -> None:
         """Answers now, in place of the handler's return value; None is a fast reply without a body. Streams and files in
         `parts` go on behind it."""
         if self._has_parts and not self.answered:
             for part in self.parts:
                 part._begin(bool(parts))
-        if parts:
+        if parts or metadata or trace:
+            from sealwire._talk import extras
             streams = _streams.checked(parts)
             try:
                 for stream in streams:
@@ -86,14 +118,14 @@ class Request(_Readable):
             except BaseException as error:
                 _streams.give_up(streams, error)
                 raise
-            self._reply_now(body, streams, False)
+            self._reply_now(body, streams, False, extras(metadata, trace))
         else:
             super().reply(body)
 
-    def _reply_now(self, body: Optional[BodyLike], streams: List[Stream], more: bool) -> bool:
+    def _reply_now(self, body: Optional[BodyLike], streams: List[Stream], more: bool, extras: Any = None) -> bool:
         """False: there is no room, of one of several."""
         try:
-            numbers = self._reply(b"" if body is None else body, more, _streams.heads(streams))
+            numbers = self._reply(b"" if body is None else body, more, _streams.heads(streams), extras)
             if numbers is False:
                 return False
             if numbers is None:
@@ -118,6 +150,3 @@ class Request(_Readable):
     def status(self, code: int, text: str = "", details: Optional[BodyLike] = None) -> None:
         """Answers with a status of the application, 64 to 4,095; `raise Status(code, text, details)` does the same."""
         super().status(code, text, details)
-
-
-_native.set_classes(Request, Reply, Answer, to_json, Encoded)

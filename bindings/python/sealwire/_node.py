@@ -19,6 +19,7 @@ from sealwire._parts import make_parts
 from sealwire._replies import complete, leave
 from sealwire._router import ErrorHandler, Middleware, Route, Router
 from sealwire._rpc import ROUTE, Exposed
+from sealwire._talk import Ear
 from sealwire._types import Asking, CloseReport, Reject, Undelivered
 
 logger = logging.getLogger("sealwire")
@@ -314,6 +315,8 @@ class Node:
 
     def _spawn(self, request: Request, awaitable: "Awaitable[Any]") -> "Optional[asyncio.Task[Any]]":
         assert self._loop is not None
+        if request.converses:
+            Ear(request.peer).begin(request.number)
         answer = self._answer(request, awaitable)
         if self._loop.get_task_factory() is not None:
             task = self._loop.create_task(answer)
@@ -336,8 +339,16 @@ class Node:
                 raise
         except Exception as error:
             self._router.failed(request, error)
+        finally:
+            self._end_talk(request)
+
+    def _end_talk(self, request: Request) -> None:
+        ear = request.peer._talks.get(request.number) if request.converses else None
+        if ear is not None:
+            ear._on_done(None)
 
     def _on_cancelled(self, request: Request, task: "asyncio.Task[Any]") -> None:
+        self._end_talk(request)
         self._tasks.add(task)  # until it has ended
         task.add_done_callback(self._tasks.discard)
         _cancel(task)
@@ -358,6 +369,8 @@ class Node:
         if kind >= _PART_DATA:
             if kind <= _PART_PROGRESS:
                 self._with_peer(fields[:1], Peer._on_part, kind, fields)
+            elif kind <= _PART_PROGRESS + 2:  # QUESTION, ANSWER
+                self._with_peer(fields, Peer._on_talk, kind)
         elif kind == _WRITABLE:
             self._with_peer(fields, Peer._on_writable)
         elif kind == _RECEIPT:

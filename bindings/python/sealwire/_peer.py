@@ -10,6 +10,7 @@ from sealwire import _errors, _native, _rpc
 from sealwire._messages import BodyLike, Reply
 from sealwire._parts import Part
 from sealwire._replies import Replies
+from sealwire._talk import Conversation, Ear, Metadata, Running, extras, on_talk
 from sealwire._streams import Stream, attach, give_up, heads, logger, prepared
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 NEVER = math.inf
 _SW_NEVER = 0xFFFFFFFF
-_PART_DATA, _PART_WRITABLE, _PART_PROGRESS = 16, 17, 19  # of sw_event_type
+_PART_DATA, _PART_WRITABLE, _PART_PROGRESS, _QUESTION = 16, 17, 19, 20  # of sw_event_type
 
 
 def milliseconds(seconds: Optional[float]) -> int:
@@ -62,7 +63,7 @@ class Peer(_native.Peer):
     """
 
     __slots__ = ("node", "id", "address", "data", "dialled", "suite", "clock_difference", "closing", "_reason",
-                 "_room", "_receipts", "_pings", "_token", "_connected", "_closed", "_parts", "__weakref__")
+                 "_room", "_receipts", "_pings", "_token", "_connected", "_closed", "_parts", "_talks", "__weakref__")
 
     def __init__(self, node: "Node", core: _native.Core, handle: int, connected: "Optional[asyncio.Future[Peer]]") -> None:
         super().__init__(core, handle)
@@ -81,6 +82,7 @@ class Peer(_native.Peer):
         self._token = 0
         self._connected = connected
         self._closed: Optional[asyncio.Future[None]] = None
+        self._talks: Dict[int, Ear] = {}  # conversations that run, by exchange
         self._parts: weakref.WeakValueDictionary[Tuple[int, int], Union[Part, Stream]] = weakref.WeakValueDictionary()
 
     def __repr__(self) -> str:
@@ -88,13 +90,13 @@ class Peer(_native.Peer):
 
     # ---- Messages ----
 
-    async def send(self, route: str, body: BodyLike = b"", *, receipt: bool = False,
-                   parts: Sequence[Stream] = ()) -> None:
+    async def send(self, route: str, body: BodyLike = b"", *, receipt: bool = False, parts: Sequence[Stream] = (),
+                   metadata: Optional[Metadata] = None, trace: Union[str, bytes, None] = None) -> None:
         """Sends, waiting for room. With `receipt` it returns when the peer's handler has taken the message; with `parts`,
         streams and files, when all of those that have a source were sent: it raises what a source raises, and
         CancelledByPeer when the receiver stops one."""
-        if parts:
-            return await self._send_with_parts(route, body, receipt, parts)
+        if parts or metadata or trace:
+            return await self._send_with_parts(route, body, receipt, parts, extras(metadata, trace))
         while True:
             number = self._send(route, body, receipt)
             if number is not False:
@@ -111,11 +113,12 @@ class Peer(_native.Peer):
         finally:
             self._receipts.pop(number, None)
 
-    async def _send_with_parts(self, route: str, body: BodyLike, receipt: bool, parts: Sequence[Stream]) -> None:
+    async def _send_with_parts(self, route: str, body: BodyLike, receipt: bool, parts: Sequence[Stream],
+                               more: Any = None) -> None:
         streams = await prepared(parts)
         try:
             while True:
-                sent = self._send_parts(route, body, receipt, heads(streams))
+                sent = self._send_parts(route, body, receipt, heads(streams), more)
                 if sent is not False:
                     break
                 await self._wait_for_room()
@@ -148,12 +151,15 @@ class Peer(_native.Peer):
                 failed.exception()  # seen: it is raised here, or another one is
 
     async def request(self, route: str, body: BodyLike = b"", *, timeout: Optional[float] = None,
-                      parts: Sequence[Stream] = ()) -> Reply:
+                      parts: Sequence[Stream] = (), total: Optional[float] = None, metadata: Optional[Metadata] = None,
+                      trace: Union[str, bytes, None] = None, idempotency_key: Optional[bytes] = None) -> Reply:
         """Sends and waits for the answer. `timeout` in seconds counts from here; None is the node's default, NEVER none.
         Cancelling the task that waits cancels the request at the peer. `parts`: streams and files to go with it, which go on
-        when the reply has come before their end; what a source raises before is raised here."""
-        if parts:
-            return await self._request_with_parts(route, body, timeout, parts)
+        when the reply has come before their end; what a source raises before is raised here. `total` is for all of the
+        exchange, parts included. `metadata`, a mapping of texts, `trace`, a W3C traceparent, and the key of 16 bytes are carried."""
+        if parts or metadata or trace or idempotency_key or total is not None:
+            more = extras(metadata, trace, idempotency_key), 0, milliseconds(total), False
+            return await self._request_with_parts(route, body, timeout, parts, more)
         started = self._request(route, body, 0 if timeout is None else milliseconds(timeout))
         if started is None:
             started = await self._request_with_room(route, body, timeout)
@@ -166,12 +172,12 @@ class Peer(_native.Peer):
             self._cancel(number)
             raise
 
-    async def _request_with_parts(self, route: str, body: BodyLike, timeout: Optional[float],
-                                  parts: Sequence[Stream]) -> Reply:
+    async def _request_with_parts(self, route: str, body: BodyLike, timeout: Optional[float], parts: Sequence[Stream],
+                                  more: Tuple[Any, int, int, bool]) -> Reply:
         streams = await prepared(parts)
 
         def start(left: int) -> "Optional[Tuple[asyncio.Future[Reply], int, List[int]]]":
-            return self._open(route, body, left, None, heads(streams))
+            return self._open(route, body, left, None, heads(streams), *more)
 
         try:
             started = start(milliseconds(timeout))
@@ -201,10 +207,26 @@ class Peer(_native.Peer):
             raise
 
     def request_many(self, route: str, body: BodyLike = b"", *, timeout: Optional[float] = None,
-                     parts: Sequence[Stream] = ()) -> Replies:
+                     parts: Sequence[Stream] = (), between: Optional[float] = None, total: Optional[float] = None,
+                     metadata: Optional[Metadata] = None, trace: Union[str, bytes, None] = None,
+                     idempotency_key: Optional[bytes] = None) -> Replies:
         """Asks for any number of replies: `async for reply in peer.request_many(...)`. It is sent when the iteration begins;
-        `timeout` counts from there and is for the first reply."""
-        return Replies(self, route, body, timeout, parts)
+        `timeout` counts from there and is for the first reply, `between` for each later one, `total` for all of them."""
+        more = extras(metadata, trace, idempotency_key), milliseconds(between), milliseconds(total), False
+        return Replies(self, route, body, timeout, parts, more)
+
+    def converse(self, route: str, body: BodyLike = b"", *, timeout: Optional[float] = None, parts: Sequence[Stream] = (),
+                 between: Optional[float] = None, total: Optional[float] = None, metadata: Optional[Metadata] = None,
+                 trace: Union[str, bytes, None] = None) -> Conversation:
+        """A request in which both sides ask while it runs: `async with peer.converse(...) as talk`. `timeout` is until the
+        handler first says anything, `between` for each time after that."""
+        more = extras(metadata, trace), milliseconds(between), milliseconds(total), True
+        return Conversation(self, route, body, timeout, parts, more)
+
+    @property
+    def running(self) -> Running:
+        """What runs with it now."""
+        return Running(*self._running())
 
     # ---- Procedure calls ----
 
@@ -313,6 +335,10 @@ class Peer(_native.Peer):
         else:
             del self._parts[fields[1], fields[2]]
             part._on_done(*fields[3:])
+
+    def _on_talk(self, exchange: int, number: int, asks: Optional[int], result: int, code: int, text: str, message: Any,
+                 kind: int) -> None:
+        on_talk(self, kind == _QUESTION, exchange, number, asks, result, code, text, message)
 
     def _on_receipt(self, first: int, last: int, result: int) -> None:
         few = range(first, last + 1) if last - first < len(self._receipts) else \

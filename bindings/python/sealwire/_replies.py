@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _TURN = 32  # replies that a handler which never waits may send before others have their turn
 
 
-class _Queue:
+class Queue:
     """What came and was not iterated over yet. The exchange holds it, and the iterator, but it knows neither."""
 
     __slots__ = ("replies", "waiter", "over", "error")
@@ -28,6 +28,22 @@ class _Queue:
     def _wake(self) -> None:
         if self.waiter is not None and not self.waiter.done():
             self.waiter.set_result(None)
+
+    async def next(self) -> Optional[Reply]:
+        """The next that came; None at the end, or raises why it ended."""
+        while not self.replies:
+            if self.over:
+                error, self.error = self.error, None
+                if error is not None:
+                    raise error
+                return None
+            if self.waiter is not None and not self.waiter.done():
+                raise _errors.state("another task waits for the next reply already")
+            self.waiter = asyncio.get_running_loop().create_future()
+            await self.waiter
+        reply = self.replies.popleft()
+        reply._taken()
+        return reply
 
     # From the native half.
     def _on_reply(self, reply: Reply) -> None:
@@ -49,16 +65,17 @@ class Replies:
     failure is raised behind the replies that came before it. What is not iterated over is not sent for long: the peer waits.
     """
 
-    __slots__ = ("_peer", "_route", "_body", "_timeout", "_parts", "_queue", "_number")
+    __slots__ = ("_peer", "_route", "_body", "_timeout", "_parts", "_more", "_queue", "_number")
 
-    def __init__(self, peer: "Peer", route: str, body: BodyLike, timeout: Optional[float],
-                 parts: Sequence[Stream]) -> None:
+    def __init__(self, peer: "Peer", route: str, body: BodyLike, timeout: Optional[float], parts: Sequence[Stream],
+                 more: Tuple[Any, int, int, bool] = (None, 0, 0, False)) -> None:
         self._peer = peer
         self._route = route
         self._body = body
         self._timeout = timeout
         self._parts = parts
-        self._queue: Optional[_Queue] = None
+        self._more = more  # extras, between_ms, total_ms, converse
+        self._queue: Optional[Queue] = None
         self._number: Optional[int] = None
 
     def __aiter__(self) -> "Replies":
@@ -68,31 +85,52 @@ class Replies:
         queue = self._queue
         if queue is None:
             queue = await self._start()
-        while not queue.replies:
-            if queue.over:
-                error, queue.error = queue.error, None
-                if error is not None:
-                    raise error
-                raise StopAsyncIteration
-            if queue.waiter is not None and not queue.waiter.done():
-                raise _errors.state("another task waits for the next reply already")
-            queue.waiter = asyncio.get_running_loop().create_future()
-            try:
-                await queue.waiter
-            except asyncio.CancelledError:
-                self._end()
-                raise
-        reply = queue.replies.popleft()
-        reply._taken()
+        try:
+            reply = await queue.next()
+        except asyncio.CancelledError:
+            self._end()
+            raise
+        if reply is None:
+            raise StopAsyncIteration
         return reply
 
-    async def _start(self) -> _Queue:
+    def _queue_for(self) -> Queue:
+        return Queue()
+
+    def _begun(self, number: int) -> None:
+        """The exchange is open."""
+
+    def set_deadlines(self, *, next: Optional[float] = None, between: Optional[float] = None,
+                      total: Optional[float] = None) -> None:
+        """How long it still waits, in seconds from now on: to the next reply, from each later one to the next, and to the end.
+        None is as it was, NEVER none."""
+        self._deadlines(next, between, total, 0)
+
+    def pause(self) -> None:
+        """No time passes for its deadlines until `resume()`."""
+        self._deadlines(None, None, None, 1)
+
+    def resume(self) -> None:
+        self._deadlines(None, None, None, 2)
+
+    def _deadlines(self, next: Optional[float], between: Optional[float], total: Optional[float], clock: int) -> None:
         from sealwire._peer import milliseconds
-        queue = self._queue = _Queue()
+        if self._number is None:
+            raise _errors.StateError(4, "it has not begun: iterate over it first", peer=self._peer.id)
+        self._peer._set_deadlines(self._number, milliseconds(next), milliseconds(between), milliseconds(total), clock)
+
+    @property
+    def running(self) -> bool:
+        """It was sent and has not ended."""
+        return self._number is not None and self._peer._is_running(self._number)
+
+    async def _start(self) -> Queue:
+        from sealwire._peer import milliseconds
+        queue = self._queue = self._queue_for()
         streams: List[Stream] = []
 
         def start(left: int) -> "Optional[Tuple[Any, int, List[int]]]":
-            return self._peer._open(self._route, self._body, left, queue, heads(streams))
+            return self._peer._open(self._route, self._body, left, queue, heads(streams), *self._more)
 
         try:
             streams = await prepared(self._parts) if self._parts else []
@@ -104,6 +142,7 @@ class Replies:
             give_up(streams, error)
             raise
         _, self._number, numbers = opened
+        self._begun(self._number)
         attach(streams, self._peer, self._number, numbers)
         peer, number = self._peer, self._number
 
@@ -122,7 +161,7 @@ class Replies:
     def _end(self) -> None:
         queue = self._queue
         if queue is None:
-            queue = self._queue = _Queue()
+            queue = self._queue = self._queue_for()
         if not queue.over and self._number is not None:
             try:
                 self._peer._cancel(self._number)

@@ -44,7 +44,7 @@ bool on_reply(CoreState* state, const sw_event* event) {
     Message* message = make_message(reply_class, find_peer(state, event->peer.value), nullptr, event);
     Ref reply(reinterpret_cast<PyObject*>(message));
     if (reply && event->as.message.part_count > 0) {
-        message->parts = make_parts(state, message->peer, event->as.message);
+        message->parts = make_parts(state, message->peer, event->as.message.parts, event->as.message.part_count);
         report_unraisable(user);
     }
     const bool many = reply && !is_future(user);
@@ -170,7 +170,7 @@ After on_message(CoreState* state, const sw_event* event) {
         }
         Ref parts;
         if (event->as.message.part_count > 0) {
-            parts = Ref(make_parts(state, peer, event->as.message));
+            parts = Ref(make_parts(state, peer, event->as.message.parts, event->as.message.part_count));
             if (!parts) return report_unraisable(nullptr), After::release;
         }
         Py_INCREF(peer);
@@ -190,7 +190,7 @@ After on_message(CoreState* state, const sw_event* event) {
     if (!request) return report_unraisable(nullptr), After::release;
     Message* message = reinterpret_cast<Message*>(request.get());
     if (event->as.message.part_count > 0) {
-        message->parts = make_parts(state, peer, event->as.message);
+        message->parts = make_parts(state, peer, event->as.message.parts, event->as.message.part_count);
         if (!message->parts) return report_unraisable(nullptr), After::release;
     }
     return call_handler(state, callable.get(), request.get());
@@ -296,6 +296,8 @@ PyObject* drain(PyObject* object, PyObject*) {
             on_done(state, event);
         } else if (event->type == SW_EVENT_REPLY) {
             if (on_reply(state, event)) events[i] = nullptr;
+        } else if (event->type == SW_EVENT_QUESTION || event->type == SW_EVENT_ANSWER) {
+            on_talk(state, event);
         } else {
             release_until(i);
             closed = closed || event->type == SW_EVENT_NODE_CLOSED;

@@ -10,6 +10,7 @@ namespace binding {
 PyTypeObject* message_type = nullptr;
 PyTypeObject* request_class = nullptr;
 PyTypeObject* reply_class = nullptr;
+PyTypeObject* said_class = nullptr;
 
 namespace {
 
@@ -30,6 +31,7 @@ void message_dealloc(PyObject* object) {
     Py_XDECREF(self->body);
     Py_XDECREF(self->parts);
     Py_XDECREF(self->task);
+    Py_XDECREF(self->extras);
     if (self->held) sw_event_release(self->held);
     if (self->untaken) sw_event_release(self->untaken);
     type->tp_free(object);
@@ -38,6 +40,7 @@ void message_dealloc(PyObject* object) {
 
 sw_bytes held_body(const Message* self) {
     const sw_event* event = self->held;
+    if (event->type == SW_EVENT_ANSWER) return event->as.answer.body;
     return event->type == SW_EVENT_DONE ? event->as.done.body : event->as.message.body;
 }
 
@@ -80,6 +83,32 @@ PyObject* get_parts(PyObject* object, void*) {
     return parts ? Ref::borrow(parts).release() : PyList_New(0);
 }
 PyObject* get_has_parts(PyObject* object, void*) { return PyBool_FromLong(self_of(object)->parts != nullptr); }
+PyObject* extra_of(PyObject* object, Py_ssize_t index) {
+    PyObject* extras = self_of(object)->extras;
+    return Ref::borrow(extras ? PyTuple_GET_ITEM(extras, index) : Py_None).release();
+}
+PyObject* get_metadata(PyObject* object, void*) { return self_of(object)->extras ? extra_of(object, 0) : PyDict_New(); }
+PyObject* get_trace(PyObject* object, void*) { return extra_of(object, 1); }
+PyObject* get_key(PyObject* object, void*) { return extra_of(object, 2); }
+PyObject* get_place(PyObject* object, void*) { return PyLong_FromUnsignedLongLong(self_of(object)->place); }
+PyObject* get_converses(PyObject* object, void*) { return PyBool_FromLong(self_of(object)->converses); }
+
+PyObject* bytes_or_none(sw_bytes bytes) {
+    if (bytes.size == 0) return Ref::borrow(Py_None).release();
+    return PyBytes_FromStringAndSize(static_cast<const char*>(bytes.data), static_cast<Py_ssize_t>(bytes.size));
+}
+
+// Of names that come more than once the first counts.
+PyObject* extras_of(const sw_pair* pairs, size_t count, sw_bytes trace, sw_bytes key) {
+    Ref metadata(PyDict_New());
+    for (size_t i = 0; i < count && metadata; ++i) {
+        Ref name(str_of(pairs[i].name)), value(str_of(pairs[i].value));
+        if (!name || !value || !PyDict_SetDefault(metadata.get(), name.get(), value.get())) return nullptr;
+    }
+    Ref trace_bytes(bytes_or_none(trace)), key_bytes(bytes_or_none(key));
+    if (!metadata || !trace_bytes || !key_bytes) return nullptr;
+    return PyTuple_Pack(3, metadata.get(), trace_bytes.get(), key_bytes.get());
+}
 PyObject* get_wants_many(PyObject* object, void*) {
     return PyBool_FromLong(self_of(object)->expects == SW_EXPECTS_MANY);
 }
@@ -202,6 +231,11 @@ PyGetSetDef getters[] = {
     {"parts", get_parts, nullptr, nullptr, nullptr},
     {"_has_parts", get_has_parts, nullptr, nullptr, nullptr},
     {"wants_many", get_wants_many, nullptr, nullptr, nullptr},
+    {"metadata", get_metadata, nullptr, nullptr, nullptr},
+    {"_trace", get_trace, nullptr, nullptr, nullptr},
+    {"idempotency_key", get_key, nullptr, nullptr, nullptr},
+    {"_place", get_place, nullptr, nullptr, nullptr},
+    {"converses", get_converses, nullptr, nullptr, nullptr},
     {},
 };
 
@@ -229,15 +263,17 @@ PyType_Slot slots[] = {
 PyType_Spec spec = {"sealwire._native.Message", sizeof(Message), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, slots};
 
 PyObject* set_classes(PyObject*, PyObject* args) {
-    PyObject *request = nullptr, *reply_type = nullptr, *answer = nullptr, *json = nullptr, *encoded = nullptr;
-    if (!PyArg_ParseTuple(args, "O!O!O!OO!", &PyType_Type, &request, &PyType_Type, &reply_type, &PyType_Type, &answer,
-                          &json, &PyType_Type, &encoded)) {
+    PyObject *request = nullptr, *reply_type = nullptr, *answer = nullptr, *json = nullptr, *encoded = nullptr,
+             *said = nullptr;
+    if (!PyArg_ParseTuple(args, "O!O!O!OO!O!", &PyType_Type, &request, &PyType_Type, &reply_type, &PyType_Type, &answer,
+                          &json, &PyType_Type, &encoded, &PyType_Type, &said)) {
         return nullptr;
     }
-    for (PyObject* one : {request, reply_type, answer, json, encoded}) Py_INCREF(one);
+    for (PyObject* one : {request, reply_type, answer, json, encoded, said}) Py_INCREF(one);
     answer_class = reinterpret_cast<PyTypeObject*>(answer);
     request_class = reinterpret_cast<PyTypeObject*>(request);
     reply_class = reinterpret_cast<PyTypeObject*>(reply_type);
+    said_class = reinterpret_cast<PyTypeObject*>(said);
     to_json = json;
     encoded_class = reinterpret_cast<PyTypeObject*>(encoded);
     Py_RETURN_NONE;
@@ -315,14 +351,27 @@ bool Body::set_encoded(PyObject* object) {
 Message* make_message(PyTypeObject* cls, PyObject* peer, PyObject* route, const sw_event* event) {
     auto* self = reinterpret_cast<Message*>(cls->tp_alloc(cls, 0));
     if (!self) return nullptr;
-    sw_bytes body{};
-    if (event->type == SW_EVENT_DONE) {
+    sw_bytes body{}, trace{}, key{};
+    const sw_pair* metadata = nullptr;
+    size_t metadata_count = 0;
+    if (event->type == SW_EVENT_ANSWER) {
+        const sw_event_answer& answer = event->as.answer;
+        body = answer.body;
+        self->exchange = answer.question.exchange;
+        self->type = answer.type;
+        self->has_body = answer.has_body != 0;
+        self->timeout_ms = SW_NEVER;
+        self->place = answer.place;
+        metadata = answer.metadata, metadata_count = answer.metadata_count, trace = answer.trace_context;
+    } else if (event->type == SW_EVENT_DONE) {
         const sw_event_done& done = event->as.done;
         body = done.body;
         self->exchange = done.exchange;
         self->type = done.type;
         self->has_body = done.has_body != 0;
         self->timeout_ms = SW_NEVER;
+        self->place = done.place;
+        metadata = done.metadata, metadata_count = done.metadata_count, trace = done.trace_context;
     } else {
         const sw_event_message& message = event->as.message;
         body = message.body;
@@ -331,11 +380,19 @@ Message* make_message(PyTypeObject* cls, PyObject* peer, PyObject* route, const 
         self->expects = message.expects;
         self->timeout_ms = message.timeout_ms;
         self->has_body = true;
+        self->place = message.place;
+        self->converses = event->type == SW_EVENT_MESSAGE && message.expects != SW_EXPECTS_NONE && message.last == 0;
+        metadata = message.metadata, metadata_count = message.metadata_count;
+        trace = message.trace_context, key = message.idempotency_key;
     }
     Py_XINCREF(peer);
     self->peer = peer;
     Py_XINCREF(route);
     self->route = route;
+    if (metadata_count > 0 || trace.size > 0 || key.size > 0) {
+        self->extras = extras_of(metadata, metadata_count, trace, key);
+        if (!self->extras) return Py_DECREF(self), nullptr;
+    }
     if (body.size >= kCopyBelow && sw_event_retain(event, &self->held) == SW_OK) return self;
     self->held = nullptr;
     self->body = PyBytes_FromStringAndSize(static_cast<const char*>(body.data), static_cast<Py_ssize_t>(body.size));

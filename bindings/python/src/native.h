@@ -119,10 +119,13 @@ struct Message {
     PyObject* task;                // that runs the handler
     const sw_event* held;          // retained, of large bodies
     const sw_event* untaken;       // fetched: one of several replies that waits for its iterator
+    PyObject* extras;              // (metadata: dict, trace: bytes or None, key: bytes or None); null without any
     sw_exchange exchange;
+    uint64_t place;   // among the messages of its side
     ExchangeKey key;  // in CoreState::running; peer 0 and number 0: not in it
     uint32_t type, expects, timeout_ms;
     bool has_body, answered, over;
+    bool converses;  // its sender may be asked
 };
 
 extern PyTypeObject* core_type;
@@ -130,6 +133,7 @@ extern PyTypeObject* peer_type;
 extern PyTypeObject* message_type;
 extern PyTypeObject* request_class;  // the Python half's subclasses of Message
 extern PyTypeObject* reply_class;
+extern PyTypeObject* said_class;  // of questions and answers
 
 // All return false with a Python exception set when something is wrong.
 bool add_core_type(PyObject* module);
@@ -159,6 +163,27 @@ private:
     Py_buffer buffer_{};
     Ref kept_;
 };
+
+// What a message carries beside its body, from (pairs: list of (str, str), trace: bytes or None, key: bytes or None), or None.
+class Extras {
+public:
+    Extras() = default;
+    Extras(const Extras&) = delete;
+    Extras& operator=(const Extras&) = delete;
+    bool set(PyObject* object);  // false: an exception is set
+    template <class Options>
+    void give(Options& options) const {
+        options.metadata = pairs_.data();
+        options.metadata_count = pairs_.size();
+        options.trace_context = trace_;
+        options.idempotency_key = key_;
+    }
+
+private:
+    std::vector<sw_pair> pairs_;
+    sw_bytes trace_{}, key_{};
+};
+
 template <typename Function>
 PyCFunction fast(Function* function) {  // of METH_FASTCALL
     return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(function));
@@ -201,7 +226,7 @@ PyObject* close_inbox(PyObject* core, PyObject* number);
 PyObject* run(PyObject* core, PyObject* args);  // in core.cpp
 
 // parts.cpp: methods of Peer, and one of Message.
-PyObject* make_parts(CoreState* state, PyObject* peer, const sw_event_message& message);
+PyObject* make_parts(CoreState* state, PyObject* peer, const sw_part_info* parts, size_t count);
 PyObject* send_parts(PyObject* peer, PyObject* const* args, Py_ssize_t count);
 PyObject* open_exchange(PyObject* peer, PyObject* const* args, Py_ssize_t count);
 PyObject* reply_parts(PyObject* message, PyObject* const* args, Py_ssize_t count);
@@ -210,6 +235,16 @@ PyObject* part_read(PyObject* peer, PyObject* const* args, Py_ssize_t count);
 PyObject* part_save(PyObject* peer, PyObject* const* args, Py_ssize_t count);
 PyObject* open_file(PyObject* module, PyObject* const* args, Py_ssize_t count);
 PyObject* part_cancel(PyObject* peer, PyObject* const* args, Py_ssize_t count);
+
+// talk.cpp: conversations and what is carried; methods of Peer.
+void on_talk(CoreState* state, const sw_event* event);
+PyObject* ask(PyObject* peer, PyObject* const* args, Py_ssize_t count);
+PyObject* answer_question(PyObject* peer, PyObject* const* args, Py_ssize_t count);
+PyObject* question_status(PyObject* peer, PyObject* const* args, Py_ssize_t count);
+PyObject* set_deadlines(PyObject* peer, PyObject* const* args, Py_ssize_t count);
+PyObject* message_uuid(PyObject* peer, PyObject* const* args, Py_ssize_t count);
+PyObject* is_running(PyObject* peer, PyObject* exchange);
+PyObject* get_running(PyObject* peer, PyObject* none);
 
 // lifecycle.cpp. `descriptor` is of a non-blocking socket that gets a byte when there are events.
 sw_result open_core(Core* core, sw_node_options& options, int descriptor);

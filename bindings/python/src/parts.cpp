@@ -81,10 +81,10 @@ bool takes(Py_ssize_t count, Py_ssize_t wanted) {
 }  // namespace
 
 // The objects of the Python half for the parts that came with a message; null with an exception set.
-PyObject* make_parts(CoreState* state, PyObject* peer, const sw_event_message& message) {
+PyObject* make_parts(CoreState* state, PyObject* peer, const sw_part_info* parts, size_t count) {
     Ref infos(PyList_New(0));
-    for (size_t i = 0; i < message.part_count && infos; ++i) {
-        const sw_part_info& info = message.parts[i];
+    for (size_t i = 0; i < count && infos; ++i) {
+        const sw_part_info& info = parts[i];
         Ref size(info.head.size_known ? PyLong_FromUnsignedLongLong(info.head.size) : Ref::borrow(Py_None).release());
         if (!size) return nullptr;
         Ref entry(Py_BuildValue("(KKNOII)", info.part.exchange.number, info.part.number, str_of(info.head.name),
@@ -96,12 +96,14 @@ PyObject* make_parts(CoreState* state, PyObject* peer, const sw_event_message& m
     return PyObject_CallFunctionObjArgs(hook, peer, infos.get(), nullptr);
 }
 
-// (route, body, receipt, heads): (exchange, part numbers, receipt number or None); False when the queue is full.
+// (route, body, receipt, heads, extras): (exchange, part numbers, receipt number or None); False when the queue is full.
 PyObject* send_parts(PyObject* object, PyObject* const* args, Py_ssize_t count) {
     sw_text route{};
     Body body;
     Heads heads;
-    if (!takes(count, 4) || !text_of(args[0], route) || !body.set(args[1]) || !heads.set(args[3])) return nullptr;
+    Extras extras;
+    if (!takes(count, 5) || !text_of(args[0], route) || !body.set(args[1]) || !heads.set(args[3])) return nullptr;
+    if (!extras.set(args[4])) return nullptr;
     uint64_t receipt = 0;
     sw_exchange exchange{};
     sw_send_options options;
@@ -111,6 +113,7 @@ PyObject* send_parts(PyObject* object, PyObject* const* args, Py_ssize_t count) 
     options.receipt_number = options.receipt ? &receipt : nullptr;
     options.exchange = &exchange;
     heads.give(options);
+    extras.give(options);
     const sw_result result = sw_peer_send(self_of(object)->handle, route, body.bytes, &options);
     if (result == SW_ERR_AGAIN) Py_RETURN_FALSE;
     if (result != SW_OK) return raise_result(result, object);
@@ -118,16 +121,20 @@ PyObject* send_parts(PyObject* object, PyObject* const* args, Py_ssize_t count) 
     return Py_BuildValue("(KNN)", exchange.number, heads.numbers(), number);
 }
 
-// (route, body, timeout_ms, replies or None, heads): (user, exchange, part numbers); None when the queue is full. The
+// (route, body, timeout_ms, replies or None, heads, extras, between_ms, total_ms, converse): (user, exchange, part numbers); None when the queue is full. The
 // exchange owns a reference to its user, `replies` or a future of the one reply, until its DONE.
 PyObject* open_exchange(PyObject* object, PyObject* const* args, Py_ssize_t count) {
-    if (!takes(count, 5)) return nullptr;
+    if (!takes(count, 9)) return nullptr;
     CoreState* state = state_of(self_of(object)->core);
     sw_text route{};
     Body body;
     Heads heads;
+    Extras extras;
+    if (!extras.set(args[5])) return nullptr;
     if (!state || !text_of(args[0], route) || !body.set(args[1]) || !heads.set(args[4])) return nullptr;
     const unsigned long timeout = PyLong_AsUnsignedLong(args[2]);
+    const unsigned long between = PyLong_AsUnsignedLong(args[6]);
+    const unsigned long total = PyLong_AsUnsignedLong(args[7]);
     if (PyErr_Occurred()) return nullptr;
     const bool many = args[3] != Py_None;
     Ref user(many ? Ref::borrow(args[3]).release() : new_future(state->loop));
@@ -136,9 +143,13 @@ PyObject* open_exchange(PyObject* object, PyObject* const* args, Py_ssize_t coun
     sw_request_options_init(&options);
     options.type = body.type;
     options.timeout_ms = static_cast<uint32_t>(timeout);
+    options.between_ms = static_cast<uint32_t>(between);
+    options.total_ms = static_cast<uint32_t>(total);
+    options.converse = args[8] == Py_True;
     options.expects = many ? SW_EXPECTS_MANY : SW_EXPECTS_ONE;
     options.user = user.get();
     heads.give(options);
+    extras.give(options);
     sw_exchange exchange{};
     const sw_result result = sw_peer_request(self_of(object)->handle, route, body.bytes, &options, &exchange);
     if (result == SW_ERR_AGAIN) Py_RETURN_NONE;
@@ -147,17 +158,20 @@ PyObject* open_exchange(PyObject* object, PyObject* const* args, Py_ssize_t coun
     return Py_BuildValue("(OKN)", user.get(), exchange.number, heads.numbers());
 }
 
-// (body, more, heads): part numbers; None when the exchange is over; False when the queue is full.
+// (body, more, heads, extras): part numbers; None when the exchange is over; False when the queue is full.
 PyObject* reply_parts(PyObject* object, PyObject* const* args, Py_ssize_t count) {
     auto* self = reinterpret_cast<Message*>(object);
     Body body;
     Heads heads;
-    if (!takes(count, 3) || !may_answer(self) || !body.set(args[0]) || !heads.set(args[2])) return nullptr;
+    Extras extras;
+    if (!takes(count, 4) || !may_answer(self) || !body.set(args[0]) || !heads.set(args[2])) return nullptr;
+    if (!extras.set(args[3])) return nullptr;
     sw_send_options options;
     sw_send_options_init(&options);
     options.type = body.type;
     options.more = args[1] == Py_True;
     heads.give(options);
+    extras.give(options);
     const sw_result result = self->over ? SW_ERR_HANDLE : sw_exchange_reply(self->exchange, body.bytes, &options);
     if (result == SW_ERR_AGAIN) Py_RETURN_FALSE;
     if (result != SW_OK && !is_over(result)) return raise_result(result, self->peer);

@@ -8,13 +8,16 @@
  * Threads.  A node owns one loop thread, on which its callbacks run, never from inside a call of yours and with no lock
  *   held. Events of one peer come one at a time and in order. With `on_event` NULL no callback but `on_wake` runs, and
  *   events are fetched with sw_node_next_events on a thread of yours.
- * Handles.  Values, not pointers: sw_node, sw_listener, sw_peer, sw_exchange, sw_part. All zero is no handle. A stale, foreign or
+ * Handles.  Values, not pointers: sw_node, sw_listener, sw_peer, sw_exchange, sw_question, sw_part. All zero is no handle. A stale, foreign or
  *   null handle yields SW_ERR_HANDLE, never a crash. Each object has exactly one last event (NODE_CLOSED,
  *   LISTENER_CLOSED, PEER_CLOSED, DONE, PART_DONE); after it the handle is stale and the object's `user` is never used again: that
  *   is where to free it. Between close and that event calls yield SW_ERR_CLOSED. `*out` of a creating call is written
  *   before the loop can see the command.
  * Exchanges opened by the peer end for you with your last reply or status: that call is their end and no DONE follows,
  *   unless sw_exchange_set_user was called on it, or it ended otherwise (cancelled, peer lost): then DONE follows.
+ * Conversations.  While a request runs that was opened with `converse`, either side may ask (sw_exchange_ask): the other is
+ *   told by QUESTION and answers, by a message that may ask in turn or by a status, and ANSWER tells. Each question has exactly
+ *   one ANSWER, before the DONE of its exchange if that ends first. The exchange ends with its last reply or status as any.
  * Parts.  A message or reply may carry up to 64 streams and files. Its bytes go by sw_part_write and come as PART_DATA,
  *   as far as they were asked for by sw_part_read. The side that receives a part must read it or stop it (sw_part_cancel);
  *   an exchange is over when its parts are. A side's last reply or status stops what it never read.
@@ -160,6 +163,10 @@ typedef struct sw_exchange {
     sw_peer peer;
     uint64_t number; /* never used again within its peer */
 } sw_exchange;
+typedef struct sw_question {
+    sw_exchange exchange;
+    uint64_t number; /* within its exchange */
+} sw_question;
 typedef struct sw_part {
     sw_exchange exchange;
     uint64_t number; /* within its exchange; even for parts of the side that opened it */
@@ -241,10 +248,22 @@ typedef enum sw_event_type {
     SW_EVENT_PART_DATA = 16,      /* bytes of a part that this side reads: sw_event.part_data */
     SW_EVENT_PART_WRITABLE = 17,  /* after SW_ERR_AGAIN of sw_part_write: there is room again; sw_event.part_writable */
     SW_EVENT_PART_DONE = 18,      /* last event of a part, sent or received: sw_event.part_done */
-    SW_EVENT_PART_PROGRESS = 19   /* of a file that is sent or saved: sw_event.part_progress */
+    SW_EVENT_PART_PROGRESS = 19,  /* of a file that is sent or saved: sw_event.part_progress. Since 0.2 */
+    SW_EVENT_QUESTION = 20, /* the peer asks on an exchange that runs: sw_event.message, to be answered. Since 0.2 */
+    SW_EVENT_ANSWER = 21    /* to a question of this side, once: sw_event.answer. Since 0.2 */
 } sw_event_type;
 
 typedef enum sw_expects { SW_EXPECTS_NONE = 0, SW_EXPECTS_ONE = 1, SW_EXPECTS_MANY = 2 } sw_expects;
+
+#define SW_IDEMPOTENCY_KEY_SIZE 16u
+#define SW_TRACE_CONTEXT_SIZE 25u /* W3C: trace id (16 bytes), parent id (8), flags (1) */
+#define SW_METADATA_MAX 4096u     /* bytes of all names and values, with 2 to 4 more for each pair */
+
+/* One entry of a message's metadata. A name has 1 to 255 bytes; names may come more than once and keep their order. */
+typedef struct sw_pair {
+    sw_text name;
+    sw_text value;
+} sw_pair;
 
 /* How a body is encoded; the library carries it and never looks inside. */
 typedef enum sw_body_type {
@@ -325,13 +344,20 @@ typedef struct sw_event_message {
     sw_peer_id id; /* of the peer, proved */
     sw_text route;
     sw_bytes body;
-    uint32_t type;             /* sw_body_type */
-    uint32_t expects;          /* sw_expects: 1 and 2 want an answer by sw_exchange_reply or sw_exchange_status */
-    uint32_t timeout_ms;       /* the requester's deadline for the first reply; SW_NEVER when it has none */
-    uint32_t last;             /* 1: nothing more comes from that side */
+    uint32_t type;       /* sw_body_type */
+    uint32_t expects;    /* sw_expects: 1 and 2 want an answer by sw_exchange_reply or sw_exchange_status */
+    uint32_t timeout_ms; /* the requester's deadline for the first reply; SW_NEVER when it has none */
+    uint32_t last; /* 1: nothing more comes from that side; of a MESSAGE, 0: either side may ask until it is answered */
     void *route_user;          /* given to sw_node_route */
     const sw_part_info *parts; /* each is to be read or cancelled */
     size_t part_count;
+    /* Since 0.2. */
+    const sw_pair *metadata;
+    size_t metadata_count;
+    sw_bytes trace_context;   /* SW_TRACE_CONTEXT_SIZE bytes, or none */
+    sw_bytes idempotency_key; /* SW_IDEMPOTENCY_KEY_SIZE bytes, or none */
+    sw_question question;     /* of QUESTION: what is to be answered */
+    uint64_t place;           /* among the messages of its side: for sw_exchange_uuid */
 } sw_event_message;
 
 typedef struct sw_event_done {
@@ -347,7 +373,31 @@ typedef struct sw_event_done {
     sw_bytes details;      /* that came with an error; since 0.2 */
     uint32_t details_type; /* sw_body_type of the details */
     uint32_t reserved;
+    /* Of the one reply. Since 0.2. */
+    const sw_pair *metadata;
+    size_t metadata_count;
+    sw_bytes trace_context;
+    uint64_t place; /* of the one reply: for sw_exchange_uuid */
 } sw_event_done;
+
+/* Since 0.2. */
+typedef struct sw_event_answer {
+    sw_question question; /* of this side; its handle is stale now */
+    sw_peer_id id;
+    sw_result result; /* SW_OK; SW_ERR_STATUS and a code from 64 on; or why there is none: cancelled, timeout, ... */
+    uint32_t code;
+    sw_text text;
+    sw_bytes body;
+    uint32_t type;     /* sw_body_type of the body */
+    uint32_t has_body; /* 0: answered by a status alone, or not at all */
+    sw_question asks;  /* the answer asks in turn: what is to be answered; else all zero */
+    const sw_part_info *parts;
+    size_t part_count;
+    const sw_pair *metadata;
+    size_t metadata_count;
+    sw_bytes trace_context;
+    uint64_t place; /* for sw_exchange_uuid */
+} sw_event_answer;
 
 typedef struct sw_event_part_data {
     sw_part part;
@@ -451,6 +501,7 @@ struct sw_event {
         sw_event_part_writable part_writable;
         sw_event_part_done part_done;
         sw_event_part_progress part_progress;
+        sw_event_answer answer;
     } as;
 };
 
@@ -497,9 +548,9 @@ typedef struct sw_node_options {
     uint32_t handshake_timeout_ms; /* for messages 1 to 3, default 5,000 */
     uint32_t decision_timeout_ms;  /* for the answer to SW_EVENT_PEER_ASKS, default 10,000 */
     uint32_t request_timeout_ms;   /* for requests that name none, default 30,000 */
-    uint32_t padding_bytes;        /* what is sent is filled up to records of a multiple of 64, 256, 1,024 or 4,096 bytes, so
+    uint32_t padding_bytes; /* what is sent is filled up to records of a multiple of 64, 256, 1,024 or 4,096 bytes, so
                                       that their sizes tell less; default 0: not. Since 0.2. */
-    uint32_t reserved;             /* 0 */
+    uint32_t reserved;      /* 0 */
 } sw_node_options;
 
 static inline void sw_node_options_init(sw_node_options *options) {
@@ -603,6 +654,11 @@ typedef struct sw_send_options {
     sw_part *part_handles;     /* where to store that many handles */
     void *user;                /* sw_peer_send with parts opens an exchange, which ends with DONE: its user */
     sw_exchange *exchange;     /* ... and where to store its handle; may be NULL */
+    /* Carried to the other side's event, never looked at. Since 0.2. */
+    const sw_pair *metadata; /* at most SW_METADATA_MAX bytes */
+    size_t metadata_count;
+    sw_bytes trace_context;   /* SW_TRACE_CONTEXT_SIZE bytes */
+    sw_bytes idempotency_key; /* SW_IDEMPOTENCY_KEY_SIZE bytes */
 } sw_send_options;
 
 typedef struct sw_request_options {
@@ -618,6 +674,14 @@ typedef struct sw_request_options {
     const sw_part_head *parts;
     size_t part_count;
     sw_part *part_handles;
+    const sw_pair *metadata; /* as in sw_send_options. Since 0.2 */
+    size_t metadata_count;
+    sw_bytes trace_context;
+    sw_bytes idempotency_key;
+    uint32_t between_ms; /* from each reply to the next or the end; 0: none. Since 0.2 */
+    uint32_t total_ms;   /* for the whole exchange; 0: none. Since 0.2 */
+    uint32_t converse;   /* 1: either side may ask while it runs. Since 0.2 */
+    uint32_t reserved;
 } sw_request_options;
 
 static inline void sw_send_options_init(sw_send_options *options) {
@@ -654,6 +718,58 @@ SW_API sw_result sw_exchange_status_with(sw_exchange exchange, uint32_t code, sw
 /* Ends it at both ends. code 0 (cancelled) or 64 to 4,095. Since 0.1. */
 SW_API sw_result sw_exchange_cancel(sw_exchange exchange, uint32_t code);
 SW_API sw_result sw_exchange_set_user(sw_exchange exchange, void *user);
+
+#define SW_QUESTIONS_MAX 16u /* dialogues of each side open in one exchange */
+
+/* Asks the other side of an exchange: of a request of this side with `converse`, or of one of the peer whose MESSAGE says that
+ * `last` is 0. SW_EVENT_ANSWER follows, exactly once. SW_ERR_STATE when nobody can be asked (no conversation, or one side has
+ * ended), SW_ERR_UNSUPPORTED when the peer's release cannot, SW_ERR_LIMIT beyond SW_QUESTIONS_MAX, SW_ERR_AGAIN as for sends.
+ * Options as of sw_exchange_reply without `more`; the requester's side takes no receipts. Since 0.2. */
+SW_API sw_result sw_exchange_ask(sw_exchange exchange, sw_bytes body, const sw_send_options *options, sw_question *out);
+/* Answers a question of the peer. With `back` the answer asks in turn, without limit of turns: an ANSWER to *back follows. Always
+ * taken, as a last reply is. SW_ERR_HANDLE once it was answered. Since 0.2. */
+SW_API sw_result sw_question_answer(sw_question question, sw_bytes body, const sw_send_options *options,
+                                    sw_question *back);
+/* Answers it by a code and words alone, as sw_exchange_status. Since 0.2. */
+SW_API sw_result sw_question_status(sw_question question, uint32_t code, sw_text text);
+
+/* The UUID (version 8) of a message, derived at both ends and equal there: of this side's (own 1) or the peer's (own 0) message at
+ * that place: 0 is the one that opened the exchange, or the first reply of the other side. Of a one-way message the exchange
+ * comes from sw_send_options.exchange and from its event. SW_ERR_STATE before the peer is connected, SW_ERR_HANDLE once it is
+ * closed; the exchange itself may be over. Since 0.2. */
+SW_API sw_result sw_exchange_uuid(sw_exchange exchange, uint32_t own, uint64_t place, uint8_t out[16]);
+/* SW_OK while it runs, SW_ERR_CLOSED when its last event is on the way, SW_ERR_HANDLE after that. Since 0.2. */
+SW_API sw_result sw_exchange_running(sw_exchange exchange);
+
+typedef struct sw_running {
+    uint32_t size;
+    uint32_t reserved;
+    uint64_t requests;     /* of this side that have not ended, with messages whose parts have not */
+    uint64_t serving;      /* of the peer that are not answered */
+    uint64_t questions;    /* of this side that are not answered */
+    uint64_t queued_bytes; /* of messages that wait to be sent, or whose receipt the peer's session has not told */
+} sw_running;
+/* What runs with a peer now; set out->size. Looks at each exchange that runs. Since 0.2. */
+SW_API sw_result sw_peer_running(sw_peer peer, sw_running *out);
+
+typedef enum sw_clock { SW_CLOCK_SAME = 0, SW_CLOCK_PAUSE = 1, SW_CLOCK_RESUME = 2 } sw_clock;
+
+/* How long a requester still waits: durations from now on; 0: as it is, SW_NEVER: none. */
+typedef struct sw_deadlines {
+    uint32_t size;
+    uint32_t next_ms;    /* to the next reply or the end */
+    uint32_t between_ms; /* from each later reply to the next or the end */
+    uint32_t total_ms;   /* to the end of the exchange */
+    uint32_t clock; /* sw_clock: while paused no time passes, and durations that are set begin with the resumption */
+    uint32_t reserved;
+} sw_deadlines;
+
+static inline void sw_deadlines_init(sw_deadlines *deadlines) {
+    if (deadlines) deadlines->size = (uint32_t)sw_zero(deadlines, sizeof *deadlines);
+}
+/* Of a request of this side, while it runs. When one passes, the request ends with SW_ERR_TIMEOUT and the peer's handler is
+ * told. SW_ERR_STATE for exchanges of the peer and for one-way messages. Since 0.2. */
+SW_API sw_result sw_exchange_set_deadlines(sw_exchange exchange, const sw_deadlines *deadlines);
 
 typedef struct sw_part_options {
     uint32_t size;

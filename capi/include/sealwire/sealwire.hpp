@@ -41,6 +41,15 @@ namespace sealwire {
 
 // ---- Messages -------------------------------------------------------------------------------------------------------
 
+// The first value of that name in a message's metadata; empty when there is none.
+inline std::string_view metadata_value(const sw_pair* metadata, size_t count, std::string_view name) {
+    for (size_t i = 0; i < count; ++i) {
+        if (view_of(metadata[i].name) == name) return view_of(metadata[i].value);
+    }
+    return {};
+}
+inline sw_pair pair_of(std::string_view name, std::string_view value) { return {text_of(name), text_of(value)}; }
+
 // What a handler of a request gets when the exchange is over.
 class outcome {
 public:
@@ -54,6 +63,9 @@ public:
     sw_body_type type() const { return static_cast<sw_body_type>(done_.type); }
     std::string_view details() const { return view_of(done_.details); }  // of an error
     sw_body_type details_type() const { return static_cast<sw_body_type>(done_.details_type); }
+    std::string_view metadata(std::string_view name) const {
+        return metadata_value(done_.metadata, done_.metadata_count, name);
+    }
     const sw_event_done& raw() const { return done_; }
     void check() const {
         if (done_.result != SW_OK) throw error(done_.result, std::string(text()));
@@ -144,6 +156,35 @@ struct part_head {
     }
 };
 
+// A question of the peer in a conversation, from the event that tells it; or one of this side, which ANSWER names.
+class question {
+public:
+    question() : raw_{} {}
+    explicit question(sw_question raw) : raw_(raw) {}
+    sw_question raw() const { return raw_; }
+    explicit operator bool() const { return raw_.exchange.peer.value != 0; }
+
+    void answer(std::string_view body, sw_body_type type = SW_BODY_BYTES) const { say(body, type, nullptr); }
+    // An answer that asks in turn: gives the question, which SW_EVENT_ANSWER names.
+    question ask_back(std::string_view body, sw_body_type type = SW_BODY_BYTES) const {
+        sw_question back;
+        say(body, type, &back);
+        return question(back);
+    }
+    void finish(uint32_t code = 0, std::string_view text = {}) const {
+        sealwire::check(sw_question_status(raw_, code, text_of(text)));
+    }
+
+private:
+    void say(std::string_view body, sw_body_type type, sw_question* back) const {
+        sw_send_options options;
+        sw_send_options_init(&options);
+        options.type = type;
+        sealwire::check(sw_question_answer(raw_, bytes_of(body), &options, back));
+    }
+    sw_question raw_;
+};
+
 class exchange {
 public:
     exchange() : raw_{} {}
@@ -197,6 +238,19 @@ public:
         sealwire::check(sw_exchange_status_with(raw_, code, text_of(text), &options));
     }
     void cancel(uint32_t code = 0) const { sealwire::check(sw_exchange_cancel(raw_, code)); }
+    // In a conversation: SW_EVENT_ANSWER follows, to on_event, and names the question.
+    question ask(std::string_view body, sw_body_type type = SW_BODY_BYTES) const {
+        sw_send_options options;
+        sw_send_options_init(&options);
+        options.type = type;
+        sw_question out;
+        sealwire::check(sw_exchange_ask(raw_, bytes_of(body), &options, &out));
+        return question(out);
+    }
+    // Of a request: how long it still waits.
+    void set_deadlines(const sw_deadlines& deadlines) const {
+        sealwire::check(sw_exchange_set_deadlines(raw_, &deadlines));
+    }
 
 private:
     sw_exchange raw_;
@@ -206,12 +260,20 @@ struct send_options {
     sw_body_type type = SW_BODY_BYTES;
     uint64_t* receipt = nullptr;  // when set: an acknowledgement is wanted, and its number is stored here
     sw_route route = 0;           // from node::intern; then the route's text may be empty
+    std::vector<sw_pair> metadata{};
+    std::string_view trace_context{};    // SW_TRACE_CONTEXT_SIZE bytes
+    std::string_view idempotency_key{};  // SW_IDEMPOTENCY_KEY_SIZE bytes
 };
 
 struct request_options {
     sw_body_type type = SW_BODY_BYTES;
-    uint32_t timeout_ms = 0;  // for the reply; 0: the node's default, SW_NEVER: none
+    uint32_t timeout_ms = 0;  // for the first reply; 0: the node's default, SW_NEVER: none
+    uint32_t total_ms = 0;    // for the whole exchange; 0: none
+    bool converse = false;    // both sides may ask: SW_EVENT_QUESTION to on_event
     sw_route route = 0;
+    std::vector<sw_pair> metadata{};
+    std::string_view trace_context{};
+    std::string_view idempotency_key{};
 };
 
 class peer {
@@ -252,7 +314,10 @@ public:
         sw_request_options_init(&raw);
         raw.type = options.type;
         raw.timeout_ms = options.timeout_ms;
+        raw.total_ms = options.total_ms;
+        raw.converse = options.converse ? 1 : 0;
         raw.route = options.route;
+        put_extras(options, raw);
         auto handler = std::make_unique<asked>(std::move(done));
         raw.user = static_cast<detail::pending*>(handler.get());
         sw_exchange out;
@@ -304,7 +369,15 @@ private:
         raw.route = options.route;
         raw.receipt = options.receipt ? 1 : 0;
         raw.receipt_number = options.receipt;
+        put_extras(options, raw);
         return raw;
+    }
+    template <class Options, class Raw>
+    static void put_extras(const Options& options, Raw& raw) {
+        raw.metadata = options.metadata.data();
+        raw.metadata_count = options.metadata.size();
+        raw.trace_context = bytes_of(options.trace_context);
+        raw.idempotency_key = bytes_of(options.idempotency_key);
     }
     static bool taken(sw_result result) {
         if (result == SW_ERR_AGAIN) return false;
@@ -325,6 +398,9 @@ public:
     sw_body_type type() const { return static_cast<sw_body_type>(raw().type); }
     bool wants_reply() const { return raw().expects != SW_EXPECTS_NONE; }
     uint32_t timeout_ms() const { return raw().timeout_ms; }
+    std::string_view metadata(std::string_view name) const {
+        return metadata_value(raw().metadata, raw().metadata_count, name);
+    }
     sealwire::exchange exchange() const { return sealwire::exchange(raw().exchange); }  // may be kept, to answer later
     // Each is to be read or cancelled; the last reply stops what was not.
     std::vector<sealwire::part> parts() const {

@@ -1,0 +1,202 @@
+"""Conversations: exchanges in which both sides ask while they run. And what messages carry beside their bodies."""
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Tuple, Union
+
+from sealwire import _errors, _native
+from sealwire._codecs import Encoded, to_json
+from sealwire._messages import BodyLike, Reply, Request
+from sealwire._replies import Queue, Replies
+from sealwire._streams import Answer
+
+if TYPE_CHECKING:
+    from sealwire._peer import Peer
+
+Metadata = Union[Mapping[str, str], Iterable[Tuple[str, str]]]
+Extras = Optional[Tuple[List[Tuple[str, str]], Optional[bytes], Optional[bytes]]]
+_HANDLER_FAILED = 13
+
+
+class Running(NamedTuple):
+    """What runs with a peer: requests of this side, those of the peer that are not answered, questions of this side, and the
+    bytes that wait to be sent or to be received by it."""
+
+    requests: int
+    serving: int
+    questions: int
+    queued_bytes: int
+
+
+def trace_bytes(trace: Union[str, bytes, None]) -> Optional[bytes]:
+    """The 25 bytes of a W3C traceparent, e.g. 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01."""
+    if trace is None or isinstance(trace, bytes):
+        return trace
+    version, trace_id, parent, flags = (trace.split("-") + [""] * 4)[:4]
+    if version != "00" or (len(trace_id), len(parent), len(flags)) != (32, 16, 2):
+        raise ValueError("a trace context is written 00-<32 digits>-<16 digits>-<2 digits>")
+    return bytes.fromhex(trace_id + parent + flags)
+
+
+def extras(metadata: Optional[Metadata], trace: Union[str, bytes, None], key: Optional[bytes] = None) -> Extras:
+    if not metadata and trace is None and key is None:
+        return None
+    pairs = list(metadata.items() if isinstance(metadata, Mapping) else metadata or ())
+    return pairs, trace_bytes(trace), key
+
+
+class Ear(Queue):
+    """What the other side of a conversation says, and who waits for which answer. In `peer._talks` until the exchange is over."""
+
+    __slots__ = ("peer", "number", "asked")
+
+    def __init__(self, peer: "Peer") -> None:
+        super().__init__()
+        self.peer = peer
+        self.number = 0
+        self.asked: "Dict[int, asyncio.Future[Said]]" = {}
+
+    def begin(self, number: int) -> None:
+        self.number = number
+        self.peer._talks[number] = self
+
+    def _on_done(self, error: Optional[BaseException]) -> None:
+        self.peer._talks.pop(self.number, None)
+        super()._on_done(error)
+
+    async def ask(self, body: BodyLike, metadata: Optional[Metadata], trace: Union[str, bytes, None]) -> "Said":
+        more = extras(metadata, trace)
+        while True:
+            question = self.peer._ask(self.number, body, more)
+            if question is not False:
+                break
+            await self.peer._wait_for_room()
+        return await self.answer_to(question)
+
+    async def answer_to(self, question: int) -> "Said":
+        future: "asyncio.Future[Said]" = asyncio.get_running_loop().create_future()
+        self.asked[question] = future
+        try:
+            return await future
+        finally:
+            self.asked.pop(question, None)
+
+
+class Said(Reply):
+    """A question of the other side, or its answer to one of ours, which may ask in turn (`asks`)."""
+
+    __slots__ = ("_ear", "_question")
+    _ear: Ear
+    _question: Optional[int]
+
+    @property
+    def asks(self) -> bool:
+        """It is a question, and not answered yet."""
+        return self._question is not None
+
+    def _take(self) -> int:
+        if self._question is None:
+            raise _errors.StateError(4, "this asks nothing, or was answered already", peer=self.peer.id)
+        question, self._question = self._question, None
+        return question
+
+    def answer(self, body: Optional[BodyLike] = None, *, metadata: Optional[Metadata] = None,
+               trace: Union[str, bytes, None] = None) -> None:
+        """Answers it; None is an answer without a body."""
+        question = self._take()
+        if body is None:
+            self.peer._question_status(self.number, question, 0, "")
+        else:
+            self.peer._answer(self.number, question, body, extras(metadata, trace), False)
+
+    async def ask(self, body: BodyLike, *, metadata: Optional[Metadata] = None,
+                  trace: Union[str, bytes, None] = None) -> "Said":
+        """Answers it by a question, and waits for the answer to that."""
+        back = self.peer._answer(self.number, self._take(), body, extras(metadata, trace), True)
+        assert back is not None
+        return await self._ear.answer_to(back)
+
+    def status(self, code: int, text: str = "") -> None:  # type: ignore[override]
+        """Answers it with a status of the application, 64 to 4,095: the other side's `ask` raises it."""
+        self.peer._question_status(self.number, self._take(), code, text)
+
+
+class Conversation(Replies):
+    """A request in which both sides may ask: `async with peer.converse(...) as talk`.
+
+    `async for said in talk` gives what the other side says: its questions (`said.asks`), to be answered, and its replies, until
+    it has said all. `await talk.ask(...)` asks it, at any time meanwhile and from any task.
+    """
+
+    __slots__ = ("_ear",)
+
+    def _queue_for(self) -> Queue:
+        self._ear = Ear(self._peer)
+        return self._ear
+
+    def _begun(self, number: int) -> None:
+        self._ear.begin(number)
+
+    async def ask(self, body: BodyLike, *, metadata: Optional[Metadata] = None,
+                  trace: Union[str, bytes, None] = None) -> Said:
+        """Asks the handler and waits for its answer. A status raises; the end of the exchange raises CancelledByPeer."""
+        if self._queue is None:
+            await self._start()
+        return await self._ear.ask(body, metadata, trace)
+
+    async def __aenter__(self) -> "Conversation":
+        if self._queue is None:
+            await self._start()
+        return self
+
+    def __aiter__(self) -> "Conversation":
+        return self
+
+
+class Talk:
+    """The handler's side: `await request.talk.ask(...)`, and `async for said in request.talk` for the requester's questions."""
+
+    __slots__ = ("_ear",)
+
+    def __init__(self, ear: Ear) -> None:
+        self._ear = ear
+
+    async def ask(self, body: BodyLike, *, metadata: Optional[Metadata] = None,
+                  trace: Union[str, bytes, None] = None) -> Said:
+        """Asks the requester and waits for its answer."""
+        return await self._ear.ask(body, metadata, trace)
+
+    def __aiter__(self) -> "Talk":
+        return self
+
+    async def __anext__(self) -> Said:
+        said: Any = await self._ear.next()
+        if said is None:
+            raise StopAsyncIteration
+        return said  # type: ignore[no-any-return]
+
+
+def on_talk(peer: "Peer", question: bool, exchange: int, number: int, asks: Optional[int], result: int, code: int, text: str,
+            message: Any) -> None:
+    """An event of the native half."""
+    ear: Optional[Ear] = peer._talks.get(exchange)
+    if question:
+        if ear is None or ear.over:  # a plain handler, which is about to answer, or nobody listens any more
+            try:
+                peer._question_status(exchange, number, _HANDLER_FAILED, "")
+            except _errors.Error:
+                pass
+            return
+        message._ear, message._question = ear, number
+        ear._on_reply(message)
+        return
+    future = ear.asked.get(number) if ear is not None else None
+    if future is None or future.done():
+        return
+    if result == 0:
+        message._ear, message._question = ear, asks
+        future.set_result(message)
+    else:
+        future.set_exception(_errors.make(result, status=code, text=text, peer=peer.id, endpoint=peer.address))
+
+
+_native.set_classes(Request, Reply, Answer, to_json, Encoded, Said)
