@@ -259,7 +259,8 @@ TEST_CASE("questions and answers of any size, with parts, both ways") {
 TEST_CASE("a question may be asked before the request has left, and waits for it") {
     Pair pair;
     pair.begin();
-    OutMessage out = message(pattern(200'000));
+    const std::string body = pattern(200'000);
+    OutMessage out = message(body);
     out.converse = true;
     uint64_t number = 0, question = 0;
     CHECK(pair.alice.outbox->request(out, Expects::one, nullptr, number) == Errc::ok);
