@@ -134,6 +134,7 @@ void Peer::start_accepted() {
 
 void Peer::on_bytes(Bytes bytes) {
     received_ = true;
+    if (connection_->awaits_pong()) node_.loop().refresh_now();  // it may have been sent in this very turn
     try {
         std::optional<Measured> measured;
         if (place_.kind == HalfOpen::Place::Class::handshake) measured.emplace(node_);

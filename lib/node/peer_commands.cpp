@@ -282,7 +282,7 @@ Errc Peer::ping(uint64_t handle, uint64_t token) {
     if (peer->stage_ == Stage::closing) return Errc::closed;
     if (peer->stage_ != Stage::up) return Errc::state;
     if (!peer->pings_.allow(std::chrono::steady_clock::now())) return Errc::limit;
-    return post(peer, [token](Peer& self) { self.connection_->ping(self.node_.loop().now(), token); });
+    return post(peer, [token](Peer& self) { self.connection_->ping(self.node_.loop().refresh_now(), token); });
 }
 
 Errc Peer::close(uint64_t handle, uint32_t code, std::string_view text, Time deadline) {

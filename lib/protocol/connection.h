@@ -97,6 +97,8 @@ public:
     bool has_output() const;
 
     bool established() const { return phase_ == Phase::up; }
+    // A PONG is to come: time is to be told to receive() exactly.
+    bool awaits_pong() const { return !pings_.empty(); }
     bool closed() const { return closed_told_; }
     // A valid mac1 was seen: a stranger no more (for the listener's classes of half-open pipes).
     bool mac1_valid() const { return mac1_valid_; }

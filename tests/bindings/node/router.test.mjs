@@ -162,6 +162,7 @@ class Gate {
     this.began.push(request.text())
     for (const watcher of this.watchers.splice(0)) watcher()
     try {
+      request.signal.throwIfAborted() // its requester may have gone before it began
       if (this.free > 0) this.free--
       else await new Promise((resolve, reject) => {
         this.held.push(resolve)
