@@ -35,6 +35,7 @@ SAME(PART_DONE, part_done);
 SAME(PART_PROGRESS, part_progress);
 SAME(QUESTION, question);
 SAME(ANSWER, answer);
+SAME(PEER_PROVED, peer_proved);
 #undef SAME
 
 static_assert(sizeof(PeerId) == sizeof(sw_peer_id));
@@ -152,8 +153,13 @@ void EventBox::show(const NodeEvent& event) {
             break;
         }
         case NodeEventKind::peer_asks:
-            face.as.peer_asks = {id_or_zero(event.id), text_of(event.address), bytes_of(event.body), {event.listener}};
+            face.as.peer_asks = {id_or_zero(event.id), text_of(event.address), bytes_of(event.body),
+                                 {event.listener},     event.allowed,          0};
             face.size = size_with(face.as.peer_asks);
+            break;
+        case NodeEventKind::peer_proved:
+            face.as.proved = {id_or_zero(event.id), text_of(event.address)};
+            face.size = size_with(face.as.proved);
             break;
         case NodeEventKind::peer_connected: {
             sw_event_connected& connected = face.as.connected;

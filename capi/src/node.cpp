@@ -51,6 +51,10 @@ Result<Limits> limits_of(const sw_node_options& options) {
         return fail(Errc::argument, "padding_bytes is none of 0, 64, 256, 1024, 4096");
     }
     limits.padding = padding;
+    if (options.application_data_bytes > kMaxApplicationData) {
+        return fail(Errc::argument, "application_data_bytes is above 60 KiB");
+    }
+    if (options.application_data_bytes) limits.application_data = options.application_data_bytes;
     limits.handshake = duration_of(options.handshake_timeout_ms, limits.handshake);
     limits.decision = duration_of(options.decision_timeout_ms, limits.decision);
     limits.request = duration_of(options.request_timeout_ms, limits.request);
@@ -64,6 +68,8 @@ Result<NodeConfig> config_of(const sw_node_options& options) {
     if (options.allowed_count > 0 && !options.allowed) return fail(Errc::argument, "allowed is null");
     if (options.allowed_count > SSIZE_MAX / sizeof(sw_peer_id))
         return fail(Errc::argument, "allowed_count is too large");
+    if (!valid(options.accept_data)) return fail(Errc::argument, "accept_data is null or too large");
+    if (options.accept_data.size > kMaxApplicationData) return fail(Errc::too_big, "accept_data is above 60 KiB");
     if (!prepare_crypto()) return fail(Errc::system, "the system gives no randomness");
     auto limits = limits_of(options);
     if (!limits) return Unexpected{std::move(limits).error()};
@@ -75,6 +81,9 @@ Result<NodeConfig> config_of(const sw_node_options& options) {
                       .limits = *limits,
                       .user = options.user};
     for (size_t i = 0; i < options.allowed_count; ++i) config.allowed.push_back(id_of(options.allowed[i]));
+    const Bytes accept_data = view(options.accept_data);
+    config.accept_data.assign(accept_data.begin(), accept_data.end());
+    config.ask_allowed = options.ask_allowed != 0;
     config.log = options.log != 0 && options.log_level != SW_LOG_NONE;
     config.log_level = options.log_level == 0 ? LogLevel::info : static_cast<LogLevel>(options.log_level);
     config.queued = options.on_event == nullptr;

@@ -33,7 +33,15 @@ sw_result sw_node_connect(sw_node node, sw_text ticket, const sw_connect_options
         dial.keepalive = Time{options.keepalive_s} * kSecond;
         dial.user = options.user;
         dial.data = view(options.data);
+        dial.data_on_demand = options.data_on_demand != 0;
         return result_of(self->connect(view(ticket), dial, &out->value));
+    });
+}
+
+sw_result sw_peer_hello(sw_peer peer, sw_bytes data) {
+    return guarded([&] {
+        if (!valid(data)) return bad("data is null or too large");
+        return result_of(Peer::hello(peer.value, view(data)));
     });
 }
 

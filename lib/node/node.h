@@ -37,6 +37,8 @@ struct NodeConfig {
     Access access = Access::ask;
     std::vector<PeerId> allowed;
     Limits limits;
+    bool ask_allowed = false;          // also about those that are let in: for the data of the answer
+    std::vector<uint8_t> accept_data;  // for the application of who is let in without a question
     bool log = false;
     LogLevel log_level = LogLevel::info;
     Time slow_callback = kSecond;  // one that runs longer is told in the log
@@ -96,6 +98,8 @@ public:
     void log(LogLevel level, Errc code, const PeerId* peer, std::string_view address, std::string_view text);
     bool logs(LogLevel level) const { return config_.log && level >= config_.log_level; }
     Access access() const { return config_.access; }
+    bool asks_about_allowed() const { return config_.ask_allowed; }
+    Bytes accept_data() const { return config_.accept_data; }
     const ConnectionConfig& connection_config() const { return connection_config_; }
     Rng& rng() { return rng_; }
     MutableBytes scratch() { return {scratch_.get(), kScratch}; }

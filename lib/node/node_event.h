@@ -39,6 +39,7 @@ enum class NodeEventKind : uint8_t {
     part_progress = 19,
     question = 20,
     answer = 21,
+    peer_proved = 22,
 };
 
 struct CloseReport {
@@ -75,8 +76,9 @@ struct NodeEvent {
     bool last = false;
     bool has_body = false;
     bool dialled = false;
-    bool asks = false;  // an answer that asks in turn
-    bool owes = false;  // `taken` is to be given back when the application is done with it; false once it is held
+    bool asks = false;     // an answer that asks in turn
+    bool allowed = false;  // asking: it is let in without a question, and only the answer's data are wanted
+    bool owes = false;     // `taken` is to be given back when the application is done with it; false once it is held
     LogLevel level = LogLevel::info;
     Errc errc = Errc::ok;
     uint32_t code = 0;

@@ -52,6 +52,7 @@ Peer::Peer(Node& node, Ticket ticket, const DialOptions& options)
       address_(endpoint_.text()) {
     connection_ =
         Connection::initiator(node.connection_config(), id_, outbox_, node.rng(), 0, options.data, &ticket.curve);
+    if (options.data_on_demand) connection_->hello_on_demand();
     register_handle();
 }
 

@@ -32,7 +32,8 @@ struct DialOptions {
     Time timeout = 20 * kSecond;  // for everything
     Time keepalive = 0;
     void* user = nullptr;
-    Bytes data{};  // for the other application; copied
+    Bytes data{};                 // for the other application; copied
+    bool data_on_demand = false;  // in place of that: hello() gives it when the peer has proved its key
 };
 
 // The slot of its handle guards what commands touch (the outbox, stage_); all else belongs to the loop thread. It is made
@@ -78,6 +79,7 @@ public:
     static Errc message_uuid(uint64_t peer, uint64_t number, bool own, uint64_t place, Uuid& out);
     static Errc set_deadlines(uint64_t peer, const DeadlineChange& change);
     static Errc set_exchange_user(uint64_t peer, uint64_t number, void* user);
+    static Errc hello(uint64_t peer, Bytes data);
     static Errc accept(uint64_t peer, Bytes data);
     static Errc reject(uint64_t peer, uint32_t code, std::string_view text);
     static Errc ping(uint64_t peer, uint64_t token);
@@ -134,7 +136,7 @@ private:
         std::array<std::chrono::steady_clock::time_point, kMaxPingsPerSecond> times_{};
         size_t next_ = 0;
     };
-    enum class Stage : uint8_t { dialling, handshaking, asking, decided, up, closing };
+    enum class Stage : uint8_t { dialling, handshaking, greeting, asking, decided, up, closing };
     using Locked = HandleTable::Locked<Peer>;
     static Locked lock(uint64_t peer) { return {HandleTable::process(), peer, HandleKind::peer}; }
 
@@ -161,6 +163,7 @@ private:
     bool write_remainder();
     void deliver();
     void handle_event(Event& event);
+    void on_proved(Event& event);
     void on_asks(Event& event);
     void on_up(Event& event);
     void on_message(Event& event);

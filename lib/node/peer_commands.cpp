@@ -250,6 +250,19 @@ Errc Peer::post(Locked& peer, std::function<void(Peer&)> command) {
     return posted ? Errc::ok : Errc::closed;
 }
 
+Errc Peer::hello(uint64_t handle, Bytes data) {
+    if (data.size() > kMaxApplicationData) return Errc::too_big;
+    Locked peer = lock(handle);
+    if (!peer) return peer.errc();
+    if (peer->stage_ == Stage::closing) return Errc::closed;
+    if (peer->stage_ != Stage::greeting) return Errc::state;
+    std::string copy(as_text(data));
+    peer->stage_ = Stage::handshaking;
+    return post(peer, [copy = std::move(copy)](Peer& self) {
+        self.connection_->hello(self.node_.loop().now(), as_bytes(copy));
+    });
+}
+
 Errc Peer::accept(uint64_t handle, Bytes data) {
     if (data.size() > kMaxApplicationData) return Errc::too_big;
     Locked peer = lock(handle);

@@ -68,6 +68,7 @@ void Peer::handle_event(Event& event) {
             return;
         }
         case EventKind::talk_over: return;  // never delivered
+        case EventKind::proved: return on_proved(event);
         case EventKind::asks: return on_asks(event);
         case EventKind::connected: return on_up(event);
         case EventKind::closed: return on_over(event);
@@ -155,6 +156,14 @@ void Peer::on_message(Event& event) {
     if (!node_.queued() && out.owes) connection_->taken(event.taken);
 }
 
+// The peer that was dialled has proved its key: the application is asked for what it is told.
+void Peer::on_proved(Event& event) {
+    set_stage(Stage::greeting);
+    NodeEvent out = event_of(NodeEventKind::peer_proved, event);
+    out.address = address_;
+    node_.emit(out);
+}
+
 // The peer has proved its key: is it let in?
 void Peer::on_asks(Event& event) {
     id_ = *connection_->peer();
@@ -162,17 +171,19 @@ void Peer::on_asks(Event& event) {
     const Time now = node_.loop().now();
     asked_data_ = {event.chunk, event.body};
     const bool on_list = node_.allowed().contains(id_);
-    if (on_list || node_.access() == Access::anyone) {
+    const bool allowed = on_list || node_.access() == Access::anyone;
+    if (allowed && !node_.asks_about_allowed()) {
         set_stage(Stage::decided);
-        return connection_->accept(now, {});
+        return connection_->accept(now, node_.accept_data());
     }
-    if (node_.access() == Access::allow_list) {
+    if (!allowed && node_.access() == Access::allow_list) {
         log(LogLevel::warning, Errc::not_allowed, "not on the allow-list: refused");
         return connection_->reject(now, 0, {});
     }
     set_stage(Stage::asking);
     told_ = true;
     NodeEvent out = event_of(NodeEventKind::peer_asks, event);
+    out.allowed = allowed;
     out.address = address_;
     out.listener = listener_;
     node_.emit(out);

@@ -60,6 +60,7 @@ inline Errc reject_errc(uint32_t code) {
     switch (static_cast<WireCode>(code)) {
         case WireCode::not_allowed: return Errc::not_allowed;
         case WireCode::limit: return Errc::limit;
+        case WireCode::too_big: return Errc::too_big;
         case WireCode::unsupported: return Errc::unsupported;
         case WireCode::closing:
         case WireCode::closed: return Errc::closing;

@@ -181,6 +181,7 @@ void Connection::on_timeout(Time now) {
     phase_deadline_ = kNever;
     switch (phase_) {
         case Phase::message_2: end(now, {Errc::no_answer, "no answer to message 1 in time"}); break;
+        case Phase::greeting: end(now, {Errc::handshake_timeout, "the application gave no data in time"}); break;
         case Phase::accept:
             end(now, {Errc::handshake_timeout, "the peer proved its key but neither accepted nor refused in time"});
             break;
@@ -473,7 +474,7 @@ bool Connection::parse_frame(Time now, Reader& in, const ChunkRef& chunk) {
     const auto size = static_cast<size_t>(in.position() - start);
     const bool channel = (kind & kChannelKind) != 0;
     if (status == FrameStatus::skipped) {
-        if (phase_ == Phase::hello || phase_ == Phase::accept) {
+        if (before_hello()) {
             return violation(now, WireCode::protocol, "a frame before HELLO or ACCEPT"), false;
         }
         if (!channel && phase_ == Phase::up) inbox_.skip(size);

@@ -63,6 +63,10 @@ public:
     void on_timeout(Time now);
     Time next_timeout() const;
 
+    // Initiator, at its beginning: `proved` comes when the responder has proved its key, and hello() is then
+    // awaited with the data for its application, in what is left of the handshake's time.
+    void hello_on_demand() { hello_on_demand_ = true; }
+    void hello(Time now, Bytes application_data);
     // Responder, while wants_admission(): message 1 is meant for this node, and answering it costs curve operations. Who is
     // turned away learns nothing, like a stranger.
     bool wants_admission() const { return phase_ == Phase::admission; }
@@ -121,6 +125,7 @@ private:
     enum class Phase : uint8_t {
         transport,  // initiator: the transport is not connected yet
         message_2,  // initiator waits for message 2
+        greeting,   // ... for its application's data, then sends HELLO
         accept,     // ... for ACCEPT
         message_1,  // responder waits for message 1
         admission,  // ... to be told whether message 1, kept in carry_, is answered
@@ -174,6 +179,7 @@ private:
     void finish_input(Time now, InputEnd how, Error error);
     void input_over(Time now);
     bool before_decision() const { return phase_ == Phase::hello || phase_ == Phase::decision; }
+    bool before_hello() const { return phase_ == Phase::hello || phase_ == Phase::greeting || phase_ == Phase::accept; }
     bool channel_has_room() const;
     bool pieces_left() const { return next_piece_ < pieces_.size(); }
     bool records_left() const { return next_record_ < records_.size(); }
@@ -204,6 +210,7 @@ private:
     bool peer_draining_ = false;
     bool final_sent_ = false;
     bool trim_outbox_ = false;
+    bool hello_on_demand_ = false;
     bool mail_left_ = false;       // the outbox has told something since the halves met
     bool grant_pending_ = false;   // the peer's limits go to the outbox at the next sync
     bool window_pending_ = false;  // so does a WINDOW

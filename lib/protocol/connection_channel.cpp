@@ -128,10 +128,18 @@ size_t Connection::consume_message_2(Time now, Bytes in) {
     if (!result) return fail(result.error());
     begin_channel(std::move(*result));
     initiating_.reset();
-    send_hello(now, FrameKind::hello, application_data_);
+    phase_ = Phase::greeting;  // within the same deadline
+    if (hello_on_demand_) inbox_.push({.kind = EventKind::proved});
+    else hello(now, application_data_);
+    return kMessage2Size;
+}
+
+void Connection::hello(Time now, Bytes application_data) {
+    now_ = now;
+    if (phase_ != Phase::greeting) return;
+    send_hello(now, FrameKind::hello, application_data);
     application_data_ = {};
     set_phase(Phase::accept, after(now, config_.limits.accept));
-    return kMessage2Size;
 }
 
 size_t Connection::consume_message_3(Time, Bytes in) {
@@ -304,7 +312,7 @@ void Connection::on_reject(Time now, const Frame& frame) {
 // ---- WINDOW, PING, PONG, CLOSE ----
 
 bool Connection::channel_frame(Time now, const Frame& frame) {
-    const bool first = phase_ == Phase::hello || phase_ == Phase::accept;
+    const bool first = before_hello();
     switch (frame.kind) {
         case FrameKind::hello:
             if (phase_ != Phase::hello) break;

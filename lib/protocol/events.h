@@ -29,6 +29,7 @@ enum class EventKind : uint8_t {
     answer,  // to a question of this side, `first`, its last event; asks: last_number is the question that it asks in turn
     talk_over,  // internal: the peer's side of a conversation has ended
     part_done,  // last event of a part of either side: first: its number, last_number: its bytes; body: its digest, type
+    proved,     // initiator: the responder's key is proved, hello() is awaited
 };
 
 enum class Expects : uint8_t { none = 0, one = 1, many = 2 };

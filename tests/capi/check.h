@@ -17,7 +17,7 @@
 #define DEADLINE_S 60 /* of every wait: generous, since only a failure reaches it */
 #define MAX_NOTES 4096
 #define NOTE_BYTES 192
-#define EVENT_TYPES 22 /* one more than the highest */
+#define EVENT_TYPES 23 /* one more than the highest */
 
 static inline sw_text text(const char *zero_terminated) {
     sw_text out = {zero_terminated, strlen(zero_terminated)};
@@ -133,9 +133,14 @@ static inline void note_fill(note *n, const sw_event *event) {
         case SW_EVENT_PEER_ASKS:
             n->id = event->as.peer_asks.id;
             n->listener = event->as.peer_asks.listener;
+            n->code = event->as.peer_asks.allowed;
             n->size = event->as.peer_asks.data.size;
             note_put(n->bytes, event->as.peer_asks.data.data, event->as.peer_asks.data.size);
             note_put(n->detail, event->as.peer_asks.address.data, event->as.peer_asks.address.size);
+            break;
+        case SW_EVENT_PEER_PROVED:
+            n->id = event->as.proved.id;
+            note_put(n->bytes, event->as.proved.address.data, event->as.proved.address.size);
             break;
         case SW_EVENT_PEER_CONNECTED:
             n->id = event->as.connected.id;

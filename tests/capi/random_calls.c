@@ -386,6 +386,7 @@ static void a_connect(sw_node node) {
     options.size = a_size(sizeof options);
     options.timeout_ms = percent(30) ? 1 + below(30) : percent(50) ? 200 + below(2000) : 0;
     options.data = (sw_bytes){kBytes, percent(95) ? below(2000) : below(100000)};
+    options.data_on_demand = percent(30);
     lock();
     memcpy(ticket, P.tickets[below(8)], sizeof ticket);
     unlock();
@@ -403,6 +404,7 @@ static void peer_calls(void) {
         case 1:
         case 2:
             GET(asking, peer);
+            if (percent(10)) CALL(peer_hello, a_peer(), (sw_bytes){kBytes, below(percent(95) ? 2000 : 100000)});
             if (percent(60)) CALL(peer_accept, peer, (sw_bytes){kBytes, below(percent(95) ? 2000 : 100000)});
             else CALL(peer_reject, peer, a_code(), some_words());
             break;
@@ -461,6 +463,9 @@ static void node_calls(int in_callback) {
             options.on_event = percent(50) ? a_callback : NULL;
             options.log = 1;
             options.exchange_slots = percent(90) ? 0 : below(40);
+            options.ask_allowed = percent(20);
+            options.application_data_bytes = percent(90) ? 0 : below(70000);
+            options.accept_data = (sw_bytes){kBytes, percent(90) ? below(2000) : below(70000)};
             if (percent(20)) options.network = text("another network");
             lock();
             const unsigned at = below(4);
@@ -598,6 +603,7 @@ static void a_callback(const sw_event *event, void *user) {
         CALL(exchange_ask, event->as.message.exchange, event->as.message.body, NULL, &question);
     }
     if (event->type == SW_EVENT_MESSAGE && event->as.message.expects && percent(70)) answer(event->as.message.exchange);
+    if (event->type == SW_EVENT_PEER_PROVED && percent(90)) CALL(peer_hello, event->peer, no_bytes());
     if (event->type == SW_EVENT_PEER_ASKS && percent(70)) CALL(peer_accept, event->peer, no_bytes());
     if (below(1000) == 0) CALL(node_close, event->node, 1, NULL);
     if (percent(1)) {
@@ -725,6 +731,7 @@ static void stall(void) {
         MUST(CALL(node_next_events, queued, fetched, 8, &got));
         for (size_t i = 0; i < got; ++i) {
             look_at(fetched[i]);
+            if (fetched[i]->type == SW_EVENT_PEER_PROVED) sw_peer_hello(fetched[i]->peer, no_bytes());
             if (fetched[i]->type == SW_EVENT_PEER_ASKS) MUST(sw_peer_accept(fetched[i]->peer, no_bytes()));
             if (fetched[i]->type == SW_EVENT_MESSAGE && kept < 64) waiting[kept++] = fetched[i];
             else sw_event_release(fetched[i]);

@@ -29,6 +29,39 @@ TEST_CASE("two ends connect, each learns the other's key, data, software and clo
     CHECK(pair.alice.connection->next_timeout() == kNever);
 }
 
+TEST_CASE("an initiator that makes its data just in time is asked when the responder has proved its key") {
+    Pair pair;
+    pair.begin();
+    pair.alice.connection->hello_on_demand();
+    REQUIRE(pair.alice.outbox->send(message("early"), nullptr) == Errc::ok);
+    pair.run();
+    REQUIRE(pair.alice.count(EventKind::proved) == 1);
+    CHECK(*pair.alice.connection->peer() == keys().bob.id());
+    CHECK(pair.bob.count(EventKind::asks) == 0);
+    CHECK(!pair.alice.connection->established());
+    pair.alice.connection->hello(pair.now, as_bytes("made for bob"));
+    pair.alice.connection->hello(pair.now, as_bytes("once more changes nothing"));
+    pair.run();
+    CHECK(pair.bob.event(EventKind::asks).body == "made for bob");
+    CHECK(pair.bob.count(EventKind::message) == 1);
+    CHECK(pair.alice.connection->established());
+}
+
+TEST_CASE("an initiator whose application gives no data ends within the time of the handshake") {
+    Pair pair;
+    pair.begin();
+    pair.alice.connection->hello_on_demand();
+    pair.run();
+    REQUIRE(pair.alice.count(EventKind::proved) == 1);
+    const Time end = pair.now + pair.alice.config.limits.handshake;
+    CHECK(pair.alice.connection->next_timeout() == end);
+    pair.alice.connection->on_timeout(end);
+    pair.alice.drive(end);
+    CHECK(pair.alice.why() == Errc::handshake_timeout);
+    pair.alice.connection->hello(end, as_bytes("late"));
+    CHECK(pair.bob.count(EventKind::asks) == 0);
+}
+
 TEST_CASE("requests, replies, statuses, cancels and receipts between two ends") {
     Pair pair;
     pair.connect();

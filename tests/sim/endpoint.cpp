@@ -21,6 +21,7 @@ Endpoint::Endpoint(std::string name, const ConnectionConfig& config, SeededRng& 
 void Endpoint::connect(Time now, const PeerId& responder) {
     outbox_ = std::make_unique<Outbox>(config_.limits, true);
     connection_ = Connection::initiator(config_, responder, *outbox_, rng_, now, {});
+    if (temper_.late_taken % 2 == 1) connection_->hello_on_demand();  // as the world has it: no draw of its own
     connection_->transport_connected(now);
     drive(now);
 }
@@ -274,6 +275,7 @@ void Endpoint::drive(Time now) {
 void Endpoint::handle(Time now, Event& event) {
     if (closed_) return complain("an event after closed");
     switch (event.kind) {
+        case EventKind::proved: connection_->hello(now, {}); return;
         case EventKind::asks: connection_->accept(now, {}); return;
         case EventKind::connected: connected_ = true; return;
         case EventKind::closing:

@@ -1,11 +1,12 @@
 // Core: what a node does with its events; the native half's wake function leads here.
 import { talked, type Talked } from './conversation.js'
 import { Commands, type Command, type CommandOwner, type Settle } from './commands.js'
+import { decideAbout, sayHello } from './deciding.js'
 import { errorOf, SealwireError } from './errors.js'
 import { closeAtExit, closed } from './exit.js'
 import type { Listener } from './listener.js'
-import { Handlers, isThenable } from './handlers.js'
-import { Reply, Status, type Request } from './message.js'
+import { Handlers } from './handlers.js'
+import { Reply, type Request } from './message.js'
 import { native, type NativeNode, type NativeOptions } from './native.js'
 import type { Ask, CloseReport, LogEntry, Node } from './node.js'
 import type { OutParts } from './outparts.js'
@@ -38,6 +39,9 @@ export class Core implements CommandOwner {
   /** Sends that wait for room, by their command. */
   readonly queued = new Map<Command, Settle<void>>()
   onAsk: AskHandler | undefined
+  acceptData: Uint8Array | ((ask: Ask) => unknown) | undefined
+  /** Of dials: what makes the data for the other application. */
+  readonly hellos = new WeakMap<Peer, (id: string) => unknown>()
   onLog: ((entry: LogEntry) => void) | undefined
   /** Settled by the node's last event. */
   readonly over: Promise<CloseReport>
@@ -295,8 +299,11 @@ export class Core implements CommandOwner {
         peer?.pings.get(token)?.resolve(pong)
         break
       }
+      case EventType.peerProved:
+        if (peer) sayHello(this, peer, (extra as { id: string }).id)
+        break
       case EventType.peerAsks:
-        this.asks(row[at + E.peer]!, extra as Ask)
+        decideAbout(this, row[at + E.peer]!, extra as Ask)
         break
       case EventType.peerConnected:
         this.connected(row[at + E.peer]!, extra as Ask & { dialled: boolean; clockDifference: number })
@@ -352,36 +359,6 @@ export class Core implements CommandOwner {
     if (closed.result === R.ok) return undefined
     const { detail, endpoint, id, code, text } = closed
     return errorOf(closed.result, { detail, endpoint, peer: id, status: code, text })
-  }
-
-  private asks(slot: number, ask: Ask): void {
-    const peer = this.addPeer(slot)
-    peer.state = PeerState.asking
-    Object.assign(peer, { id: ask.id, address: ask.address })
-    const decide = (answer: unknown) => {
-      if (peer.state !== PeerState.asking) return // it has gone meanwhile
-      try {
-        const data = answer !== null && typeof answer === 'object' ? (answer as { data?: unknown }).data : undefined
-        if (answer instanceof Status) this.box.reject(slot, answer.code, answer.text)
-        else if (answer === true || data instanceof Uint8Array) this.box.accept(slot, data as Uint8Array | undefined)
-        else this.box.reject(slot, 0, '')
-      } catch (error) {
-        if (error instanceof SealwireError && (error.result === R.handle || error.result === R.closed)) return
-        this.report(error)
-        this.box.reject(slot, 0, '') // the answer was not valid
-      }
-    }
-    const failed = (error: unknown) => {
-      decide(error instanceof Status ? error : false)
-      if (!(error instanceof Status)) this.report(error)
-    }
-    try {
-      const answer = this.onAsk ? this.onAsk(ask) : false
-      if (isThenable(answer)) answer.then(decide, failed)
-      else decide(answer)
-    } catch (error) {
-      failed(error)
-    }
   }
 
   private connected(slot: number, extra: Ask & { dialled: boolean; clockDifference: number }): void {

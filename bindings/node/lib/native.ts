@@ -19,6 +19,9 @@ export interface NativeOptions {
   decisionTimeout: number
   requestTimeout: number
   paddingBytes: number
+  acceptData: Uint8Array | undefined
+  askAllowed: number
+  applicationDataBytes: number
 }
 
 /** How many events; or that, the common buffer of bodies, buffers of large bodies, and objects for some of the events. */
@@ -61,7 +64,8 @@ export interface NativeNode {
   setAllowed(ids: Uint8Array): void
   listen(url: string, number: number, options: NativeListenOptions): void
   closeListener(number: number): void
-  connect(ticket: string, timeout: number, data: Uint8Array | undefined, keepalive: number): number
+  connect(ticket: string, timeout: number, data: Uint8Array | undefined, keepalive: number, onDemand: boolean): number
+  hello(peer: number, data: Uint8Array | undefined): void
   accept(peer: number, data: Uint8Array | undefined): void
   reject(peer: number, code: number, text: string): void
   ping(peer: number, token: number): void

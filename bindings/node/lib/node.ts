@@ -30,6 +30,8 @@ export interface Ask {
   address: string
   /** What its application said with the handshake. */
   data: Uint8Array
+  /** It is let in anyway. */
+  allowed: boolean
 }
 
 /** true lets it in, also { data } with words for its application; false refuses; a Status refuses with a reason. */
@@ -52,6 +54,8 @@ export interface Limits {
   requestTimeout?: number
   /** What is sent is filled up to multiples of 64, 256, 1024 or 4096 bytes, so that sizes tell less; default: not. */
   paddingBytes?: number
+  /** Bytes that are taken of what a peer's application says with the handshake; default 2 KiB, at most 60 KiB. */
+  applicationDataBytes?: number
 }
 
 export interface NodeOptions {
@@ -63,6 +67,11 @@ export interface NodeOptions {
   allow?: Iterable<string> | 'anyone'
   /** Decides about peers that are not in `allow`. */
   onAsk?: (ask: Ask) => Decision | Promise<Decision>
+  /**
+   * For the application of a peer that is let in, with the handshake; or a function that makes it for that peer, just in time. At
+   * most 60 KiB, of which the other side takes 2 by default.
+   */
+  data?: Uint8Array | ((ask: Ask) => Uint8Array | Promise<Uint8Array>)
   /** A level turns `log` events on; a function gets the lines from `info` on. */
   log?: LogLevel | ((entry: LogEntry) => void)
   limits?: Limits
@@ -81,8 +90,11 @@ export interface ConnectOptions {
   /** Milliseconds for everything; default 20,000. */
   timeout?: number
   signal?: AbortSignal
-  /** For the other application, with the handshake; at most 2 KiB by default. */
-  data?: Uint8Array
+  /**
+   * For the other application, with the handshake; or a function that makes it when the peer has proved its id, with which it is
+   * called. At most 60 KiB, of which the other side takes 2 by default.
+   */
+  data?: Uint8Array | ((id: string) => Uint8Array | Promise<Uint8Array>)
   /** Seconds of TCP keepalive; default none. */
   keepalive?: number
 }
@@ -115,6 +127,11 @@ const ACCESS_ASK = 0
 const ACCESS_ALLOW_LIST = 1
 const ACCESS_ANYONE = 2
 
+function checkData(data: unknown): void {
+  if (data === undefined || typeof data === 'function' || data instanceof Uint8Array) return
+  throw argumentError('data is neither a Uint8Array nor a function')
+}
+
 function idsOf(ids: Iterable<string>): Uint8Array {
   if (typeof ids === 'string') throw argumentError("allow is 'anyone' or a list of ids")
   return Buffer.concat([...ids].map((id) => native.peerIdBytes(String(id))))
@@ -136,7 +153,8 @@ export class Node extends Emitter<NodeEvents> {
 
   private constructor(options: NodeOptions) {
     super()
-    const { identity, network = '', allow, onAsk, log, limits = {} } = options
+    const { identity, network = '', allow, onAsk, log, data, limits = {} } = options
+    checkData(data)
     if (typeof network !== 'string') throw argumentError('network is not a string')
     if (log !== undefined && typeof log !== 'function' && levels[log] === undefined) throw argumentError(`log: there is no level ${log}`)
     const key = typeof identity === 'string' ? Identity.load(identity) : identity
@@ -156,12 +174,16 @@ export class Node extends Emitter<NodeEvents> {
       decisionTimeout: duration(limits.decisionTimeout, 'decisionTimeout'),
       requestTimeout: duration(limits.requestTimeout, 'requestTimeout'),
       paddingBytes: size(limits.paddingBytes, 'paddingBytes'),
+      acceptData: typeof data === 'function' ? undefined : data,
+      askAllowed: typeof data === 'function' ? 1 : 0,
+      applicationDataBytes: size(limits.applicationDataBytes, 'applicationDataBytes'),
     })
     const { handlers } = this.core
     if (options.maxHandlers) handlers.limit(size(options.maxHandlers, 'maxHandlers'))
     handlers.tellErrors = options.tellErrors ?? false
     handlers.onError = options.onError
     this.core.onAsk = onAsk as AskHandler | undefined
+    this.core.acceptData = data
     this.core.onLog = typeof log === 'function' ? log : undefined
     this.core.attach(this)
     this.id = this.core.box.id()
@@ -257,9 +279,13 @@ export class Node extends Emitter<NodeEvents> {
     return new Promise((resolve, reject) => {
       if (typeof ticket !== 'string') throw argumentError('ticket is not a string')
       const { signal, data, keepalive = 0 } = options
+      checkData(data)
+      const make = typeof data === 'function' ? data : undefined
       if (signal?.aborted) throw signal.reason
       const { core } = this
-      const peer = core.addPeer(core.box.connect(ticket, duration(options.timeout, 'timeout'), data, keepalive))
+      const fixed = typeof data === 'function' ? undefined : data
+      const peer = core.addPeer(core.box.connect(ticket, duration(options.timeout, 'timeout'), fixed, keepalive, make !== undefined))
+      if (make) core.hellos.set(peer, make)
       core.commands.hold()
       const forget = onAbort(signal, (reason) => {
         core.box.closePeer(peer.slot, 0, '', 1)

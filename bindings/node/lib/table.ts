@@ -80,6 +80,7 @@ export const enum EventType {
   partProgress = 19,
   question = 20,
   answer = 21,
+  peerProved = 22,
 }
 
 /** `sw_expects`. */

@@ -126,11 +126,17 @@ Napi::Value NodeBox::extra(Napi::Env env, const sw_event& event, int32_t* row) {
             return closed_extra(env, event.as.closed);
         case SW_EVENT_PEER_CLOSED:
         case SW_EVENT_PEER_CLOSING: return closed_extra(env, event.as.closed);
+        case SW_EVENT_PEER_PROVED: {
+            Napi::Object extra = Napi::Object::New(env);
+            extra.Set("id", to_js(env, event.as.proved.id));
+            return extra;
+        }
         case SW_EVENT_PEER_ASKS: {
             Napi::Object extra = Napi::Object::New(env);
             extra.Set("id", to_js(env, event.as.peer_asks.id));
             extra.Set("address", to_js(env, event.as.peer_asks.address));
             extra.Set("data", to_js(env, event.as.peer_asks.data));
+            extra.Set("allowed", Napi::Boolean::New(env, event.as.peer_asks.allowed != 0));
             return extra;
         }
         case SW_EVENT_PEER_CONNECTED: {

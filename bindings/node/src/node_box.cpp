@@ -33,6 +33,7 @@ Napi::Function NodeBox::define(Napi::Env env) {
                            InstanceMethod<&NodeBox::listen>("listen"),
                            InstanceMethod<&NodeBox::close_listener>("closeListener"),
                            InstanceMethod<&NodeBox::connect>("connect"),
+                           InstanceMethod<&NodeBox::hello>("hello"),
                            InstanceMethod<&NodeBox::accept>("accept"),
                            InstanceMethod<&NodeBox::reject>("reject"),
                            InstanceMethod<&NodeBox::ping>("ping"),
@@ -109,6 +110,9 @@ void NodeBox::open(Napi::Env env, const Napi::Object& given) {
     options.decision_timeout_ms = number("decisionTimeout").Uint32Value();
     options.request_timeout_ms = number("requestTimeout").Uint32Value();
     options.padding_bytes = number("paddingBytes").Uint32Value();
+    options.accept_data = bytes_arg(given.Get("acceptData"));
+    options.ask_allowed = number("askAllowed").Uint32Value();
+    options.application_data_bytes = number("applicationDataBytes").Uint32Value();
     check(env, sw_node_open(&options, &node_));
 }
 
@@ -226,16 +230,21 @@ sw_peer NodeBox::peer_arg(const Napi::CallbackInfo& info) const {
     return slot < peers_.size() ? peers_[slot].handle : sw_peer{};
 }
 
-// (ticket, timeout, data, keepalive) => slot
+// (ticket, timeout, data, keepalive, whether the data come by hello()) => slot
 Napi::Value NodeBox::connect(const Napi::CallbackInfo& info) {
     sw_connect_options options;
     sw_connect_options_init(&options);
     options.timeout_ms = u32_arg(info[1]);
     options.data = bytes_arg(info[2]);
     options.keepalive_s = u32_arg(info[3]);
+    options.data_on_demand = info[4].ToBoolean();
     sw_peer peer{};
     check(info.Env(), sw_node_connect(node_, text_of(text_arg(info[0])), &options, &peer));
     return Napi::Number::New(info.Env(), slot_of(peer, true));
+}
+
+void NodeBox::hello(const Napi::CallbackInfo& info) {
+    check(info.Env(), sw_peer_hello(peer_arg(info), bytes_arg(info[1])));
 }
 
 void NodeBox::accept(const Napi::CallbackInfo& info) {

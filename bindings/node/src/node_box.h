@@ -55,6 +55,7 @@ private:
     void listen(const Napi::CallbackInfo& info);
     void close_listener(const Napi::CallbackInfo& info);
     Napi::Value connect(const Napi::CallbackInfo& info);
+    void hello(const Napi::CallbackInfo& info);
     void accept(const Napi::CallbackInfo& info);
     void reject(const Napi::CallbackInfo& info);
     void ping(const Napi::CallbackInfo& info);

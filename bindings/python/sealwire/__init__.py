@@ -20,7 +20,7 @@ from sealwire._replies import Replies
 from sealwire._rpc import BAD_CALL, NO_FUNCTION, Results
 from sealwire._streams import Answer, File, Stream
 from sealwire._talk import Conversation, Running, Said, Talk
-from sealwire._types import Asking, CloseReport, Reject, Undelivered
+from sealwire._types import Accept, Asking, CloseReport, Reject, Undelivered
 
 __version__ = _native.version()
 build_info = _native.build_info()
@@ -29,7 +29,7 @@ build_info = _native.build_info()
 atexit.register(_native.close_all)
 
 __all__ = [
-    "AccessError", "Answer", "ArgumentError", "ArgumentTypeError", "Asking", "BAD_CALL", "BodyLike", "CancelledByPeer",
+    "Accept", "AccessError", "Answer", "ArgumentError", "ArgumentTypeError", "Asking", "BAD_CALL", "BodyLike", "CancelledByPeer",
     "CloseReport", "ClosedError", "ConnectError", "ConnectTimeout", "Conversation", "DeadlineError", "DeliveryError", "Encoded", "Error",
     "File", "FileError", "FileExists", "FileNotFound", "ForkedError", "HandlerFailed", "Identity",
     "KeyFileError", "Listener", "Messages", "NEVER", "NO_FUNCTION", "NoRouteError", "Node", "NotAllowedError", "Part", "Peer", "Pong",

@@ -9,6 +9,7 @@ from typing import (Any, AsyncIterator, Awaitable, Callable, Coroutine, Dict, It
                     TypeVar, Union)
 
 from sealwire import _errors, _native
+from sealwire._deciding import Deciding, data_bytes
 from sealwire._inbox import Messages
 from sealwire._keys import Identity, PathLike, Ticket
 from sealwire._listener import Listener
@@ -20,7 +21,7 @@ from sealwire._replies import complete, leave
 from sealwire._router import ErrorHandler, Middleware, Route, Router
 from sealwire._rpc import ROUTE, Exposed
 from sealwire._talk import Ear
-from sealwire._types import Asking, CloseReport, Reject, Undelivered
+from sealwire._types import AcceptData, CloseReport, Decide, HelloData, Undelivered
 
 logger = logging.getLogger("sealwire")
 # What the core logs: not printed where nobody has configured logging, unlike failures of handlers.
@@ -29,11 +30,10 @@ core_logger.addHandler(logging.NullHandler())
 
 (_LISTENING, _LISTENER_CLOSED, _ASKS, _CONNECTED, _CLOSING, _CLOSED, _MESSAGE, _REPLY, _DONE, _WRITABLE, _RECEIPT, _PONG,
  _STALLED, _LOG, _NODE_CLOSED, _PART_DATA, _PART_WRITABLE, _PART_DONE, _PART_PROGRESS) = range(1, 20)
+_PROVED = 22
 _LEVELS = (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR)
 
 
-Decision = Union[bool, Reject]
-Decide = Callable[[Asking], Union[Decision, Awaitable[Decision]]]
 Allow = Union[str, Iterable[str], Decide]
 HandlerT = TypeVar("HandlerT", bound=Callable[..., Any])
 MiddlewareT = TypeVar("MiddlewareT", bound=Callable[..., Any])
@@ -67,7 +67,9 @@ class Node:
     network   name or secret (`network_new()`) of the network; others meet only nodes of the same
     allow     who may connect: ids, "anyone", or a function as `on_ask`; by default nobody may
     on_ask    decides about those who are not on the list: a function (plain or async) of an Asking that returns True,
-              False or Reject(status, text)
+              Accept(data), False or Reject(status, text)
+    data      what the application of a peer that is let in is told: bytes, or a function (plain or async) of an Asking that makes
+              them for it; at most 60 KiB, of which it takes `application_data_bytes` of its own, 2 KiB by default
     on_peer   called with each peer that has connected; what it returns, if a coroutine, becomes a task
     on_error  called with the request and the exception of a handler that is no Status, in place of the log: a function, plain or
               async, whose result, unless None, is the answer, and which may raise Status
@@ -77,7 +79,8 @@ class Node:
     """
 
     def __init__(self, *, identity: Union[Identity, PathLike, None] = None, network: str = "", allow: Allow = (),
-                 on_ask: Optional[Decide] = None, on_peer: Optional[Callable[[Peer], Any]] = None, request_timeout: float = 30.0,
+                 on_ask: Optional[Decide] = None, data: AcceptData = b"", application_data_bytes: int = 0,
+                 on_peer: Optional[Callable[[Peer], Any]] = None, request_timeout: float = 30.0,
                  handshake_timeout: Optional[float] = None, decision_timeout: Optional[float] = None,
                  send_queue_bytes: int = 0, max_message_bytes: int = 0, window_bytes: int = 0,
                  exchange_slots: int = 0, padding_bytes: int = 0, max_handlers: int = 0, tell_errors: bool = False,
@@ -94,10 +97,12 @@ class Node:
             allow = ()
         if isinstance(allow, str) and allow != "anyone":
             raise _errors.argument('allow is a list of ids, "anyone", or a function')
-        self._decide = on_ask
+        self._deciding = Deciding(self, on_ask, data)
         self._access = 2 if allow == "anyone" else 1 if on_ask is None else 0  # of sw_access
         self._allowed: List[str] = [] if isinstance(allow, str) else _ids(allow)
-        self._limits: Dict[str, int] = {
+        self._limits: Dict[str, Union[int, bytes]] = {
+            "application_data_bytes": limit(application_data_bytes), "ask_allowed": int(callable(data)),
+            "accept_data": b"" if callable(data) else data,
             "send_queue_bytes": _errors.whole(send_queue_bytes, "send_queue_bytes"),
             "max_message_bytes": _errors.whole(max_message_bytes, "max_message_bytes"),
             "window_bytes": _errors.whole(window_bytes, "window_bytes"), "exchange_slots": limit(exchange_slots),
@@ -216,15 +221,17 @@ class Node:
         self._listeners[handle] = Listener(handle, future)
         return await future
 
-    async def connect(self, ticket: Union[str, Ticket], *, timeout: Optional[float] = None, data: bytes = b"") -> Peer:
-        """Connects and proves keys both ways. `timeout` (20 s by default) covers all of it."""
+    async def connect(self, ticket: Union[str, Ticket], *, timeout: Optional[float] = None, data: HelloData = b"") -> Peer:
+        """Connects and proves keys both ways. `timeout` (20 s by default) covers all of it. `data` are for the other application: bytes,
+        or a function (plain or async) that makes them when the peer has proved its id, which it is called with."""
         core, loop = self._opened(), asyncio.get_running_loop()
         future: asyncio.Future[Peer] = loop.create_future()
         ticket = _errors.text(str(ticket), "ticket")
-        if not isinstance(data, bytes):
-            raise _errors.ArgumentTypeError(1, f"data are bytes, not {type(data).__name__}")
-        peer = Peer(self, core, _native.connect(core, ticket, milliseconds(timeout), data), future)
+        handle = _native.connect(core, ticket, milliseconds(timeout), None if callable(data) else data_bytes(data))
+        peer = Peer(self, core, handle, future)
         peer.id = Ticket.parse(ticket).id
+        if callable(data):
+            self._deciding.hellos[handle] = data
         core.add_peer(peer._handle, peer)
         try:
             return await future
@@ -234,6 +241,8 @@ class Node:
             except _errors.Error:
                 pass
             raise
+        finally:
+            self._deciding.hellos.pop(handle, None)
 
     def allow(self, ids: Iterable[str]) -> None:
         """Replaces the allow-list; connections that are up stay."""
@@ -371,6 +380,8 @@ class Node:
                 self._with_peer(fields[:1], Peer._on_part, kind, fields)
             elif kind <= _PART_PROGRESS + 2:  # QUESTION, ANSWER
                 self._with_peer(fields, Peer._on_talk, kind)
+            elif kind == _PROVED:
+                self._with_peer(fields, self._deciding.on_proved)
         elif kind == _WRITABLE:
             self._with_peer(fields, Peer._on_writable)
         elif kind == _RECEIPT:
@@ -390,7 +401,7 @@ class Node:
         elif kind == _LISTENER_CLOSED:
             self._on_listener_closed(*fields)
         elif kind == _ASKS:
-            self._on_asks(*fields)
+            self._deciding.on_asks(*fields)
         elif kind == _CONNECTED:
             self._on_connected(*fields)
         elif kind == _CLOSING:
@@ -411,43 +422,6 @@ class Node:
         if not listener._future.done():
             listener._future.set_exception(_errors.make(result or 3, detail, endpoint=endpoint))
         listener._over.set_result(None)
-
-    def _on_asks(self, handle: int, id: str, address: str, data: bytes) -> None:
-        core = self._opened()
-        peer = Peer(self, core, handle, None)
-        peer.id, peer.address = id, address
-        core.add_peer(handle, peer)
-        try:
-            decision = self._decide(Asking(id, address, data)) if self._decide is not None else False
-        except Exception:
-            logger.exception("the decision about %s failed; it is refused", id)
-            decision = False
-        if isinstance(decision, (bool, Reject)):
-            self._decided(peer, decision)
-        else:
-            self._background(self._await_decision(peer, decision))
-
-    async def _await_decision(self, peer: Peer, decision: "Awaitable[Decision]") -> None:
-        try:
-            decided = await decision
-        except Exception:
-            logger.exception("the decision about %s failed; it is refused", peer.id)
-            decided = False
-        self._decided(peer, decided)
-
-    def _decided(self, peer: Peer, decision: Decision) -> None:
-        try:
-            if isinstance(decision, Reject):
-                peer._reject(decision.status, decision.text)
-            elif decision is True:
-                peer._accept(b"")
-            else:
-                peer._reject(0, "")
-        except _errors.ArgumentError:
-            logger.exception("the decision about %s is not valid; it is refused", peer.id)
-            peer._reject(0, "")
-        except _errors.Error:
-            pass  # it has gone meanwhile
 
     def _on_connected(self, handle: int, id: str, address: str, data: bytes, dialled: bool, suite: int,
                       clock_difference_ms: int) -> None:

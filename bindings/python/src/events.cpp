@@ -52,7 +52,8 @@ PyObject* fields_of(const sw_event* event) {
         }
         case SW_EVENT_PEER_ASKS: {
             const auto& e = event->as.peer_asks;
-            return Py_BuildValue("(KNNN)", peer, id_of(e.id), str_of(e.address), bytes_of(e.data));
+            return Py_BuildValue("(KNNNN)", peer, id_of(e.id), str_of(e.address), bytes_of(e.data),
+                                 PyBool_FromLong(e.allowed));
         }
         case SW_EVENT_PEER_CONNECTED: {
             const auto& e = event->as.connected;

@@ -1,7 +1,10 @@
 // sealwire._native: the C API as the Python half sees it; here what is called rarely, by pybind11.
 #include "native.h"
 
+#include <pybind11/stl.h>
+
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace py = pybind11;
@@ -104,6 +107,10 @@ void open(const py::handle& core, int descriptor, const Identity* identity, cons
     set("decision_timeout_ms", options.decision_timeout_ms);
     set("request_timeout_ms", options.request_timeout_ms);
     set("padding_bytes", options.padding_bytes);
+    set("application_data_bytes", options.application_data_bytes);
+    set("ask_allowed", options.ask_allowed);
+    const std::string accept_data = limits.contains("accept_data") ? limits["accept_data"].cast<std::string>() : "";
+    options.accept_data = {accept_data.data(), accept_data.size()};
     check(open_core(core_of(core), options, descriptor));
 }
 
@@ -125,12 +132,15 @@ uint64_t listen(const py::handle& core, const std::string& url, const py::dict& 
     return listener.value;
 }
 
-uint64_t connect(const py::handle& core, const std::string& ticket, uint32_t timeout_ms, const py::bytes& data) {
-    const std::string bytes = data;
+// `data`: bytes, or None: they are given by _hello, when PEER_PROVED has come.
+uint64_t connect(const py::handle& core, const std::string& ticket, uint32_t timeout_ms,
+                 const std::optional<py::bytes>& data) {
+    const std::string bytes = data ? std::string(*data) : std::string();
     sw_connect_options options;
     sw_connect_options_init(&options);
     options.timeout_ms = timeout_ms;
     options.data = {bytes.data(), bytes.size()};
+    options.data_on_demand = !data;
     sw_peer peer{};
     check(sw_node_connect(node_of(core), text(ticket), &options, &peer));
     return peer.value;

@@ -129,6 +129,12 @@ PyObject* ping(PyObject* object, PyObject* token) {
     return done_or_raise(sw_peer_ping(self_of(object)->handle, value), object);
 }
 
+PyObject* hello(PyObject* object, PyObject* data) {
+    Body body;
+    if (!body.set(data)) return nullptr;
+    return done_or_raise(sw_peer_hello(self_of(object)->handle, body.bytes), object);
+}
+
 PyObject* accept(PyObject* object, PyObject* data) {
     Body body;
     if (!body.set(data)) return nullptr;
@@ -177,6 +183,7 @@ PyMethodDef methods[] = {
     {"_is_running", is_running, METH_O, nullptr},
     {"_running", get_running, METH_NOARGS, nullptr},
     {"_ping", ping, METH_O, nullptr},
+    {"_hello", hello, METH_O, nullptr},
     {"_accept", accept, METH_O, nullptr},
     {"_reject", reject, METH_VARARGS, nullptr},
     {"_close", close, METH_VARARGS, nullptr},

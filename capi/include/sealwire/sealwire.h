@@ -250,7 +250,10 @@ typedef enum sw_event_type {
     SW_EVENT_PART_DONE = 18,      /* last event of a part, sent or received: sw_event.part_done */
     SW_EVENT_PART_PROGRESS = 19,  /* of a file that is sent or saved: sw_event.part_progress. Since 0.2 */
     SW_EVENT_QUESTION = 20, /* the peer asks on an exchange that runs: sw_event.message, to be answered. Since 0.2 */
-    SW_EVENT_ANSWER = 21    /* to a question of this side, once: sw_event.answer. Since 0.2 */
+    SW_EVENT_ANSWER = 21,   /* to a question of this side, once: sw_event.answer. Since 0.2 */
+    SW_EVENT_PEER_PROVED =
+        22 /* dialled with data_on_demand: its key is proved, sw_peer_hello is awaited; sw_event.proved.
+                                 Since 0.2 */
 } sw_event_type;
 
 typedef enum sw_expects { SW_EXPECTS_NONE = 0, SW_EXPECTS_ONE = 1, SW_EXPECTS_MANY = 2 } sw_expects;
@@ -327,7 +330,15 @@ typedef struct sw_event_peer_asks {
     sw_text address; /* where it connects from */
     sw_bytes data;   /* its application's data, at most 60 KiB */
     sw_listener listener;
+    uint32_t allowed; /* 1: it would be let in without a question; the answer's data are wanted. Since 0.2 */
+    uint32_t reserved;
 } sw_event_peer_asks;
+
+/* Since 0.2. */
+typedef struct sw_event_proved {
+    sw_peer_id id; /* proved by the handshake: that of the ticket */
+    sw_text address;
+} sw_event_proved;
 
 typedef struct sw_event_connected {
     sw_peer_id id; /* proved by the handshake */
@@ -502,6 +513,7 @@ struct sw_event {
         sw_event_part_done part_done;
         sw_event_part_progress part_progress;
         sw_event_answer answer;
+        sw_event_proved proved;
     } as;
 };
 
@@ -551,6 +563,12 @@ typedef struct sw_node_options {
     uint32_t padding_bytes; /* what is sent is filled up to records of a multiple of 64, 256, 1,024 or 4,096 bytes, so
                                       that their sizes tell less; default 0: not. Since 0.2. */
     uint32_t reserved;      /* 0 */
+    /* What applications tell each other with the handshake. Since 0.2. */
+    sw_bytes accept_data;            /* for who is let in without a question; at most 60 KiB, copied */
+    uint32_t application_data_bytes; /* that are taken of a peer's; default 2 KiB, at most 60 KiB */
+    uint32_t
+        ask_allowed; /* 1: SW_EVENT_PEER_ASKS comes about those too that the list or SW_ACCESS_ANYONE lets in, so that
+                             each is told something of its own: data of sw_peer_accept, which is awaited as ever */
 } sw_node_options;
 
 static inline void sw_node_options_init(sw_node_options *options) {
@@ -613,10 +631,11 @@ SW_API sw_result sw_listener_close(sw_listener listener);
 
 typedef struct sw_connect_options {
     uint32_t size;
-    uint32_t timeout_ms;  /* for everything: name, connection, handshake, decision; default 20,000 */
-    void *user;           /* of the peer's events */
-    sw_bytes data;        /* for the other application, with the handshake; at most 2 KiB by default */
-    uint32_t keepalive_s; /* TCP keepalive, 0 none */
+    uint32_t timeout_ms; /* for everything: name, connection, handshake, decision; default 20,000 */
+    void *user;          /* of the peer's events */
+    sw_bytes data; /* for the other application, with the handshake; at most 60 KiB, of which it takes 2 by default */
+    uint32_t keepalive_s;    /* TCP keepalive, 0 none */
+    uint32_t data_on_demand; /* 1: the data are given by sw_peer_hello, after SW_EVENT_PEER_PROVED. Since 0.2 */
 } sw_connect_options;
 
 static inline void sw_connect_options_init(sw_connect_options *options) {
@@ -625,7 +644,12 @@ static inline void sw_connect_options_init(sw_connect_options *options) {
 /* SW_EVENT_PEER_CONNECTED or SW_EVENT_PEER_CLOSED follows. Messages may be sent at once: they leave when it is up.
  * Since 0.1. */
 SW_API sw_result sw_node_connect(sw_node node, sw_text ticket, const sw_connect_options *options, sw_peer *out);
-/* The answer to SW_EVENT_PEER_ASKS, with at most 2 KiB for the other application. Since 0.1. */
+/* The answer to SW_EVENT_PEER_PROVED: data for the other application, at most 60 KiB, of which it takes 2 KiB unless it says
+ * otherwise (else the peer is closed with SW_ERR_TOO_BIG). Within what is left of the 5 s of the handshake; without it the peer
+ * is closed with SW_ERR_HANDSHAKE_TIMEOUT. Since 0.2. */
+SW_API sw_result sw_peer_hello(sw_peer peer, sw_bytes data);
+/* The answer to SW_EVENT_PEER_ASKS, with at most 60 KiB for the other application, of which it takes 2 KiB unless it says
+ * otherwise. Since 0.1. */
 SW_API sw_result sw_peer_accept(sw_peer peer, sw_bytes data);
 /* code 0 (not_allowed) or 64 to 4,095; text of at most 1,024 bytes. Since 0.1. */
 SW_API sw_result sw_peer_reject(sw_peer peer, uint32_t code, sw_text text);

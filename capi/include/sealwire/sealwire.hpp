@@ -345,6 +345,8 @@ public:
         return std::vector<part>(raw_parts.begin(), raw_parts.end());
     }
     void ping(uint64_t token = 0) const { check(sw_peer_ping(raw_, token)); }  // SW_EVENT_PONG follows
+    // After on_proved, and then once.
+    void hello(std::string_view data) const { check(sw_peer_hello(raw_, bytes_of(data))); }
     void accept(std::string_view data = {}) const { check(sw_peer_accept(raw_, bytes_of(data))); }
     void reject(uint32_t code = 0, std::string_view text = {}) const {
         check(sw_peer_reject(raw_, code, text_of(text)));
@@ -480,6 +482,8 @@ struct node_options {
     run_on handlers = run_on::loop;
 
     std::function<void(const sw_event_listening&)> on_listening;
+    std::function<void(peer, const sw_event_proved&)>
+        on_proved;  // connected by `data_on_demand`: peer::hello, now or later
     std::function<void(peer, const sw_event_peer_asks&)> on_asks;  // peer::accept or peer::reject, now or later
     std::function<void(peer, const sw_event_connected&)> on_connected;
     std::function<void(peer, const sw_event_closed&)> on_closed;  // or it could not be reached
@@ -578,6 +582,13 @@ public:
         return peer(out);
     }
 
+    // With options that have been initialised.
+    peer connect(std::string_view ticket, const sw_connect_options& options) {
+        sw_peer out{};
+        check(sw_node_connect(raw_, text_of(ticket), &options, &out));
+        return peer(out);
+    }
+
     // With run_on::poll: waits at most so long for events, runs their handlers, says how many there were.
     size_t poll(uint32_t timeout_ms) {
         std::exception_ptr escaped;
@@ -652,6 +663,9 @@ private:
                     break;
                 case SW_EVENT_LISTENING:
                     if (options.on_listening) return options.on_listening(event.as.listening);
+                    break;
+                case SW_EVENT_PEER_PROVED:
+                    if (options.on_proved) return options.on_proved(from, event.as.proved);
                     break;
                 case SW_EVENT_PEER_ASKS:
                     if (options.on_asks) return options.on_asks(from, event.as.peer_asks);

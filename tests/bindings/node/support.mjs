@@ -45,10 +45,10 @@ export function errorsOf(node) {
 
 let programs = 0
 // Runs a program of its own with `sealwire` at hand. `lines` gives its standard output, line by line.
-export function program(text, args = [], flags = []) {
+export function program(text, args = [], flags = [], environment = {}) {
   const path = join(here, `program-${process.pid}-${++programs}.mjs`)
   writeFileSync(path, text)
-  const child = spawn(process.execPath, [...flags, path, ...args], { stdio: ['pipe', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [...flags, path, ...args], { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, ...environment } })
   let errors = ''
   child.stderr.on('data', (data) => (errors += data))
   const exit = new Promise((resolve) => child.on('close', (code, signal) => resolve({ code, signal, errors })))
