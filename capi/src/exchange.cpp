@@ -328,10 +328,18 @@ sw_result sw_question_status(sw_question question, uint32_t code, sw_text text) 
     });
 }
 
+namespace {
+
+bool valid_status(uint32_t code) {
+    return valid_code(code) || code == SW_CODE_HANDLER_FAILED || code == SW_CODE_NO_ROUTE;
+}
+
+}  // namespace
+
 sw_result sw_exchange_status(sw_exchange exchange, uint32_t code, sw_text text) {
     return guarded([&] {
         if (!valid(text) || text.size > kMaxStatusText) return bad("text is no text of at most 1024 bytes");
-        if (!valid_code(code) && code != SW_CODE_HANDLER_FAILED) return bad(kCodeRule);
+        if (!valid_status(code)) return bad(kCodeRule);
         return result_of(Peer::status(exchange.peer.value, exchange.number, code, view(text), {}, 0));
     });
 }
@@ -341,7 +349,7 @@ sw_result sw_exchange_status_with(sw_exchange exchange, uint32_t code, sw_text t
         sw_status_options options;
         if (!read_options(given, options)) return bad(kSizeRule);
         if (!valid(text) || text.size > kMaxStatusText) return bad("text is no text of at most 1024 bytes");
-        if (!valid_code(code) && code != SW_CODE_HANDLER_FAILED) return bad(kCodeRule);
+        if (!valid_status(code)) return bad(kCodeRule);
         if (options.details_type > SW_BODY_CBOR) return bad("details_type is no value of sw_body_type");
         if (!valid(options.details)) return bad("details is null or too large");
         if (code == 0 && options.details.size > 0) return bad("details go with errors, not with code 0");

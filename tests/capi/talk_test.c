@@ -82,6 +82,7 @@ static void answer(const sw_event *event, void *user) {
     if (is_bytes(body, "ok")) MUST(sw_exchange_status(exchange, 0, text("fine")));
     if (is_bytes(body, "error")) MUST(sw_exchange_status(exchange, 64, text("no such thing")));
     if (is_bytes(body, "highest")) MUST(sw_exchange_status(exchange, 4095, no_text()));
+    if (is_bytes(body, "nobody")) MUST(sw_exchange_status(exchange, SW_CODE_NO_ROUTE, no_text()));
     if (is_bytes(body, "failed")) MUST(sw_exchange_status(exchange, SW_CODE_HANDLER_FAILED, no_text()));
     if (is_bytes(body, "details")) refuse_with_details(exchange);
     if (is_bytes(body, "empty")) MUST(sw_exchange_reply(exchange, no_bytes(), NULL));
@@ -131,6 +132,8 @@ static void every_answer(void) {
     tap_ok(n.result == SW_ERR_STATUS && n.code == 4095, "the highest code");
     n = box_ask(&client, to_server, "answers", "failed");
     tap_ok(n.result == SW_ERR_HANDLER_FAILED && n.code == SW_CODE_HANDLER_FAILED, "a handler that failed");
+    n = box_ask(&client, to_server, "answers", "nobody");
+    tap_ok(n.result == SW_ERR_NO_ROUTE, "a handler that says that nobody handles it: no_route");
     n = box_ask(&client, to_server, "answers", "empty");
     tap_ok(n.result == SW_OK && n.first == 1 && n.size == 0, "an empty body is a body");
     n = box_ask(&client, to_server, "answers", "json");

@@ -25,7 +25,7 @@ def commands(options, folder):
     """{language: command}. The packages of Node.js lie together in an application's folder, as they do once installed."""
     out = {}
     if options.c:
-        out["C"] = [options.c]
+        out["C"] = [options.c]  # or C++
     if options.python:
         out["Python"] = [options.python, str(HERE / f"{options.programs}.py")]
     if options.node:

@@ -347,6 +347,7 @@ export class Core implements CommandOwner {
     for (const listener of [...this.listeners.values()]) listener.over(undefined)
     for (const peer of this.peers) if (peer && peer.state !== PeerState.closed) this.peerClosed(peer, undefined)
     this.listeners.clear()
+    this.handlers.waits.lost(errorOf(R.closed, { detail: 'the node was closed' }))
     this.commands.flush()
     closed(this.box)
     this.box.terminate()
@@ -383,6 +384,7 @@ export class Core implements CommandOwner {
     const reason = closed ? this.errorOfClosed(closed) : undefined
     this.peers[peer.slot] = undefined
     peer.over(reason)
+    this.handlers.waits.lost(reason ?? errorOf(R.closed, { peer: peer.id, endpoint: peer.address }), peer)
     for (const pending of this.pending) {
       // Where the library did not tell of a request's end (the node is over), this is it.
       if (pending?.peer === peer && !closed) this.endRequest(this.pending.indexOf(pending), pending, errorOf(R.closed))

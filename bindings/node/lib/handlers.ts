@@ -10,6 +10,7 @@ import { PeerState, type Peer } from './peer.js'
 import { checkedMiddleware, composed, Turns, type Handler, type Limited, type Middleware, type RouteOptions } from './router.js'
 import { E, Op, R, StatusCode } from './table.js'
 import { partsOf, reply, type Came } from './transfer.js'
+import { Waits } from './waits.js'
 
 const TURN = 64 // replies of a generator in one turn of the event loop
 
@@ -38,7 +39,9 @@ export class Handlers {
   tellErrors = false
   /** Called in place of the report. */
   onError: ErrorHandler | undefined
+  readonly waits: Waits
 
+  private readonly handled = new Set<string>() // routes that have a handler
   private readonly numbers = new Map<string, number>([['', 0]])
   private readonly names: string[] = ['']
   private readonly handlers: (Handler | undefined)[] = [] // within their middleware
@@ -48,7 +51,15 @@ export class Handlers {
   private turns: Turns | undefined // where there are limits
   private max = Infinity
 
-  constructor(private readonly host: Core) {}
+  constructor(private readonly host: Core) {
+    this.waits = new Waits(host, (route, waited) => {
+      if (this.handled.has(route)) return
+      if (waited) return host.box.route(route, 0, this.limited[0] !== undefined) // as those that have no handler come to the default
+      try {
+        host.box.unroute(route)
+      } catch {} // the node is closing
+    })
+  }
 
   /** The limit of all routes together. */
   limit(max: number): void {
@@ -74,11 +85,22 @@ export class Handlers {
     if (limited) limited.max = max // what waits goes to the new handler
     else if (max < Infinity || this.max < Infinity) limited = (this.turns ??= new Turns(Infinity)).add(max)
     this.host.box.route(route, number, limited !== undefined)
+    this.handled.add(route)
+    if (number === 0) {
+      for (const waited of this.waits.byRoute.keys()) if (!this.handled.has(waited)) this.host.box.route(waited, 0, limited !== undefined)
+    }
     this.numbers.set(route, number)
     this.names[number] = route
     this.routes[number] = { handler, use, tellErrors }
     this.handlers[number] = composed([...this.middleware, ...use], handler)
     this.limited[number] = limited
+  }
+
+  /** It has no handler any more. */
+  unset(route: string): void {
+    this.host.box.unroute(route)
+    this.handled.delete(route)
+    if (this.waits.byRoute.has(route)) this.host.box.route(route, 0, this.limited[0] !== undefined)
   }
 
   message(peer: Peer, row: Int32Array, at: number, buffer: ArrayBuffer | undefined, extra: unknown): void {
@@ -91,8 +113,39 @@ export class Handlers {
       expects, row[at + E.time]!, row[at + E.low]!, row[at + E.high]!)
     if (withMore) this.more(request, row, at, withMore)
     const limited = this.limited[number]
-    if (limited) this.queue(limited, number, request, row[at + E.code]!)
+    if (this.waits.byRoute.size > 0 && this.waits.offer(request)) {
+      if (limited) this.host.take(row[at + E.code]!)
+      this.taken(request)
+    } else if (number === 0 && !this.handled.has('')) {
+      if (limited) this.host.take(row[at + E.code]!)
+      this.refuse(request)
+    } else if (limited) this.queue(limited, number, request, row[at + E.code]!)
     else void this.handle(this.handlers[number]!, request)
+  }
+
+  // By who waited for it, and answers it by `request.reply`.
+  private taken(request: Request): void {
+    if (!request.expectsReply) return
+    const { running } = request.peer
+    const exchange = (request.low >>> 0) + request.high * 2 ** 32
+    running.set(exchange, request)
+    request.answer = (value) => {
+      request.answer = undefined
+      running.delete(exchange)
+      try {
+        void this.answer(request, value)
+      } catch (error) {
+        void this.handlerFailed(request, error)
+      }
+    }
+  }
+
+  // Somebody waited on its route, and nobody handles it.
+  private refuse(request: Request): void {
+    const { peer, low, high } = request
+    if (request.expectsReply) this.host.commands.put(Op.status, peer.slot, '', undefined, StatusCode.noRoute, low, high)
+    for (const part of request.parts) part.destroy()
+    this.endTalk(request)
   }
 
   // Held by its event until it begins, and by that in its sender's window.

@@ -20,8 +20,10 @@ export {
 } from './node.js'
 export type { OutPart, Source } from './outparts.js'
 export { IncompleteReadError, OutStream, Part, type OutStreamOptions, type PartKind, type Progress, type SaveOptions } from './part.js'
-export { Peer, type ClosePeerOptions, type PeerEvents, type Pong, type RequestOptions, type Running, type SendOptions } from './peer.js'
+export { Peer } from './peer.js'
+export type { ClosePeerOptions, PeerEvents, Pong, RequestOptions, Running, SendOptions } from './peer_options.js'
 export type { Middleware, RouteOptions } from './router.js'
+export type { WaitOptions } from './waits.js'
 export { BAD_CALL, NO_FUNCTION, Remote, type ExposeOptions } from './rpc.js'
 
 /** The release of the library inside, e.g. `0.1.0`. */

@@ -107,6 +107,11 @@ export class Reply extends Message {
     return this.from!.uuidOf(this.exchange | 0, Math.floor(this.exchange / 2 ** 32), false, this.place)
   }
 
+  /** Of the request that this answers: what its handler sees as `request.uuid`. */
+  get requestUuid(): string {
+    return this.from!.uuidOf(this.exchange | 0, Math.floor(this.exchange / 2 ** 32), true, 0)
+  }
+
   /** False for an answer that is a status alone. */
   get hasBody(): boolean {
     return this.bodyType !== BodyType.none
@@ -165,6 +170,25 @@ export class Request extends Message {
     return this.peer.uuidOf(this.low, this.high, false, 0)
   }
 
+  /** Of the reply to it, the first or a later one; questions of this side count, too. The requester sees it as `reply.uuid`. */
+  replyUuid(place = 0): string {
+    return this.peer.uuidOf(this.low, this.high, true, place)
+  }
+
+  /** @internal Of one that was waited for. */
+  answer: ((value: unknown) => void) | undefined
+
+  /**
+   * Answers a request that came by `waitFor`, once, by anything that a handler may return. A handler answers by what it returns.
+   */
+  reply(value?: unknown): void {
+    if (!this.answer) {
+      if (this.ended) return // nobody waits for it
+      throw errorOf(R.state, { peer: this.peer.id, detail: 'it expects no reply, or was answered already, or its handler answers it' })
+    }
+    this.answer(value)
+  }
+
   /** False for a message that wants no answer. */
   get expectsReply(): boolean {
     return this.expects !== 0
@@ -214,6 +238,7 @@ export class Request extends Message {
     this.ended = true
     this.reason = errorOf(result === R.ok ? R.cancelled : result, { peer: this.peer.id, detail: `the request to ${this.route}` })
     this.controller?.abort(this.reason)
+    this.answer = undefined
     this.onEnd?.()
   }
 }

@@ -1,7 +1,7 @@
 // Node: an endpoint with a key: listens, connects, and hands messages to the handlers of their routes.
 import { Core, type AskHandler } from './core.js'
 import { Emitter } from './emitter.js'
-import { argumentError } from './errors.js'
+import { argumentError, errorOf } from './errors.js'
 import { Identity } from './identity.js'
 import { Listener, type ListenOptions } from './listener.js'
 import type { Request, Status } from './message.js'
@@ -10,6 +10,8 @@ import { duration, limit, onAbort, size } from './options.js'
 import { PeerState, type Peer } from './peer.js'
 import type { Middleware, RouteOptions } from './router.js'
 import { Exposed, RPC_ROUTE, type ExposeOptions } from './rpc.js'
+import { R } from './table.js'
+import type { WaitOptions } from './waits.js'
 
 export type LogLevel = 'debug' | 'info' | 'warning' | 'error'
 
@@ -230,8 +232,17 @@ export class Node extends Emitter<NodeEvents> {
 
   /** Messages to `route` are answered `no_route` from now on. */
   unroute(route: string): this {
-    this.core.box.unroute(route)
+    this.core.handlers.unset(route)
     return this
+  }
+
+  /**
+   * Waits for a message or request to `route` that `filter` accepts: it goes to the first who waits and accepts it, in place of the
+   * route's handler, and to that otherwise. Who gets a request answers it by `request.reply()`.
+   */
+  waitFor(route: string, options: WaitOptions = {}): Promise<Request> {
+    if (this.core.closing) return Promise.reject(errorOf(R.closed, { detail: 'the node is closing' }))
+    return this.core.handlers.waits.wait(route, options)
   }
 
   /** Replaces the list of who may connect; sessions that are up stay. */

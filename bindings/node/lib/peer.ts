@@ -1,5 +1,5 @@
 // Peer: a remote program, known by its key, and what can be sent to it.
-import { extrasOf, type CarriedOptions } from './carried.js'
+import { extrasOf } from './carried.js'
 import { commandOf, type Command, type Settle } from './commands.js'
 import { Conversation } from './conversation.js'
 import type { Core } from './core.js'
@@ -7,74 +7,15 @@ import { Emitter } from './emitter.js'
 import { argumentError, errorOf, type SealwireError } from './errors.js'
 import { Replies, type RepliesHost } from './many.js'
 import type { Body, Reply, Request } from './message.js'
-import type { NativeMore } from './native.js'
+import type { NativeExtras, NativeMore } from './native.js'
 import { duration, onAbort } from './options.js'
-import { OutParts, type OutPart } from './outparts.js'
-import { Parts, type OutStream } from './part.js'
+import { OutParts } from './outparts.js'
+import { Parts } from './part.js'
+import type { ClosePeerOptions, PeerEvents, Pong, RequestOptions, Running, SendOptions } from './peer_options.js'
 import { Remote } from './rpc.js'
 import { Expects, Flag, Op, R } from './table.js'
 import { open } from './transfer.js'
-
-export interface SendOptions extends CarriedOptions {
-  /** The promise is settled when the peer has taken the message, or when that can no more happen. */
-  receipt?: boolean
-  /** Gives up waiting: for room in the queue, then the message is not sent, or for the receipt. Ends its parts. */
-  signal?: AbortSignal
-  /** Streams and files that go with it. The promise is settled when all has been sent, rejected when the peer stops one. */
-  parts?: readonly (OutPart | OutStream)[]
-}
-
-export interface RequestOptions extends CarriedOptions {
-  /** Milliseconds until the (first) reply; Infinity waits for ever. Default: the node's. */
-  timeout?: number
-  /** Milliseconds from each reply to the next, of requestMany() and converse(); default: for ever. */
-  between?: number
-  /** Milliseconds for the whole exchange; default: for ever. */
-  total?: number
-  /** 16 bytes, for the handler to know a request that is made again. */
-  idempotencyKey?: Uint8Array
-  /** Aborting cancels the request at the peer too, where the handler's `request.signal` fires. */
-  signal?: AbortSignal
-  /** Streams and files that go with it. */
-  parts?: readonly (OutPart | OutStream)[]
-}
-
-export interface ClosePeerOptions {
-  /** 0, or a number from 64 to 4,095 of this application's own. */
-  code?: number
-  /** Words for the peer, at most 1,024 bytes. */
-  text?: string
-  /** How long what runs may take to end, in milliseconds; default 2,000. */
-  deadline?: number
-}
-
-export interface Pong {
-  /** Milliseconds. */
-  roundTrip: number
-  /** The peer's clock minus this one's, in milliseconds. */
-  clockDifference: number
-}
-
-export interface PeerEvents {
-  /** The session is over; the reason, or undefined where this side closed it. */
-  close: SealwireError | undefined
-  /** The peer takes no new requests. */
-  closing: SealwireError
-  /** There is room in the send queue again. */
-  writable: undefined
-}
-
-/** What runs with a peer. */
-export interface Running {
-  /** Requests of this side. */
-  requests: number
-  /** Those of the peer that are not answered. */
-  serving: number
-  /** Questions of this side. */
-  questions: number
-  /** That wait to be sent, or to be received by the peer. */
-  queuedBytes: number
-}
+import type { WaitOptions } from './waits.js'
 
 export const enum PeerState {
   connecting,
@@ -102,7 +43,7 @@ function moreOf(options: RequestOptions, converse: boolean): NativeMore | undefi
   const { between, total, idempotencyKey } = options
   const extras = extrasOf(options, idempotencyKey)
   if (!extras && between === undefined && total === undefined && !converse) return undefined
-  return [extras, duration(between, 'between'), duration(total, 'total'), converse ? 1 : 0]
+  return [extras, duration(between, 'between'), duration(total, 'total'), converse ? 1 : 0, 0]
 }
 
 /** A remote program. `id` is proved by the handshake. */
@@ -170,7 +111,9 @@ export class Peer extends Emitter<PeerEvents> {
   }
 
   /** Sends a message. Settled when it is queued, which waits for room; with `receipt` when the peer has taken it. */
-  send(route: string, body?: Body, options?: SendOptions): Promise<void> {
+  send(route: string, body: Body, options: SendOptions & { uuid: true }): Promise<string>
+  send(route: string, body?: Body, options?: SendOptions): Promise<void>
+  send(route: string, body?: Body, options?: SendOptions): Promise<void | string> {
     if (this.state !== PeerState.open) return Promise.reject(this.closedError())
     try {
       if (options !== undefined) return this.sendWith(route, body, options)
@@ -182,13 +125,11 @@ export class Peer extends Emitter<PeerEvents> {
     }
   }
 
-  private sendWith(route: string, body: Body, options: SendOptions): Promise<void> {
-    const { receipt, signal, parts } = options
+  private sendWith(route: string, body: Body, options: SendOptions): Promise<void | string> {
+    const { receipt, signal, parts, uuid } = options
     if (signal?.aborted) return Promise.reject(signal.reason)
     const extras = extrasOf(options)
-    const more: NativeMore | undefined = extras && [extras, 0, 0, 0]
-    if (parts !== undefined && parts.length > 0) return this.sendParts(route, body, parts, signal, more)
-    if (more) return this.sendCarried(route, body, signal, more)
+    if (extras || uuid || (parts !== undefined && parts.length > 0)) return this.sendMore(route, body, options, extras)
     const { commands } = this.core
     if (!receipt) {
       if (!this.blocked && commands.put(Op.send, this.slot, route, body, 0, 0, 0) === R.ok) return done
@@ -221,31 +162,35 @@ export class Peer extends Emitter<PeerEvents> {
     })
   }
 
-  private sendCarried(route: string, body: Body, signal: AbortSignal | undefined, more: NativeMore): Promise<void> {
-    return new Promise((resolve, reject) => {
-      // Nothing tells of its end: it is over when it is queued.
-      const tag: number = this.ask(Expects.none, route, body, { resolve: () => resolve(), reject }, undefined, new OutParts([]), 0, signal,
-        more, (number) => {
-          this.core.remove(number)
-          resolve()
-        })
-      void tag
-    })
-  }
-
-  private sendParts(route: string, body: Body, given: readonly (OutPart | OutStream)[], signal: AbortSignal | undefined,
-    more: NativeMore | undefined): Promise<void> {
+  // Settled when its parts have ended, where it has any, and with its receipt, where one is wanted.
+  private sendMore(route: string, body: Body, { receipt, signal, parts: given = [], uuid }: SendOptions,
+    extras: NativeExtras | undefined): Promise<void | string> {
     return new Promise((resolve, reject) => {
       const parts = new OutParts(given)
-      const sent = () => (parts.stopped ? reject(parts.stopped) : resolve())
-      this.ask(Expects.none, route, body, { resolve: sent, reject }, undefined, parts, 0, signal, more)
+      let own: string | undefined
+      let left = (given.length > 0 ? 1 : 0) + (receipt ? 1 : 0)
+      const over = () => (parts.stopped ? reject(parts.stopped) : left-- <= 1 && resolve(own))
+      const { core } = this
+      const queued = (tag: number, number: number | undefined) => {
+        if (uuid) own = this.uuidOf(tag, -1, true, 0)
+        if (number !== undefined) {
+          core.commands.hold()
+          const end = (then: () => void) => (core.commands.release(), then())
+          this.receipts.set(number, { resolve: () => end(over), reject: (reason) => end(() => reject(reason)) })
+        }
+        if (given.length > 0) return
+        core.remove(tag) // nothing tells of its end
+        if (!receipt) over()
+      }
+      const more: NativeMore = [extras, 0, 0, 0, receipt ? 1 : 0]
+      this.ask(Expects.none, route, body, { resolve: over, reject }, undefined, parts, 0, signal, more, queued)
     })
   }
 
   // What is settled by an exchange's end.
   private ask(expects: Expects, route: string, body: Body, { resolve, reject }: Settle<Reply>, many: Replies | undefined,
     parts: OutParts | undefined, timeout: number, signal: AbortSignal | undefined, native?: NativeMore,
-    sent?: (tag: number) => void): number {
+    sent?: (tag: number, receipt: number | undefined) => void): number {
     const core = this.core
     if (native && !parts) parts = new OutParts([])
     const pending: Pending = { resolve, reject, peer: this, route, settled: false, forget: undefined, many, parts, replied: false }
@@ -259,7 +204,7 @@ export class Peer extends Emitter<PeerEvents> {
     const more = expects === Expects.many ? Flag.many : 0
     try {
       if (parts) {
-        open(core, this, expects, route, body, parts, timeout, tag, native, sent && (() => sent(tag)))
+        open(core, this, expects, route, body, parts, timeout, tag, native, sent && ((receipt) => sent(tag, receipt)))
       } else if (this.blocked || core.commands.put(Op.request, this.slot, route, body, tag, timeout | 0, 0, undefined, more) !== R.ok) {
         this.blocked = true
         core.waitForRoom(this, commandOf(Op.request, this.slot, route, body, tag, timeout | 0, undefined, more))
@@ -342,6 +287,12 @@ export class Peer extends Emitter<PeerEvents> {
    */
   converse(route: string, body?: Body, options: RequestOptions = {}): Conversation {
     return this.many(route, body, options, moreOf(options, true), (host, at) => new Conversation(host, at))
+  }
+
+  /** As `node.waitFor`, for messages of this peer alone; rejected when its session ends. */
+  waitFor(route: string, options: WaitOptions = {}): Promise<Request> {
+    if (this.state === PeerState.closed) return Promise.reject(this.closedError())
+    return this.core.handlers.waits.wait(route, options, this)
   }
 
   /** What runs with it now. */

@@ -4,7 +4,8 @@ import { argumentError } from './errors.js'
 import { isGenerator, isThenable } from './handlers.js'
 import type { Replies } from './many.js'
 import { Status, type Request } from './message.js'
-import type { Peer, RequestOptions, SendOptions } from './peer.js'
+import type { Peer } from './peer.js'
+import type { RequestOptions, SendOptions } from './peer_options.js'
 
 export const RPC_ROUTE = 'rpc'
 /** Status: nothing of that name is exposed. */

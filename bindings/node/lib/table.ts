@@ -117,5 +117,6 @@ export const enum R {
 /** STATUS codes of the protocol. */
 export const enum StatusCode {
   ok = 0,
+  noRoute = 6,
   handlerFailed = 13,
 }

@@ -19,11 +19,11 @@ export interface Came {
   carried?: Carried
 }
 
-export const nothingMore: NativeMore = [undefined, 0, 0, 0]
+export const nothingMore: NativeMore = [undefined, 0, 0, 0, 0]
 
 /** Sends a message with parts, or lets it wait for room. Its `pending` is settled when it is over. */
 export function open(core: Core, peer: Peer, expects: Expects, route: string, body: Body, parts: OutParts, timeout: number, tag: number,
-  more: NativeMore = nothingMore, sent?: () => void): void {
+  more: NativeMore = nothingMore, sent?: (receipt: number | undefined) => void): void {
   const [bytes, type] = encoded(body)
   const run = (): R.ok | R.again => {
     core.commands.flush() // what was sent before goes before
@@ -31,8 +31,9 @@ export function open(core: Core, peer: Peer, expects: Expects, route: string, bo
     if (opened === R.again) return R.again
     if (typeof opened === 'number') core.abandon(command, errorOf(opened, { peer: peer.id, detail: `to ${route}` }))
     else {
+      const receipt = more[4] ? opened.pop() : undefined
       parts.start(core, peer, opened, (error) => core.sourceFailed(tag, parts, error))
-      sent?.()
+      sent?.(receipt)
     }
     return R.ok
   }

@@ -154,8 +154,8 @@ sw_exchange NodeBox::exchange_arg(const Napi::CallbackInfo& info) const {
     return {peer_arg(info), u32_arg(info[1]) | static_cast<uint64_t>(u32_arg(info[2])) << 32};
 }
 
-// (peer, route, type, body, expects, tag, timeout, heads, extras, between, total, converse) => a result, or the numbers of Heads::numbers(). What is sent
-// without an answer has a tag, too: its end comes as DONE.
+// (peer, route, type, body, expects, tag, timeout, heads, extras, between, total, converse, receipt) => a result, or the numbers of
+// Heads::numbers(), and behind them the receipt's. What is sent without an answer has a tag, too: its end comes as DONE.
 Napi::Value NodeBox::open_parts(const Napi::CallbackInfo& info) {
     const Napi::Env env = info.Env();
     const uint32_t slot = u32_arg(info[0]);
@@ -168,6 +168,8 @@ Napi::Value NodeBox::open_parts(const Napi::CallbackInfo& info) {
     void* user = reinterpret_cast<void*>(static_cast<uintptr_t>(tag));
     Heads heads(info[7]);
     const Extras extras(info[8]);
+    const bool wants_receipt = expects == SW_EXPECTS_NONE && u32_arg(info[12]) != 0;
+    uint64_t receipt = 0;
     sw_result result;
     if (expects == SW_EXPECTS_NONE) {
         sw_send_options options;
@@ -175,6 +177,8 @@ Napi::Value NodeBox::open_parts(const Napi::CallbackInfo& info) {
         options.type = u32_arg(info[2]);
         options.user = user;
         options.exchange = &requests_[tag];
+        options.receipt = wants_receipt ? 1 : 0;
+        options.receipt_number = wants_receipt ? &receipt : nullptr;
         heads.set(options);
         extras.set(options);
         result = sw_peer_send(peer.handle, text_of(route), bytes_arg(info[3]), &options);
@@ -194,7 +198,9 @@ Napi::Value NodeBox::open_parts(const Napi::CallbackInfo& info) {
     }
     peer.blocked = result == SW_ERR_AGAIN;
     if (result != SW_OK) return to_js(env, result);
-    return heads.numbers(env, requests_[tag]);
+    Napi::Array numbers = heads.numbers(env, requests_[tag]);
+    if (wants_receipt) numbers.Set(numbers.Length(), Napi::Number::New(env, static_cast<double>(receipt)));
+    return numbers;
 }
 
 // (peer, low, high, type, body, more, heads, extras) => a result, or the numbers

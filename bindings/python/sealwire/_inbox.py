@@ -20,12 +20,13 @@ class Messages:
         self._route = route
         self._number = core.add_handler(route, None)
         self._closed = False
-        self._ready: List[Request] = []
+        self._ready: List[Request] = []  # the next is the last
+        node._waits.iterated[self._number] = self
 
     async def batches(self, max: int = 256) -> "AsyncIterator[List[Request]]":
         """Lists of up to `max` requests, never empty."""
         while True:
-            batch = self._core.take(self._number, max)
+            batch, self._ready = self._ready[::-1] or self._core.take(self._number, max), []
             if batch:
                 yield batch
                 await asyncio.sleep(0)
@@ -52,12 +53,16 @@ class Messages:
         if self._closed:
             return
         self._closed = True
+        self._node._waits.iterated.pop(self._number, None)
         if not self._core.over:
             try:
                 _native.unroute(self._core, self._route)
             except _errors.StateError:
                 pass
         self._core.close_inbox(self._number)
+
+    def put_back(self, request: Request) -> None:
+        self._ready.append(request)  # it is the oldest
 
     def __enter__(self) -> "Messages":
         return self

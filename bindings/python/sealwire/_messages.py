@@ -72,6 +72,11 @@ class Reply(_Readable):
     __slots__ = ()
     peer: "Peer"
 
+    @property
+    def request_uuid(self) -> "uuid.UUID":
+        """Of the request that this answers: what its handler sees as `request.uuid`."""
+        return uuid.UUID(bytes=self.peer._uuid(self.number, True, 0))
+
 
 class Request(_Readable):
     """A message or request from a peer, as handlers get it.
@@ -121,6 +126,15 @@ class Request(_Readable):
             self._reply_now(body, streams, False, extras(metadata, trace))
         else:
             super().reply(body)
+        self._end_wait()
+
+    def _end_wait(self) -> None:
+        if self._waited and self.converses:
+            self.peer.node._end_talk(self)
+
+    def reply_uuid(self, place: int = 0) -> "uuid.UUID":
+        """Of the reply to it, the first or a later one; questions of this side count, too. The requester sees it as `reply.uuid`."""
+        return uuid.UUID(bytes=self.peer._uuid(self.number, True, place))
 
     def _reply_now(self, body: Optional[BodyLike], streams: List[Stream], more: bool, extras: Any = None) -> bool:
         """False: there is no room, of one of several."""
@@ -150,3 +164,4 @@ class Request(_Readable):
     def status(self, code: int, text: str = "", details: Optional[BodyLike] = None) -> None:
         """Answers with a status of the application, 64 to 4,095; `raise Status(code, text, details)` does the same."""
         super().status(code, text, details)
+        self._end_wait()

@@ -1,15 +1,14 @@
 """Node: an endpoint of ours in an asyncio program, with its listeners, peers and handlers."""
 
 import asyncio
-import inspect
 import logging
-import sys
 import warnings
 from typing import (Any, AsyncIterator, Awaitable, Callable, Coroutine, Dict, Iterable, List, Optional, Sequence, Tuple,
                     TypeVar, Union)
 
 from sealwire import _errors, _native
 from sealwire._deciding import Deciding, data_bytes
+from sealwire._handling import Handling, cancel
 from sealwire._inbox import Messages
 from sealwire._keys import Identity, PathLike, Ticket
 from sealwire._listener import Listener
@@ -17,11 +16,10 @@ from sealwire._messages import Request
 from sealwire._peer import Peer, limit, milliseconds
 from sealwire._pump import Pump
 from sealwire._parts import make_parts
-from sealwire._replies import complete, leave
 from sealwire._router import ErrorHandler, Middleware, Route, Router
 from sealwire._rpc import ROUTE, Exposed
-from sealwire._talk import Ear
 from sealwire._types import AcceptData, CloseReport, Decide, HelloData, Undelivered
+from sealwire._waits import Waiting, Waits
 
 logger = logging.getLogger("sealwire")
 # What the core logs: not printed where nobody has configured logging, unlike failures of handlers.
@@ -46,21 +44,11 @@ def _ids(ids: Iterable[str]) -> List[str]:
         raise _errors.of_argument(error)
 
 
-def _cancel(task: "asyncio.Task[Any]") -> None:
-    """Ends the task of a handler. One that was cancelled before its first step runs no line of its own."""
-    task.cancel()
-    coroutine: Any = task.get_coro()
-    if inspect.iscoroutine(coroutine) and inspect.getcoroutinestate(coroutine) == inspect.CORO_CREATED:
-        awaitable: Any = coroutine.cr_frame.f_locals.get("awaitable")
-        if hasattr(awaitable, "close"):
-            awaitable.close()
-
-
 async def _later(result: Any) -> Any:
     return result
 
 
-class Node:
+class Node(Handling, Waiting):
     """A program's endpoint. Used as `async with sealwire.Node(...) as node:`.
 
     identity  an Identity, the path of a key file, or None for a new key of this node only
@@ -114,6 +102,7 @@ class Node:
         self._loop: Optional[asyncio.AbstractEventLoop] = None
         self._router = Router(self, max_handlers, tell_errors)
         self._exposed: Optional[Exposed] = None
+        self._waits = Waits()
         self._listeners: Dict[int, Listener] = {}
         self._arrivals: "List[asyncio.Queue[Optional[Peer]]]" = []
         self._closed: "Optional[asyncio.Future[CloseReport]]" = None
@@ -147,6 +136,7 @@ class Node:
         self._pump = pump
         self._closed = self._loop.create_future()
         self._router.open(core)
+        self._waits.open(core, self._router)
         pump.task = self._loop.create_task(pump.run())
         pump.task._log_destroy_pending = False  # type: ignore[attr-defined]
         return self
@@ -322,47 +312,6 @@ class Node:
 
     # ---- From the native half; all run in the event loop's thread ----
 
-    def _spawn(self, request: Request, awaitable: "Awaitable[Any]") -> "Optional[asyncio.Task[Any]]":
-        assert self._loop is not None
-        if request.converses:
-            Ear(request.peer).begin(request.number)
-        answer = self._answer(request, awaitable)
-        if self._loop.get_task_factory() is not None:
-            task = self._loop.create_task(answer)
-        elif sys.version_info >= (3, 12):  # runs to its first suspension at once
-            task = asyncio.Task(answer, loop=self._loop, name=request.route, eager_start=True)
-        else:
-            task = asyncio.Task(answer, loop=self._loop, name=request.route)
-        return None if task.done() else task
-
-    async def _answer(self, request: Request, awaitable: "Awaitable[Any]") -> None:
-        try:
-            result = await awaitable
-            if not request._finish(result):
-                await complete(request, result)
-        except asyncio.CancelledError:
-            request._stop()
-            leave(request, True)
-            if not request.cancelled:
-                request._fail("")
-                raise
-        except Exception as error:
-            self._router.failed(request, error)
-        finally:
-            self._end_talk(request)
-
-    def _end_talk(self, request: Request) -> None:
-        ear = request.peer._talks.get(request.number) if request.converses else None
-        if ear is not None:
-            ear._on_done(None)
-
-    def _on_cancelled(self, request: Request, task: "asyncio.Task[Any]") -> None:
-        self._end_talk(request)
-        self._tasks.add(task)  # until it has ended
-        task.add_done_callback(self._tasks.discard)
-        _cancel(task)
-        leave(request, True)
-
     def _make_error(self, result: int, code: int, text: str, peer: Optional[Peer],
                     details: Optional[Tuple[bytes, int]]) -> _errors.Error:
         return _errors.make(result, status=code, text=text, peer=peer.id if peer else None,
@@ -463,8 +412,9 @@ class Node:
             self._on_listener_closed(listener._handle, 3, 0, "", "the node was closed", listener.address)
         for queue in self._arrivals:
             queue.put_nowait(None)
+        self._waits.lost(lambda: _errors.make(3, "the node was closed"))
         for task in [*core.tasks, *self._tasks]:
-            _cancel(task)
+            cancel(task)
         core.forget()
         if self._closed is not None and not self._closed.done():
             self._closed.set_result(CloseReport(deadline_passed, not_sent, outcome_unknown, exchanges, events_held,

@@ -4,14 +4,17 @@ import asyncio
 import math
 import weakref
 from collections import deque
-from typing import TYPE_CHECKING, Any, Callable, Deque, Dict, List, NamedTuple, Optional, Sequence, Tuple, TypeVar, Union
+from typing import (TYPE_CHECKING, Any, Callable, Deque, Dict, List, Literal, NamedTuple, Optional, Sequence, Tuple, TypeVar,
+                    Union, overload)
+from uuid import UUID
 
 from sealwire import _errors, _native, _rpc
-from sealwire._messages import BodyLike, Reply
+from sealwire._messages import BodyLike, Reply, Request
 from sealwire._parts import Part
 from sealwire._replies import Replies
 from sealwire._talk import Conversation, Ear, Metadata, Running, extras, on_talk
 from sealwire._streams import Stream, attach, give_up, heads, logger, prepared
+from sealwire._waits import Filter
 
 if TYPE_CHECKING:
     from sealwire._node import Node
@@ -90,13 +93,24 @@ class Peer(_native.Peer):
 
     # ---- Messages ----
 
+    @overload
     async def send(self, route: str, body: BodyLike = b"", *, receipt: bool = False, parts: Sequence[Stream] = (),
-                   metadata: Optional[Metadata] = None, trace: Union[str, bytes, None] = None) -> None:
+                   metadata: Optional[Metadata] = None, trace: Union[str, bytes, None] = None,
+                   uuid: Literal[False] = False) -> None: ...
+
+    @overload
+    async def send(self, route: str, body: BodyLike = b"", *, receipt: bool = False, parts: Sequence[Stream] = (),
+                   metadata: Optional[Metadata] = None, trace: Union[str, bytes, None] = None,
+                   uuid: Literal[True]) -> UUID: ...
+
+    async def send(self, route: str, body: BodyLike = b"", *, receipt: bool = False, parts: Sequence[Stream] = (),
+                   metadata: Optional[Metadata] = None, trace: Union[str, bytes, None] = None,
+                   uuid: bool = False) -> Optional[UUID]:
         """Sends, waiting for room. With `receipt` it returns when the peer's handler has taken the message; with `parts`,
         streams and files, when all of those that have a source were sent: it raises what a source raises, and
-        CancelledByPeer when the receiver stops one."""
-        if parts or metadata or trace:
-            return await self._send_with_parts(route, body, receipt, parts, extras(metadata, trace))
+        CancelledByPeer when the receiver stops one. With `uuid` it returns the message's, which its receiver sees too."""
+        if parts or metadata or trace or uuid:
+            return await self._send_with_parts(route, body, receipt, parts, extras(metadata, trace), uuid)
         while True:
             number = self._send(route, body, receipt)
             if number is not False:
@@ -104,6 +118,7 @@ class Peer(_native.Peer):
             await self._wait_for_room()
         if number is not None:
             await self._receipt(number)
+        return None
 
     async def _receipt(self, number: int) -> None:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -114,7 +129,7 @@ class Peer(_native.Peer):
             self._receipts.pop(number, None)
 
     async def _send_with_parts(self, route: str, body: BodyLike, receipt: bool, parts: Sequence[Stream],
-                               more: Any = None) -> None:
+                               more: Any = None, uuid: bool = False) -> Optional[UUID]:
         streams = await prepared(parts)
         try:
             while True:
@@ -127,6 +142,7 @@ class Peer(_native.Peer):
             raise
         assert isinstance(sent, tuple)
         exchange, numbers, receipt_number = sent
+        own = UUID(bytes=self._uuid(exchange, True, 0)) if uuid else None
         failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         attach(streams, self, exchange, numbers)
         for stream in streams:
@@ -142,6 +158,7 @@ class Peer(_native.Peer):
                     raise stream._error
             if receipt_number is not None:
                 await self._receipt(receipt_number)
+            return own
         except BaseException:
             if any(not stream._ended for stream in streams):
                 self._cancel(exchange)
@@ -222,6 +239,12 @@ class Peer(_native.Peer):
         handler first says anything, `between` for each time after that."""
         more = extras(metadata, trace), milliseconds(between), milliseconds(total), True
         return Conversation(self, route, body, timeout, parts, more)
+
+    async def wait_for(self, route: str, filter: Optional[Filter] = None, timeout: Optional[float] = None) -> Request:
+        """As `node.wait_for`, for messages of this peer alone; raises why its session ends, when it does."""
+        if self.closed:
+            raise _errors.of_call(3, "", self)
+        return await self.node._waits.wait(route, filter, timeout, self)
 
     @property
     def running(self) -> Running:
@@ -375,6 +398,7 @@ class Peer(_native.Peer):
         for future in waiting:
             if not future.done():
                 future.set_exception(_errors.of_call(3, "", self))
+        self.node._waits.lost(lambda: _errors.of_call(3, "", self), self)
         for part in list(self._parts.values()):
             part._lost(_errors.of_call(3, "", self))
         if self._closed is not None and not self._closed.done():

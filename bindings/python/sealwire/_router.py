@@ -138,6 +138,12 @@ class Router:
             self._limited.append(self._limited.pop(self._limited.index(one)))
             self._begin(one)
 
+    def put_back(self, inbox: int, request: Request) -> None:
+        """One that was taken from what waits goes to its handler, beyond the limit: it was waited for elsewhere."""
+        for route in self._limited:
+            if route.inbox == inbox and self._core is not None:
+                self._core.run(route.called, request)
+
     # ---- Failures ----
 
     def failed(self, request: Request, error: BaseException) -> None:

@@ -8,93 +8,10 @@ PyTypeObject* core_type = nullptr;
 namespace {
 
 PyObject* future_class = nullptr;  // asyncio.Future
-PyObject *name_set_result = nullptr, *name_set_exception = nullptr, *name_done = nullptr, *name_call_soon = nullptr,
-         *name_release = nullptr, *name_on_reply = nullptr, *name_on_done = nullptr;
+PyObject *name_set_result = nullptr, *name_done = nullptr, *name_call_soon = nullptr, *name_release = nullptr;
 PyObject* loop_keyword = nullptr;
 
 Core* self_of(PyObject* object) { return reinterpret_cast<Core*>(object); }
-
-void report_unraisable(PyObject* where) {
-    if (PyErr_Occurred()) PyErr_WriteUnraisable(where);
-}
-
-PyObject* call_error(CoreState* state, const sw_event_done& done, PyObject* peer) {
-    Ref number(PyLong_FromLong(done.result)), wire(PyLong_FromUnsignedLong(done.code)), words(str_of(done.text));
-    Ref details = done.details.size == 0
-                      ? Ref::borrow(Py_None)
-                      : Ref(Py_BuildValue("(y#I)", static_cast<const char*>(done.details.data),
-                                          static_cast<Py_ssize_t>(done.details.size), done.details_type));
-    if (!number || !wire || !words || !details || !state->hooks[kError]) return nullptr;
-    return PyObject_CallFunctionObjArgs(state->hooks[kError], number.get(), wire.get(), words.get(),
-                                        peer ? peer : Py_None, details.get(), nullptr);
-}
-
-bool is_done(PyObject* future) {
-    Ref done(PyObject_CallMethodNoArgs(future, name_done));
-    return done && done.get() == Py_True;
-}
-
-bool is_future(PyObject* user) { return Py_TYPE(user) == reinterpret_cast<PyTypeObject*>(future_class); }
-
-// A reply that is not its exchange's end. True: it keeps the event until its iterator takes it.
-bool on_reply(CoreState* state, const sw_event* event) {
-    auto* user = static_cast<PyObject*>(event->user);
-    if (!user) return false;
-    Ref keep = Ref::borrow(user);
-    Message* message = make_message(reply_class, find_peer(state, event->peer.value), nullptr, event);
-    Ref reply(reinterpret_cast<PyObject*>(message));
-    if (reply && event->as.message.part_count > 0) {
-        message->parts = make_parts(state, message->peer, event->as.message.parts, event->as.message.part_count);
-        report_unraisable(user);
-    }
-    const bool many = reply && !is_future(user);
-    if (many) {
-        message->untaken = event;
-        Ref told(PyObject_CallMethodOneArg(user, name_on_reply, reply.get()));
-    } else if (reply) {
-        // In a list, from which the requester takes it: the exchange keeps the future, and would keep the parts.
-        Ref box(PyList_New(1));
-        if (box) {
-            PyList_SET_ITEM(box.get(), 0, reply.release());
-            resolve(user, box.get());
-        }
-    }
-    report_unraisable(user);
-    return many;
-}
-
-// A request of ours has ended: its future gets the reply or the failure.
-void on_done(CoreState* state, const sw_event* event) {
-    const sw_event_done& done = event->as.done;
-    if (!event->user) {  // the peer's: its handler is not wanted any more
-        const auto found = state->running.find({done.exchange.peer.value, done.exchange.number});
-        if (found == state->running.end()) {
-            state->in_inboxes.erase({done.exchange.peer.value, done.exchange.number});
-            return;
-        }
-        Message* message = found->second;
-        message->over = true;
-        const Ref keep = Ref::borrow(reinterpret_cast<PyObject*>(message));
-        const Ref task = Ref::borrow(message->task);
-        PyObject* hook = state->hooks[kCancelled];
-        stop_running(message);  // here, as a task that was never begun runs no line of its own
-        if (task && hook) Ref told(PyObject_CallFunctionObjArgs(hook, keep.get(), task.get(), nullptr));
-        return report_unraisable(hook);
-    }
-    Ref future(static_cast<PyObject*>(event->user));  // the exchange's reference ends here
-    PyObject* peer = find_peer(state, event->peer.value);
-    if (!is_future(future.get())) {  // of several replies
-        Ref error(done.result == SW_OK ? Ref::borrow(Py_None) : Ref(call_error(state, done, peer)));
-        if (error) Ref told(PyObject_CallMethodOneArg(future.get(), name_on_done, error.get()));
-    } else if (done.result == SW_OK) {
-        Ref reply(reinterpret_cast<PyObject*>(make_message(reply_class, peer, nullptr, event)));
-        if (reply) resolve(future.get(), reply.get());
-    } else if (!is_done(future.get())) {
-        Ref error(call_error(state, done, peer));
-        if (error) Ref set(PyObject_CallMethodOneArg(future.get(), name_set_exception, error.get()));
-    }
-    report_unraisable(future.get());
-}
 
 void failed(CoreState* state, PyObject* request) {
     PyObject *type = nullptr, *value = nullptr, *trace = nullptr;
@@ -161,7 +78,18 @@ After on_message(CoreState* state, const sw_event* event) {
     const size_t index = reinterpret_cast<uintptr_t>(event->as.message.route_user) - 1;
     PyObject* peer = find_peer(state, event->peer.value);
     if (index >= state->handlers.size() || !peer) return After::release;
-    Handler& handler = state->handlers[index];
+    Ref request;
+    if (state->waits && PyDict_GET_SIZE(state->waits) > 0) {
+        const Waited waited = offer(state, state->handlers[index], peer, event, request);
+        if (waited == Waited::failed) report_unraisable(nullptr);
+        if (waited != Waited::no) return After::release;
+    }
+    Handler* const found = state->handlers[index].unhandled ? default_handler(state) : &state->handlers[index];
+    if (!found) {
+        refuse(event->as.message.exchange, event->as.message.expects != 0, event->as.message.part_count != 0);
+        return After::release;
+    }
+    Handler& handler = *found;
     if (handler.inbox) {
         if (handler.closed) {
             if (event->as.message.expects || event->as.message.part_count)
@@ -169,7 +97,9 @@ After on_message(CoreState* state, const sw_event* event) {
             return After::release;
         }
         Ref parts;
-        if (event->as.message.part_count > 0) {
+        if (request) {
+            parts = Ref::borrow(reinterpret_cast<Message*>(request.get())->parts);
+        } else if (event->as.message.part_count > 0) {
             parts = Ref(make_parts(state, peer, event->as.message.parts, event->as.message.part_count));
             if (!parts) return report_unraisable(nullptr), After::release;
         }
@@ -185,14 +115,8 @@ After on_message(CoreState* state, const sw_event* event) {
         return After::taken;
     }
     Ref callable = Ref::borrow(handler.callable);  // `handlers` may move below
-    Ref route = PyUnicode_GET_LENGTH(handler.route) ? Ref::borrow(handler.route) : Ref(str_of(event->as.message.route));
-    Ref request(route ? reinterpret_cast<PyObject*>(make_message(request_class, peer, route.get(), event)) : nullptr);
+    if (!request) request = Ref(reinterpret_cast<PyObject*>(make_request(state, handler, peer, event)));
     if (!request) return report_unraisable(nullptr), After::release;
-    Message* message = reinterpret_cast<Message*>(request.get());
-    if (event->as.message.part_count > 0) {
-        message->parts = make_parts(state, peer, event->as.message.parts, event->as.message.part_count);
-        if (!message->parts) return report_unraisable(nullptr), After::release;
-    }
     return call_handler(state, callable.get(), request.get());
 }
 
@@ -210,6 +134,8 @@ int core_traverse(PyObject* object, visitproc visit, void* arg) {
     CoreState* state = self_of(object)->state;
     if (!state) return 0;
     Py_VISIT(state->loop);
+    Py_VISIT(state->waits);
+    Py_VISIT(state->waited);
     for (PyObject* hook : state->hooks) Py_VISIT(hook);
     for (const Handler& handler : state->handlers) {
         Py_VISIT(handler.callable);
@@ -392,6 +318,10 @@ PyMethodDef methods[] = {
     {"wait", wait, METH_O, nullptr},
     {"close_inbox", close_inbox, METH_O, nullptr},
     {"run", run, METH_VARARGS, nullptr},
+    {"set_waits", set_waits, METH_VARARGS, nullptr},
+    {"wait_route", wait_route, METH_O, nullptr},
+    {"unwait_route", unwait_route, METH_O, nullptr},
+    {"handle", handle, METH_O, nullptr},
     {"forget", forget, METH_NOARGS, nullptr},
     {},
 };
@@ -443,6 +373,17 @@ CoreState* state_of(Core* core) {
     return nullptr;
 }
 
+void report_unraisable(PyObject* where) {
+    if (PyErr_Occurred()) PyErr_WriteUnraisable(where);
+}
+
+bool is_done(PyObject* future) {
+    Ref done(PyObject_CallMethodNoArgs(future, name_done));
+    return done && done.get() == Py_True;
+}
+
+bool is_future(PyObject* user) { return Py_TYPE(user) == reinterpret_cast<PyTypeObject*>(future_class); }
+
 PyObject* new_future(PyObject* loop) {
     PyObject* arguments[] = {nullptr, loop};
     return PyObject_Vectorcall(future_class, arguments + 1, PY_VECTORCALL_ARGUMENTS_OFFSET, loop_keyword);
@@ -470,17 +411,14 @@ void stop_running(Message* message) {
 
 bool add_core_type(PyObject* module) {
     name_set_result = PyUnicode_InternFromString("set_result");
-    name_set_exception = PyUnicode_InternFromString("set_exception");
     name_done = PyUnicode_InternFromString("done");
     name_call_soon = PyUnicode_InternFromString("call_soon");
     name_release = PyUnicode_InternFromString("release");
-    name_on_reply = PyUnicode_InternFromString("_on_reply");
-    name_on_done = PyUnicode_InternFromString("_on_done");
     loop_keyword = Py_BuildValue("(s)", "loop");
     Ref asyncio(PyImport_ImportModule("asyncio"));
     future_class = asyncio ? PyObject_GetAttrString(asyncio.get(), "Future") : nullptr;
     core_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
-    if (!future_class || !core_type) return false;
+    if (!future_class || !core_type || !name_replies()) return false;
     Py_INCREF(core_type);
     return PyModule_AddObject(module, "Core", reinterpret_cast<PyObject*>(core_type)) == 0;
 }

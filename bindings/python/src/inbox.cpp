@@ -91,6 +91,9 @@ PyObject* close_inbox(PyObject* object, PyObject* number) {
     Handler* handler = handler_of(state, number);
     if (!handler) return nullptr;
     handler->closed = true;
+    for (Handler& one : state->handlers) {  // earlier ones of the route, which is registered no more
+        if (PyUnicode_Compare(one.route, handler->route) == 0 && !one.unhandled) one.closed = true;
+    }
     for (const Waiting& one : handler->waiting) {
         const sw_exchange& exchange = one.event->as.message.exchange;
         state->in_inboxes.erase({exchange.peer.value, exchange.number});
@@ -99,6 +102,10 @@ PyObject* close_inbox(PyObject* object, PyObject* number) {
     handler->waiter = nullptr;
     release_all(handler->waiting);
     if (waiter) resolve(waiter.get(), Py_None);
+    const Ref route = Ref::borrow(handler->route);
+    if (state->waits && !state->over && PyDict_Contains(state->waits, route.get()) == 1) {
+        const Ref again(wait_route(object, route.get()));
+    }
     PyErr_Clear();
     Py_RETURN_NONE;
 }

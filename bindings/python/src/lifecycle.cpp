@@ -87,6 +87,8 @@ void clear_state(CoreState* state) {
         object = nullptr;
     };
     drop(state->loop);
+    drop(state->waits);
+    drop(state->waited);
     for (PyObject*& hook : state->hooks) drop(hook);
     for (Handler& handler : state->handlers) {
         drop(handler.route);

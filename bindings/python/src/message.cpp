@@ -93,6 +93,8 @@ PyObject* get_key(PyObject* object, void*) { return extra_of(object, 2); }
 PyObject* get_place(PyObject* object, void*) { return PyLong_FromUnsignedLongLong(self_of(object)->place); }
 PyObject* get_converses(PyObject* object, void*) { return PyBool_FromLong(self_of(object)->converses); }
 
+PyObject* get_waited(PyObject* object, void*) { return PyBool_FromLong(self_of(object)->waited); }
+
 PyObject* bytes_or_none(sw_bytes bytes) {
     if (bytes.size == 0) return Ref::borrow(Py_None).release();
     return PyBytes_FromStringAndSize(static_cast<const char*>(bytes.data), static_cast<Py_ssize_t>(bytes.size));
@@ -126,7 +128,7 @@ PyObject* get_timeout(PyObject* object, void*) {
 bool answer_status(Message* self, uint32_t code, sw_text text) {
     const sw_result result = sw_exchange_status(self->exchange, code, text);
     if (result != SW_OK && !is_over(result)) return raise_result(result, self->peer) != nullptr;
-    self->answered = true;
+    answered(self);
     return true;
 }
 
@@ -138,7 +140,7 @@ bool answer_body(Message* self, PyObject* object) {
     options.type = body.type;
     const sw_result result = sw_exchange_reply(self->exchange, body.bytes, &options);
     if (result != SW_OK && !is_over(result)) return raise_result(result, self->peer) != nullptr;
-    self->answered = true;
+    answered(self);
     return true;
 }
 
@@ -167,7 +169,7 @@ PyObject* status(PyObject* object, PyObject* args) {
     options.details_type = body.type;
     const sw_result result = sw_exchange_status_with(self->exchange, code, {text, static_cast<size_t>(size)}, &options);
     if (result != SW_OK && !is_over(result)) return raise_result(result, self->peer);
-    self->answered = true;
+    answered(self);
     Py_RETURN_NONE;
 }
 
@@ -236,6 +238,7 @@ PyGetSetDef getters[] = {
     {"idempotency_key", get_key, nullptr, nullptr, nullptr},
     {"_place", get_place, nullptr, nullptr, nullptr},
     {"converses", get_converses, nullptr, nullptr, nullptr},
+    {"_waited", get_waited, nullptr, nullptr, nullptr},
     {},
 };
 

@@ -77,6 +77,7 @@ struct Handler {
     PyObject* waiter = nullptr;    // inbox: the future that awaits the next one
     bool inbox = false;
     bool closed = false;
+    bool unhandled = false;  // of messages that are waited for, to routes that have no handler
 };
 
 // Callables of the Python half: event(type, fields), spawn(request, awaitable), failed(request, exception),
@@ -94,6 +95,9 @@ struct CoreState {
     std::unordered_map<ExchangeKey, Message*, ExchangeHash> running;  // handlers that are tasks
     std::unordered_set<ExchangeKey, ExchangeHash> in_inboxes;         // requests that wait there and were not cancelled
     std::vector<const sw_event*> to_release;  // whose handlers have yet to run to their first suspension
+    PyObject* waits = nullptr;                // dict by route: who waits for a message; shared with the Python half
+    PyObject* waited = nullptr;               // called with a request to one of them: whether it was taken
+    size_t unhandled = 0;                     // number of the handler of that kind, from 1
     uint64_t serial = 0;
     uint64_t last_peer = 0;                // a cache of one in front of `peers`
     PyObject* last_peer_object = nullptr;  // borrowed from it
@@ -126,6 +130,7 @@ struct Message {
     uint32_t type, expects, timeout_ms;
     bool has_body, answered, over;
     bool converses;  // its sender may be asked
+    bool waited;     // taken by who waited for it: no handler's end answers it
 };
 
 extern PyTypeObject* core_type;
@@ -197,6 +202,7 @@ bool may_answer(Message* message);  // false: an exception is set
 
 // A Message of `cls`; the event may be released afterwards.
 Message* make_message(PyTypeObject* cls, PyObject* peer, PyObject* route, const sw_event* event);
+Message* make_request(CoreState* state, const Handler& handler, PyObject* peer, const sw_event* event);
 // What a handler returned is not one plain answer: it takes a task.
 bool takes_a_task(Message* message, PyObject* result);
 // Answers with a handler's return value; does nothing where no answer is due. False: an exception is set.
@@ -218,12 +224,34 @@ PyObject* find_peer(CoreState* state, uint64_t handle);  // borrowed; null when 
 PyObject* str_of(sw_text text);
 PyObject* fields_of(const sw_event* event);
 
+void report_unraisable(PyObject* where);
+bool is_done(PyObject* future);
+bool is_future(PyObject* user);  // or an iterator of many replies
+
+// replies.cpp
+bool name_replies();
+bool on_reply(CoreState* state, const sw_event* event);
+void on_done(CoreState* state, const sw_event* event);
+
 // Methods of Core, in inbox.cpp.
 PyObject* add_handler(PyObject* core, PyObject* args);
 PyObject* take(PyObject* core, PyObject* args);
 PyObject* wait(PyObject* core, PyObject* number);
 PyObject* close_inbox(PyObject* core, PyObject* number);
 PyObject* run(PyObject* core, PyObject* args);  // in core.cpp
+
+// Messages that are waited for, in waits.cpp; methods of Core.
+PyObject* set_waits(PyObject* core, PyObject* args);
+PyObject* wait_route(PyObject* core, PyObject* route);
+PyObject* unwait_route(PyObject* core, PyObject* route);
+PyObject* handle(PyObject* core, PyObject* request);
+enum class Waited : uint8_t { no, yes, failed };  // failed: an exception is set
+Waited offer(CoreState* state, Handler& handler, PyObject* peer, const sw_event* event, Ref& request);
+// The handler of messages to routes without one of their own; null: there is none.
+Handler* default_handler(CoreState* state);
+void refuse(const sw_exchange& exchange, bool expects, bool parts);
+// Answered, where no handler's task is to be told: the exchange is over.
+void answered(Message* message);
 
 // parts.cpp: methods of Peer, and one of Message.
 PyObject* make_parts(CoreState* state, PyObject* peer, const sw_part_info* parts, size_t count);

@@ -175,7 +175,7 @@ PyObject* reply_parts(PyObject* object, PyObject* const* args, Py_ssize_t count)
     const sw_result result = self->over ? SW_ERR_HANDLE : sw_exchange_reply(self->exchange, body.bytes, &options);
     if (result == SW_ERR_AGAIN) Py_RETURN_FALSE;
     if (result != SW_OK && !is_over(result)) return raise_result(result, self->peer);
-    if (!options.more) self->answered = true;
+    if (!options.more) answered(self);
     if (result != SW_OK) Py_RETURN_NONE;
     return heads.numbers();
 }

@@ -721,7 +721,7 @@ SW_API sw_result sw_peer_send(sw_peer peer, sw_text route, sw_bytes body, const 
 SW_API sw_result sw_peer_request(sw_peer peer, sw_text route, sw_bytes body, const sw_request_options *options,
                                  sw_exchange *out);
 SW_API sw_result sw_exchange_reply(sw_exchange exchange, sw_bytes body, const sw_send_options *options);
-/* A fast reply or an error: code 0, SW_CODE_HANDLER_FAILED, or 64 to 4,095; text of at most 1,024 bytes. Code 0 goes behind
+/* A fast reply or an error: code 0, SW_CODE_..., or 64 to 4,095; text of at most 1,024 bytes. Code 0 goes behind
  * the replies and parts of this side that still wait for the requester's credit; any other code drops them, so that the
  * requester learns of a failure at once. Since 0.1. */
 SW_API sw_result sw_exchange_status(sw_exchange exchange, uint32_t code, sw_text text);
@@ -869,6 +869,7 @@ static inline void sw_save_options_init(sw_save_options *options) {
 SW_API sw_result sw_part_save(const sw_part_info *part, sw_text folder, const sw_save_options *options);
 
 #define SW_CODE_HANDLER_FAILED 13u /* for a handler that failed without an answer of its own */
+#define SW_CODE_NO_ROUTE 6u        /* for a message that nobody here handles after all. Since 0.2 */
 
 /* A body in memory of its own, counted by references: create it and fill it, or wrap memory of yours. Since 0.1. */
 SW_API sw_result sw_message_create(size_t size, sw_message **out);

@@ -50,6 +50,9 @@ inline std::string_view metadata_value(const sw_pair* metadata, size_t count, st
 }
 inline sw_pair pair_of(std::string_view name, std::string_view value) { return {text_of(name), text_of(value)}; }
 
+class exchange;
+using uuid = std::array<uint8_t, 16>;  // of a message: version 8
+
 // What a handler of a request gets when the exchange is over.
 class outcome {
 public:
@@ -67,6 +70,7 @@ public:
         return metadata_value(done_.metadata, done_.metadata_count, name);
     }
     const sw_event_done& raw() const { return done_; }
+    sealwire::exchange exchange() const;  // for its UUIDs; it is over
     void check() const {
         if (done_.result != SW_OK) throw error(done_.result, std::string(text()));
     }
@@ -251,10 +255,19 @@ public:
     void set_deadlines(const sw_deadlines& deadlines) const {
         sealwire::check(sw_exchange_set_deadlines(raw_, &deadlines));
     }
+    // Of this side's (own) or the peer's message at that place; 0: the one that opened it, or the other side's first. The
+    // same at both ends, while the session lasts.
+    sealwire::uuid uuid(bool own, uint64_t place = 0) const {
+        sealwire::uuid out;
+        sealwire::check(sw_exchange_uuid(raw_, own ? 1 : 0, place, out.data()));
+        return out;
+    }
 
 private:
     sw_exchange raw_;
 };
+
+inline exchange outcome::exchange() const { return sealwire::exchange(done_.exchange); }
 
 struct send_options {
     sw_body_type type = SW_BODY_BYTES;
@@ -263,6 +276,7 @@ struct send_options {
     std::vector<sw_pair> metadata{};
     std::string_view trace_context{};    // SW_TRACE_CONTEXT_SIZE bytes
     std::string_view idempotency_key{};  // SW_IDEMPOTENCY_KEY_SIZE bytes
+    sw_exchange* exchange = nullptr;     // when set: where its exchange is stored, for its UUID
 };
 
 struct request_options {
@@ -371,6 +385,7 @@ private:
         raw.route = options.route;
         raw.receipt = options.receipt ? 1 : 0;
         raw.receipt_number = options.receipt;
+        raw.exchange = options.exchange;
         put_extras(options, raw);
         return raw;
     }

@@ -90,12 +90,18 @@ test('the handler sees the idempotency key', async (t) => {
 
 test('a message has one UUID at both ends', async (t) => {
   const seen = []
-  const { peer } = await pair(t, { routes: { look: (request) => (seen.push(request.uuid), '') } })
+  const { peer } = await pair(t, { routes: { look: (request) => (seen.push(request.uuid), request.replyUuid()) } })
+  for (const options of [{}, { receipt: true }, { metadata: { a: 'b' } }, { parts: [{ source: 'x' }] }]) {
+    const own = await peer.send('look', undefined, { uuid: true, ...options })
+    await peer.request('look')
+    assert.deepEqual([seen[0], new Set(seen).size], [own, 2])
+    seen.length = 0
+  }
   const replies = [await peer.request('look'), await peer.request('look')]
   assert.equal(new Set([...seen, ...replies.map((reply) => reply.uuid)]).size, 4)
   for (const uuid of seen) assert.match(uuid, /^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
-  const [low, high] = [(replies[0].exchange % 2 ** 32) | 0, Math.floor(replies[0].exchange / 2 ** 32)]
-  assert.equal(peer.uuidOf(low, high, true, 0), seen[0])
+  assert.deepEqual(replies.map((reply) => reply.requestUuid), seen)
+  assert.deepEqual(replies.map((reply) => reply.uuid), replies.map((reply) => reply.text()))
 })
 
 test('a question is answered by a status, which ask rejects with', async (t) => {

@@ -55,13 +55,19 @@ def test_a_message_has_one_uuid_at_both_ends(url):
 
         def look(request):
             seen.append(request.uuid)
-            return b""
+            return str(request.reply_uuid())
 
         async with pair(url, routes={"look": look}) as (_, _, peer):
+            for options in ({}, {"receipt": True}, {"metadata": {"a": "b"}}, {"parts": [sealwire.Stream(b"x")]}):
+                own = await peer.send("look", uuid=True, **options)
+                await peer.request("look")
+                assert seen[0] == own and len(set(seen)) == 2
+                seen.clear()
             replies = [await peer.request("look"), await peer.request("look")]
             assert len({*seen, *(reply.uuid for reply in replies)}) == 4
             assert all(one.version == 8 for one in seen)
-            assert [peer._uuid(reply.number, True, 0) for reply in replies] == [one.bytes for one in seen]
+            assert [reply.request_uuid for reply in replies] == seen
+            assert [reply.text() for reply in replies] == [str(reply.uuid) for reply in replies]
 
     run(scenario)
 

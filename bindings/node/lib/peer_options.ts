@@ -1,0 +1,68 @@
+// What can be said with the calls of a Peer, and what it tells.
+import type { CarriedOptions } from './carried.js'
+import type { SealwireError } from './errors.js'
+import type { OutPart } from './outparts.js'
+import type { OutStream } from './part.js'
+
+export interface SendOptions extends CarriedOptions {
+  /** The promise is settled when the peer has taken the message, or when that can no more happen. */
+  receipt?: boolean
+  /** Gives up waiting: for room in the queue, then the message is not sent, or for the receipt. Ends its parts. */
+  signal?: AbortSignal
+  /** Streams and files that go with it. The promise is settled when all has been sent, rejected when the peer stops one. */
+  parts?: readonly (OutPart | OutStream)[]
+  /** The promise is settled with the message's UUID, which its receiver sees too. */
+  uuid?: boolean
+}
+
+export interface RequestOptions extends CarriedOptions {
+  /** Milliseconds until the (first) reply; Infinity waits for ever. Default: the node's. */
+  timeout?: number
+  /** Milliseconds from each reply to the next, of requestMany() and converse(); default: for ever. */
+  between?: number
+  /** Milliseconds for the whole exchange; default: for ever. */
+  total?: number
+  /** 16 bytes, for the handler to know a request that is made again. */
+  idempotencyKey?: Uint8Array
+  /** Aborting cancels the request at the peer too, where the handler's `request.signal` fires. */
+  signal?: AbortSignal
+  /** Streams and files that go with it. */
+  parts?: readonly (OutPart | OutStream)[]
+}
+
+export interface ClosePeerOptions {
+  /** 0, or a number from 64 to 4,095 of this application's own. */
+  code?: number
+  /** Words for the peer, at most 1,024 bytes. */
+  text?: string
+  /** How long what runs may take to end, in milliseconds; default 2,000. */
+  deadline?: number
+}
+
+export interface Pong {
+  /** Milliseconds. */
+  roundTrip: number
+  /** The peer's clock minus this one's, in milliseconds. */
+  clockDifference: number
+}
+
+export interface PeerEvents {
+  /** The session is over; the reason, or undefined where this side closed it. */
+  close: SealwireError | undefined
+  /** The peer takes no new requests. */
+  closing: SealwireError
+  /** There is room in the send queue again. */
+  writable: undefined
+}
+
+/** What runs with a peer. */
+export interface Running {
+  /** Requests of this side. */
+  requests: number
+  /** Those of the peer that are not answered. */
+  serving: number
+  /** Questions of this side. */
+  questions: number
+  /** That wait to be sent, or to be received by the peer. */
+  queuedBytes: number
+}
