@@ -142,6 +142,15 @@ sw_result sw_node_unroute(sw_node node, sw_text route) {
     });
 }
 
+sw_result sw_node_pause(sw_node node, sw_text route) { return sw_node_resume(node, route, 0); }
+
+sw_result sw_node_resume(sw_node node, sw_text route, uint64_t messages) {
+    return with_open_node(node, [&](Node& self) {
+        if (!valid(route)) return bad("route is not a text");
+        return result_of(self.allow_messages(view(route), messages));
+    });
+}
+
 sw_result sw_node_intern(sw_node node, sw_text route, sw_route* out) {
     return with_open_node(node, [&](Node& self) {
         if (!out) return bad("out is null");

@@ -83,6 +83,12 @@ sw_result sw_peer_ping(sw_peer peer, uint64_t token) {
     });
 }
 
+sw_result sw_peer_pause(sw_peer peer) { return sw_peer_resume(peer, 0); }
+
+sw_result sw_peer_resume(sw_peer peer, uint64_t messages) {
+    return guarded([&] { return result_of(Peer::allow_messages(peer.value, messages)); });
+}
+
 sw_result sw_peer_close(sw_peer peer, uint32_t code, sw_text text, uint32_t deadline_ms) {
     return guarded([&] {
         if (!valid_reason(text)) return bad(kReasonRule);

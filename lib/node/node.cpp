@@ -152,6 +152,21 @@ Result<void> Node::connect(std::string_view ticket, const DialOptions& options, 
     return {};
 }
 
+Result<void> Node::allow_messages(std::string_view route, uint64_t count) {
+    Gate* gate = routes_.gate(route);
+    if (!gate) return fail(Errc::state, "no handler is registered for this route");
+    const std::lock_guard lock(end_mutex_);
+    if (closing()) return fail(Errc::closed, "the node is closing");
+    gate->allow(count);
+    if (count == 0) return {};
+    loop_->post([this] {
+        std::vector<Peer*> peers;
+        for (const auto& peer : peers_) peers.push_back(peer.get());
+        for (Peer* peer : peers) peer->release_waiting();  // it may end one, which lives on until the end of the turn
+    });
+    return {};
+}
+
 void Node::accepted(uint64_t listener, std::shared_ptr<HalfOpen> half_open, std::unique_ptr<Pipe> pipe) {
     if (shutting_down_) return;
     std::unique_ptr<Peer> peer;

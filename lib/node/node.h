@@ -71,6 +71,10 @@ public:
     Result<void> listen(std::string_view url, const ListeningOptions& options, uint64_t* out);
     Result<void> connect(std::string_view ticket, const DialOptions& options, uint64_t* out);
 
+    // So many more messages to a registered route are delivered, of all peers; Gate::kOpen: any number. Those that may not be
+    // wait at their peers. state: there is no such route.
+    Result<void> allow_messages(std::string_view route, uint64_t count);
+
     // Queue mode.
     size_t next_events(QueuedEvent** out, size_t max);
     // ok, timeout, closed, or thread on the loop thread. `timeout` is a duration.

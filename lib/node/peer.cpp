@@ -232,6 +232,7 @@ void Peer::end_now(Error why) {
 
 void Peer::shut_down(Time deadline) {
     set_stage(Stage::closing);
+    gates_off_ = true;
     const Time now = node_.loop().now();
     connection_->close(now, 0, {}, after(now, deadline));
     drive();

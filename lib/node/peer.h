@@ -12,8 +12,10 @@
 #include <vector>
 
 #include "crypto/ticket.h"
+#include "node/gate.h"
 #include "node/half_open.h"
 #include "node/handle_table.h"
+#include "node/held_messages.h"
 #include "node/node_event.h"
 #include "node/routes.h"
 #include "node/transfer.h"
@@ -85,6 +87,8 @@ public:
     static Errc ping(uint64_t peer, uint64_t token);
     // `deadline` is a duration.
     static Errc close(uint64_t peer, uint32_t code, std::string_view text, Time deadline);
+    // So many more of its messages are delivered, Gate::kOpen: any number. Those that may not be wait.
+    static Errc allow_messages(uint64_t peer, uint64_t count);
     static Errc set_user(uint64_t peer, void* user);
     static Errc get_id(uint64_t peer, PeerId& id);
     // A fetched message was released.
@@ -113,6 +117,8 @@ public:
     void abort(Error why);
     // The same, with a last word to the peer if the pipe takes it at once.
     void end_now(Error why);
+    // The gate of a route was opened: what waits for it is delivered.
+    void release_waiting();
     // Gives memory back that is not needed while idle, if it was; else false: it is to be asked again.
     bool trim();
 
@@ -167,6 +173,12 @@ private:
     void on_asks(Event& event);
     void on_up(Event& event);
     void on_message(Event& event);
+    void tell_message(Event& event, const Route& route);
+    void refuse_unrouted(const Event& event);
+    bool hold_back(Event& event, const Route& route);
+    bool wait_behind(Event& event);
+    void release_held();
+    void drop_held(HeldMessages::Held& held);
     void on_part(Event& event);
     bool on_transfer(const Event& event, const std::shared_ptr<Transfer>& transfer);
     std::shared_ptr<Transfer> transfer_of(uint64_t number, uint64_t part, bool last);
@@ -202,6 +214,8 @@ private:
     std::atomic<size_t> transfer_count_{0};                          // of transfers_
     std::optional<std::array<uint8_t, kSessionIdSize>> session_id_;  // once connected
     std::atomic<void*> user_{nullptr};
+    Gate gate_;                         // of its messages
+    std::atomic<bool> release_{false};  // a gate was opened since what waits was last looked at
     std::atomic<bool> dirty_{false};    // commands wait; set under the lock
     std::atomic<size_t> unflushed_{0};  // bytes of commands since the last sync
     PeerId id_{};                       // written once, before id_known_
@@ -234,7 +248,9 @@ private:
     View asked_data_;                        // of the peer's application, until connected
     std::vector<const Route*> route_cache_;  // by route index; valid for route_version_
     uint64_t route_version_ = 0;
-    uint64_t unrouted_ = 0;  // one-way messages that had no handler
+    uint64_t unrouted_ = 0;   // one-way messages that had no handler
+    HeldMessages held_;       // that wait for a gate
+    bool gates_off_ = false;  // it closes: nothing waits any more
 };
 
 }  // namespace sealwire

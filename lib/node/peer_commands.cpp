@@ -308,6 +308,7 @@ Errc Peer::close(uint64_t handle, uint32_t code, std::string_view text, Time dea
     peer->outbox_.refuse_new(Errc::closed);
     return post(peer, [code, copy = std::move(copy), deadline](Peer& self) {
         const Time now = self.node_.loop().now();
+        self.gates_off_ = true;
         if (self.connection_) self.connection_->close(now, code, copy, after(now, deadline));
     });
 }

@@ -5,6 +5,7 @@
 namespace sealwire {
 
 void Peer::deliver() {
+    if (!held_.empty()) release_held();
     while (Event* event = connection_->poll_event()) {
         handle_event(*event);
         if (node_.urgent()) node_.flush_urgent();
@@ -36,6 +37,7 @@ NodeEvent Peer::event_of(NodeEventKind kind, const Event& event) const {
 }
 
 void Peer::handle_event(Event& event) {
+    if (!held_.empty() && wait_behind(event)) return;
     switch (event.kind) {
         case EventKind::message: return on_message(event);
         case EventKind::reply:
@@ -124,14 +126,20 @@ const Route* Peer::route_of(const Event& event) {
 
 void Peer::on_message(Event& event) {
     const Route* route = route_of(event);
-    if (!route) {
-        connection_->refuse(event.taken, WireCode::no_route);
-        if (event.expects == Expects::none && ++unrouted_ == 1) {
-            log(LogLevel::warning, Errc::no_route,
-                "a message to a route without a handler is dropped, and later ones are");
-        }
-        return;
+    if (!route) return refuse_unrouted(event);
+    const bool gated = !gate_.wide_open() || !route->gate->wide_open() || !held_.empty();
+    if (gated && hold_back(event, *route)) return;
+    tell_message(event, *route);
+}
+
+void Peer::refuse_unrouted(const Event& event) {
+    connection_->refuse(event.taken, WireCode::no_route);
+    if (event.expects == Expects::none && ++unrouted_ == 1) {
+        log(LogLevel::warning, Errc::no_route, "a message to a route without a handler is dropped, and later ones are");
     }
+}
+
+void Peer::tell_message(Event& event, const Route& route) {
     // Made in place, every field that a message has: most events are messages, and clearing one costs as much as filling it.
     NodeEvent& out = node_.message_event();
     out.type = event.type;
@@ -141,7 +149,7 @@ void Peer::on_message(Event& event) {
     out.timeout_ms = event.timeout_ms;
     out.peer = handle_;
     out.user = user_.load(std::memory_order_relaxed);
-    out.route_user = route->handler.user;
+    out.route_user = route.handler.user;
     out.id = &id_;
     out.text = event.text;
     out.body = event.body;
@@ -152,7 +160,7 @@ void Peer::on_message(Event& event) {
     out.part_count = event.part_count;
     out.taken = event.taken;
     out.owes = true;
-    node_.emit(out, route);
+    node_.emit(out, &route);
     if (!node_.queued() && out.owes) connection_->taken(event.taken);
 }
 
@@ -213,6 +221,8 @@ void Peer::on_up(Event& event) {
 }
 
 void Peer::on_over(Event& event) {
+    gates_off_ = true;
+    release_held();  // one-way messages: what has arrived is not lost
     over_ = true;
     dial_timer_.reset();
     connecting_.reset();

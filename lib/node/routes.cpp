@@ -13,17 +13,17 @@ const Route* Routes::Table::find(std::string_view name) const {
     return found == by_name.end() ? nullptr : &found->second;
 }
 
-const std::string& Routes::name_of(std::string_view name) {
+Routes::Named& Routes::named(std::string_view name) {
     if (const auto found = known_names_.find(name); found != known_names_.end()) return *found->second;
-    const std::string& kept = names_.emplace_back(name);
-    known_names_.emplace(kept, &kept);
+    Named& kept = names_.emplace_back(name);
+    known_names_.emplace(kept.name, &kept);
     return kept;
 }
 
 void Routes::set(std::string_view name, Handler handler) {
     const std::lock_guard lock(mutex_);
-    const std::string& kept = name_of(name);
-    routes_[kept] = {&kept, handler};
+    Named& kept = named(name);
+    routes_[kept.name] = {&kept.name, handler, &kept.gate};
     version_.fetch_add(1, std::memory_order_release);
 }
 
@@ -32,6 +32,12 @@ Errc Routes::remove(std::string_view name) {
     if (routes_.erase(name) == 0) return Errc::state;
     version_.fetch_add(1, std::memory_order_release);
     return Errc::ok;
+}
+
+Gate* Routes::gate(std::string_view name) {
+    const std::lock_guard lock(mutex_);
+    const auto found = routes_.find(name);
+    return found == routes_.end() ? nullptr : found->second.gate;
 }
 
 Result<uint32_t> Routes::intern(std::string_view name) {

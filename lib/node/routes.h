@@ -12,14 +12,16 @@
 #include <unordered_map>
 
 #include "base/result.h"
+#include "node/gate.h"
 #include "node/node_event.h"
 
 namespace sealwire {
 
-// One route as the loop sees it. The name lives as long as the node.
+// One route as the loop sees it. Name and gate live as long as the node.
 struct Route {
     const std::string* name = nullptr;
     Handler handler;
+    Gate* gate = nullptr;
 };
 
 // Changed on any thread; read on the loop thread by snapshots, and by numbers without a lock.
@@ -36,6 +38,8 @@ public:
     void set(std::string_view name, Handler handler);
     // state when it is not registered.
     Errc remove(std::string_view name);
+    // Of a registered name: how many messages pass. It stays as it is when the name is registered anew. Null: it is not.
+    Gate* gate(std::string_view name);
 
     // The number of `name`; limit when there are too many.
     Result<uint32_t> intern(std::string_view name);
@@ -50,11 +54,17 @@ private:
     static constexpr uint32_t kPages = 64;
     using Page = std::array<std::string, kPage>;
 
-    const std::string& name_of(std::string_view name);  // under mutex_
+    struct Named {
+        explicit Named(std::string_view text) : name(text) {}
+        const std::string name;
+        Gate gate;
+    };
+
+    Named& named(std::string_view name);  // under mutex_
 
     std::mutex mutex_;
-    std::deque<std::string> names_;
-    std::unordered_map<std::string_view, const std::string*> known_names_;
+    std::deque<Named> names_;
+    std::unordered_map<std::string_view, Named*> known_names_;
     std::unordered_map<std::string_view, Route> routes_;
     std::unordered_map<std::string_view, uint32_t> numbers_;
     std::array<std::unique_ptr<Page>, kPages> pages_;  // written under mutex_, read below count_

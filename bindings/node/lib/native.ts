@@ -69,6 +69,8 @@ export interface NativeNode {
   accept(peer: number, data: Uint8Array | undefined): void
   reject(peer: number, code: number, text: string): void
   ping(peer: number, token: number): void
+  resumePeer(peer: number, messages: number): void
+  resumeRoute(route: string, messages: number): void
   closePeer(peer: number, code: number, text: string, deadline: number): void
   shutdown(deadline: number): void
   terminate(): void

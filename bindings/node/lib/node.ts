@@ -6,7 +6,7 @@ import { Identity } from './identity.js'
 import { Listener, type ListenOptions } from './listener.js'
 import type { Request, Status } from './message.js'
 import { native } from './native.js'
-import { duration, limit, onAbort, size } from './options.js'
+import { duration, limit, messageCount, onAbort, size } from './options.js'
 import { PeerState, type Peer } from './peer.js'
 import type { Middleware, RouteOptions } from './router.js'
 import { Exposed, RPC_ROUTE, type ExposeOptions } from './rpc.js'
@@ -243,6 +243,18 @@ export class Node extends Emitter<NodeEvents> {
   waitFor(route: string, options: WaitOptions = {}): Promise<Request> {
     if (this.core.closing) return Promise.reject(errorOf(R.closed, { detail: 'the node is closing' }))
     return this.core.handlers.waits.wait(route, options)
+  }
+
+  /** Lets messages to a route that has a handler wait, of all peers, as `peer.pause` does for one. */
+  pause(route: string): this {
+    return this.resume(route, 0)
+  }
+
+  /** Lets that many more of them come, then the route is paused again; without a number the pause ends. */
+  resume(route: string, messages = Infinity): this {
+    if (typeof route !== 'string') throw argumentError('route is not a string')
+    this.core.box.resumeRoute(route, messageCount(messages))
+    return this
   }
 
   /** Replaces the list of who may connect; sessions that are up stay. */

@@ -25,6 +25,11 @@ export function limit(value: number | undefined, name: string): number {
   return value ?? 0
 }
 
+/** How many messages may come: a whole number, or Infinity for any. */
+export function messageCount(value: number): number {
+  return value === Infinity ? value : size(value, 'messages')
+}
+
 /** Calls `then` when the signal is aborted, at most once; the result takes that back. */
 export function onAbort(signal: AbortSignal | undefined, then: (reason: unknown) => void): (() => void) | undefined {
   if (!signal) return undefined

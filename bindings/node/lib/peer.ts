@@ -8,7 +8,7 @@ import { argumentError, errorOf, type SealwireError } from './errors.js'
 import { Replies, type RepliesHost } from './many.js'
 import type { Body, Reply, Request } from './message.js'
 import type { NativeExtras, NativeMore } from './native.js'
-import { duration, onAbort } from './options.js'
+import { duration, messageCount, onAbort } from './options.js'
 import { OutParts } from './outparts.js'
 import { Parts } from './part.js'
 import type { ClosePeerOptions, PeerEvents, Pong, RequestOptions, Running, SendOptions } from './peer_options.js'
@@ -380,6 +380,20 @@ export class Peer extends Emitter<PeerEvents> {
       const forget = onAbort(signal, (reason) => (end(), reject(reason)))
       this.pings.set(token, { resolve: (pong) => (end(), resolve(pong)), reject: (reason) => (end(), reject(reason)) })
     })
+  }
+
+  /**
+   * Lets the messages of this peer wait, each charged to its window, so that in the end the peer waits. What belongs to exchanges that
+   * run goes on. Messages that this thread has fetched already still come.
+   */
+  pause(): this {
+    return this.resume(0)
+  }
+
+  /** Lets that many more messages come, then it is paused again; without a number the pause ends. */
+  resume(messages = Infinity): this {
+    this.core.box.resumePeer(this.slot, messageCount(messages))
+    return this
   }
 
   /** Ends the session in good order; settled when it is over. */

@@ -8,6 +8,11 @@ namespace sealwire_node {
 namespace {
 
 uint32_t u32_arg(const Napi::Value& value) { return value.As<Napi::Number>().Uint32Value(); }
+// Infinity is any number.
+uint64_t count_arg(const Napi::Value& value) {
+    const double count = value.As<Napi::Number>().DoubleValue();
+    return count < 18446744073709549568.0 ? static_cast<uint64_t>(count) : SW_EVERYTHING;
+}
 
 void* user_of(uint32_t number) { return reinterpret_cast<void*>(static_cast<uintptr_t>(number)); }
 
@@ -37,6 +42,8 @@ Napi::Function NodeBox::define(Napi::Env env) {
                            InstanceMethod<&NodeBox::accept>("accept"),
                            InstanceMethod<&NodeBox::reject>("reject"),
                            InstanceMethod<&NodeBox::ping>("ping"),
+                           InstanceMethod<&NodeBox::resume_peer>("resumePeer"),
+                           InstanceMethod<&NodeBox::resume_route>("resumeRoute"),
                            InstanceMethod<&NodeBox::close_peer>("closePeer"),
                            InstanceMethod<&NodeBox::shutdown>("shutdown"),
                            InstanceMethod<&NodeBox::terminate>("terminate"),
@@ -253,6 +260,16 @@ void NodeBox::accept(const Napi::CallbackInfo& info) {
 
 void NodeBox::reject(const Napi::CallbackInfo& info) {
     check(info.Env(), sw_peer_reject(peer_arg(info), u32_arg(info[1]), text_of(text_arg(info[2]))));
+}
+
+// (peer, messages): infinite, any number.
+void NodeBox::resume_peer(const Napi::CallbackInfo& info) {
+    check(info.Env(), sw_peer_resume(peer_arg(info), count_arg(info[1])));
+}
+
+// (route, messages)
+void NodeBox::resume_route(const Napi::CallbackInfo& info) {
+    check(info.Env(), sw_node_resume(node_, text_of(text_arg(info[0])), count_arg(info[1])));
 }
 
 void NodeBox::ping(const Napi::CallbackInfo& info) {

@@ -59,6 +59,8 @@ private:
     void accept(const Napi::CallbackInfo& info);
     void reject(const Napi::CallbackInfo& info);
     void ping(const Napi::CallbackInfo& info);
+    void resume_peer(const Napi::CallbackInfo& info);
+    void resume_route(const Napi::CallbackInfo& info);
     void close_peer(const Napi::CallbackInfo& info);
     void shutdown(const Napi::CallbackInfo& info);
     void terminate(const Napi::CallbackInfo& info);

@@ -13,7 +13,7 @@ from sealwire._inbox import Messages
 from sealwire._keys import Identity, PathLike, Ticket
 from sealwire._listener import Listener
 from sealwire._messages import Request
-from sealwire._peer import Peer, limit, milliseconds
+from sealwire._peer import Peer, limit, message_count, milliseconds
 from sealwire._pump import Pump
 from sealwire._parts import make_parts
 from sealwire._router import ErrorHandler, Middleware, Route, Router
@@ -309,6 +309,14 @@ class Node(Handling, Waiting):
     def messages(self, route: str) -> Messages:
         """The messages to `route`, to be iterated over in place of a handler."""
         return Messages(self, self._opened(), route)
+
+    def pause(self, route: str) -> None:
+        """Lets messages to a route that has a handler wait, of all peers, as `Peer.pause` does for one."""
+        _native.resume(self._opened(), route, 0)
+
+    def resume(self, route: str, messages: Optional[int] = None) -> None:
+        """Lets that many more of them come, then the route is paused again; None ends the pause."""
+        _native.resume(self._opened(), route, message_count(messages))
 
     # ---- From the native half; all run in the event loop's thread ----
 

@@ -38,6 +38,17 @@ def milliseconds(seconds: Optional[float]) -> int:
     return min(max(math.ceil(seconds * 1000), 1), _SW_NEVER - 1)
 
 
+def message_count(messages: Optional[int]) -> int:
+    """None is any number."""
+    if messages is None:
+        return 2**64 - 1
+    if isinstance(messages, bool) or not isinstance(messages, int):
+        raise _errors.ArgumentTypeError(1, f"a number of messages is an int, not {type(messages).__name__}")
+    if not 0 <= messages < 2**64:
+        raise _errors.argument("a number of messages is not negative")
+    return messages
+
+
 def limit(count: float) -> int:
     """0 is the default, infinity none at all."""
     if count == NEVER:
@@ -296,6 +307,15 @@ class Peer(_native.Peer):
             return await future
         finally:
             self._pings.pop(token, None)
+
+    def pause(self) -> None:
+        """Lets the messages of this peer wait, each charged to its window, so that in the end the peer waits. What belongs to
+        exchanges that run goes on. Messages that this process has fetched already still come."""
+        self._resume(0)
+
+    def resume(self, messages: Optional[int] = None) -> None:
+        """Lets that many more messages come, then it is paused again; None ends the pause."""
+        self._resume(message_count(messages))
 
     async def _wait_for_room(self) -> None:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -250,6 +250,9 @@ PYBIND11_MODULE(_native, module) {
     module.def("unroute", [](const py::handle& core, const std::string& route) {
         check(sw_node_unroute(node_of(core), text(route)));
     });
+    module.def("resume", [](const py::handle& core, const std::string& route, uint64_t messages) {
+        check(sw_node_resume(node_of(core), text(route), messages));
+    });
     module.def("set_allowed", [](const py::handle& core, const py::list& ids) {
         const std::vector<sw_peer_id> parsed = parse_ids(ids);
         check(sw_node_set_allowed(node_of(core), parsed.data(), parsed.size()));

@@ -135,6 +135,12 @@ PyObject* hello(PyObject* object, PyObject* data) {
     return done_or_raise(sw_peer_hello(self_of(object)->handle, body.bytes), object);
 }
 
+PyObject* resume(PyObject* object, PyObject* messages) {
+    const unsigned long long value = PyLong_AsUnsignedLongLong(messages);
+    if (PyErr_Occurred()) return nullptr;
+    return done_or_raise(sw_peer_resume(self_of(object)->handle, value), object);
+}
+
 PyObject* accept(PyObject* object, PyObject* data) {
     Body body;
     if (!body.set(data)) return nullptr;
@@ -184,6 +190,7 @@ PyMethodDef methods[] = {
     {"_running", get_running, METH_NOARGS, nullptr},
     {"_ping", ping, METH_O, nullptr},
     {"_hello", hello, METH_O, nullptr},
+    {"_resume", resume, METH_O, nullptr},
     {"_accept", accept, METH_O, nullptr},
     {"_reject", reject, METH_VARARGS, nullptr},
     {"_close", close, METH_VARARGS, nullptr},

@@ -584,6 +584,14 @@ SW_API sw_result sw_node_set_allowed(sw_node node, const sw_peer_id *ids, size_t
  * Since 0.1. */
 SW_API sw_result sw_node_route(sw_node node, sw_text route, sw_event_fn fn, void *user);
 SW_API sw_result sw_node_unroute(sw_node node, sw_text route);
+/* Pauses delivery of MESSAGEs to a route, of all peers: they wait, each charged to its peer's window, so that in the end their
+ * senders wait. Also at once from a callback. SW_ERR_STATE when the route is not registered; messages to others go on, and
+ * whatever belongs to exchanges that run. A request that waits and is cancelled, or whose deadline passes, is never heard
+ * of. Since 0.2. */
+SW_API sw_result sw_node_pause(sw_node node, sw_text route);
+/* Lets so many more be delivered from now on, in their order, then it is paused again; SW_EVERYTHING ends the pause.
+ * Since 0.2. */
+SW_API sw_result sw_node_resume(sw_node node, sw_text route, uint64_t messages);
 /* A number that stands for the route in sw_send_options: saves looking it up. Since 0.1. */
 SW_API sw_result sw_node_intern(sw_node node, sw_text route, sw_route *out);
 /* Up to `max` events, in the order they happened; *count may be 0. Only with on_event NULL. Since 0.1. */
@@ -659,6 +667,11 @@ SW_API sw_result sw_peer_set_user(sw_peer peer, void *user);
 SW_API sw_result sw_peer_get_id(sw_peer peer, sw_peer_id *out);
 /* SW_EVENT_PONG follows; token below 2^62. SW_ERR_LIMIT beyond 10 a second. Since 0.1. */
 SW_API sw_result sw_peer_ping(sw_peer peer, uint64_t token);
+/* The same as sw_node_pause and sw_node_resume for all MESSAGEs of one peer; where both are paused, both have to let a message
+ * pass. Closing the peer or the node ends every pause: what waits is delivered, and requests can still be answered. When the
+ * peer is lost, one-way messages that wait are delivered before PEER_CLOSED. Since 0.2. */
+SW_API sw_result sw_peer_pause(sw_peer peer);
+SW_API sw_result sw_peer_resume(sw_peer peer, uint64_t messages);
 /* Ends the session: running exchanges may end until the deadline (default 2,000 ms). code 0 or 64 to 4,095; text of at
  * most 1,024 bytes. Since 0.1. */
 SW_API sw_result sw_peer_close(sw_peer peer, uint32_t code, sw_text text, uint32_t deadline_ms);

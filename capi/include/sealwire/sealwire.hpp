@@ -361,6 +361,9 @@ public:
     void ping(uint64_t token = 0) const { check(sw_peer_ping(raw_, token)); }  // SW_EVENT_PONG follows
     // After on_proved, and then once.
     void hello(std::string_view data) const { check(sw_peer_hello(raw_, bytes_of(data))); }
+    // Its messages wait; so many more come, then it is paused again.
+    void pause() const { check(sw_peer_pause(raw_)); }
+    void resume(uint64_t messages = SW_EVERYTHING) const { check(sw_peer_resume(raw_, messages)); }
     void accept(std::string_view data = {}) const { check(sw_peer_accept(raw_, bytes_of(data))); }
     void reject(uint32_t code = 0, std::string_view text = {}) const {
         check(sw_peer_reject(raw_, code, text_of(text)));
@@ -575,6 +578,11 @@ public:
         state_->has_middleware = true;
     }
     void unroute(std::string_view route) { check(sw_node_unroute(raw_, text_of(route))); }
+    // Messages to it wait; so many more come, then it is paused again.
+    void pause(std::string_view route) { check(sw_node_pause(raw_, text_of(route))); }
+    void resume(std::string_view route, uint64_t messages = SW_EVERYTHING) {
+        check(sw_node_resume(raw_, text_of(route), messages));
+    }
     sw_route intern(std::string_view route) {
         sw_route out = 0;
         check(sw_node_intern(raw_, text_of(route), &out));
