@@ -304,7 +304,7 @@ void Inbox::complete_talk(Record& record, Event event, bool end) {
     const bool mine = event.mine;
     if (mine) heard(record);
     push(std::move(event));
-    deliver_parts(record);
+    if (!record.assembly) deliver_parts(record);  // else it has passed a message, whose parts they are
     if (!end) return;
     if (!mine) {
         record.peer_ended = true;

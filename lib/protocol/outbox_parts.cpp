@@ -181,7 +181,7 @@ void Outbox::encode_data(uint64_t number, uint32_t part_number) {
     }
     commit(static_cast<size_t>(at - start));
     part->sent += size;
-    if (part->again && part->queued() < limits_.part_queue / 2) {
+    if (part->again && part->queued() <= limits_.part_queue / 2) {
         part->again = false;
         if (!part->ended) writable_parts_.emplace_back(number, part_number);
     }

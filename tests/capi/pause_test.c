@@ -3,13 +3,12 @@
 
 static box server, client;
 static sw_peer there, back; /* the client's peer, the server's */
-static unsigned pings;
 
-/* When this returns, the server has seen whatever the client sent before. */
+/* When this returns, the server has seen whatever the client sent before: an answer comes behind it. */
 static void barrier(void) {
-    note n;
-    MUST(sw_peer_ping(there, ++pings));
-    box_wait(&client, SW_EVENT_PONG, pings, &n);
+    sw_exchange exchange;
+    MUST(sw_peer_request(back, text("echo"), no_bytes(), NULL, &exchange));
+    if (box_done(&server, exchange).result != SW_OK) tap_ok(0, "a barrier is answered");
 }
 
 static int is_body(const note *n, const void *body) { return strcmp(n->bytes, (const char *)body) == 0; }
@@ -20,6 +19,18 @@ static int has_come(const char *body) {
     pthread_mutex_lock(&server.mutex);
     for (i = 0; i < server.count; ++i) {
         found |= server.notes[i].type == SW_EVENT_MESSAGE && is_body(&server.notes[i], body);
+    }
+    pthread_mutex_unlock(&server.mutex);
+    return found;
+}
+
+/* Of exchanges of either side. */
+static int failures(void) {
+    int found = 0;
+    size_t i;
+    pthread_mutex_lock(&server.mutex);
+    for (i = 0; i < server.count; ++i) {
+        found += server.notes[i].type == SW_EVENT_DONE && server.notes[i].result != SW_OK;
     }
     pthread_mutex_unlock(&server.mutex);
     return found;
@@ -152,7 +163,7 @@ static void a_request_that_waits_and_ends(void) {
     MUST(sw_peer_resume(back, SW_EVERYTHING));
     tap_ok(strcmp(box_done(&client, asked).bytes, "good") == 0, "another one is answered after the pause");
     tap_ok(strcmp(order(NULL), "with a part good") == 0, "nobody hears of those that ended while they waited");
-    tap_ok(box_count(&server, SW_EVENT_DONE) == 0, "nor of their ends");
+    tap_ok(failures() == 0, "nor of their ends");
     tap_ok(box_wait(&server, SW_EVENT_PART_DONE, 1, &n) && n.result == SW_ERR_CANCELLED,
            "a part that was stopped meanwhile ends behind its message");
     box_wait(&client, SW_EVENT_RECEIPT, 1, &n);

@@ -339,6 +339,48 @@ TEST_CASE("a session that is lost ends the parts of both ends before their excha
     }
 }
 
+TEST_CASE("there is room again in the smallest of queues") {
+    Parts pair;
+    pair.alice.config.limits.part_queue = 1;
+    pair.connect();
+    const PartHead heads[] = {stream()};
+    const uint64_t number = pair.ask(heads);
+    CHECK(pair.write(pair.alice, number, 0, "ab") == Errc::ok);
+    CHECK(pair.write(pair.alice, number, 0, "c") == Errc::again);
+    pair.run();
+    CHECK(pair.alice.count(EventKind::part_writable) == 1);
+    CHECK(pair.write(pair.alice, number, 0, "c") == Errc::ok);
+}
+
+TEST_CASE("as many ends of empty parts wait to be read as parts may be open; beyond that the oldest are told") {
+    Parts pair;
+    const uint64_t number = pair.ask({}, Expects::many);
+    const std::vector<PartHead> heads(kMaxParts, stream("", 0));
+    const auto reply = [&](bool more) {
+        OutMessage out = message("parts");
+        out.more = more;
+        out.parts = heads;
+        out.part_numbers = pair.numbers;
+        REQUIRE(pair.bob.outbox->reply(number | 1, out, nullptr) == Errc::ok);
+        for (size_t i = 0; i < kMaxParts; ++i)
+            REQUIRE(pair.write(pair.bob, number | 1, pair.numbers[i], "", true) == Errc::ok);
+        pair.run();
+    };
+    for (size_t i = 0; i < 10; ++i) {
+        reply(i < 9);
+        const size_t told = pair.alice.count(EventKind::part_done);
+        CHECK(told == (i < 2 ? 0 : i - 1) * kMaxParts);
+    }
+    CHECK(pair.alice.count(EventKind::reply) == 10);
+    const std::vector<Seen> events = pair.alice.events;
+    for (const Seen& seen : events) {
+        for (const Seen::Part& part : seen.parts) (void)pair.alice.outbox->read(number, part.number, kEverything);
+    }
+    pair.run();
+    CHECK(pair.alice.count(EventKind::part_done) == 10 * kMaxParts);
+    CHECK(pair.alice.count(EventKind::done) == 1);
+}
+
 TEST_CASE("a stated size is held to at the sender") {
     Parts pair;
     const PartHead heads[] = {stream("five", 5)};

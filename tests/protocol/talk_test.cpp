@@ -256,6 +256,33 @@ TEST_CASE("questions and answers of any size, with parts, both ways") {
     }
 }
 
+TEST_CASE("an answer that passes a large question, which waits for its grant, leaves it its parts") {
+    Talk talk;
+    talk.ask(kAlice, "?");
+    const uint64_t asked = talk.pair.bob.event(EventKind::question).first;
+    const std::string body = pattern(400'000);
+    const PartHead head{.name = "part"};
+    uint64_t part = 0, question = 0;
+    OutMessage out = message(body);
+    out.parts = std::span(&head, 1);
+    out.part_numbers = &part;
+    CHECK(talk.bob().ask(1, out, nullptr, question) == Errc::ok);
+    talk.pair.bob.drive(talk.pair.now);  // 64 KiB of it leave
+    CHECK(talk.bob().answer(1, asked, message("short"), nullptr, nullptr) == Errc::ok);
+    CHECK(talk.bob().write(1, part, {.bytes = as_bytes(std::string_view("bytes")), .end = true}) == Errc::ok);
+    talk.pair.run();
+    CHECK(talk.pair.alice.event(EventKind::answer).body == "short");
+    const Seen large = talk.pair.alice.events.back();
+    CHECK(large.kind == EventKind::question);  // it was passed
+    CHECK(large.body == body);
+    REQUIRE(large.parts.size() == 1);
+    CHECK(talk.alice().read(0, large.parts[0].number, kEverything) == Errc::ok);
+    talk.pair.run();
+    CHECK(talk.pair.alice.event(EventKind::part_data).body == "bytes");
+    talk.reply();
+    CHECK(talk.quiet());
+}
+
 TEST_CASE("a question may be asked before the request has left, and waits for it") {
     Pair pair;
     pair.begin();
