@@ -155,8 +155,8 @@ int explain(sw_result result, std::string_view detail, std::string_view where, b
     }
     std::string text = std::string("sealwire: ") + sw_result_text(result);
     if (!where.empty() && detail.find(where) == detail.npos) text += " (" + std::string(where) + ")";
-    if (code != 0 || !words.empty())
-        text += "\n  the peer says: " + printable(words) + " (code " + std::to_string(code) + ")";
+    const std::string own = code >= 64 ? " (code " + std::to_string(code) + ")" : "";  // below it is what `result` says
+    if (!own.empty() || !words.empty()) text += "\n  the peer says: " + printable(words) + own;
     if (!detail.empty()) text += "\n  in particular: " + printable(detail, 1000);
     if (*sw_result_hint(result)) text += std::string("\n  what to do: ") + sw_result_hint(result);
     std::fprintf(stderr, "%s\n", text.c_str());

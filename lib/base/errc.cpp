@@ -25,8 +25,8 @@ constexpr auto kTable = std::to_array<ErrcInfo>({
     {Errc::again, "again", "the send queue is full",
      "Nothing was taken; wait for the writable event, then send again."},
     {Errc::system, "system", "the operating system refused", "The detail carries the system's own message."},
-    {Errc::address, "address", "the address or ticket cannot be read",
-     "Write scheme://host:port#peer-id, for example tcp://127.0.0.1:9000#... or unix:///run/app.sock#..."},
+    {Errc::address, "address", "the address or ticket cannot be used",
+     "Write tcp://host:port, unix:///path or unix:@name; a ticket has #peer-id behind it."},
     {Errc::name, "name", "the host name cannot be resolved", "Check its spelling and the machine's name service."},
     {Errc::in_use, "in_use", "the address is in use", "Another program listens there; stop it, or listen on port 0."},
     {Errc::permission, "permission", "permission denied",
@@ -59,7 +59,8 @@ constexpr auto kTable = std::to_array<ErrcInfo>({
      "A firewall may drop the packets, or the host is down."},
     {Errc::no_answer, "no_answer", "something listens there but gave no answer to the handshake",
      "Either the ticket's key is not the key of the program there, or its network differs, or it is another version or "
-     "another kind of program, or it is overloaded. From here these look alike; its log says which."},
+     "another kind of program, or it is overloaded. From here these look alike; its log tells a wrong key, network or "
+     "version from another kind of program and from overload."},
     {Errc::handshake_timeout, "handshake_timeout", "the handshake was not finished in time",
      "The peer proved its key but did not accept or refuse in time; its decision callback may be blocked."},
     {Errc::handshake, "handshake", "the handshake failed",

@@ -113,11 +113,21 @@ std::shared_ptr<Node> Node::find(uint64_t handle, Errc& errc) {
 
 // ---- Listeners and peers ----
 
+namespace {
+
+Result<void> usable(const Endpoint& endpoint) {
+    if (endpoint.scheme == "memory")
+        return fail(Errc::address, "memory:// is not open to programs; within one process use unix:@name");
+    if (!has_scheme(endpoint.scheme)) return fail(Errc::address, "this build has no transport for " + endpoint.scheme);
+    return {};
+}
+
+}  // namespace
+
 Result<void> Node::listen(std::string_view url, const ListeningOptions& options, uint64_t* out) {
     auto endpoint = Endpoint::parse(url, true);
     if (!endpoint) return Unexpected{std::move(endpoint).error()};
-    if (!has_scheme(endpoint->scheme))
-        return fail(Errc::address, "this build has no transport for " + endpoint->scheme);
+    if (auto fits = usable(*endpoint); !fits) return fits;
     auto listening =
         std::make_shared<std::unique_ptr<Listening>>(std::make_unique<Listening>(*this, std::move(*endpoint), options));
     if ((*listening)->handle() == 0) return fail(Errc::limit, "all handles are in use");
@@ -135,9 +145,7 @@ Result<void> Node::listen(std::string_view url, const ListeningOptions& options,
 Result<void> Node::connect(std::string_view ticket, const DialOptions& options, uint64_t* out) {
     auto parsed = Ticket::parse(ticket);
     if (!parsed) return Unexpected{std::move(parsed).error()};
-    if (!has_scheme(parsed->endpoint.scheme)) {
-        return fail(Errc::address, "this build has no transport for " + parsed->endpoint.scheme);
-    }
+    if (auto fits = usable(parsed->endpoint); !fits) return fits;
     if (same_holder(parsed->peer, id())) return fail(Errc::self, "the ticket's key is this node's own");
     auto peer = std::make_shared<std::unique_ptr<Peer>>(std::make_unique<Peer>(*this, std::move(*parsed), options));
     if ((*peer)->handle() == 0) return fail(Errc::limit, "all handles are in use");

@@ -185,7 +185,7 @@ void Peer::on_asks(Event& event) {
         return connection_->accept(now, node_.accept_data());
     }
     if (!allowed && node_.access() == Access::allow_list) {
-        log(LogLevel::warning, Errc::not_allowed, "not on the allow-list: refused");
+        log(LogLevel::warning, Errc::not_allowed, "refused: " + id_.text() + " is not on the allow-list");
         return connection_->reject(now, 0, {});
     }
     set_stage(Stage::asking);
@@ -235,10 +235,11 @@ void Peer::on_over(Event& event) {
     node_.account(&id_, undelivered);
     if (!told_) {  // nobody was told that it exists
         if (waited) log(half_open->busy_log, LogLevel::warning, {Errc::limit, "busy: a handshake waited in vain"});
-        // Of these two a line was written when it happened.
-        else if (why.code != Errc::handshake && why.code != Errc::limit) {
-            if (half_open) log(half_open->stranger_log, LogLevel::info, why);
-            else log(LogLevel::info, why);
+        // Of these a line was written when it happened.
+        else if (why.code != Errc::handshake && why.code != Errc::limit && why.code != Errc::not_allowed) {
+            const Error told{why.code, why.detail.empty() ? std::string(describe(why.code).text) : why.detail};
+            if (half_open) log(half_open->stranger_log, LogLevel::info, told);
+            else log(LogLevel::info, told);
         }
         HandleTable::process().close(handle_);
         HandleTable::process().retire(handle_);

@@ -271,11 +271,11 @@ Error listen_error(int number, const std::string& what) {
         case EADDRINUSE: code = Errc::in_use; break;
         case EADDRNOTAVAIL:
         case EAFNOSUPPORT:
-        case ENOENT:
-        case ENOTDIR:
         case ELOOP:
         case ENAMETOOLONG:
         case EINVAL: code = Errc::address; break;
+        case ENOENT:  // unix: the folder
+        case ENOTDIR: code = Errc::not_found; break;
         case EROFS: code = Errc::permission; break;
         default: break;
     }

@@ -101,7 +101,8 @@ public:
 // tcp listens on a numeric address, `*` (every address, both families) or `localhost` (127.0.0.1), as it must not wait
 // for a resolver. unix: a socket file left behind is replaced only if it is a socket and nobody answers there.
 //
-// Errors: address, in_use, permission, descriptors, no_memory, unsupported (unknown scheme), system.
+// Errors: address, not_found (the folder of a unix socket), in_use, permission, descriptors, no_memory, unsupported
+// (unknown scheme), system.
 Result<std::unique_ptr<Listener>> listen(Loop& loop, std::string_view scheme, std::string_view address,
                                          const ListenOptions& options, ListenerHandler& handler);
 

@@ -143,7 +143,13 @@ class Failures(ToolCase):
         _, allowed = self.new_key("allowed.key")
         stranger, _ = self.new_key("stranger.key")
         with Listener("--allow", allowed) as listener:
-            self.fails(run("send", listener.ticket, "r", "x", "--key", stranger), 4, "does not allow this key")
+            refused = run("send", listener.ticket, "r", "x", "--key", stranger)
+            self.fails(refused, 4, "does not allow this key")
+            self.assertNotIn("the peer says", refused.err)  # its application said nothing
+            listener.stop()
+            lines = [event["text"] for event in listener.events.queue if event["event"] == "log"]
+            about = [line for line in lines if line != "listening" and "closed" not in line]
+            self.assertEqual(about, [f"refused: {run('id', stranger).out.strip()} is not on the allow-list"])
 
     def test_the_allowed_ids_can_come_from_a_file_with_remarks(self):
         first, first_id = self.new_key("first.key")

@@ -131,7 +131,7 @@ TEST_CASE("addresses that are none are told apart from failures to connect") {
         CHECK(connect_code(scheme, "/" + std::string(106, 'a')) == Errc::ok);
         CHECK(connect_code(scheme, "@" + std::string(108, 'a')) == Errc::address);
         CHECK(connect_code(scheme, "@" + std::string(107, 'a')) == Errc::ok);
-        CHECK(listen_code(scheme, "/nowhere/at/all/socket") == Errc::address);
+        CHECK(listen_code(scheme, "/nowhere/at/all/socket") == Errc::not_found);
     }
 }
 
@@ -355,6 +355,8 @@ TEST_CASE("errno keeps its meaning for what was tried") {
     CHECK(listen_error(EADDRINUSE, "x").code == Errc::in_use);
     CHECK(listen_error(EADDRNOTAVAIL, "x").code == Errc::address);
     CHECK(listen_error(EACCES, "x").code == Errc::permission);
+    CHECK(listen_error(ENOENT, "x").code == Errc::not_found);
+    CHECK(listen_error(ENOTDIR, "x").code == Errc::not_found);
     CHECK(stream_error(ECONNRESET).code == Errc::peer_lost);
     CHECK(stream_error(ETIMEDOUT).code == Errc::peer_lost);
     CHECK(stream_error(EIO).code == Errc::system);
