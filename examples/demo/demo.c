@@ -46,6 +46,8 @@ static void init(sw_node_options *options, const char *network, const char *key_
     options->identity = *key;
     options->network = text(network);
     options->access = SW_ACCESS_ALLOW_LIST;
+    options->log = 1;
+    options->log_level = SW_LOG_WARNING;
 }
 
 /* ---- The server: callbacks on the node's loop thread --------------------------------------------------------------- */
@@ -63,6 +65,10 @@ static void on_event(const sw_event *event, void *user) {
             break;
         case SW_EVENT_PEER_CONNECTED:
             printf("connected: the peer proved that it is %s\n", id_text(&event->as.connected.id, id));
+            break;
+        case SW_EVENT_LOG: /* nobody is told of a peer that is not let in, but the log is */
+            if (event->as.log.result == SW_ERR_NOT_ALLOWED)
+                printf("%.*s\n", len(event->as.log.text.size), event->as.log.text.data);
             break;
         case SW_EVENT_DONE: /* an exchange that the peer opened and this side did not answer */
             printf("abandoned: the request for sleep, whose deadline passed at the peer\n");
@@ -209,11 +215,12 @@ static void talk(sw_node node, sw_peer peer, const char *json_file) {
 
     event = ask(node, peer, "hurry", nothing, 0);
     must(event->as.done.result);
-    say(event->as.done.has_body ? "hurried: but the reply has a body" : "hurried: the fast reply came, without a body");
+    say(event->as.done.has_body ? "fast reply: but it has a body"
+                                : "fast reply: hurry is done, said at once and without a body");
     sw_event_release(event);
 
     event = ask(node, peer, "sleep", nothing, 200);
-    printf("waited: no reply for sleep came within 200 ms: %s\n", sw_result_name(event->as.done.result));
+    printf("deadline: no reply for sleep came within 200 ms: %s\n", sw_result_name(event->as.done.result));
     sw_event_release(event);
 
     must(sw_peer_close(peer, 0, text(""), 0));

@@ -10,7 +10,13 @@ import { createRequire } from 'node:module'
 const { Node, SealwireError, Status } = createRequire(import.meta.url)(process.env.SEALWIRE_PACKAGE || 'sealwire')
 
 async function server(network, key, address, ...allowed) {
-  const node = await Node.open({ identity: key, network, allow: allowed })
+  const node = await Node.open({
+    identity: key,
+    network,
+    allow: allowed,
+    // Nobody is told of a peer that is not let in, but the log is.
+    log: ({ code, text }) => code === 'not_allowed' && console.log(text),
+  })
   node.route('note', (message) => {
     console.log(`received: a message for note: ${message.text()}`)
   })
@@ -53,14 +59,14 @@ async function talk(peer, file) {
   console.log(`requested: greet, with the JSON of a file; the reply is ${JSON.stringify(reply.json())}`)
 
   const hurried = await peer.request('hurry')
-  console.log(hurried.hasBody ? 'hurried: but the reply has a body' : 'hurried: the fast reply came, without a body')
+  console.log(hurried.hasBody ? 'fast reply: but it has a body' : 'fast reply: hurry is done, said at once and without a body')
 
   try {
     await peer.request('sleep', undefined, { timeout: 200 })
-    console.log('waited: but a reply for sleep came')
+    console.log('deadline: but a reply for sleep came')
   } catch (error) {
     if (!(error instanceof SealwireError)) throw error
-    console.log(`waited: no reply for sleep came within 200 ms: ${error.code}`)
+    console.log(`deadline: no reply for sleep came within 200 ms: ${error.code}`)
   }
 
   await peer.close()

@@ -7,6 +7,7 @@
 
 import asyncio
 import json
+import logging
 import pathlib
 import signal
 import sys
@@ -29,7 +30,17 @@ async def left(peer):
     say("closed: the peer ended the connection in good order" if orderly else f"lost: {reason.code}")
 
 
+class Refusals(logging.Handler):
+    """Nobody is told of a peer that is not let in, but the log is."""
+
+    def emit(self, record):
+        line = record.getMessage()
+        if line.startswith("refused: "):
+            say(line.split(" (")[0])
+
+
 async def server(network, key, address, *allowed):
+    logging.getLogger("sealwire.core").addHandler(Refusals())
     async with sealwire.Node(identity=key, network=network, allow=allowed, on_peer=arrived) as node:
 
         @node.route("note")
@@ -70,13 +81,13 @@ async def talk(peer, file):
     say(f"requested: greet, with the JSON of a file; the reply is {json.dumps(reply.json(), ensure_ascii=False)}")
 
     hurried = await peer.request("hurry")
-    say("hurried: but the reply has a body" if hurried.has_body else "hurried: the fast reply came, without a body")
+    say("fast reply: but it has a body" if hurried.has_body else "fast reply: hurry is done, said at once and without a body")
 
     try:
         await peer.request("sleep", timeout=0.2)
-        say("waited: but a reply for sleep came")
+        say("deadline: but a reply for sleep came")
     except sealwire.Error as error:
-        say(f"waited: no reply for sleep came within 200 ms: {error.code}")
+        say(f"deadline: no reply for sleep came within 200 ms: {error.code}")
 
     await peer.close()
     say("closed: the connection, in good order")

@@ -23,8 +23,8 @@ NETWORK = "demo of all pairs"
 PATIENCE_S = 60  # for one line of a process; they come within milliseconds
 PERSON = HERE / "person.json"
 
-# What each role has to say, in this order: the first word of each line.
-CLIENT_STEPS = ["connected", "sent", "requested", "hurried", "waited", "closed"]
+# What each role has to say, in this order: what each line begins with.
+CLIENT_STEPS = ["connected", "sent", "requested", "fast reply", "deadline", "closed"]
 SERVER_STEPS = ["connected", "received", "replied", "answered", "abandoned", "closed"]
 
 
@@ -165,7 +165,7 @@ class Demo:
             self.point(f"{client} talks to {language} over {transport}", self.talk, server, server_id,
                        self.start(client, "client", client_key, tickets[0], str(PERSON)), client_id)
             self.show(f"== A stranger in {client}, whose key the server in {language} does not allow")
-            self.point(f"{language} refuses a stranger in {client} over {transport}", self.refuse,
+            self.point(f"{language} refuses a stranger in {client} over {transport}", self.refuse, server, strangers[client][1],
                        self.start(client, "stranger", strangers[client][0], tickets[0]))
         server.stop()
         self.point(f"the server in {language} stops in good order", self.stopped, server)
@@ -186,13 +186,15 @@ class Demo:
         want = {"from": server.language, "you_sent": json.loads(PERSON.read_text(encoding="utf-8"))}
         if reply != want:
             raise Missing(f"the reply was to be {want}, not {reply}")
-        if not said["hurried"].endswith("without a body") or not said["waited"].endswith("timeout"):
+        if not said["fast reply"].endswith("without a body") or not said["deadline"].endswith("timeout"):
             raise Missing("the fast reply or the deadline was another")
 
     @staticmethod
-    def refuse(stranger):
+    def refuse(server, stranger_id, stranger):
         if not stranger.expect("refused").startswith("not_allowed"):
             raise Missing("it was refused for another reason")
+        if server.expect("refused") != f"{stranger_id} is not on the allow-list":
+            raise Missing("the server refused another")
         stranger.end()
 
     @staticmethod

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -43,7 +44,7 @@ static void *open_library(const char *path, int flags, const char *how) {
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static char ticket[SW_ADDRESS_TEXT_SIZE], answer[16];
-static int answered;
+static int answered, listening;
 
 static void on_event(const sw_event *event, void *user) {
     (void)user;
@@ -52,6 +53,7 @@ static void on_event(const sw_event *event, void *user) {
         p_sw_exchange_reply(event->as.message.exchange, event->as.message.body, NULL);
     } else if (event->type == SW_EVENT_LISTENING) {
         memcpy(ticket, event->as.listening.ticket.data, event->as.listening.ticket.size);
+        listening = 1;
     } else if (event->type == SW_EVENT_DONE) {
         if (event->as.done.body.size < sizeof answer)
             memcpy(answer, event->as.done.body.data, event->as.done.body.size);
@@ -85,20 +87,14 @@ static void talk(sw_node *server, sw_node *client) {
     sw_peer peer;
     memset(answer, 0, sizeof answer);
     memset(ticket, 0, sizeof ticket);
-    answered = 0;
+    answered = listening = 0;
     sw_node_options_init(&options);
     options.access = SW_ACCESS_ANYONE;
     options.on_event = on_event;
     tap_ok(p_sw_node_open(&options, server) == SW_OK && p_sw_node_open(&options, client) == SW_OK, "two nodes open");
     tap_ok(p_sw_node_route(*server, text("echo"), NULL, NULL) == SW_OK, "with a route");
     tap_ok(p_sw_node_listen(*server, text("tcp://127.0.0.1:0"), NULL, &listener) == SW_OK, "one listens");
-    int listening = 0;
-    while (!listening) {
-        pthread_mutex_lock(&mutex);
-        if (ticket[0] == 0) pthread_cond_wait(&changed, &mutex);
-        listening = ticket[0] != 0;
-        pthread_mutex_unlock(&mutex);
-    }
+    if (!tap_ok(wait_until(&listening), "and tells its ticket")) exit(tap_done());
     tap_ok(p_sw_node_connect(*client, text(ticket), NULL, &peer) == SW_OK, "the other connects");
     tap_ok(p_sw_peer_request(peer, text("echo"), body, NULL, NULL) == SW_OK, "and asks");
     tap_ok(wait_until(&answered) && strcmp(answer, "over dlopen") == 0, "it is answered");

@@ -1,4 +1,4 @@
-"""An example prints what examples/expected says: example_test.py PROGRAM EXPECTED."""
+"""An example prints what examples/expected says: example_test.py PROGRAM EXPECTED [ARGUMENT...]."""
 
 import pathlib
 import subprocess
@@ -9,8 +9,8 @@ import tap  # noqa: E402
 
 
 def prints_what_is_expected():
-    program, expected = sys.argv[1], pathlib.Path(sys.argv[2])
-    result = subprocess.run([program], capture_output=True, text=True, timeout=60)
+    program, expected, arguments = sys.argv[1], pathlib.Path(sys.argv[2]), sys.argv[3:]
+    result = subprocess.run([program, *arguments], capture_output=True, text=True, timeout=60)
     if result.returncode != 0:
         yield f"ended with {result.returncode}: {result.stderr}"
     if result.stdout != expected.read_text():
