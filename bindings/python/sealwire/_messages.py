@@ -9,6 +9,7 @@ from sealwire._codecs import TYPES, Encoded, decode
 from sealwire._streams import Answer, Stream
 
 if TYPE_CHECKING:
+    from sealwire._parts import Part
     from sealwire._peer import Peer
     from sealwire._talk import Metadata, Talk
 
@@ -71,6 +72,7 @@ class Reply(_Readable):
 
     __slots__ = ()
     peer: "Peer"
+    parts: "List[Part]"
 
     @property
     def request_uuid(self) -> "uuid.UUID":
@@ -97,6 +99,7 @@ class Request(_Readable):
     __slots__ = ()
     peer: "Peer"
     route: str
+    parts: "List[Part]"
 
     @property
     def talk(self) -> "Talk":

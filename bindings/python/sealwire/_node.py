@@ -44,6 +44,17 @@ def _ids(ids: Iterable[str]) -> List[str]:
         raise _errors.of_argument(error)
 
 
+def native_level() -> int:
+    """From which level on the core's log is wanted."""
+    level = core_logger.getEffectiveLevel()
+    return next((i for i, one in enumerate(_LEVELS) if level <= one), len(_LEVELS))
+
+
+def log_line(level: int, _result: int, text: str, peer: str, address: str) -> None:
+    where = " ".join(part for part in (peer, address) if part)
+    core_logger.log(_LEVELS[min(level, 3)], "%s%s", text, f" ({where})" if where else "")
+
+
 async def _later(result: Any) -> Any:
     return result
 
@@ -123,11 +134,9 @@ class Node(Handling, Waiting):
         core = _native.Core(self._loop, self._on_event, self._spawn, self._router.failed, self._make_error,
                             _later, make_parts, self._on_cancelled)
         pump = Pump(self)
-        level = core_logger.getEffectiveLevel()
-        native_level = next((i for i, one in enumerate(_LEVELS) if level <= one), len(_LEVELS))
         try:
             _native.open(core, pump.sender.fileno(), self.identity._native, self.network, self._access, self._allowed,
-                         native_level, self._limits)
+                         native_level(), self._limits)
         except BaseException:
             pump.receiver.close()
             pump.sender.close()
@@ -346,9 +355,7 @@ class Node(Handling, Waiting):
         elif kind == _PONG:
             self._with_peer(fields, Peer._on_pong)
         elif kind == _LOG:
-            level, _result, text, peer, address = fields
-            where = " ".join(part for part in (peer, address) if part)
-            core_logger.log(_LEVELS[min(level, 3)], "%s%s", text, f" ({where})" if where else "")
+            log_line(*fields)
         elif kind == _LISTENING:
             handle, address, ticket = fields
             listener = self._listeners[handle]

@@ -17,10 +17,10 @@ Progress = Callable[[int, Optional[int]], None]  # bytes so far, and in all wher
 
 KINDS = ("stream", "file")
 STEP = 1024 * 1024  # bytes between two calls of a Progress
-_MOST = 1024 * 1024 * 1024
-_EVERYTHING = 2 ** 64 - 1
-_AHEAD = 256 * 1024  # bytes that may be here and not be read yet
-_SMALL = 4096  # pieces below are joined, so that many tiny ones take no more room than large ones
+MOST = 1024 * 1024 * 1024
+EVERYTHING = 2 ** 64 - 1
+AHEAD = 256 * 1024  # bytes that may be here and not be read yet
+SMALL = 4096  # pieces below are joined, so that many tiny ones take no more room than large ones
 
 
 class Part:
@@ -78,7 +78,7 @@ class Part:
 
     # ---- Into files ----
 
-    async def save(self, folder: "Union[str, os.PathLike[str]]", *, name: str = "", max_size: Optional[int] = _MOST,
+    async def save(self, folder: "Union[str, os.PathLike[str]]", *, name: str = "", max_size: Optional[int] = MOST,
                    unchecked: bool = False, progress: Optional[Progress] = None) -> pathlib.Path:
         """Saves it as a file in `folder`, in place of reading it, and gives the file's path. The library writes it beside the
         event loop, under a temporary name. It gets its own only when length and BLAKE2b-256 are those that its sender states,
@@ -90,7 +90,7 @@ class Part:
         unchecked  also what comes without a BLAKE2b-256, such as a stream
         progress   called with the bytes so far and in all, after each MiB
         """
-        most = _EVERYTHING if max_size is None else max_size
+        most = EVERYTHING if max_size is None else max_size
         if most < 1:
             raise _errors.make(1, "max_size is below 1")
         if self._here or self._asked:
@@ -212,8 +212,8 @@ class Part:
 
     def _ask(self) -> None:
         """Keeps as much coming as may be here."""
-        room = _AHEAD - self._here - self._asked
-        if room < _AHEAD // 2 or self._over:
+        room = AHEAD - self._here - self._asked
+        if room < AHEAD // 2 or self._over:
             return
         self._begun = True
         self._asked += room
@@ -251,7 +251,7 @@ class Part:
             return
         self.received += len(data)
         self._here += len(data)
-        if self._chunks and len(self._chunks[-1]) < _SMALL and len(self._chunks) > 1:
+        if self._chunks and len(self._chunks[-1]) < SMALL and len(self._chunks) > 1:
             self._chunks[-1] += data
         else:
             self._chunks.append(data)

@@ -34,6 +34,9 @@ class Exposed:
             raise TypeError(f"{name!r} has no functions of its own: a {type(target).__name__}")
         self._functions.update((one, _Function(call, with_request)) for one, call in found.items())
 
+    def _each(self, results: Any, kind: str) -> Any:
+        return _each(results, kind)
+
     def remove(self, name: str) -> None:
         for one in [one for one in self._functions if one == name or one.startswith(name + ".")]:
             del self._functions[one]
@@ -68,7 +71,7 @@ class Exposed:
                 if inspect.isgenerator(result):
                     result.close()
                 raise Status(BAD_CALL, f"{name} has many results: ask for many")
-            return _each(result, kind)
+            return self._each(result, kind)
         return None if result is None else encode(result, kind)
 
 

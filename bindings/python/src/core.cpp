@@ -167,7 +167,11 @@ void core_dealloc(PyObject* object) {
 
 PyObject* core_new(PyTypeObject* type, PyObject*, PyObject*) {
     PyObject* object = type->tp_alloc(type, 0);
-    if (object) self_of(object)->state = new CoreState;
+    if (!object) return nullptr;
+    CoreState* state = self_of(object)->state = new CoreState;
+    state->request = request_class;
+    state->reply = reply_class;
+    state->future = reinterpret_cast<PyTypeObject*>(future_class);
     return object;
 }
 
@@ -307,29 +311,22 @@ PyObject* silence(PyObject* self, PyObject*) {
 }
 
 PyMethodDef methods[] = {
-    {"drain", drain, METH_NOARGS, nullptr},
-    {"release", release, METH_NOARGS, nullptr},
-    {"silence", silence, METH_NOARGS, nullptr},
-    {"add_peer", add_peer, METH_VARARGS, nullptr},
-    {"remove_peer", remove_peer, METH_O, nullptr},
-    {"get_peer", get_peer, METH_O, nullptr},
-    {"add_handler", add_handler, METH_VARARGS, nullptr},
-    {"take", take, METH_VARARGS, nullptr},
-    {"wait", wait, METH_O, nullptr},
-    {"close_inbox", close_inbox, METH_O, nullptr},
-    {"run", run, METH_VARARGS, nullptr},
-    {"set_waits", set_waits, METH_VARARGS, nullptr},
-    {"wait_route", wait_route, METH_O, nullptr},
-    {"unwait_route", unwait_route, METH_O, nullptr},
-    {"handle", handle, METH_O, nullptr},
-    {"forget", forget, METH_NOARGS, nullptr},
-    {},
+    {"set_face", set_face, METH_VARARGS, nullptr},   {"drain", drain, METH_NOARGS, nullptr},
+    {"release", release, METH_NOARGS, nullptr},      {"silence", silence, METH_NOARGS, nullptr},
+    {"add_peer", add_peer, METH_VARARGS, nullptr},   {"remove_peer", remove_peer, METH_O, nullptr},
+    {"get_peer", get_peer, METH_O, nullptr},         {"add_handler", add_handler, METH_VARARGS, nullptr},
+    {"take", take, METH_VARARGS, nullptr},           {"wait", wait, METH_O, nullptr},
+    {"close_inbox", close_inbox, METH_O, nullptr},   {"run", run, METH_VARARGS, nullptr},
+    {"set_waits", set_waits, METH_VARARGS, nullptr}, {"wait_route", wait_route, METH_O, nullptr},
+    {"unwait_route", unwait_route, METH_O, nullptr}, {"handle", handle, METH_O, nullptr},
+    {"forget", forget, METH_NOARGS, nullptr},        {},
 };
 
 PyGetSetDef getters[] = {
     {"peers", get_peers, nullptr, nullptr, nullptr},
     {"tasks", get_tasks, nullptr, nullptr, nullptr},
     {"over", get_over, nullptr, nullptr, nullptr},
+    {"node", get_node, nullptr, nullptr, nullptr},
     {},
 };
 
@@ -382,11 +379,12 @@ bool is_done(PyObject* future) {
     return done && done.get() == Py_True;
 }
 
-bool is_future(PyObject* user) { return Py_TYPE(user) == reinterpret_cast<PyTypeObject*>(future_class); }
+bool is_future(const CoreState* state, PyObject* user) { return Py_TYPE(user) == state->future; }
 
-PyObject* new_future(PyObject* loop) {
-    PyObject* arguments[] = {nullptr, loop};
-    return PyObject_Vectorcall(future_class, arguments + 1, PY_VECTORCALL_ARGUMENTS_OFFSET, loop_keyword);
+PyObject* new_future(CoreState* state) {
+    PyObject* arguments[] = {nullptr, state->loop};
+    return PyObject_Vectorcall(reinterpret_cast<PyObject*>(state->future), arguments + 1,
+                               PY_VECTORCALL_ARGUMENTS_OFFSET, loop_keyword);
 }
 
 void resolve(PyObject* future, PyObject* result) {
@@ -420,7 +418,8 @@ bool add_core_type(PyObject* module) {
     core_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
     if (!future_class || !core_type || !name_replies()) return false;
     Py_INCREF(core_type);
-    return PyModule_AddObject(module, "Core", reinterpret_cast<PyObject*>(core_type)) == 0;
+    return PyModule_AddObject(module, "Core", reinterpret_cast<PyObject*>(core_type)) == 0 &&
+           PyModule_AddFunctions(module, face_functions) == 0;
 }
 
 }  // namespace binding

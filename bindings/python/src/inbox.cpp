@@ -56,7 +56,7 @@ PyObject* take(PyObject* object, PyObject* args) {
         const auto [event, peer, parts] = handler->waiting[i];
         Ref route =
             PyUnicode_GET_LENGTH(handler->route) ? Ref::borrow(handler->route) : Ref(str_of(event->as.message.route));
-        Message* message = make_message(request_class, peer, route.get(), event);
+        Message* message = make_message(state->request, peer, route.get(), event);
         if (!message) return nullptr;
         message->parts = Ref::borrow(parts).release();
         const sw_exchange& exchange = message->exchange;  // not there any more: it was cancelled meanwhile
@@ -75,7 +75,7 @@ PyObject* wait(PyObject* object, PyObject* number) {
     CoreState* state = core_of(object)->state;
     Handler* handler = handler_of(state, number);
     if (!handler || !state_of(core_of(object))) return nullptr;
-    Ref future(new_future(state->loop));
+    Ref future(new_future(state));
     if (!future) return nullptr;
     if (handler->closed || !handler->waiting.empty()) {
         resolve(future.get(), Py_None);

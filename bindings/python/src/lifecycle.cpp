@@ -140,6 +140,40 @@ sw_result open_core(Core* core, sw_node_options& options, int descriptor) {
     return result;
 }
 
+// ---- The synchronous face ----
+
+// (request, reply, future): before it is opened. They are classes of modules, which nothing unloads.
+PyObject* set_face(PyObject* object, PyObject* args) {
+    PyObject *request = nullptr, *reply = nullptr, *future = nullptr;
+    if (!PyArg_ParseTuple(args, "O!O!O!", &PyType_Type, &request, &PyType_Type, &reply, &PyType_Type, &future)) {
+        return nullptr;
+    }
+    for (PyObject* one : {request, reply, future}) Py_INCREF(one);
+    CoreState* state = reinterpret_cast<Core*>(object)->state;
+    state->request = reinterpret_cast<PyTypeObject*>(request);
+    state->reply = reinterpret_cast<PyTypeObject*>(reply);
+    state->future = reinterpret_cast<PyTypeObject*>(future);
+    Py_RETURN_NONE;
+}
+
+PyObject* get_node(PyObject* object, void*) {
+    return PyLong_FromUnsignedLongLong(reinterpret_cast<Core*>(object)->state->node.value);
+}
+
+// (handle of a node): waits for its events, without the GIL and without any object of ours: a node that is let go meanwhile can
+// go. False: there will be none any more. No C++ object is on this stack: where the interpreter ends meanwhile, so does the thread.
+PyObject* wait_for_events(PyObject*, PyObject* handle) {
+    const unsigned long long node = PyLong_AsUnsignedLongLong(handle);
+    if (PyErr_Occurred()) return nullptr;
+    sw_result result = SW_OK;
+    Py_BEGIN_ALLOW_THREADS;
+    result = sw_node_wait({node}, SW_NEVER);
+    Py_END_ALLOW_THREADS;
+    return PyBool_FromLong(result == SW_OK);
+}
+
+PyMethodDef face_functions[] = {{"wait_for_events", wait_for_events, METH_O, nullptr}, {}};
+
 void close_all() {
     using Clock = std::chrono::steady_clock;
     const auto end = Clock::now() + std::chrono::milliseconds(kExitMs);

@@ -90,6 +90,8 @@ struct CoreState {
     Wake* wake = nullptr;
     PyObject* loop = nullptr;
     PyObject* hooks[kHooks] = {};
+    // What messages, replies and what awaits them are made of: asyncio's, or those of the synchronous face.
+    PyTypeObject *request = nullptr, *reply = nullptr, *future = nullptr;
     std::vector<Handler> handlers;
     std::unordered_map<uint64_t, PyObject*> peers;
     std::unordered_map<ExchangeKey, Message*, ExchangeHash> running;  // handlers that are tasks
@@ -211,7 +213,7 @@ bool finish_message(Message* message, PyObject* result);
 void stop_running(Message* message);
 
 CoreState* state_of(Core* core);  // null with an exception set when it was closed
-PyObject* new_future(PyObject* loop);
+PyObject* new_future(CoreState* state);
 // Sets the result unless the future is done already.
 void resolve(PyObject* future, PyObject* result);
 
@@ -226,7 +228,7 @@ PyObject* fields_of(const sw_event* event);
 
 void report_unraisable(PyObject* where);
 bool is_done(PyObject* future);
-bool is_future(PyObject* user);  // or an iterator of many replies
+bool is_future(const CoreState* state, PyObject* user);  // or an iterator of many replies
 
 // replies.cpp
 bool name_replies();
@@ -282,6 +284,9 @@ void silence_state(CoreState* state);  // its descriptor is about to be closed
 void finish_state(CoreState* state);   // its last event was seen
 void clear_state(CoreState* state);    // lets go of everything Python
 void leave_to_end(CoreState* state);   // its Core is gone: frees it, now or once the node is over
+PyObject* set_face(PyObject* core, PyObject* args);
+PyObject* get_node(PyObject* core, void*);
+extern PyMethodDef face_functions[];
 // Ends all nodes, 500 ms in all; at interpreter exit.
 void close_all();
 

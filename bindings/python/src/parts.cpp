@@ -137,7 +137,7 @@ PyObject* open_exchange(PyObject* object, PyObject* const* args, Py_ssize_t coun
     const unsigned long total = PyLong_AsUnsignedLong(args[7]);
     if (PyErr_Occurred()) return nullptr;
     const bool many = args[3] != Py_None;
-    Ref user(many ? Ref::borrow(args[3]).release() : new_future(state->loop));
+    Ref user(many ? Ref::borrow(args[3]).release() : new_future(state));
     if (!user) return nullptr;
     sw_request_options options;
     sw_request_options_init(&options);

@@ -94,7 +94,7 @@ PyObject* request(PyObject* object, PyObject* const* args, Py_ssize_t count) {
     if (!text_of(args[0], route) || !body.set(args[1])) return nullptr;
     const unsigned long timeout = PyLong_AsUnsignedLong(args[2]);
     if (PyErr_Occurred()) return nullptr;
-    Ref future(new_future(state->loop));
+    Ref future(new_future(state));
     if (!future) return nullptr;
     sw_request_options options;
     sw_request_options_init(&options);

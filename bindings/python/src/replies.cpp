@@ -32,13 +32,13 @@ bool on_reply(CoreState* state, const sw_event* event) {
     auto* user = static_cast<PyObject*>(event->user);
     if (!user) return false;
     Ref keep = Ref::borrow(user);
-    Message* message = make_message(reply_class, find_peer(state, event->peer.value), nullptr, event);
+    Message* message = make_message(state->reply, find_peer(state, event->peer.value), nullptr, event);
     Ref reply(reinterpret_cast<PyObject*>(message));
     if (reply && event->as.message.part_count > 0) {
         message->parts = make_parts(state, message->peer, event->as.message.parts, event->as.message.part_count);
         report_unraisable(user);
     }
-    const bool many = reply && !is_future(user);
+    const bool many = reply && !is_future(state, user);
     if (many) {
         message->untaken = event;
         Ref told(PyObject_CallMethodOneArg(user, name_on_reply, reply.get()));
@@ -75,11 +75,11 @@ void on_done(CoreState* state, const sw_event* event) {
     }
     Ref future(static_cast<PyObject*>(event->user));  // the exchange's reference ends here
     PyObject* peer = find_peer(state, event->peer.value);
-    if (!is_future(future.get())) {  // of several replies
+    if (!is_future(state, future.get())) {  // of several replies
         Ref error(done.result == SW_OK ? Ref::borrow(Py_None) : Ref(call_error(state, done, peer)));
         if (error) Ref told(PyObject_CallMethodOneArg(future.get(), name_on_done, error.get()));
     } else if (done.result == SW_OK) {
-        Ref reply(reinterpret_cast<PyObject*>(make_message(reply_class, peer, nullptr, event)));
+        Ref reply(reinterpret_cast<PyObject*>(make_message(state->reply, peer, nullptr, event)));
         if (reply) resolve(future.get(), reply.get());
     } else if (!is_done(future.get())) {
         Ref error(call_error(state, done, peer));

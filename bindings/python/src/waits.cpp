@@ -115,7 +115,7 @@ Waited offer(CoreState* state, Handler& handler, PyObject* peer, const sw_event*
 // With its parts; null with an exception set.
 Message* make_request(CoreState* state, const Handler& handler, PyObject* peer, const sw_event* event) {
     Ref route = PyUnicode_GET_LENGTH(handler.route) ? Ref::borrow(handler.route) : Ref(str_of(event->as.message.route));
-    Message* message = route ? make_message(request_class, peer, route.get(), event) : nullptr;
+    Message* message = route ? make_message(state->request, peer, route.get(), event) : nullptr;
     if (!message || event->as.message.part_count == 0) return message;
     message->parts = make_parts(state, peer, event->as.message.parts, event->as.message.part_count);
     if (message->parts) return message;
