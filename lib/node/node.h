@@ -19,6 +19,7 @@
 #include "node/handle_table.h"
 #include "node/node_event.h"
 #include "node/routes.h"
+#include "node/shared_answers.h"
 #include "node/transfer.h"
 #include "protocol/connection.h"
 #include "protocol/replay_cache.h"
@@ -66,6 +67,7 @@ public:
     const Limits& limits() const { return connection_config_.limits; }
     Loop& loop() { return *loop_; }
     const std::shared_ptr<TransferHub>& transfers() const { return transfers_; }
+    SharedAnswers& answers() { return answers_; }
 
     // `*out` is written before the loop can see the command.
     Result<void> listen(std::string_view url, const ListeningOptions& options, uint64_t* out);
@@ -155,6 +157,7 @@ private:
     EventQueue* queue_;
     std::shared_ptr<TransferHub> transfers_;
     Routes routes_;
+    SharedAnswers answers_;
     AllowList allowed_;
     uint64_t handle_ = 0;
 

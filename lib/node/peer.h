@@ -179,6 +179,8 @@ private:
     bool wait_behind(Event& event);
     void release_held();
     void drop_held(HeldMessages::Held& held);
+    // Of a request with a key: it is answered by the node's answers, and not to be delivered.
+    bool is_answered(const Event& event);
     void on_part(Event& event);
     bool on_transfer(const Event& event, const std::shared_ptr<Transfer>& transfer);
     std::shared_ptr<Transfer> transfer_of(uint64_t number, uint64_t part, bool last);
@@ -213,6 +215,7 @@ private:
     std::vector<std::shared_ptr<Transfer>> transfers_;
     std::atomic<size_t> transfer_count_{0};                          // of transfers_
     std::optional<std::array<uint8_t, kSessionIdSize>> session_id_;  // once connected
+    std::atomic<bool> keyed_{false};                                 // a request with an idempotency key came
     std::atomic<void*> user_{nullptr};
     Gate gate_;                         // of its messages
     std::atomic<bool> release_{false};  // a gate was opened since what waits was last looked at

@@ -90,9 +90,11 @@ Errc Peer::reply(uint64_t handle, uint64_t number, OutMessage& message, uint64_t
     if (const Errc errc = peer->outbox_.reply(number, message, receipt); errc != Errc::ok) return errc;
     if (!files.empty()) peer->add_files(number, message, files);
     const std::shared_ptr<Node> node = peer->touch(message.body.size());
+    const std::shared_ptr<Node> keyed = peer->keyed_ && !message.more ? peer->node_.shared_from_this() : nullptr;
     peer.unlock();
     wake(node);
     start(files);
+    if (keyed) keyed->answers().answered({handle, number}, message);
     return Errc::ok;
 }
 
@@ -101,8 +103,10 @@ Errc Peer::status(uint64_t handle, uint64_t number, uint32_t code, std::string_v
     if (!peer) return peer.errc();
     if (const Errc errc = peer->outbox_.status(number, code, text, details, type); errc != Errc::ok) return errc;
     const std::shared_ptr<Node> node = peer->touch(text.size() + details.size());
+    const std::shared_ptr<Node> keyed = peer->keyed_ ? peer->node_.shared_from_this() : nullptr;
     peer.unlock();
     wake(node);
+    if (keyed) keyed->answers().answered({handle, number}, code, text, details, type);
     return Errc::ok;
 }
 

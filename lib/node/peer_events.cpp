@@ -48,6 +48,7 @@ void Peer::handle_event(Event& event) {
                 if (void* user = outbox_.user_of(event.number)) event.user = user;
                 outbox_.forget(event.number);
             }
+            if (done && !event.mine && keyed_ && node_.answers().cut({handle_, event.number})) return;
             NodeEvent out = event_of(done ? NodeEventKind::done : NodeEventKind::reply, event);
             out.user = event.user;
             out.owes = event.has_body;
@@ -140,6 +141,7 @@ void Peer::refuse_unrouted(const Event& event) {
 }
 
 void Peer::tell_message(Event& event, const Route& route) {
+    if (!event.tlvs.empty() && event.expects != Expects::none && is_answered(event)) return;
     // Made in place, every field that a message has: most events are messages, and clearing one costs as much as filling it.
     NodeEvent& out = node_.message_event();
     out.type = event.type;
@@ -162,6 +164,17 @@ void Peer::tell_message(Event& event, const Route& route) {
     out.owes = true;
     node_.emit(out, &route);
     if (!node_.queued() && out.owes) connection_->taken(event.taken);
+}
+
+bool Peer::is_answered(const Event& event) {
+    MessageTlvs tlvs;
+    read_message_tlvs(event.tlvs, tlvs);  // the core has read them before
+    if (tlvs.key.empty()) return false;
+    keyed_ = true;
+    const bool storable = event.expects == Expects::one && event.part_count == 0 && event.last;
+    if (!node_.answers().begin(id_, tlvs.key, {handle_, event.number}, storable)) return false;
+    connection_->taken(event.taken);
+    return true;
 }
 
 // The peer that was dialled has proved its key: the application is asked for what it is told.

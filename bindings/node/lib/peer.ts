@@ -12,6 +12,7 @@ import { duration, messageCount, onAbort } from './options.js'
 import { OutParts } from './outparts.js'
 import { Parts } from './part.js'
 import type { ClosePeerOptions, PeerEvents, Pong, RequestOptions, Running, SendOptions } from './peer_options.js'
+import { insist } from './retry.js'
 import { Remote } from './rpc.js'
 import { Expects, Flag, Op, R } from './table.js'
 import { open } from './transfer.js'
@@ -262,6 +263,9 @@ export class Peer extends Emitter<PeerEvents> {
    * comes before their bytes.
    */
   request(route: string, body?: Body, options?: RequestOptions): Promise<Reply> {
+    if (options?.attempts !== undefined && options.attempts !== 1) {
+      return insist((one) => this.request(route, body, one), options, this.core.requestTimeout)
+    }
     return new Promise((resolve, reject) => {
       if (this.state !== PeerState.open) throw this.closedError()
       const signal = options?.signal

@@ -22,8 +22,15 @@ export interface RequestOptions extends CarriedOptions {
   between?: number
   /** Milliseconds for the whole exchange; default: for ever. */
   total?: number
-  /** 16 bytes, for the handler to know a request that is made again. */
+  /** 16 bytes: a request of the same key is not run again, but answered as the first was. */
   idempotencyKey?: Uint8Array
+  /**
+   * Of request(): it is made again, under one key, so that its handler runs once: where `timeout` passes, which is for each, and
+   * where it was refused for a limit or not sent. Default: 1.
+   */
+  attempts?: number
+  /** The longest pause in milliseconds before the second attempt, doubled for each, up to 5,000; or first and longest. Default: 100. */
+  backoff?: number | { first: number; most: number }
   /** Aborting cancels the request at the peer too, where the handler's `request.signal` fires. */
   signal?: AbortSignal
   /** Streams and files that go with it. */

@@ -12,6 +12,7 @@ from sealwire import _errors, _native, _rpc
 from sealwire._messages import BodyLike, Reply, Request
 from sealwire._parts import Part
 from sealwire._replies import Replies
+from sealwire._retry import Backoff, insist, key_of, pauses
 from sealwire._talk import Conversation, Ear, Metadata, Running, extras, on_talk
 from sealwire._streams import Stream, attach, give_up, heads, logger, prepared
 from sealwire._waits import Filter
@@ -180,11 +181,23 @@ class Peer(_native.Peer):
 
     async def request(self, route: str, body: BodyLike = b"", *, timeout: Optional[float] = None,
                       parts: Sequence[Stream] = (), total: Optional[float] = None, metadata: Optional[Metadata] = None,
-                      trace: Union[str, bytes, None] = None, idempotency_key: Optional[bytes] = None) -> Reply:
+                      trace: Union[str, bytes, None] = None, idempotency_key: Optional[bytes] = None, attempts: int = 1,
+                      backoff: Backoff = 0.1) -> Reply:
         """Sends and waits for the answer. `timeout` in seconds counts from here; None is the node's default, NEVER none.
         Cancelling the task that waits cancels the request at the peer. `parts`: streams and files to go with it, which go on
         when the reply has come before their end; what a source raises before is raised here. `total` is for all of the
-        exchange, parts included. `metadata`, a mapping of texts, `trace`, a W3C traceparent, and the key of 16 bytes are carried."""
+        exchange, parts included. `metadata`, a mapping of texts, `trace`, a W3C traceparent, and the key of 16 bytes are carried.
+        With `attempts` it is made again, under one key, so that its handler runs once: where `timeout` passes, which is for each,
+        and where it was refused for a limit or not sent. `backoff`, in seconds, is the longest pause before the second, doubled
+        for each, up to 5 s; or (first, longest)."""
+        if attempts != 1:
+            if parts:
+                raise _errors.argument("a request with parts is made once")
+            key = key_of(idempotency_key)
+            limit = self.node.request_timeout if timeout is None else timeout
+            milliseconds(limit)  # a duration?
+            return await insist(lambda left: self.request(route, body, timeout=left, total=total, metadata=metadata, trace=trace,
+                                                          idempotency_key=key), limit, pauses(attempts, backoff))
         if parts or metadata or trace or idempotency_key or total is not None:
             more = extras(metadata, trace, idempotency_key), 0, milliseconds(total), False
             return await self._request_with_parts(route, body, timeout, parts, more)

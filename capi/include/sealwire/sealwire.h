@@ -714,7 +714,11 @@ typedef struct sw_request_options {
     const sw_pair *metadata; /* as in sw_send_options. Since 0.2 */
     size_t metadata_count;
     sw_bytes trace_context;
-    sw_bytes idempotency_key;
+    sw_bytes
+        idempotency_key; /* of SW_IDEMPOTENCY_KEY_SIZE random bytes: the peer runs no second request of this key and
+                                 identity, but answers it as the first, whose end it waits for; SW_ERR_OUTCOME_UNKNOWN, for ten
+                                 minutes, where it has that answer no more (60 s, 1,024 of them, 4 MiB) or never kept it (many
+                                 replies, parts, or none) */
     uint32_t between_ms; /* from each reply to the next or the end; 0: none. Since 0.2 */
     uint32_t total_ms;   /* for the whole exchange; 0: none. Since 0.2 */
     uint32_t converse;   /* 1: either side may ask while it runs. Since 0.2 */
