@@ -1,8 +1,10 @@
-// sealwire listen: takes connections and shows what comes; with --echo it answers with the body it got.
+// sealwire listen: takes connections and shows what comes; answers with the body it got, or what a program prints.
+#include <algorithm>
 #include <cstdio>
 
 #include "access.h"
 #include "command.h"
+#include "exec.h"
 #include "output.h"
 #include "session.h"
 
@@ -12,13 +14,21 @@ namespace {
 class Listen {
 public:
     explicit Listen(const Arguments& arguments)
-        : json_(arguments.json()), echo_(arguments.has("--echo")), session_(arguments, handlers(arguments)) {}
+        : json_(arguments.json()), echo_(arguments.has("--echo")), session_(arguments, handlers(arguments)) {
+        if (!arguments.has("--exec")) return;
+        programs_.emplace(arguments.value("--exec"), arguments.number("--exec-output", 1U << 20, 1U << 30));
+        at_once_ = std::max(1U, arguments.number("--exec-at-once", 4, 1024));
+    }
 
     int run(const std::string& url) {
-        session_.node().route("", [this](const sealwire::incoming& message) { on_message(message); });
+        sealwire::route_options options;
+        options.max_handlers = at_once_;
+        session_.node().route(
+            "", [this](const sealwire::incoming& message) { on_message(message); }, options);
         const sealwire::listener listener = session_.node().listen(url);
         session_.run_until([this] { return over_.has_value(); });
         if (over_) return over_->explain(json_);
+        if (programs_) programs_->stop();
         session_.node().close();
         if (json_) {
             Json().text("event", "stopped").print();
@@ -105,7 +115,9 @@ private:
             std::fflush(stdout);
         }
         if (!message.wants_reply()) return;
-        if (echo_) {
+        if (programs_) {
+            programs_->start(message);
+        } else if (echo_) {
             message.reply(message.body(), message.type());
         } else {
             message.finish();
@@ -113,6 +125,8 @@ private:
     }
 
     bool json_, echo_;
+    uint32_t at_once_ = 0;  // any number
+    std::optional<Programs> programs_;
     std::optional<Ending> over_;
     Session session_;
 };
@@ -120,6 +134,7 @@ private:
 int run(const Arguments& arguments) {
     arguments.at_most(1);
     const std::string& url = arguments.need(0, "address to listen on");
+    if (arguments.has("--echo") && arguments.has("--exec")) throw UsageError("--echo and --exec cannot both be given");
     check_access(arguments);
     return Listen(arguments).run(url);
 }
@@ -132,9 +147,17 @@ const Command kListen{
     "take connections and show what comes",
     "Listens on ADDRESS (tcp://HOST:PORT, port 0 for any; unix:///PATH), prints the ticket that others connect with, "
     "and\n"
-    "then each connection and message. Requests are answered 'done', or with --echo by what they carried.\n"
+    "then each connection and message. Requests are answered 'done', with --echo by what they carried, or with --exec "
+    "by\n"
+    "what CMD prints, which /bin/sh runs for each: the body is its input, the route is SEALWIRE_ROUTE, the peer's id\n"
+    "SEALWIRE_PEER, the body's type SEALWIRE_TYPE. Exit status N other than 0 is answered as status 64 + N.\n"
     "SIGINT and SIGTERM end it in good order, with exit status 0.",
-    with_node_options(with_access_options({{"--echo", "", "answer requests with their own body"}}), false),
+    with_node_options(
+        with_access_options({{"--echo", "", "answer requests with their own body"},
+                             {"--exec", "CMD", "answer requests with what this program prints"},
+                             {"--exec-at-once", "N", "programs that run at once; further requests wait (4)"},
+                             {"--exec-output", "BYTES", "that a program prints at most; it is killed (1 MiB)"}}),
+        false),
     run};
 
 }  // namespace tool
