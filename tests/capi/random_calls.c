@@ -413,6 +413,14 @@ static void peer_calls(void) {
             break;
         case 4: CALL(peer_ping, a_peer(), lot() >> below(4)); break;
         case 5: CALL(peer_get_id, a_peer(), percent(98) ? &id : NULL); break;
+        case 6:  // mostly undone at once: what waits would keep all else from happening
+            if (percent(20)) CALL(peer_pause, a_peer());
+            CALL(peer_resume, a_peer(), percent(30) ? below(5) : SW_EVERYTHING);
+            break;
+        case 7:
+            if (percent(20)) CALL(node_pause, a_node(), a_route());
+            CALL(node_resume, a_node(), a_route(), percent(30) ? below(5) : SW_EVERYTHING);
+            break;
         default: CALL(peer_set_user, a_peer(), &P);
     }
 }
