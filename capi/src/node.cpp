@@ -14,6 +14,7 @@ namespace {
 constexpr uint64_t kMostMessageBytes = 64u * 1024 * 1024;  // frames of one message times their bodies
 constexpr uint64_t kLeastWindowBytes = 64u * 1024;
 constexpr uint32_t kLeastSlots = 16;
+constexpr uint64_t kLeastMemoryBytes = 1024 * 1024;
 
 // Runs `body` with the node, which it keeps alive meanwhile.
 template <class Body>
@@ -68,6 +69,9 @@ Result<NodeConfig> config_of(const sw_node_options& options) {
     if (options.allowed_count > 0 && !options.allowed) return fail(Errc::argument, "allowed is null");
     if (options.allowed_count > SSIZE_MAX / sizeof(sw_peer_id))
         return fail(Errc::argument, "allowed_count is too large");
+    if (options.memory_bytes && options.memory_bytes < kLeastMemoryBytes) {
+        return fail(Errc::argument, "memory_bytes is below 1 MiB");
+    }
     if (!valid(options.accept_data)) return fail(Errc::argument, "accept_data is null or too large");
     if (options.accept_data.size > kMaxApplicationData) return fail(Errc::too_big, "accept_data is above 60 KiB");
     if (!prepare_crypto()) return fail(Errc::system, "the system gives no randomness");
@@ -83,6 +87,7 @@ Result<NodeConfig> config_of(const sw_node_options& options) {
     for (size_t i = 0; i < options.allowed_count; ++i) config.allowed.push_back(id_of(options.allowed[i]));
     const Bytes accept_data = view(options.accept_data);
     config.accept_data.assign(accept_data.begin(), accept_data.end());
+    if (options.memory_bytes) config.memory = options.memory_bytes;
     config.ask_allowed = options.ask_allowed != 0;
     config.log = options.log != 0 && options.log_level != SW_LOG_NONE;
     config.log_level = options.log_level == 0 ? LogLevel::info : static_cast<LogLevel>(options.log_level);

@@ -62,6 +62,7 @@ Node::Node(NodeConfig config, std::unique_ptr<EventSink> sink)
       identity_(identity_of(config_)),
       replays_(rng_),
       mac1_key_(identity_->curve_point(), config_.network),
+      budget_(config_.memory, config_.limits.message),
       queue_(EventQueue::create(config_.on_wake, config_.user)),
       scratch_(new uint8_t[kScratch]) {
     sink_->attach(queue_);
@@ -72,6 +73,7 @@ Node::Node(NodeConfig config, std::unique_ptr<EventSink> sink)
     connection_config_.replays = &replays_;
     connection_config_.suites = supported_suites();
     connection_config_.limits = config_.limits;
+    connection_config_.budget = &budget_;
     connection_config_.ask_admission = true;
     rng_.fill(connection_config_.instance);
 }
@@ -249,8 +251,17 @@ void Node::flush_urgent() {
     for (Peer* peer : peers) peer->flush_only();
 }
 
+// Large messages have waited for memory that another peer's have given back.
+void Node::share_freed_memory() {
+    if (!budget_.large.take_freed()) return;
+    std::vector<Peer*> peers;
+    for (const auto& peer : peers_) peers.push_back(peer.get());
+    for (Peer* peer : peers) peer->retry_grants();
+}
+
 void Node::after_turn() {
     drain_dirty();
+    share_freed_memory();
     clear_graveyard();
     complete_if_over();
     queue_->flush();

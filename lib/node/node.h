@@ -38,8 +38,9 @@ struct NodeConfig {
     Access access = Access::ask;
     std::vector<PeerId> allowed;
     Limits limits;
-    bool ask_allowed = false;          // also about those that are let in: for the data of the answer
-    std::vector<uint8_t> accept_data;  // for the application of who is let in without a question
+    uint64_t memory = uint64_t{1} << 30;  // for all peers beyond what each is granted at first
+    bool ask_allowed = false;             // also about those that are let in: for the data of the answer
+    std::vector<uint8_t> accept_data;     // for the application of who is let in without a question
     bool log = false;
     LogLevel log_level = LogLevel::info;
     Time slow_callback = kSecond;  // one that runs longer is told in the log
@@ -65,6 +66,7 @@ public:
     Routes& routes() { return routes_; }
     AllowList& allowed() { return allowed_; }
     const Limits& limits() const { return connection_config_.limits; }
+    Budget* budget() { return &budget_; }
     Loop& loop() { return *loop_; }
     const std::shared_ptr<TransferHub>& transfers() const { return transfers_; }
     SharedAnswers& answers() { return answers_; }
@@ -132,6 +134,7 @@ private:
     void add(std::unique_ptr<Peer> peer);
     void after_turn();
     void drain_dirty();
+    void share_freed_memory();
     void clear_graveyard();
     void begin_shutdown(Time deadline);
     void on_deadline();
@@ -152,6 +155,7 @@ private:
     SystemRng rng_;
     ReplayCache replays_;
     Mac1Key mac1_key_;
+    Budget budget_;
     ConnectionConfig connection_config_;
     std::unique_ptr<Loop> loop_;
     EventQueue* queue_;

@@ -39,7 +39,7 @@ private:
 Peer::Peer(Node& node, Ticket ticket, const DialOptions& options)
     : node_(node),
       dialled_(true),
-      outbox_(node.limits(), true),
+      outbox_(node.limits(), true, node.budget()),
       stage_(Stage::dialling),
       user_(options.user),
       id_(ticket.peer),
@@ -60,7 +60,7 @@ Peer::Peer(Node& node, uint64_t listener, std::shared_ptr<HalfOpen> half_open, s
     : node_(node),
       dialled_(false),
       listener_(listener),
-      outbox_(node.limits(), false),
+      outbox_(node.limits(), false, node.budget()),
       stage_(Stage::handshaking),
       pipe_(std::move(pipe)),
       timer_(node.loop().timers(), [this] { on_timer(); }),
@@ -293,6 +293,12 @@ void Peer::read_or_wait() {
     if (!pipe_ || reading == reading_) return;
     reading_ = reading;
     pipe_->set_reading(reading);
+}
+
+void Peer::retry_grants() {
+    if (over_) return;
+    connection_->retry_grants();
+    if (connection_->wants_sync()) drive();
 }
 
 void Peer::sync() {

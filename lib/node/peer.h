@@ -117,6 +117,8 @@ public:
     void abort(Error why);
     // The same, with a last word to the peer if the pipe takes it at once.
     void end_now(Error why);
+    // The node has memory again for large messages.
+    void retry_grants();
     // The gate of a route was opened: what waits for it is delivered.
     void release_waiting();
     // Gives memory back that is not needed while idle, if it was; else false: it is to be asked again.

@@ -22,7 +22,7 @@ Connection::Connection(const ConnectionConfig& config, Outbox& outbox, Rng& rng,
     : config_(config),
       outbox_(outbox),
       rng_(rng),
-      inbox_(config.limits, outbox.wire_id_parity()),
+      inbox_(config.limits, outbox.wire_id_parity(), config.budget),
       initiator_(initiator),
       phase_(initiator ? Phase::transport : Phase::message_1) {}
 

@@ -30,6 +30,7 @@ struct ConnectionConfig {
     std::array<uint8_t, 16> instance{};  // one per node start
     std::string software = "sealwire";
     int64_t wall_offset_ms = 0;  // wall clock = now / 1000 + this
+    Budget* budget = nullptr;    // of the node's memory; null: none
     RecordStart records;         // only tests give another
     bool ask_admission = false;  // responder: admit() or turn_away() is awaited after a valid mac1, before arithmetic
 };
@@ -116,6 +117,8 @@ public:
     const Error& why() const { return why_; }
     // Something for the log of this side alone (a stranger's failed handshake is answered by silence); once each.
     std::optional<Error> take_notice() { return std::exchange(notice_, std::nullopt); }
+    // The node has memory again for large messages; sync is to follow.
+    void retry_grants() { inbox_.retry_grants(); }
     // Gives memory back that an idle connection does not need; the outbox's share at the next sync.
     void trim();
 

@@ -16,12 +16,20 @@ Bytes told_tlvs(const Frame& frame, const MessageTlvs& tlvs) { return tlvs.any_b
 
 }  // namespace
 
-Inbox::Inbox(const Limits& limits, uint32_t wire_id_parity)
-    : limits_(limits.sound()), parity_(wire_id_parity), window_(limits_.window), limit_told_(limits_.window) {}
+Inbox::Inbox(const Limits& limits, uint32_t wire_id_parity, Budget* budget)
+    : limits_(limits.sound()),
+      budget_(budget),
+      parity_(wire_id_parity),
+      window_(limits_.window),
+      limit_told_(limits_.window) {}
 
 Inbox::~Inbox() {
     records_.for_each([](uint64_t, Record*& record) { delete record; });
     for (Record* record : spare_) delete record;
+    if (!budget_) return;
+    budget_->windows.give(window_ - limits_.window);
+    budget_->parts.give(part_growth_);
+    budget_->large.give(assembly_used_);
 }
 
 bool Inbox::fail(WireCode code, const char* text) {

@@ -9,6 +9,7 @@
 #include "base/flat_map.h"
 #include "base/heap.h"
 #include "base/ring.h"
+#include "protocol/budget.h"
 #include "protocol/codes.h"
 #include "protocol/events.h"
 #include "protocol/frame.h"
@@ -21,7 +22,8 @@ namespace sealwire {
 // the window (messages of OPENs), the credit of each exchange (replies) and the assembly budget (large messages).
 class Inbox {
 public:
-    Inbox(const Limits& limits, uint32_t wire_id_parity);
+    // `budget`, of the node, outlives the inbox; null: there is none.
+    Inbox(const Limits& limits, uint32_t wire_id_parity, Budget* budget = nullptr);
     ~Inbox();
     Inbox(const Inbox&) = delete;
     Inbox& operator=(const Inbox&) = delete;
@@ -79,6 +81,10 @@ public:
                (part_slots_freed_ - part_slots_freed_told_) * 4 >= limits_.part_slots;
     }
     uint64_t late_frames() const { return late_; }
+    // The node has memory again: large messages that wait for it may get it.
+    void retry_grants() {
+        if (stalled_) give_grants();
+    }
     // Gives memory back that is not used now.
     void trim();
     // The session is over: nothing more is delivered but what events() holds, as it is.
@@ -161,6 +167,7 @@ private:
     void flush_part(Record& record, PartIn& part);
     void part_taken(const Taken& taken);
     void grant_part(Record& record, PartIn& part);
+    void give_growth(const PartIn& part);
     void part_done(Record& record, uint32_t part, Errc errc, uint32_t code, uint64_t bytes);
     void part_end(Record& record, const PartIn& part);
     void erase_part(Record& record, uint32_t part);
@@ -212,6 +219,7 @@ private:
     bool take_mail(Outbox& outbox);
 
     Limits limits_;
+    Budget* budget_;
     uint64_t parity_;
     WireCode failure_ = WireCode::ok;
     const char* failure_text_ = "";

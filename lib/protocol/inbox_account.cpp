@@ -112,7 +112,7 @@ bool Inbox::grant_one(Ring<uint64_t>& queue, uint64_t most, uint64_t& used) {
         }
         Assembly& assembly = *record->assembly;
         const size_t rest = assembly.total - kPromptBody;
-        if (rest > most) return false;
+        if (rest > most || (budget_ && !budget_->large.take(rest))) return false;
         queue.pop_front();
         assembly.grant();
         assembly_used_ += rest;
@@ -127,6 +127,7 @@ bool Inbox::grant_one(Ring<uint64_t>& queue, uint64_t most, uint64_t& used) {
 void Inbox::return_large(const Taken& taken) {
     if (taken.large == 0) return;
     assembly_used_ -= taken.large;
+    if (budget_) budget_->large.give(taken.large);
     if (taken.opened) assembly_not_started_ -= taken.large;
     give_grants();
 }
@@ -199,7 +200,9 @@ void Inbox::note_receipt(const Taken& taken) {
 uint64_t Inbox::window_limit(Time now) {
     // A window that is used up within the delay of a WINDOW is too small for this pipe: it doubles.
     if (taken_charge_ - growth_mark_ >= window_) {
-        if (now - growth_time_ < limits_.window_delay) window_ = std::min(window_ * 2, limits_.window_max);
+        const uint64_t growth = std::min(window_, limits_.window_max - window_);
+        const bool fast = now - growth_time_ < limits_.window_delay;
+        if (fast && (!budget_ || budget_->windows.take(growth))) window_ += growth;
         growth_time_ = now;
         growth_mark_ = taken_charge_;
     }

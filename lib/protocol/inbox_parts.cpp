@@ -227,8 +227,10 @@ void Inbox::grant_part(Record& record, PartIn& part) {
         const uint64_t budget = limits_.parts - limits_.part_slots * kPartCredit;
         const uint64_t growth =
             std::min({part.window, kMaxPartCredit - part.window, budget - std::min(part_growth_, budget)});
-        part.window += growth;
-        part_growth_ += growth;
+        if (!budget_ || budget_->parts.take(growth)) {
+            part.window += growth;
+            part_growth_ += growth;
+        }
     }
     const uint64_t news = part.taken + part.window - part.credit;
     if (news == 0 || (news * 2 < part.window && part.received != part.credit)) return;
@@ -354,6 +356,12 @@ void Inbox::part_end(Record& record, const PartIn& part) {
     push(std::move(event));
 }
 
+void Inbox::give_growth(const PartIn& part) {
+    const uint64_t growth = part.window - kPartCredit;
+    part_growth_ -= growth;
+    if (budget_) budget_->parts.give(growth);
+}
+
 // One that is done, once nothing of it is left with the application.
 void Inbox::erase_part(Record& record, uint32_t number) {
     std::vector<std::unique_ptr<PartIn>>& in = record.parts->in;
@@ -361,7 +369,7 @@ void Inbox::erase_part(Record& record, uint32_t number) {
         PartIn& part = *in[i];
         if (part.number() != number) continue;
         if (part.taken != part.delivered) return;
-        part_growth_ -= part.window - kPartCredit;
+        give_growth(part);
         if (part.slot) ++part_slots_freed_;
         in.erase(in.begin() + static_cast<ptrdiff_t>(i));
         return;
@@ -419,7 +427,7 @@ void Inbox::end_later_parts(Record& record) {
 void Inbox::drop_parts(Record& record) {
     if (!record.parts) return;
     for (const auto& part : record.parts->in) {
-        part_growth_ -= part->window - kPartCredit;
+        give_growth(*part);
         if (part->slot) ++part_slots_freed_;
     }
     if (record.parts->slots) part_slots_freed_ += record.parts->missing;

@@ -8,13 +8,15 @@
 
 namespace sealwire {
 
-Outbox::Outbox(const Limits& limits, bool creator) : limits_(limits), creator_(creator) {}
+Outbox::Outbox(const Limits& limits, bool creator, Budget* budget)
+    : limits_(limits), creator_(creator), budget_(budget) {}
 
 Outbox::~Outbox() {
     exchanges_.for_each([this](uint64_t, Exchange& exchange) {
         drop_sending(exchange), drop_parts(exchange);
         delete exchange.talk;
     });
+    give_drawn(0);
 }
 
 // ---- Commands ----
@@ -38,10 +40,7 @@ Errc Outbox::open(const OutMessage& message, Expects expects, void* user, uint64
     if (message.type > kMaxType) return Errc::argument;
     if (message.body.size() > peer_message_limit_) return Errc::too_big;
     if (const Errc errc = check_parts(message); errc != Errc::ok) return errc;
-    if (queued_bytes() >= limits_.send_queue) {
-        again_ = true;
-        return Errc::again;
-    }
+    if (queue_full()) return Errc::again;
     if (message.receipt && no_receipt_left()) return Errc::again;
     const bool single = message.size() <= kMaxFrameBody && message.parts.empty();
     const bool converse = message.converse && expects != Expects::none;
@@ -110,10 +109,7 @@ Errc Outbox::say(uint64_t number, const OutMessage& message, uint64_t& receipt) 
     if (exchange->over) return Errc::closed;
     if (!exchange->side_open || exchange->mine || (message.more && !exchange->many)) return Errc::state;
     if (const Errc errc = check_later(*exchange, message); errc != Errc::ok) return errc;
-    if (message.more && queued_bytes() >= limits_.send_queue) {
-        again_ = true;
-        return Errc::again;
-    }
+    if (message.more && queue_full()) return Errc::again;
     if (message.more && exchange->sending && exchange->sending->queued >= limits_.exchange_share()) {
         exchange->sending->again = true;
         return Errc::again;
@@ -344,11 +340,32 @@ bool Outbox::no_receipt_left() {
     return full;
 }
 
+// Nothing more is taken now, and a writable event is owed. Whatever the others use, each peer has kSendFloor.
+bool Outbox::queue_full() {
+    const uint64_t queued = queued_bytes();
+    if (queued >= limits_.send_queue) return again_ = true;
+    if (!budget_ || queued <= kSendFloor + drawn_) return false;
+    const uint64_t missing = std::max(queued - kSendFloor - drawn_, kSendStep);
+    if (!budget_->sending.take(missing)) return again_budget_ = true;
+    drawn_ += missing;
+    return false;
+}
+
+// What is beyond `needed` goes back to the node.
+void Outbox::give_drawn(uint64_t needed) {
+    if (drawn_ <= needed) return;
+    budget_->sending.give(drawn_ - needed);
+    drawn_ = needed;
+}
+
 bool Outbox::take_writable() {
-    const bool queue = again_ && queued_bytes() < limits_.send_queue / 2;
+    const uint64_t queued = queued_bytes();
+    if (drawn_ > 0 && queued <= drawn_ / 2) give_drawn(queued);
+    const bool queue = again_ && queued < limits_.send_queue / 2;
+    const bool budget = again_budget_ && queued <= kSendFloor / 2;
     const bool receipts = again_receipts_ && receipts_ <= limits_.receipts / 2;
-    if (!queue && !receipts && !share_free_) return false;
-    again_ = again_receipts_ = share_free_ = false;  // whoever is refused again is told again
+    if (!queue && !budget && !receipts && !share_free_) return false;
+    again_ = again_budget_ = again_receipts_ = share_free_ = false;  // whoever is refused again is told again
     return true;
 }
 

@@ -12,6 +12,7 @@
 #include "base/buffer.h"
 #include "base/flat_map.h"
 #include "base/ring.h"
+#include "protocol/budget.h"
 #include "protocol/codes.h"
 #include "protocol/events.h"
 #include "protocol/frame.h"
@@ -70,7 +71,8 @@ struct DeadlineChange {
 // exchange), state (its side has ended), too_big, argument.
 class Outbox {
 public:
-    Outbox(const Limits& limits, bool creator);
+    // `budget`, of the node, outlives the outbox; null: there is none.
+    Outbox(const Limits& limits, bool creator, Budget* budget = nullptr);
     ~Outbox();
     Outbox(const Outbox&) = delete;
     Outbox& operator=(const Outbox&) = delete;
@@ -295,6 +297,8 @@ private:
     bool open_at_once(const OutMessage& message, Expects expects, uint64_t number, uint64_t receipt);
     Errc say(uint64_t number, const OutMessage& message, uint64_t& receipt);
     bool no_receipt_left();
+    bool queue_full();
+    void give_drawn(uint64_t needed);
     void sent_queued(Sending& sending, size_t cost);
     Errc check_later(const Exchange& exchange, const OutMessage& message) const;
     bool speak(uint64_t number, Exchange& exchange, Pending& pending, const OutMessage& message);
@@ -351,11 +355,13 @@ private:
 
     Limits limits_;
     bool creator_;
+    Budget* budget_;
     bool up_ = false;
     bool early_ = false;
     bool known_ = false;           // what the peer can: a conversation waits for that
     bool questions_ = false;       // it knows them
     bool again_ = false;           // a command met a full queue
+    bool again_budget_ = false;    // ... the node's budget used up
     bool again_receipts_ = false;  // ... as many outstanding receipts as may be
     bool share_free_ = false;      // an exchange that met its share has room again, or is over
     Errc refuse_ = Errc::ok;
@@ -371,6 +377,7 @@ private:
     uint64_t part_slots_limit_ = 0;
     uint64_t peer_message_limit_ = UINT64_MAX;
     uint64_t queued_ = 0;            // bytes of bodies waiting
+    uint64_t drawn_ = 0;             // from the node's budget
     uint64_t receipts_ = 0;          // wanted by messages that are not settled
     std::vector<uint64_t> dropped_;  // receipts wanted by messages that were dropped before they left
 

@@ -223,7 +223,8 @@ Outbox::Undelivered Outbox::finish(uint64_t peer_received, Errc why, std::vector
     receipts_ = 0;
     handed_ = received_ = sequence_end_;
     handed_segments_ = 0;
-    again_ = again_receipts_ = share_free_ = false;
+    again_ = again_budget_ = again_receipts_ = share_free_ = false;
+    give_drawn(0);
     return result;
 }
 

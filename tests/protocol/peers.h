@@ -142,7 +142,7 @@ public:
     std::string application_data;
 
     void begin(Time now) {
-        outbox = std::make_unique<Outbox>(config.limits, initiator_);
+        outbox = std::make_unique<Outbox>(config.limits, initiator_, config.budget);
         connection = initiator_
                          ? Connection::initiator(config, keys().bob.id(), *outbox, rng, now, as_bytes(application_data))
                          : Connection::responder(config, *outbox, rng, now);

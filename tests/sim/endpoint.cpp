@@ -19,7 +19,7 @@ Endpoint::Endpoint(std::string name, const ConnectionConfig& config, SeededRng& 
     : name_(std::move(name)), config_(config), rng_(rng), temper_(temper), scratch_(kScratch), parts_(rng) {}
 
 void Endpoint::connect(Time now, const PeerId& responder) {
-    outbox_ = std::make_unique<Outbox>(config_.limits, true);
+    outbox_ = std::make_unique<Outbox>(config_.limits, true, config_.budget);
     connection_ = Connection::initiator(config_, responder, *outbox_, rng_, now, {});
     if (temper_.late_taken % 2 == 1) connection_->hello_on_demand();  // as the world has it: no draw of its own
     connection_->transport_connected(now);
@@ -27,7 +27,7 @@ void Endpoint::connect(Time now, const PeerId& responder) {
 }
 
 void Endpoint::listen(Time now) {
-    outbox_ = std::make_unique<Outbox>(config_.limits, false);
+    outbox_ = std::make_unique<Outbox>(config_.limits, false, config_.budget);
     connection_ = Connection::responder(config_, *outbox_, rng_, now);
 }
 

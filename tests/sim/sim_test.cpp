@@ -3,6 +3,7 @@
 
 #include <cstdlib>
 #include <iostream>
+#include <optional>
 
 #include "crypto/init.h"
 #include "crypto/sodium_rng.h"
@@ -106,7 +107,12 @@ Temper worst_temper(SeededRng& rng) {
             .reads_on = rng.chance(30)};
 }
 
-Outcome run(const Keys& keys, uint64_t seed, bool cramped) {
+// Of the node at each end; null: without limit.
+struct Budgets {
+    std::optional<Budget> alice, bob;
+};
+
+Outcome run(const Keys& keys, uint64_t seed, bool cramped, Budgets& budgets) {
     SeededRng rng(seed * 0x2545F4914F6CDD1DULL + 1);
     ConnectionConfig alice_config{.identity = &keys.alice, .network = &keys.network};
     ConnectionConfig bob_config{.identity = &keys.bob, .network = &keys.network, .mac1_key = &keys.mac1};
@@ -114,6 +120,12 @@ Outcome run(const Keys& keys, uint64_t seed, bool cramped) {
     alice_config.limits = cramped ? cramped_limits() : random_limits(rng);
     bob_config.limits = cramped ? cramped_limits() : random_limits(rng);
     alice_config.limits.message = bob_config.limits.message;
+    const auto memory = [&](std::optional<Budget>& budget) -> Budget* {
+        if (!cramped && rng.chance(50)) return nullptr;
+        return &budget.emplace(cramped ? 0 : rng.below(2'000'000), bob_config.limits.message);
+    };
+    alice_config.budget = memory(budgets.alice);
+    bob_config.budget = memory(budgets.bob);
     Endpoint alice("alice", alice_config, rng, cramped ? worst_temper(rng) : random_temper(rng));
     Endpoint bob("bob", bob_config, rng, cramped ? worst_temper(rng) : random_temper(rng));
     Link there, back;
@@ -219,7 +231,14 @@ void run_many(const char* what, bool cramped, uint64_t otherwise) {
     Endpoint::Counts total;
     uint64_t cuts = 0, connected = 0, failed = 0;
     for (uint64_t seed = first; seed < first + runs; ++seed) {
-        const Outcome outcome = run(keys, seed, cramped);
+        Budgets budgets;
+        Outcome outcome = run(keys, seed, cramped, budgets);
+        for (const auto* budget : {&budgets.alice, &budgets.bob}) {
+            if (!*budget) continue;
+            const uint64_t kept = (*budget)->windows.used() + (*budget)->parts.used() + (*budget)->sending.used() +
+                                  (*budget)->large.used();
+            if (kept > 0) outcome.complaint += " memory of the node that never came back: " + std::to_string(kept);
+        }
         if (!outcome.complaint.empty()) {
             ++failed;
             if (failed <= 10) FAIL_CHECK("SEALWIRE_SIM_SEED=" << seed << " " << outcome.complaint);

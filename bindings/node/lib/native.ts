@@ -19,6 +19,7 @@ export interface NativeOptions {
   decisionTimeout: number
   requestTimeout: number
   paddingBytes: number
+  memoryBytes: number
   acceptData: Uint8Array | undefined
   askAllowed: number
   applicationDataBytes: number

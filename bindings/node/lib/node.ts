@@ -56,6 +56,8 @@ export interface Limits {
   requestTimeout?: number
   /** What is sent is filled up to multiples of 64, 256, 1024 or 4096 bytes, so that sizes tell less; default: not. */
   paddingBytes?: number
+  /** Bytes that all peers may use together beyond what each is granted at first; default 1 GiB, at least 1 MiB. */
+  memoryBytes?: number
   /** Bytes that are taken of what a peer's application says with the handshake; default 2 KiB, at most 60 KiB. */
   applicationDataBytes?: number
 }
@@ -176,6 +178,7 @@ export class Node extends Emitter<NodeEvents> {
       decisionTimeout: duration(limits.decisionTimeout, 'decisionTimeout'),
       requestTimeout: duration(limits.requestTimeout, 'requestTimeout'),
       paddingBytes: size(limits.paddingBytes, 'paddingBytes'),
+      memoryBytes: size(limits.memoryBytes, 'memoryBytes'),
       acceptData: typeof data === 'function' ? undefined : data,
       askAllowed: typeof data === 'function' ? 1 : 0,
       applicationDataBytes: size(limits.applicationDataBytes, 'applicationDataBytes'),

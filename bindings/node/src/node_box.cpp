@@ -117,6 +117,7 @@ void NodeBox::open(Napi::Env env, const Napi::Object& given) {
     options.decision_timeout_ms = number("decisionTimeout").Uint32Value();
     options.request_timeout_ms = number("requestTimeout").Uint32Value();
     options.padding_bytes = number("paddingBytes").Uint32Value();
+    options.memory_bytes = static_cast<uint64_t>(number("memoryBytes").Int64Value());
     options.accept_data = bytes_arg(given.Get("acceptData"));
     options.ask_allowed = number("askAllowed").Uint32Value();
     options.application_data_bytes = number("applicationDataBytes").Uint32Value();

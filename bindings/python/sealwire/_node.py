@@ -73,6 +73,7 @@ class Node(Handling, Waiting):
     on_error  called with the request and the exception of a handler that is no Status, in place of the log: a function, plain or
               async, whose result, unless None, is the answer, and which may raise Status
     max_handlers, tell_errors  as those of `route`, over all of them; the former counts handlers that wait for something
+    memory_bytes   that all peers may use together beyond what each is granted at first; default 1 GiB, at least 1 MiB
     padding_bytes  what is sent is filled up to multiples of 64, 256, 1024 or 4096 bytes, so that sizes tell less
     Durations are in seconds; the limits are those of sw_node_options in sealwire.h.
     """
@@ -82,8 +83,8 @@ class Node(Handling, Waiting):
                  on_peer: Optional[Callable[[Peer], Any]] = None, request_timeout: float = 30.0,
                  handshake_timeout: Optional[float] = None, decision_timeout: Optional[float] = None,
                  send_queue_bytes: int = 0, max_message_bytes: int = 0, window_bytes: int = 0,
-                 exchange_slots: int = 0, padding_bytes: int = 0, max_handlers: int = 0, tell_errors: bool = False,
-                 on_error: Optional[ErrorHandler] = None) -> None:
+                 exchange_slots: int = 0, memory_bytes: int = 0, padding_bytes: int = 0, max_handlers: int = 0,
+                 tell_errors: bool = False, on_error: Optional[ErrorHandler] = None) -> None:
         if identity is not None and not isinstance(identity, Identity):
             identity = Identity.load(identity)
         self.identity = identity if identity is not None else Identity.generate()
@@ -106,6 +107,7 @@ class Node(Handling, Waiting):
             "max_message_bytes": _errors.whole(max_message_bytes, "max_message_bytes"),
             "window_bytes": _errors.whole(window_bytes, "window_bytes"), "exchange_slots": limit(exchange_slots),
             "padding_bytes": limit(padding_bytes),
+            "memory_bytes": _errors.whole(memory_bytes, "memory_bytes"),
             "handshake_timeout_ms": milliseconds(handshake_timeout),
             "decision_timeout_ms": milliseconds(decision_timeout), "request_timeout_ms": milliseconds(request_timeout)}
         self._core: Optional[_native.Core] = None

@@ -107,6 +107,7 @@ void open(const py::handle& core, int descriptor, const Identity* identity, cons
     set("decision_timeout_ms", options.decision_timeout_ms);
     set("request_timeout_ms", options.request_timeout_ms);
     set("padding_bytes", options.padding_bytes);
+    set("memory_bytes", options.memory_bytes);
     set("application_data_bytes", options.application_data_bytes);
     set("ask_allowed", options.ask_allowed);
     const std::string accept_data = limits.contains("accept_data") ? limits["accept_data"].cast<std::string>() : "";

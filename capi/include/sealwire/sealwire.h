@@ -569,6 +569,10 @@ typedef struct sw_node_options {
     uint32_t
         ask_allowed; /* 1: SW_EVENT_PEER_ASKS comes about those too that the list or SW_ACCESS_ANYONE lets in, so that
                              each is told something of its own: data of sw_peer_accept, which is awaited as ever */
+    /* That all peers may use together beyond what each is granted at first (send queues beyond 64 KiB, windows beyond
+     * window_bytes, messages beyond 64 KiB while they come, streams beyond 16 KiB), a quarter for each of these four; default
+     * 1 GiB, at least 1 MiB. Who finds it used up waits. Since 0.2. */
+    uint64_t memory_bytes;
 } sw_node_options;
 
 static inline void sw_node_options_init(sw_node_options *options) {
