@@ -1,10 +1,12 @@
 // sealwire listen: takes connections and shows what comes; answers with the body it got, or what a program prints.
 #include <algorithm>
 #include <cstdio>
+#include <vector>
 
 #include "access.h"
 #include "command.h"
 #include "exec.h"
+#include "metrics.h"
 #include "output.h"
 #include "session.h"
 
@@ -14,7 +16,10 @@ namespace {
 class Listen {
 public:
     explicit Listen(const Arguments& arguments)
-        : json_(arguments.json()), echo_(arguments.has("--echo")), session_(arguments, handlers(arguments)) {
+        : json_(arguments.json()),
+          echo_(arguments.has("--echo")),
+          metrics_(arguments.value("--metrics")),
+          session_(arguments, handlers(arguments)) {
         if (!arguments.has("--exec")) return;
         programs_.emplace(arguments.value("--exec"), arguments.number("--exec-output", 1U << 20, 1U << 30));
         at_once_ = std::max(1U, arguments.number("--exec-at-once", 4, 1024));
@@ -26,7 +31,12 @@ public:
         session_.node().route(
             "", [this](const sealwire::incoming& message) { on_message(message); }, options);
         const sealwire::listener listener = session_.node().listen(url);
-        session_.run_until([this] { return over_.has_value(); });
+        const uint32_t interval = metrics_.empty() ? SW_NEVER : kMetricsMs;
+        for (bool ended = false; !ended;) {
+            put_metrics();
+            ended = session_.run_until([this] { return over_.has_value(); }, interval) || session_.interrupted();
+        }
+        put_metrics();
         if (over_) return over_->explain(json_);
         if (programs_) programs_->stop();
         session_.node().close();
@@ -43,8 +53,14 @@ private:
         sealwire::node_options options;
         set_access(arguments, options);
         options.on_listening = [this](const sw_event_listening& event) { on_listening(event); };
-        options.on_connected = [this](sealwire::peer, const sw_event_connected& event) { on_connected(event); };
-        options.on_closed = [this](sealwire::peer, const sw_event_closed& event) { on_closed(event); };
+        options.on_connected = [this](sealwire::peer peer, const sw_event_connected& event) {
+            peers_.push_back(peer);
+            on_connected(event);
+        };
+        options.on_closed = [this](sealwire::peer peer, const sw_event_closed& event) {
+            peers_.erase(std::remove(peers_.begin(), peers_.end(), peer), peers_.end());
+            on_closed(event);
+        };
         options.on_log = [this](const sw_event_log& event) { on_log(event); };
         options.limits.log_level = SW_LOG_WARNING;
         options.on_event = [this](const sw_event& event) {
@@ -52,6 +68,10 @@ private:
                 over_.emplace(event.as.closed);
         };
         return options;
+    }
+
+    void put_metrics() {
+        if (!metrics_.empty()) write_metrics(metrics_, metrics_text(session_.node(), peers_));
     }
 
     void on_listening(const sw_event_listening& event) {
@@ -124,9 +144,13 @@ private:
         }
     }
 
+    static constexpr uint32_t kMetricsMs = 5000;
+
     bool json_, echo_;
     uint32_t at_once_ = 0;  // any number
     std::optional<Programs> programs_;
+    std::string metrics_;  // a path, or empty
+    std::vector<sealwire::peer> peers_;
     std::optional<Ending> over_;
     Session session_;
 };
@@ -156,7 +180,8 @@ const Command kListen{
         with_access_options({{"--echo", "", "answer requests with their own body"},
                              {"--exec", "CMD", "answer requests with what this program prints"},
                              {"--exec-at-once", "N", "programs that run at once; further requests wait (4)"},
-                             {"--exec-output", "BYTES", "that a program prints at most; it is killed (1 MiB)"}}),
+                             {"--exec-output", "BYTES", "that a program prints at most; it is killed (1 MiB)"},
+                             {"--metrics", "FILE", "keep counters there, as Prometheus text"}}),
         false),
     run};
 

@@ -166,6 +166,11 @@ uint64_t EventQueue::held() const {
     return held_;
 }
 
+uint64_t EventQueue::waiting() const {
+    const std::lock_guard lock(mutex_);
+    return queue_.size();
+}
+
 void EventQueue::end(std::vector<uint64_t>& dropped_handles) {
     Ring<std::unique_ptr<QueuedEvent>> dropped;
     {

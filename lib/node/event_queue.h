@@ -78,6 +78,7 @@ public:
     void hold();
     void release(std::unique_ptr<QueuedEvent> event, bool reuse);
     uint64_t held() const;
+    uint64_t waiting() const;  // to be fetched
     // The node is over: what was not fetched is dropped, and who waits is told so. Gives what to tell of the dropped.
     void end(std::vector<uint64_t>& dropped_handles);
     // The node, whose waiting threads have left, lets go of the queue and does not use it afterwards.

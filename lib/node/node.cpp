@@ -352,6 +352,13 @@ void Node::log(LogLevel level, Errc code, const PeerId* peer, std::string_view a
     emit(event);
 }
 
+Stats Node::stats() const {
+    Stats sum = stats_book_.sum();
+    sum.events_waiting = queue_->waiting();
+    sum.events_held = queue_->held();
+    return sum;
+}
+
 size_t Node::next_events(QueuedEvent** out, size_t max) {
     const size_t count = queue_->take(out, max);
     for (size_t i = 0; i < count; ++i) {

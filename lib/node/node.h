@@ -20,6 +20,7 @@
 #include "node/node_event.h"
 #include "node/routes.h"
 #include "node/shared_answers.h"
+#include "node/stats.h"
 #include "node/transfer.h"
 #include "protocol/connection.h"
 #include "protocol/replay_cache.h"
@@ -65,6 +66,8 @@ public:
     bool closing() const { return closing_.load(std::memory_order_acquire); }
     Routes& routes() { return routes_; }
     AllowList& allowed() { return allowed_; }
+    StatsBook& stats_book() { return stats_book_; }
+    Stats stats() const;
     const Limits& limits() const { return connection_config_.limits; }
     Budget* budget() { return &budget_; }
     Loop& loop() { return *loop_; }
@@ -163,6 +166,7 @@ private:
     Routes routes_;
     SharedAnswers answers_;
     AllowList allowed_;
+    StatsBook stats_book_;
     uint64_t handle_ = 0;
 
     std::mutex dirty_mutex_;

@@ -72,12 +72,21 @@ Peer::Peer(Node& node, uint64_t listener, std::shared_ptr<HalfOpen> half_open, s
 
 void Peer::register_handle() {
     handle_ = HandleTable::process().add(HandleKind::peer, this);
-    if (handle_ != 0) mutex_ = &HandleTable::process().mutex_of(handle_);
+    if (handle_ == 0) return;
+    mutex_ = &HandleTable::process().mutex_of(handle_);
+    try {
+        node_.stats_book().add(*this);
+    } catch (const std::bad_alloc&) {
+        HandleTable::process().close(handle_);
+        HandleTable::process().retire(handle_);
+        throw;
+    }
 }
 
 Peer::~Peer() {
     if (handle_ != 0) drop_transfers();
     leave_half_open();
+    if (handle_ != 0) node_.stats_book().remove(*this);
     if (over_) return;
     HandleTable::process().close(handle_);
     HandleTable::process().retire(handle_);
@@ -135,6 +144,7 @@ void Peer::start_accepted() {
 
 void Peer::on_bytes(Bytes bytes) {
     received_ = true;
+    counters_.wire_bytes_received.add(bytes.size());
     if (connection_->awaits_pong()) node_.loop().refresh_now();  // it may have been sent in this very turn
     try {
         std::optional<Measured> measured;
@@ -274,6 +284,7 @@ void Peer::turn() {
             gathered = 0;
             flush();
         }
+        publish();
         deliver();
         const bool waits = connection_->has_output() && pipe_ && !blocked_;
         if (over_ || (!waits && !connection_->wants_sync() && !dirty_.load(std::memory_order_relaxed))) break;
@@ -282,6 +293,7 @@ void Peer::turn() {
         touch(0);
         break;
     }
+    publish();
     read_or_wait();
     finish_transport();
     set_timer();
@@ -324,6 +336,7 @@ void Peer::flush_only() {
 bool Peer::write_remainder() {
     const Bytes rest = Bytes(remainder_).subspan(remainder_done_);
     const size_t taken = pipe_->try_write(rest);
+    counters_.wire_bytes_sent.add(taken);
     remainder_done_ += taken;
     if (taken < rest.size()) {
         blocked_ = true;
@@ -347,6 +360,7 @@ void Peer::flush() {
         }
         if (used == 0) break;
         const size_t taken = pipe_->try_write(Bytes(scratch.first(used)));
+        counters_.wire_bytes_sent.add(taken);
         if (taken == used) continue;
         remainder_.assign(scratch.begin() + static_cast<ptrdiff_t>(taken),
                           scratch.begin() + static_cast<ptrdiff_t>(used));

@@ -18,6 +18,7 @@
 #include "node/held_messages.h"
 #include "node/node_event.h"
 #include "node/routes.h"
+#include "node/stats.h"
 #include "node/transfer.h"
 #include "protocol/connection.h"
 #include "protocol/message_uuid.h"
@@ -91,6 +92,7 @@ public:
     static Errc allow_messages(uint64_t peer, uint64_t count);
     static Errc set_user(uint64_t peer, void* user);
     static Errc get_id(uint64_t peer, PeerId& id);
+    static Errc get_stats(uint64_t peer, Stats& out);
     // A fetched message was released.
     static void give_back(uint64_t peer, const Taken& taken);
     static void give_back(uint64_t peer, std::span<const Taken> taken);
@@ -123,8 +125,11 @@ public:
     void release_waiting();
     // Gives memory back that is not needed while idle, if it was; else false: it is to be asked again.
     bool trim();
+    // Takes the lock of its slot.
+    Stats locked_stats() const;
 
     size_t index = 0;                 // in the node's list
+    size_t stats_index = 0;           // in its StatsBook, under whose lock
     std::atomic<bool> listed{false};  // in the node's list of dirty peers
 
 private:
@@ -200,6 +205,12 @@ private:
     const Route* route_of(const Event& event);
     NodeEvent event_of(NodeEventKind kind, const Event& event) const;
     void set_stage(Stage stage);
+    Stats stats() const;
+    void publish();
+    void count_received(const Event& event) {
+        counters_.messages_received.add();
+        counters_.body_bytes_received.add(event.body.size());
+    }
     void log(LogLevel level, Errc code, std::string_view text);
     void log(LogLevel level, const Error& error);
     void log(LogPace& pace, LogLevel level, const Error& error);
@@ -225,6 +236,8 @@ private:
     std::atomic<size_t> unflushed_{0};  // bytes of commands since the last sync
     PeerId id_{};                       // written once, before id_known_
     std::atomic<bool> id_known_{false};
+
+    PeerCounters counters_;  // read on any thread
 
     // Loop thread.
     std::unique_ptr<Connection> connection_;

@@ -49,6 +49,7 @@ void Peer::handle_event(Event& event) {
                 outbox_.forget(event.number);
             }
             if (done && !event.mine && keyed_ && node_.answers().cut({handle_, event.number})) return;
+            if (event.has_body) count_received(event), counters_.replies_received.add();
             NodeEvent out = event_of(done ? NodeEventKind::done : NodeEventKind::reply, event);
             out.user = event.user;
             out.owes = event.has_body;
@@ -63,6 +64,7 @@ void Peer::handle_event(Event& event) {
         case EventKind::question:
         case EventKind::answer: {
             const bool asks = event.kind == EventKind::question;
+            if (event.has_body) count_received(event);
             NodeEvent out = event_of(asks ? NodeEventKind::question : NodeEventKind::answer, event);
             out.user = event.user;
             out.owes = event.has_body;
@@ -89,6 +91,7 @@ void Peer::handle_event(Event& event) {
                                        : event.kind == EventKind::receipt ? NodeEventKind::receipt
                                        : event.kind == EventKind::pong    ? NodeEventKind::pong
                                                                           : NodeEventKind::stalled;
+            if (event.kind == EventKind::pong) counters_.round_trip_us.set(event.last_number);
             NodeEvent out = event_of(kind, event);
             return node_.emit(out);
         }
@@ -99,6 +102,7 @@ void Peer::on_part(Event& event) {
     const std::shared_ptr<Transfer> transfer =
         transfer_of(event.number, event.first, event.kind == EventKind::part_done);
     if (event.kind == EventKind::part_end && !transfer) return;
+    if (event.kind == EventKind::part_data) counters_.part_bytes_received.add(event.body.size());
     if (transfer && on_transfer(event, transfer)) return;
     const bool data = event.kind == EventKind::part_data;
     NodeEvent out = event_of(data                                     ? NodeEventKind::part_data
@@ -135,6 +139,7 @@ void Peer::on_message(Event& event) {
 
 void Peer::refuse_unrouted(const Event& event) {
     connection_->refuse(event.taken, WireCode::no_route);
+    counters_.no_route.add();
     if (event.expects == Expects::none && ++unrouted_ == 1) {
         log(LogLevel::warning, Errc::no_route, "a message to a route without a handler is dropped, and later ones are");
     }
@@ -142,6 +147,13 @@ void Peer::refuse_unrouted(const Event& event) {
 
 void Peer::tell_message(Event& event, const Route& route) {
     if (!event.tlvs.empty() && event.expects != Expects::none && is_answered(event)) return;
+    count_received(event);
+    route.counters->messages.add();
+    route.counters->body_bytes.add(event.body.size());
+    if (event.expects != Expects::none) {
+        counters_.requests_received.add();
+        route.counters->requests.add();
+    }
     // Made in place, every field that a message has: most events are messages, and clearing one costs as much as filling it.
     NodeEvent& out = node_.message_event();
     out.type = event.type;
@@ -219,6 +231,8 @@ void Peer::on_up(Event& event) {
     leave_half_open();
     dial_timer_.reset();
     told_ = true;
+    counters_.sessions.set(1);
+    counters_.connected.set(1);
     log(LogLevel::info, Errc::ok, dialled_ ? "connected" : "accepted");
     NodeEvent out = event_of(NodeEventKind::peer_connected, event);
     if (!dialled_) {
@@ -237,6 +251,7 @@ void Peer::on_over(Event& event) {
     gates_off_ = true;
     release_held();  // one-way messages: what has arrived is not lost
     over_ = true;
+    counters_.connected.set(0);
     dial_timer_.reset();
     connecting_.reset();
     const Error& why = connection_->why();

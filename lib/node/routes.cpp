@@ -20,10 +20,21 @@ Routes::Named& Routes::named(std::string_view name) {
     return kept;
 }
 
+std::vector<RouteStats> Routes::stats() {
+    const std::lock_guard lock(mutex_);
+    std::vector<RouteStats> all;
+    all.reserve(names_.size());
+    for (const Named& each : names_) {
+        const RouteCounters& c = each.counters;
+        all.push_back({each.name, c.messages.get(), c.requests.get(), c.body_bytes.get()});
+    }
+    return all;
+}
+
 void Routes::set(std::string_view name, Handler handler) {
     const std::lock_guard lock(mutex_);
     Named& kept = named(name);
-    routes_[kept.name] = {&kept.name, handler, &kept.gate};
+    routes_[kept.name] = {&kept.name, &kept.counters, handler, &kept.gate};
     version_.fetch_add(1, std::memory_order_release);
 }
 

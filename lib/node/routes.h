@@ -10,16 +10,19 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "base/result.h"
 #include "node/gate.h"
 #include "node/node_event.h"
+#include "node/stats.h"
 
 namespace sealwire {
 
-// One route as the loop sees it. Name and gate live as long as the node.
+// One route as the loop sees it. Name, counters and gate live as long as the node.
 struct Route {
     const std::string* name = nullptr;
+    RouteCounters* counters = nullptr;
     Handler handler;
     Gate* gate = nullptr;
 };
@@ -46,6 +49,9 @@ public:
     // Null for a number that was not given out. Any thread, no lock.
     const std::string* interned(uint32_t number) const;
 
+    // What has come to those that are registered, or were; names live as long as the node.
+    std::vector<RouteStats> stats();
+
     // Loop thread: the table as it is now; the same pointer while nothing changes. Holds until the next call.
     const Table& table();
 
@@ -58,8 +64,8 @@ private:
         explicit Named(std::string_view text) : name(text) {}
         const std::string name;
         Gate gate;
+        RouteCounters counters;
     };
-
     Named& named(std::string_view name);  // under mutex_
 
     std::mutex mutex_;

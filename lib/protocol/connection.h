@@ -112,6 +112,10 @@ public:
     const std::array<uint8_t, 32>& channel_id() const { return channel_id_; }
     int64_t clock_difference_ms() const { return clock_difference_ms_; }
     const std::string& peer_software() const { return peer_software_; }
+    const Inbox::Counts& received_counts() const { return inbox_.counts(); }
+    uint64_t untaken_bytes() const { return inbox_.untaken_bytes(); }
+    uint64_t records_sent() const { return sealer_ ? sealer_->counter() : 0; }
+    uint64_t records_received() const { return opener_ ? opener_->counter() : 0; }
     const Outbox::Undelivered& undelivered() const { return undelivered_; }  // after `closed`
     // Why it ended, with particulars; after `closed`.
     const Error& why() const { return why_; }

@@ -173,6 +173,7 @@ void Inbox::deliver_open(Record& record, Event event) {
 
 // Gives back what an OPEN occupied; its exchange is over here, and what still comes of it is late.
 void Inbox::refuse_open(const Taken& taken, WireCode code, bool answer, uint64_t parts) {
+    ++(code == WireCode::too_big ? counts_.too_big : code == WireCode::closing ? counts_.closing : counts_.other);
     part_slots_freed_ += parts;
     taken_charge_ += taken.charge;
     if (taken.slot) ++slots_freed_;
@@ -188,11 +189,11 @@ bool Inbox::on_message(const Frame& frame, const ChunkRef& chunk) {
     const bool talk = frame.has(asks) || frame.has(answers);
     if (talk && !questions_) return fail(WireCode::protocol, "a message of a feature that was not negotiated");
     Record* record = find(number);
-    if (!record || record->told) return ++late_, true;  // over, if only for the application
+    if (!record || record->told) return ++counts_.late, true;  // over, if only for the application
     const bool mine = (number & 1) == 0;
-    if (record->deaf) return ++late_, true;
+    if (record->deaf) return ++counts_.late, true;
     if (!frame.has(first)) return on_fragment(*record, frame);
-    if (record->parts && record->parts->replied) return ++late_, true;
+    if (record->parts && record->parts->replied) return ++counts_.late, true;
     const bool is_last = frame.has(last);
     // Questions and answers of one frame pass a message of their side that waits for its grant.
     const bool passes = talk && is_last && record->talks;
@@ -231,6 +232,7 @@ bool Inbox::on_message(const Frame& frame, const ChunkRef& chunk) {
     if (status == TlvStatus::malformed) return fail(WireCode::protocol, "malformed TLVs");
     if (status == TlvStatus::unsupported || total > limits_.message) {
         const WireCode code = status == TlvStatus::ok ? WireCode::too_big : WireCode::unsupported;
+        ++(status == TlvStatus::ok ? counts_.too_big : counts_.other);
         note(Note::Kind::expire, number, 0, static_cast<uint32_t>(code));
         done(number, exchange_errc(static_cast<uint32_t>(code)), static_cast<uint32_t>(code));
         return true;
@@ -331,8 +333,8 @@ bool Inbox::on_answer(const Frame& frame, const ChunkRef& chunk) {
     const bool mine = (number & 1) == 0;
     if (!questions_) return fail(WireCode::protocol, "an answer to no question");
     Record* record = find(number);
-    if (!record || record->told || record->deaf) return ++late_, true;
-    if (record->parts && record->parts->replied) return ++late_, true;
+    if (!record || record->told || record->deaf) return ++counts_.late, true;
+    if (record->parts && record->parts->replied) return ++counts_.late, true;
     if (!record->talks || record->peer_ended) return fail(WireCode::protocol, "an answer to no question");
     const auto code = static_cast<uint32_t>(frame.code);
     Event event{.kind = EventKind::answer, .mine = mine, .errc = exchange_errc(code), .code = code};
@@ -352,7 +354,7 @@ bool Inbox::on_status(const Frame& frame, const ChunkRef& chunk) {
     const auto code = static_cast<uint32_t>(frame.code);
     if (code != 0) note(Note::Kind::settle_exchange, number, 0, code);
     Record* record = find(number);
-    if (!record) return ++late_, true;
+    if (!record) return ++counts_.late, true;
     if (code == 0 && record->assembly) return fail(WireCode::protocol, "a side's end within its message");
     if ((number & 1) == 0) {
         if (code == 0 && parts_open(*record)) return replied(*record, frame.text), true;
@@ -373,7 +375,7 @@ bool Inbox::on_cancel(const Frame& frame) {
     const auto code = static_cast<uint32_t>(frame.code);
     note(Note::Kind::settle_exchange, number, 0, static_cast<uint32_t>(WireCode::cancelled));
     Record* record = find(number);
-    if (!record) return ++late_, true;
+    if (!record) return ++counts_.late, true;
     const Errc errc = exchange_errc(code) == Errc::status || code == 0 ? Errc::cancelled : exchange_errc(code);
     if ((number & 1) == 0) {
         done(number, errc, code);

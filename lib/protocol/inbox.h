@@ -80,7 +80,17 @@ public:
         return (slots_freed_ - slots_freed_told_) * 4 >= limits_.exchange_slots ||
                (part_slots_freed_ - part_slots_freed_told_) * 4 >= limits_.part_slots;
     }
-    uint64_t late_frames() const { return late_; }
+    // What was refused or dropped.
+    struct Counts {
+        uint64_t late = 0;  // frames of exchanges that are over here
+        uint64_t too_big = 0;
+        uint64_t closing = 0;
+        uint64_t other = 0;
+    };
+    const Counts& counts() const { return counts_; }
+    uint64_t late_frames() const { return counts_.late; }
+    // Of messages that the application was handed or will be, and has not given back.
+    uint64_t untaken_bytes() const { return charged_ - taken_charge_; }
     // The node has memory again: large messages that wait for it may get it.
     void retry_grants() {
         if (stalled_) give_grants();
@@ -246,7 +256,7 @@ private:
     uint64_t part_slots_freed_ = 0;
     uint64_t part_slots_freed_told_ = 0;
     uint64_t part_growth_ = 0;  // of the budget of parts, beyond what each has at first
-    uint64_t late_ = 0;
+    Counts counts_;
 
     std::vector<std::unique_ptr<std::string>> routes_;
     size_t route_text_ = 0;

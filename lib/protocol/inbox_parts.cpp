@@ -69,7 +69,7 @@ bool Inbox::on_part(const Frame& frame) {
     const uint64_t number = number_of(frame.id);
     if (!known(number)) return fail(WireCode::protocol, "a part of an exchange that was not opened");
     Record* record = find(number);
-    if (!record || record->told || record->deaf) return ++late_, true;
+    if (!record || record->told || record->deaf) return ++counts_.late, true;
     Parts* parts = record->parts.get();
     if (!parts || parts->missing == 0) return fail(WireCode::protocol, "a part that was not announced");
     if (frame.number != parts->next) return fail(WireCode::protocol, "a part out of its place");
@@ -128,16 +128,16 @@ bool Inbox::on_data(const Frame& frame, const ChunkRef& chunk) {
     const uint64_t number = number_of(frame.id);
     if (!known(number)) return fail(WireCode::protocol, "data of an exchange that was not opened");
     Record* record = find(number);
-    if (!record || record->told) return ++late_, true;
+    if (!record || record->told) return ++counts_.late, true;
     const bool announced = record->parts && !is_own_part(number, frame.number) && frame.number < record->parts->next;
-    if (!announced && record->deaf) return ++late_, true;
+    if (!announced && record->deaf) return ++counts_.late, true;
     if (!announced) {
         return fail(WireCode::protocol, "data of no part");
     }
     PartIn* part = record->parts->find(frame.number);
-    if (!part || part->done) return ++late_, true;
+    if (!part || part->done) return ++counts_.late, true;
     if (part->ended) {
-        if (part->errc != Errc::ok) return ++late_, true;
+        if (part->errc != Errc::ok) return ++counts_.late, true;
         return fail(WireCode::protocol, "data behind the end of its part");
     }
     const bool end = frame.has(data_flag::end);
@@ -293,23 +293,23 @@ bool Inbox::on_part_cancel(const Frame& frame) {
     const uint64_t number = number_of(frame.id);
     if (!known(number)) return fail(WireCode::protocol, "a cancel of a part that was not announced");
     Record* record = find(number);
-    if (!record || record->told) return ++late_, true;
-    if (!record->parts && record->deaf) return ++late_, true;
+    if (!record || record->told) return ++counts_.late, true;
+    if (!record->parts && record->deaf) return ++counts_.late, true;
     if (!record->parts) return fail(WireCode::protocol, "a cancel of a part that was not announced");
     Parts& parts = *record->parts;
     const auto code = static_cast<uint32_t>(frame.code);
     if (is_own_part(number, frame.number)) {
         const auto own = static_cast<uint32_t>(std::min<uint64_t>(frame.number, UINT32_MAX));
-        if (std::erase(parts.out, own) == 0) return ++late_, true;
+        if (std::erase(parts.out, own) == 0) return ++counts_.late, true;
         note(Note::Kind::part_stopped, number, own);
         part_done(*record, own, part_errc(code), code, 0);
         finish_part(*record);
         return true;
     }
-    if (frame.number >= parts.next && record->deaf) return ++late_, true;
+    if (frame.number >= parts.next && record->deaf) return ++counts_.late, true;
     if (frame.number >= parts.next) return fail(WireCode::protocol, "a cancel of a part that was not announced");
     PartIn* part = parts.find(frame.number);
-    if (!part || part->ended) return ++late_, true;
+    if (!part || part->ended) return ++counts_.late, true;
     part->ended = true;
     part->held = {};
     part->errc = part_errc(code);

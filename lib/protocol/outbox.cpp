@@ -47,6 +47,8 @@ Errc Outbox::open(const OutMessage& message, Expects expects, void* user, uint64
     const bool needs_slot = expects != Expects::none || !single;
     number = opened_ << 1;
     receipt = next_receipt_++;
+    counts_.body_bytes += message.body.size();
+    if (expects != Expects::none) ++counts_.requests;
     if (message.receipt) ++receipts_;
     if (needs_slot) {
         Exchange& exchange = exchanges_.insert(number);
@@ -116,6 +118,8 @@ Errc Outbox::say(uint64_t number, const OutMessage& message, uint64_t& receipt) 
     }
     if (message.receipt && no_receipt_left()) return Errc::again;
     receipt = next_receipt_++;
+    counts_.body_bytes += message.body.size();
+    ++counts_.replies;
     if (message.receipt) ++receipts_;
     Pending pending(message, number, receipt, Expects::none);
     if (!message.parts.empty()) add_parts(*exchange, message, pending, false);

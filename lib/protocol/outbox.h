@@ -232,6 +232,18 @@ public:
     // `why` is what unanswered exchanges of the peer ended with.
     Undelivered finish(uint64_t peer_received, Errc why, std::vector<Event>& events);
 
+    // Under the lock that guards the outbox.
+    struct Counts {
+        uint64_t body_bytes = 0;
+        uint64_t part_bytes = 0;
+        uint64_t requests = 0;
+        uint64_t replies = 0;
+        uint64_t cancelled = 0;  // messages that were dropped before they left
+        Undelivered ended;
+    };
+    const Counts& counts() const { return counts_; }
+    uint64_t messages() const { return next_receipt_; }  // that were taken
+
     uint64_t opened_on_wire() const { return opened_ - waiting_.size(); }
     uint64_t sequence_end() const { return sequence_end_; }
     uint64_t received() const { return received_; }
@@ -369,6 +381,7 @@ private:
 
     uint64_t opened_ = 0;  // OPENs by command; the last waiting_.size() of them are not encoded yet
     uint64_t next_receipt_ = 0;
+    Counts counts_;
     uint64_t charged_ = 0;
     uint64_t limit_ = 0;
     uint64_t slots_used_ = 0;

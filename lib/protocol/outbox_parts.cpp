@@ -127,6 +127,7 @@ Errc Outbox::write(uint64_t number, uint64_t part_number, const PartBytes& given
         }
     }
     part->written = total;
+    counts_.part_bytes += bytes.size();
     part->ended = end;
     if (end) {
         part->algorithm = given.algorithm;

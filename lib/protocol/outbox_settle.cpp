@@ -63,6 +63,7 @@ void Outbox::settle_exchange(uint64_t number, Errc errc, std::vector<Event>& eve
         std::vector<uint64_t> receipts;
         drop_sending(*exchange, &receipts);
         for (const uint64_t receipt : receipts) outcomes.push_back({receipt, errc});
+        counts_.cancelled += receipts.size();
         exchanges_.erase(number);
     }
     report(outcomes, events);
@@ -72,6 +73,7 @@ void Outbox::report_dropped(std::vector<Event>& events) {
     if (dropped_.empty()) return;
     std::vector<Outcome> outcomes;
     for (uint64_t receipt : dropped_) outcomes.push_back({receipt, Errc::cancelled});
+    counts_.cancelled += dropped_.size();
     dropped_.clear();
     report(outcomes, events);
 }
@@ -103,6 +105,7 @@ Outbox::Pending* Outbox::waiting_open(uint64_t number) {
 void Outbox::make_void(Pending& pending) {
     if (pending.expects == Expects::none)
         dropped_.push_back(pending.receipt);  // with parts: only those can be cancelled
+    else ++counts_.cancelled;
     queued_ -= pending.cost();
     if (std::exchange(pending.receipt_wanted, false)) --receipts_;
     pending.is_void = true;
@@ -200,6 +203,7 @@ Outbox::Undelivered Outbox::finish(uint64_t peer_received, Errc why, std::vector
         ++(outcome.errc == Errc::not_sent ? result.not_sent : result.outcome_unknown);
     }
     result.exchanges = done.size();
+    counts_.ended = result;
     report(outcomes, events);
     std::move(parts.begin(), parts.end(), std::back_inserter(events));
     std::move(done.begin(), done.end(), std::back_inserter(events));

@@ -47,6 +47,7 @@ Errc Outbox::ask(uint64_t number, const OutMessage& message, uint64_t* receipt, 
     if (message.receipt && no_receipt_left()) return Errc::again;
     if (message.receipt) ++receipts_;
     Pending pending(message, number, next_receipt_++, Expects::none);
+    counts_.body_bytes += message.body.size();
     if (receipt) *receipt = pending.receipt;
     pending.asks = pending.more = true;
     pending.question = talk.next;
@@ -71,6 +72,7 @@ Errc Outbox::answer(uint64_t number, uint64_t question, const OutMessage& messag
     if (message.receipt && no_receipt_left()) return Errc::again;
     if (message.receipt) ++receipts_;
     Pending pending(message, number, next_receipt_++, Expects::none);
+    counts_.body_bytes += message.body.size();
     if (receipt) *receipt = pending.receipt;
     pending.answers = pending.more = true;
     pending.answered = at->message;

@@ -3,6 +3,7 @@
 
 import base64
 import os
+import re
 import signal
 import subprocess
 
@@ -30,6 +31,38 @@ class Talk(ToolCase):
             self.assertEqual((sent["event"], sent["peer"], sent["bytes"]), ("sent", listener.id, 3))
             message = listener.expect("message")
             self.assertEqual((message["route"], message["body"], message["wants_reply"]), ("note", "one", False))
+
+    def test_metrics_are_kept_in_a_file_as_prometheus_text(self):
+        path = self.folder / "sealwire.prom"
+        with Listener("--anyone", "--echo", "--metrics", path) as listener:
+            run("request", listener.ticket, "greet", "hello")
+            run("send", listener.ticket, "note", "one")
+            listener.expect("closed")
+            listener.expect("closed")
+            self.assertEqual(listener.stop(), 0)
+        metrics, kinds = {}, {}
+        for line in path.read_text().splitlines():
+            if line.startswith("# TYPE "):
+                _, _, name, kind = line.split(" ")
+                kinds[name] = kind
+            elif not line.startswith("# HELP "):
+                name, labels, value = re.fullmatch(r'([a-z_]+)(?:\{([a-z]+="(?:[^"\\\n]|\\.)*")\})? ([0-9.e+-]+)', line).groups()
+                self.assertIn(name, kinds)
+                self.assertEqual(kinds[name] == "counter", name.endswith("_total"), name)
+                self.assertNotIn((name, labels), metrics)
+                metrics[name, labels] = float(value)
+        self.assertEqual(metrics["sealwire_messages_received_total", None], 2)
+        self.assertEqual(metrics["sealwire_requests_received_total", None], 1)
+        self.assertEqual(metrics["sealwire_body_received_bytes_total", None], 8)
+        self.assertEqual(metrics["sealwire_sessions_total", None], 2)
+        self.assertEqual(metrics["sealwire_sessions", None], 0)
+        self.assertEqual(metrics["sealwire_route_messages_received_total", 'route=""'], 2)
+        self.assertEqual(metrics["sealwire_dropped_messages_total", 'cause="no_route"'], 0)
+
+    def test_metrics_that_cannot_be_written_are_a_failure(self):
+        result = run("listen", "tcp://127.0.0.1:0", "--anyone", "--metrics", self.folder / "missing" / "file")
+        self.assertEqual(result.status, 1)
+        self.assertIn("metrics file", result.err)
 
     def test_ping_prints_round_trips_and_the_clock(self):
         for listener in self.both():

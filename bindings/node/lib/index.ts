@@ -21,8 +21,9 @@ export {
 export type { OutPart, Source } from './outparts.js'
 export { IncompleteReadError, OutStream, Part, type OutStreamOptions, type PartKind, type Progress, type SaveOptions } from './part.js'
 export { Peer } from './peer.js'
-export type { ClosePeerOptions, PeerEvents, Pong, RequestOptions, Running, SendOptions } from './peer_options.js'
+export type { ClosePeerOptions, PeerEvents, RequestOptions, SendOptions } from './peer_options.js'
 export type { Middleware, RouteOptions } from './router.js'
+export type { NodeStats, PeerStats, Pong, RouteStats, Running } from './stats.js'
 export type { WaitOptions } from './waits.js'
 export { BAD_CALL, NO_FUNCTION, Remote, type ExposeOptions } from './rpc.js'
 

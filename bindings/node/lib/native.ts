@@ -1,5 +1,6 @@
 // Finds and loads the native half: the prebuilt file of this package first, then the package of this platform.
 import { platformName } from './platform.js'
+import type { NodeStats, PeerStats, RouteStats } from './stats.js'
 
 /** An identity in guarded memory. */
 export type NativeIdentity = { readonly native: unique symbol }
@@ -87,6 +88,8 @@ export interface NativeNode {
   setDeadlines(peer: number, low: number, high: number, next: number, between: number, total: number, clock: number): number
   uuid(peer: number, low: number, high: number, own: number, place: number): number | Uint8Array
   running(peer: number): number | number[]
+  stats(): [Omit<NodeStats, 'routes'>, [string, RouteStats][]]
+  peerStats(peer: number): number | PeerStats
   status(peer: number, low: number, high: number, code: number, text: string, type: number, details: Uint8Array): number
   partWrite(peer: number, low: number, high: number, part: number, bytes: Uint8Array | undefined, end: number, digest: Uint8Array | undefined): number
   partRead(peer: number, low: number, high: number, part: number, bytes: number): number

@@ -10,6 +10,7 @@ import { duration, limit, messageCount, onAbort, size } from './options.js'
 import { PeerState, type Peer } from './peer.js'
 import type { Middleware, RouteOptions } from './router.js'
 import { Exposed, RPC_ROUTE, type ExposeOptions } from './rpc.js'
+import type { NodeStats } from './stats.js'
 import { R } from './table.js'
 import type { WaitOptions } from './waits.js'
 
@@ -336,6 +337,13 @@ export class Node extends Emitter<NodeEvents> {
       core.dials.set(peer, settle)
       core.inUse()
     })
+  }
+
+  /** What it has done since it was opened and has to do now: sums over all peers, with those that have gone. */
+  stats(): NodeStats {
+    this.core.commands.flush()
+    const [sums, routes] = this.core.box.stats()
+    return { ...sums, routes: Object.fromEntries(routes) }
   }
 
   /** Closes listeners and sessions in good order, for at most `deadline` milliseconds (2,000), and tells what was left. */

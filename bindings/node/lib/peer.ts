@@ -11,9 +11,10 @@ import type { NativeExtras, NativeMore } from './native.js'
 import { duration, messageCount, onAbort } from './options.js'
 import { OutParts } from './outparts.js'
 import { Parts } from './part.js'
-import type { ClosePeerOptions, PeerEvents, Pong, RequestOptions, Running, SendOptions } from './peer_options.js'
+import type { ClosePeerOptions, PeerEvents, RequestOptions, SendOptions } from './peer_options.js'
 import { insist } from './retry.js'
 import { Remote } from './rpc.js'
+import type { PeerStats, Pong, Running } from './stats.js'
 import { Expects, Flag, Op, R } from './table.js'
 import { open } from './transfer.js'
 import type { WaitOptions } from './waits.js'
@@ -306,6 +307,15 @@ export class Peer extends Emitter<PeerEvents> {
     if (typeof all === 'number') throw this.closedError()
     const [requests, serving, questions, queuedBytes] = all as [number, number, number, number]
     return { requests, serving, questions, queuedBytes }
+  }
+
+  /** What it has done since it connected and has to do now; until it is closed. */
+  stats(): PeerStats {
+    if (this.state === PeerState.closed) throw this.closedError()
+    this.core.commands.flush()
+    const stats = this.core.box.peerStats(this.slot)
+    if (typeof stats === 'number') throw this.closedError()
+    return stats
   }
 
   private many<T extends Replies>(route: string, body: Body, options: RequestOptions, more: NativeMore | undefined,

@@ -46,13 +46,6 @@ export interface ClosePeerOptions {
   deadline?: number
 }
 
-export interface Pong {
-  /** Milliseconds. */
-  roundTrip: number
-  /** The peer's clock minus this one's, in milliseconds. */
-  clockDifference: number
-}
-
 export interface PeerEvents {
   /** The session is over; the reason, or undefined where this side closed it. */
   close: SealwireError | undefined
@@ -60,16 +53,4 @@ export interface PeerEvents {
   closing: SealwireError
   /** There is room in the send queue again. */
   writable: undefined
-}
-
-/** What runs with a peer. */
-export interface Running {
-  /** Requests of this side. */
-  requests: number
-  /** Those of the peer that are not answered. */
-  serving: number
-  /** Questions of this side. */
-  questions: number
-  /** That wait to be sent, or to be received by the peer. */
-  queuedBytes: number
 }

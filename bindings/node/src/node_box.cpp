@@ -58,6 +58,8 @@ Napi::Function NodeBox::define(Napi::Env env) {
                            InstanceMethod<&NodeBox::set_deadlines>("setDeadlines"),
                            InstanceMethod<&NodeBox::uuid>("uuid"),
                            InstanceMethod<&NodeBox::running>("running"),
+                           InstanceMethod<&NodeBox::stats>("stats"),
+                           InstanceMethod<&NodeBox::peer_stats>("peerStats"),
                            InstanceMethod<&NodeBox::part_write>("partWrite"),
                            InstanceMethod<&NodeBox::part_read>("partRead"),
                            InstanceMethod<&NodeBox::part_cancel>("partCancel"),

@@ -101,6 +101,10 @@ private:
     Napi::Value running(const Napi::CallbackInfo& info);
     sw_exchange talk_arg(const Napi::CallbackInfo& info) const;
 
+    // ---- stats.cpp ----
+    Napi::Value stats(const Napi::CallbackInfo& info);
+    Napi::Value peer_stats(const Napi::CallbackInfo& info);
+
     int32_t* ints(size_t offset) { return reinterpret_cast<int32_t*>(memory_ + offset); }
 
     sw_node node_{};

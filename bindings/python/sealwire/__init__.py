@@ -20,7 +20,7 @@ from sealwire._replies import Replies
 from sealwire._rpc import BAD_CALL, NO_FUNCTION, Results
 from sealwire._streams import Answer, File, Stream
 from sealwire._talk import Conversation, Running, Said, Talk
-from sealwire._types import Accept, Asking, CloseReport, Reject, Undelivered
+from sealwire._types import Accept, Asking, CloseReport, NodeStats, PeerStats, Reject, RouteStats, Undelivered
 
 __version__ = _native.version()
 build_info = _native.build_info()
@@ -32,8 +32,8 @@ __all__ = [
     "Accept", "AccessError", "Answer", "ArgumentError", "ArgumentTypeError", "Asking", "BAD_CALL", "BodyLike", "CancelledByPeer",
     "CloseReport", "ClosedError", "ConnectError", "ConnectTimeout", "Conversation", "DeadlineError", "DeliveryError", "Encoded", "Error",
     "File", "FileError", "FileExists", "FileNotFound", "ForkedError", "HandlerFailed", "Identity",
-    "KeyFileError", "Listener", "Messages", "NEVER", "NO_FUNCTION", "NoRouteError", "Node", "NotAllowedError", "Part", "Peer", "Pong",
-    "ProtocolError", "QueueFull", "RefusedError", "Reject", "Replies", "Reply", "Request", "ResourceError", "Results", "Running", "Said", "SessionError",
+    "KeyFileError", "Listener", "Messages", "NEVER", "NO_FUNCTION", "NoRouteError", "Node", "NodeStats", "NotAllowedError", "Part", "Peer", "PeerStats", "Pong",
+    "ProtocolError", "QueueFull", "RefusedError", "Reject", "Replies", "Reply", "Request", "ResourceError", "Results", "RouteStats", "Running", "Said", "SessionError",
     "StateError", "Status", "Stream", "Talk", "Ticket", "TooBigError", "Undelivered", "UnsupportedError", "__version__", "build_info",
     "encode", "network_from_passphrase", "network_new",
 ]

@@ -18,7 +18,7 @@ from sealwire._pump import Pump
 from sealwire._parts import make_parts
 from sealwire._router import ErrorHandler, Middleware, Route, Router
 from sealwire._rpc import ROUTE, Exposed
-from sealwire._types import AcceptData, CloseReport, Decide, HelloData, Undelivered
+from sealwire._types import AcceptData, CloseReport, Decide, HelloData, NodeStats, Undelivered
 from sealwire._waits import Waiting, Waits
 
 logger = logging.getLogger("sealwire")
@@ -255,6 +255,10 @@ class Node(Handling, Waiting):
     def peers(self) -> Tuple[Peer, ...]:
         """Those that are connected."""
         return tuple(peer for peer in self._opened().peers if peer.suite and not peer.closed)
+
+    def stats(self) -> NodeStats:
+        """What it has done since it was opened and has to do now, by name: sums over all peers, with those that have gone."""
+        return self._opened().stats()
 
     async def arrivals(self) -> "AsyncIterator[Peer]":
         """Every peer that connects to this node from now on."""

@@ -14,6 +14,7 @@ from sealwire._parts import Part
 from sealwire._replies import Replies
 from sealwire._retry import Backoff, insist, key_of, pauses
 from sealwire._talk import Conversation, Ear, Metadata, Running, extras, on_talk
+from sealwire._types import PeerStats
 from sealwire._streams import Stream, attach, give_up, heads, logger, prepared
 from sealwire._waits import Filter
 
@@ -274,6 +275,10 @@ class Peer(_native.Peer):
     def running(self) -> Running:
         """What runs with it now."""
         return Running(*self._running())
+
+    def stats(self) -> PeerStats:
+        """What it has done since it connected and has to do now, by name; until it is closed."""
+        return self._stats()
 
     # ---- Procedure calls ----
 

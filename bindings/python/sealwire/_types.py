@@ -1,6 +1,6 @@
 """Decisions about who may connect, and reports."""
 
-from typing import Awaitable, Callable, NamedTuple, Tuple, Union
+from typing import Awaitable, Callable, Dict, NamedTuple, Optional, Tuple, TypedDict, Union
 
 
 class Reject(NamedTuple):
@@ -53,3 +53,55 @@ class CloseReport(NamedTuple):
     callback_blocked: bool
     blocking_route: str
     peers: Tuple[Undelivered, ...]
+
+
+class PeerStats(TypedDict):
+    """What a peer has done since it connected, and what it has to do now."""
+
+    sessions: int  #: that were up
+    messages_sent: int  #: one-way, requests, replies, questions, answers
+    messages_received: int
+    body_bytes_sent: int  #: of those messages, without their parts
+    body_bytes_received: int
+    part_bytes_sent: int  #: of streams and files
+    part_bytes_received: int
+    requests_sent: int  #: among the messages
+    requests_received: int
+    replies_sent: int
+    replies_received: int
+    records_sent: int  #: encrypted units of the connection
+    records_received: int
+    wire_bytes_sent: int  #: all that went over the transport
+    wire_bytes_received: int
+    refused_no_route: int  #: messages of the peer without a handler,
+    refused_too_big: int  #: ... larger than max_message_bytes,
+    refused_closing: int  #: ... that came while this side closed,
+    refused_other: int  #: ... that need what this release does not know
+    late_frames: int  #: of exchanges that were over at this side
+    cancelled: int  #: of messages_sent: dropped before they left, by a cancel or the end of their exchange
+    not_sent: int  #: ... by the end of their session,
+    outcome_unknown: int  #: ... or nobody can tell
+    exchanges_cut: int  #: that ran when their session ended
+    connected: int  #: now: sessions that are up
+    queued_bytes: int  #: that wait to be sent, or to be received by the peer
+    untaken_bytes: int  #: of messages of the peer that handlers have not taken
+    requests_running: int
+    serving: int  #: requests of the peer that are not answered
+    questions: int
+    round_trip: Optional[float]  #: of the last ping, in seconds; None before one was answered
+
+
+class RouteStats(TypedDict):
+    """What has come to a route."""
+
+    messages_received: int
+    requests_received: int  #: among them
+    body_bytes_received: int
+
+
+class NodeStats(PeerStats):
+    """The sums over all peers, with those that have gone; of round trips the longest."""
+
+    events_waiting: int  #: to be fetched
+    events_held: int
+    routes: Dict[str, RouteStats]  #: "" is the handler of all that have no other

@@ -311,15 +311,25 @@ PyObject* silence(PyObject* self, PyObject*) {
 }
 
 PyMethodDef methods[] = {
-    {"set_face", set_face, METH_VARARGS, nullptr},   {"drain", drain, METH_NOARGS, nullptr},
-    {"release", release, METH_NOARGS, nullptr},      {"silence", silence, METH_NOARGS, nullptr},
-    {"add_peer", add_peer, METH_VARARGS, nullptr},   {"remove_peer", remove_peer, METH_O, nullptr},
-    {"get_peer", get_peer, METH_O, nullptr},         {"add_handler", add_handler, METH_VARARGS, nullptr},
-    {"take", take, METH_VARARGS, nullptr},           {"wait", wait, METH_O, nullptr},
-    {"close_inbox", close_inbox, METH_O, nullptr},   {"run", run, METH_VARARGS, nullptr},
-    {"set_waits", set_waits, METH_VARARGS, nullptr}, {"wait_route", wait_route, METH_O, nullptr},
-    {"unwait_route", unwait_route, METH_O, nullptr}, {"handle", handle, METH_O, nullptr},
-    {"forget", forget, METH_NOARGS, nullptr},        {},
+    {"set_face", set_face, METH_VARARGS, nullptr},
+    {"drain", drain, METH_NOARGS, nullptr},
+    {"release", release, METH_NOARGS, nullptr},
+    {"silence", silence, METH_NOARGS, nullptr},
+    {"add_peer", add_peer, METH_VARARGS, nullptr},
+    {"remove_peer", remove_peer, METH_O, nullptr},
+    {"get_peer", get_peer, METH_O, nullptr},
+    {"add_handler", add_handler, METH_VARARGS, nullptr},
+    {"take", take, METH_VARARGS, nullptr},
+    {"wait", wait, METH_O, nullptr},
+    {"close_inbox", close_inbox, METH_O, nullptr},
+    {"run", run, METH_VARARGS, nullptr},
+    {"set_waits", set_waits, METH_VARARGS, nullptr},
+    {"wait_route", wait_route, METH_O, nullptr},
+    {"unwait_route", unwait_route, METH_O, nullptr},
+    {"handle", handle, METH_O, nullptr},
+    {"forget", forget, METH_NOARGS, nullptr},
+    {"stats", node_stats, METH_NOARGS, nullptr},
+    {},
 };
 
 PyGetSetDef getters[] = {

@@ -276,6 +276,10 @@ PyObject* message_uuid(PyObject* peer, PyObject* const* args, Py_ssize_t count);
 PyObject* is_running(PyObject* peer, PyObject* exchange);
 PyObject* get_running(PyObject* peer, PyObject* none);
 
+// stats.cpp: a method of Peer, one of Core.
+PyObject* peer_stats(PyObject* peer, PyObject* none);
+PyObject* node_stats(PyObject* core, PyObject* none);
+
 // lifecycle.cpp. `descriptor` is of a non-blocking socket that gets a byte when there are events.
 sw_result open_core(Core* core, sw_node_options& options, int descriptor);
 void release_all(std::vector<const sw_event*>& events);

@@ -188,6 +188,7 @@ PyMethodDef methods[] = {
     {"_uuid", fast(message_uuid), METH_FASTCALL, nullptr},
     {"_is_running", is_running, METH_O, nullptr},
     {"_running", get_running, METH_NOARGS, nullptr},
+    {"_stats", peer_stats, METH_NOARGS, nullptr},
     {"_ping", ping, METH_O, nullptr},
     {"_hello", hello, METH_O, nullptr},
     {"_resume", resume, METH_O, nullptr},

@@ -797,6 +797,64 @@ typedef struct sw_running {
 /* What runs with a peer now; set out->size. Looks at each exchange that runs. Since 0.2. */
 SW_API sw_result sw_peer_running(sw_peer peer, sw_running *out);
 
+/* What a node or a peer has done since it was opened or connected, and what it has to do now. Counting costs next to nothing;
+ * the numbers are of about one moment. Set `size`; what the library does not know of is left as it is. Since 0.2. */
+typedef struct sw_stats {
+    uint32_t size;
+    uint32_t reserved;
+    uint64_t sessions;          /* that were up; of a peer 0 or 1 */
+    uint64_t messages_sent;     /* that calls took: one-way, requests, replies, questions, answers */
+    uint64_t messages_received; /* that went to the application */
+    uint64_t body_bytes_sent;   /* of those messages, without their parts */
+    uint64_t body_bytes_received;
+    uint64_t part_bytes_sent; /* of streams and files that were written */
+    uint64_t part_bytes_received;
+    uint64_t requests_sent; /* among the messages */
+    uint64_t requests_received;
+    uint64_t replies_sent;
+    uint64_t replies_received;
+    uint64_t records_sent; /* encrypted units of the connection */
+    uint64_t records_received;
+    uint64_t wire_bytes_sent; /* all that went over the transport, handshake included */
+    uint64_t wire_bytes_received;
+    uint64_t refused_no_route; /* messages of the peer that no handler took, */
+    uint64_t refused_too_big;  /* ... that were larger than max_message_bytes, */
+    uint64_t refused_closing;  /* ... that came while this side closed, */
+    uint64_t refused_other;    /* ... that need what this release does not know */
+    uint64_t late_frames;      /* of exchanges that were over at this side */
+    uint64_t cancelled;       /* of messages_sent: dropped before they left, by a cancel or the end of their exchange */
+    uint64_t not_sent;        /* ... by the end of their session, */
+    uint64_t outcome_unknown; /* ... or nobody can tell */
+    uint64_t exchanges_cut;   /* that ran when their session ended */
+    /* Now. */
+    uint64_t connected;        /* sessions that are up */
+    uint64_t queued_bytes;     /* of messages that wait to be sent, or that the peer's session has not told to have */
+    uint64_t untaken_bytes;    /* of messages of the peer whose handlers have not taken them, with some for each */
+    uint64_t requests_running; /* as in sw_running */
+    uint64_t serving;
+    uint64_t questions;
+    uint64_t events_waiting; /* of a node: to be fetched */
+    uint64_t events_held;    /* of a node: fetched or retained, and not released */
+    uint64_t round_trip_us;  /* of the last ping; of a node the longest of its peers'; 0: none was answered */
+} sw_stats;
+/* Of a session, until it is closed. Since 0.2. */
+SW_API sw_result sw_peer_get_stats(sw_peer peer, sw_stats *out);
+/* The sums over all peers of a node, with those that have gone. Since 0.2. */
+SW_API sw_result sw_node_get_stats(sw_node node, sw_stats *out);
+
+/* What has come to a route that is registered, or was. Since 0.2. */
+typedef struct sw_route_stats {
+    uint32_t size;
+    uint32_t reserved;
+    sw_text route; /* empty: the default, for all that have no other */
+    uint64_t messages_received;
+    uint64_t requests_received; /* among them */
+    uint64_t body_bytes_received;
+} sw_route_stats;
+typedef void (*sw_route_stats_fn)(const sw_route_stats *stats, void *user);
+/* Calls `fn` for each route, on this thread and before it returns. Since 0.2. */
+SW_API sw_result sw_node_each_route(sw_node node, sw_route_stats_fn fn, void *user);
+
 typedef enum sw_clock { SW_CLOCK_SAME = 0, SW_CLOCK_PAUSE = 1, SW_CLOCK_RESUME = 2 } sw_clock;
 
 /* How long a requester still waits: durations from now on; 0: as it is, SW_NEVER: none. */

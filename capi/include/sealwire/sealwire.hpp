@@ -358,6 +358,13 @@ public:
         }
         return std::vector<part>(raw_parts.begin(), raw_parts.end());
     }
+    // What it has done and has to do; until it is closed.
+    sw_stats stats() const {
+        sw_stats out{};
+        out.size = sizeof out;
+        check(sw_peer_get_stats(raw_, &out));
+        return out;
+    }
     void ping(uint64_t token = 0) const { check(sw_peer_ping(raw_, token)); }  // SW_EVENT_PONG follows
     // After on_proved, and then once.
     void hello(std::string_view data) const { check(sw_peer_hello(raw_, bytes_of(data))); }
@@ -555,6 +562,21 @@ public:
         peer_id out;
         check(sw_node_id(raw_, &out));
         return out;
+    }
+    // The sums over its peers, with those that have gone.
+    sw_stats stats() const {
+        sw_stats out{};
+        out.size = sizeof out;
+        check(sw_node_get_stats(raw_, &out));
+        return out;
+    }
+    // `each` is called for every route, before this returns; it must not throw.
+    void each_route(const std::function<void(const sw_route_stats&)>& each) const {
+        const auto call = [](const sw_route_stats* stats, void* user) {
+            (*static_cast<const std::function<void(const sw_route_stats&)>*>(user))(*stats);
+        };
+        void* const user = const_cast<void*>(static_cast<const void*>(&each));
+        check(sw_node_each_route(raw_, call, user));
     }
     void set_allowed(const std::vector<peer_id>& ids) {
         const std::vector<sw_peer_id> raw(ids.begin(), ids.end());
