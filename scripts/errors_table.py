@@ -31,7 +31,8 @@ the sources by `scripts/errors_table.py`, and a test compares it with them.
 * Python and Node.js raise the class named here; each derives from `sealwire.Error` and `SealwireError`, and has `code` (the
   name), `result` (the number), `detail`, `hint`, `peer` and `endpoint`.
 * `closed` and `handle`: between the close of an object and its last event calls say `closed`, from that event on `handle`
-  (sealwire.h, "Handles"); a node of Python or Node.js whose `close()` has returned is over, so it says `handle`.
+  (sealwire.h, "Handles"); in Python and Node.js `close()` of a node or
+  peer returns with it, so what is called later says `handle`, with the detail that the peer or node was closed.
 * A wrong argument is `argument`, from whichever side of a binding it is found; in Python it is an `ArgumentError`, also a
   ValueError, and for a wrong type an `ArgumentTypeError`, also a TypeError.
 * The command prints name, text and hint with `--json`; its exit status is in the table at the end.

@@ -16,7 +16,7 @@ bool sent(const sealwire::peer& peer, uint64_t token) {
     try {
         peer.ping(token);
     } catch (const sealwire::error& error) {
-        if (error.code() == SW_ERR_LIMIT) return false;
+        if (error.code() == SW_ERR_TOO_MANY) return false;
         // It has gone: its last event, which says why, is on its way.
         if (error.code() != SW_ERR_CLOSED && error.code() != SW_ERR_HANDLE) throw;
     }

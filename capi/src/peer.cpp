@@ -79,7 +79,7 @@ sw_result sw_peer_ping(sw_peer peer, uint64_t token) {
     return guarded([&] {
         if (token >= kFirstTooLarge) return bad("token is not below 2^62");
         const Errc errc = Peer::ping(peer.value, token);
-        return errc == Errc::limit ? failed(errc, "10 pings a second are answered") : result_of(errc);
+        return errc == Errc::too_many ? failed(errc, "10 pings a second are answered") : result_of(errc);
     });
 }
 

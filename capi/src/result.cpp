@@ -34,6 +34,7 @@ SAME(ERR_THREAD, thread);
 SAME(ERR_FORK, fork);
 SAME(ERR_NO_MEMORY, no_memory);
 SAME(ERR_AGAIN, again);
+SAME(ERR_TOO_MANY, too_many);
 SAME(ERR_SYSTEM, system);
 SAME(ERR_ADDRESS, address);
 SAME(ERR_NAME, name);

@@ -25,6 +25,9 @@ constexpr auto kTable = std::to_array<ErrcInfo>({
     {Errc::again, "again", "the send queue is full",
      "Nothing was taken; wait for the writable event, then send again."},
     {Errc::system, "system", "the operating system refused", "The detail carries the system's own message."},
+    {Errc::too_many, "too_many", "there are too many already",
+     "Nothing was done. The number is fixed, and the detail names it where it is not plain: wait until one of them is "
+     "over."},
     {Errc::address, "address", "the address or ticket cannot be used",
      "Write tcp://host:port, unix:///path or unix:@name; a ticket has #peer-id behind it."},
     {Errc::name, "name", "the host name cannot be resolved", "Check its spelling and the machine's name service."},
@@ -82,7 +85,7 @@ constexpr auto kTable = std::to_array<ErrcInfo>({
     {Errc::protocol, "protocol", "the peer broke the protocol", "One of the two has a bug or is hostile; report it."},
     {Errc::flow, "flow", "the peer sent more than it was granted", "It has a bug or is hostile; report it."},
     {Errc::limit, "limit", "a limit was reached",
-     "The detail names the limit; raise it in the options if it is too low."},
+     "The detail names it. It is the protocol's own, and no option raises it; connect again."},
     {Errc::record, "record", "a record failed authentication",
      "Bytes were altered, repeated or lost between the two ends; connect again."},
     {Errc::timeout, "timeout", "the deadline passed", "Give it more time, or find out what blocks the peer's handler."},

@@ -19,6 +19,7 @@ enum class Errc : int32_t {
     no_memory = 7,
     again = 8,
     system = 9,
+    too_many = 10,
     // Addresses, keys and files
     address = 20,
     name = 21,

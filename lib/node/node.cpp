@@ -92,7 +92,7 @@ Result<void> Node::open(NodeConfig config, std::unique_ptr<EventSink> sink, uint
     node->connection_config_.wall_offset_ms = wall_clock_ms() - node->loop_->refresh_now() / kMillisecond;
     node->loop_->set_after_events([raw = node.get()] { raw->after_turn(); });
     node->handle_ = HandleTable::process().add(HandleKind::node, node.get());
-    if (node->handle_ == 0) return fail(Errc::limit, "all handles are in use");
+    if (node->handle_ == 0) return fail(Errc::too_many, "all handles are in use");
     node->transfers_ = std::make_shared<TransferHub>([weak = std::weak_ptr(node)] {
         if (const std::shared_ptr<Node> living = weak.lock()) living->loop_->wake();
     });
@@ -132,7 +132,7 @@ Result<void> Node::listen(std::string_view url, const ListeningOptions& options,
     if (auto fits = usable(*endpoint); !fits) return fits;
     auto listening =
         std::make_shared<std::unique_ptr<Listening>>(std::make_unique<Listening>(*this, std::move(*endpoint), options));
-    if ((*listening)->handle() == 0) return fail(Errc::limit, "all handles are in use");
+    if ((*listening)->handle() == 0) return fail(Errc::too_many, "all handles are in use");
     const std::lock_guard lock(end_mutex_);  // so that nothing is posted after the shutdown's post
     if (closing()) return fail(Errc::closed, "the node is closing");
     *out = (*listening)->handle();
@@ -150,7 +150,7 @@ Result<void> Node::connect(std::string_view ticket, const DialOptions& options, 
     if (auto fits = usable(parsed->endpoint); !fits) return fits;
     if (same_holder(parsed->peer, id())) return fail(Errc::self, "the ticket's key is this node's own");
     auto peer = std::make_shared<std::unique_ptr<Peer>>(std::make_unique<Peer>(*this, std::move(*parsed), options));
-    if ((*peer)->handle() == 0) return fail(Errc::limit, "all handles are in use");
+    if ((*peer)->handle() == 0) return fail(Errc::too_many, "all handles are in use");
     const std::lock_guard lock(end_mutex_);
     if (closing()) return fail(Errc::closed, "the node is closing");
     *out = (*peer)->handle();
@@ -186,7 +186,7 @@ void Node::accepted(uint64_t listener, std::shared_ptr<HalfOpen> half_open, std:
         return log(LogLevel::error, Errc::no_memory, {}, {}, "no memory for a new pipe: it is refused");
     }
     if (peer->handle() == 0)
-        return log(LogLevel::error, Errc::limit, {}, {}, "all handles are in use: a pipe is refused");
+        return log(LogLevel::error, Errc::too_many, {}, {}, "all handles are in use: a pipe is refused");
     Peer& added = *peer;
     append(peers_, std::move(peer));
     added.start_accepted();

@@ -298,7 +298,7 @@ Errc Peer::ping(uint64_t handle, uint64_t token) {
     if (!peer) return peer.errc();
     if (peer->stage_ == Stage::closing) return Errc::closed;
     if (peer->stage_ != Stage::up) return Errc::state;
-    if (!peer->pings_.allow(std::chrono::steady_clock::now())) return Errc::limit;
+    if (!peer->pings_.allow(std::chrono::steady_clock::now())) return Errc::too_many;
     return post(peer, [token](Peer& self) { self.connection_->ping(self.node_.loop().refresh_now(), token); });
 }
 

@@ -55,7 +55,7 @@ Result<uint32_t> Routes::intern(std::string_view name) {
     const std::lock_guard lock(mutex_);
     if (const auto found = numbers_.find(name); found != numbers_.end()) return found->second;
     const uint32_t count = count_.load(std::memory_order_relaxed);
-    if (count == kPage * kPages) return fail(Errc::limit, "65,536 routes are interned already");
+    if (count == kPage * kPages) return fail(Errc::too_many, "65,536 routes are interned already");
     std::unique_ptr<Page>& page = pages_[count / kPage];
     if (!page) page = std::make_unique<Page>();
     std::string& kept = (*page)[count % kPage];

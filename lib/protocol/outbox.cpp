@@ -133,7 +133,7 @@ Errc Outbox::check_later(const Exchange& exchange, const OutMessage& message) co
     if (message.type > kMaxType) return Errc::argument;
     if (message.body.size() > peer_message_limit_) return Errc::too_big;
     if (const Errc errc = check_parts(message); errc != Errc::ok) return errc;
-    if (exchange.parts && exchange.parts->out.size() + message.parts.size() > kMaxParts) return Errc::limit;
+    if (exchange.parts && exchange.parts->out.size() + message.parts.size() > kMaxParts) return Errc::too_many;
     return Errc::ok;
 }
 

@@ -38,7 +38,7 @@ Errc Outbox::ask(uint64_t number, const OutMessage& message, uint64_t* receipt, 
     if (exchange->mine && message.receipt) return Errc::argument;
     if (const Errc errc = check_later(*exchange, message); errc != Errc::ok) return errc;
     Talk& talk = talk_of(*exchange);
-    if (talk.begun_here >= kMaxQuestions) return Errc::limit;
+    if (talk.begun_here >= kMaxQuestions) return Errc::too_many;
     if (queue_full()) return Errc::again;
     if (exchange->sending && exchange->sending->queued >= limits_.exchange_share()) {
         exchange->sending->again = true;

@@ -168,7 +168,7 @@ static void the_end_ends_questions(void) {
     exchange = begin("1");
     const note asked = question();
     for (unsigned i = 0; i < SW_QUESTIONS_MAX; ++i) MUST(sw_exchange_ask(exchange, bytes("mute"), NULL, &mine));
-    CHECK_IS(sw_exchange_ask(exchange, bytes("mute"), NULL, &another), SW_ERR_LIMIT);
+    CHECK_IS(sw_exchange_ask(exchange, bytes("mute"), NULL, &another), SW_ERR_TOO_MANY);
     MUST(sw_question_status(asked.question, 0, no_text()));
     n = box_done(&client, exchange);
     tap_ok(n.result == SW_OK, "the reply of the handler ends all questions");

@@ -59,7 +59,7 @@ static void names(void) {
         snprintf(name, sizeof name, "%d", given);
         result = sw_node_intern(node, text(name), &route);
     }
-    tap_ok(result == SW_ERR_LIMIT && given == 65537, "65,536 routes have numbers, one more is too many");
+    tap_ok(result == SW_ERR_TOO_MANY && given == 65537, "65,536 routes have numbers, one more is too many");
     MUST(sw_node_close(node, 0, NULL));
 }
 

@@ -269,7 +269,7 @@ static void pings(void) {
     tap_ok(n.first == 4711 && n.last < 60000000, "a ping is answered, its way measured");
     CHECK_IS(sw_peer_ping(to_server, UINT64_C(1) << 62), SW_ERR_ARG);
     for (uint64_t i = 0; i < 9; ++i) MUST(sw_peer_ping(to_server, i));
-    CHECK_IS(sw_peer_ping(to_server, 10), SW_ERR_LIMIT);
+    CHECK_IS(sw_peer_ping(to_server, 10), SW_ERR_TOO_MANY);
     tap_ok(box_wait(&client, SW_EVENT_PONG, 10, &n), "ten a second are answered");
 }
 

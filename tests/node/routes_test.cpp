@@ -65,7 +65,7 @@ TEST_CASE("65,536 numbers and no more, read without a lock while others are give
     reader.join();
     const auto more = routes.intern("one more");
     REQUIRE_FALSE(more);
-    CHECK(more.error().code == Errc::limit);
+    CHECK(more.error().code == Errc::too_many);
     CHECK(*routes.interned(65'536) == "65535");
 }
 

@@ -128,13 +128,13 @@ TEST_CASE("sixteen dialogues of each side may be open, and an answer that asks t
     Talk talk;
     std::vector<uint64_t> open;
     for (uint32_t i = 0; i < kMaxQuestions; ++i) open.push_back(talk.ask(kAlice, "a"));
-    talk.ask(kAlice, "too many", Errc::limit);
+    talk.ask(kAlice, "too many", Errc::too_many);
     for (uint32_t i = 0; i < kMaxQuestions; ++i) talk.ask(kBob, "b");
-    talk.ask(kBob, "too many", Errc::limit);
+    talk.ask(kBob, "too many", Errc::too_many);
     // All sixteen of alice's are answered by a question, and those by questions again.
     for (uint32_t i = 0; i < kMaxQuestions; ++i)
         talk.answer(kBob, talk.pair.bob.event(EventKind::question, i).first, "c", true);
-    talk.ask(kAlice, "still too many", Errc::limit);
+    talk.ask(kAlice, "still too many", Errc::too_many);
     for (uint32_t i = 0; i < kMaxQuestions; ++i)
         talk.answer(kAlice, talk.pair.alice.event(EventKind::answer, i).last_number, "d", true);
     for (uint32_t i = 0; i < kMaxQuestions; ++i)

@@ -417,7 +417,7 @@ void Endpoint::answer(Time now, uint64_t number) {
         OutMessage message{.body = bytes, .more = true};
         const auto heads = add_parts(message);
         const Errc errc = outbox_->reply(number, message, nullptr);
-        if (errc == Errc::limit || !accepted(errc, "reply")) break;
+        if (errc == Errc::too_many || !accepted(errc, "reply")) break;
         parts_.sent(number, heads, part_numbers_);
         ++counts.replies;
         if (!settling_ &&
@@ -432,7 +432,7 @@ void Endpoint::answer(Time now, uint64_t number) {
     auto heads = add_parts(last);
     uint64_t receipt = 0;
     Errc errc = outbox_->reply(number, last, &receipt);
-    if (errc == Errc::limit && !heads.empty()) {  // as many parts as may be are open
+    if (errc == Errc::too_many && !heads.empty()) {  // as many parts as may be are open
         heads.clear();
         last.parts = {};
         errc = outbox_->reply(number, last, &receipt);

@@ -11,7 +11,7 @@ bool Endpoint::ask(uint64_t number) {
     auto heads = add_parts(message);
     uint64_t question = 0, receipt = 0;
     const Errc errc = outbox_->ask(number, message, &receipt, question);
-    if (errc == Errc::limit || !accepted(errc, "ask")) return false;
+    if (errc == Errc::too_many || !accepted(errc, "ask")) return false;
     parts_.sent(number, heads, part_numbers_);
     if (message.receipt) wanted_.insert(receipt);
     if (!asked_.emplace(std::pair(number, question), false).second) complain("a question's number was used twice");
@@ -67,7 +67,7 @@ void Endpoint::answer_question(const Question& asked) {
     uint64_t back = 0, receipt = 0;
     uint64_t* const to = asks ? &back : nullptr;
     Errc errc = outbox_->answer(asked.number, asked.question, message, &receipt, to);
-    if (errc == Errc::limit && !heads.empty()) {
+    if (errc == Errc::too_many && !heads.empty()) {
         heads.clear();
         message.parts = {};
         errc = outbox_->answer(asked.number, asked.question, message, &receipt, to);

@@ -42,11 +42,8 @@ export function encode(value: unknown, kind: BodyKind): Encoded {
     case 'utf8':
       if (typeof value !== 'string') throw argumentError(`a ${typeof value} is no text`)
       return new Encoded(Buffer.from(value), BodyType.utf8)
-    case 'json': {
-      const text = JSON.stringify(value)
-      if (text === undefined) throw argumentError(`a ${typeof value} cannot be sent`)
-      return new Encoded(Buffer.from(text), BodyType.json)
-    }
+    case 'json':
+      return new Encoded(Buffer.from(jsonOf(value)), BodyType.json)
     case 'messagepack':
       return new Encoded(msgpack().encode(plain(value, false), { useBigInt64: true }), BodyType.messagePack)
     case 'cbor':
@@ -54,6 +51,19 @@ export function encode(value: unknown, kind: BodyKind): Encoded {
     default:
       throw argumentError(`${String(kind)} is none of ${kinds.join(', ')}`)
   }
+}
+
+/** A value as JSON; what is none (a function, a cycle, a BigInt) is refused. */
+export function jsonOf(value: unknown): string {
+  let text: string | undefined
+  try {
+    text = JSON.stringify(value)
+  } catch (error) {
+    if (error instanceof TypeError) throw argumentError(`it cannot be sent as JSON: ${error.message.split('\n')[0]}`)
+    throw error
+  }
+  if (text === undefined) throw argumentError(`a ${typeof value} cannot be sent`)
+  return text
 }
 
 /** What a body of this type says. Throws a SyntaxError where it is none. */

@@ -1,6 +1,6 @@
 // Commands: those of one turn, gathered in the memory that the native half reads, and given to it in one call.
-import { Encoded } from './codecs.js'
-import { argumentError, errorOf } from './errors.js'
+import { Encoded, jsonOf } from './codecs.js'
+import { argumentError } from './errors.js'
 import type { Body } from './message.js'
 import type { NativeNode } from './native.js'
 import { BodyType, C, COMMAND_ROW, EVENT_ROW, Flag, Flush, MAX_COMMANDS, MAX_EVENTS, Op, R, TEXT_BYTES } from './table.js'
@@ -268,10 +268,4 @@ export function encoded(body: Body): [Uint8Array, number] {
   const plain = bytes ?? (body === undefined ? empty : Buffer.from(typeof body === 'string' ? body : jsonOf(body)))
   const bodyType = bytes || body === undefined ? BodyType.bytes : typeof body === 'string' ? BodyType.utf8 : BodyType.json
   return [plain, bodyType]
-}
-
-function jsonOf(body: unknown): string {
-  const text = JSON.stringify(body)
-  if (text === undefined) throw errorOf(R.argument, { detail: `a ${typeof body} cannot be sent` })
-  return text
 }

@@ -98,6 +98,11 @@ export class Core implements CommandOwner {
     this.node()?.emit('log', entry)
   }
 
+  /** Once it is closing. */
+  closedError(): SealwireError {
+    return this.lastReport ? errorOf(R.handle, { detail: 'the node was closed' }) : errorOf(R.closed, { detail: 'the node is closing' })
+  }
+
   shutdown(deadline: number): void {
     if (this.closing) return
     this.closing = true
@@ -351,7 +356,7 @@ export class Core implements CommandOwner {
     for (const listener of [...this.listeners.values()]) listener.over(undefined)
     for (const peer of this.peers) if (peer && peer.state !== PeerState.closed) this.peerClosed(peer, undefined)
     this.listeners.clear()
-    this.handlers.waits.lost(errorOf(R.closed, { detail: 'the node was closed' }))
+    this.handlers.waits.lost(this.closedError())
     this.commands.flush()
     closed(this.box)
     this.box.terminate()
@@ -388,10 +393,10 @@ export class Core implements CommandOwner {
     const reason = closed ? this.errorOfClosed(closed) : undefined
     this.peers[peer.slot] = undefined
     peer.over(reason)
-    this.handlers.waits.lost(reason ?? errorOf(R.closed, { peer: peer.id, endpoint: peer.address }), peer)
+    this.handlers.waits.lost(peer.closedError(), peer)
     for (const pending of this.pending) {
-      // Where the library did not tell of a request's end (the node is over), this is it.
-      if (pending?.peer === peer && !closed) this.endRequest(this.pending.indexOf(pending), pending, errorOf(R.closed))
+      // Where the library did not tell of a request's end (the node was closed), this is it.
+      if (pending?.peer === peer && !closed) this.endRequest(this.pending.indexOf(pending), pending, peer.closedError())
     }
     const dial = this.dials.get(peer)
     this.dials.delete(peer)

@@ -65,7 +65,7 @@ export class AddressError extends SealwireError {}
 export class KeyError extends SealwireError {}
 /** A file cannot be sent or saved: missing, changed meanwhile, there already, the disk is full, other bytes than hashed. */
 export class FileError extends SealwireError {}
-/** Not permitted: by the operating system, or by the peer. */
+/** Not permitted: by the operating system, or by the peer or its application, whose words are `status` and `text`. */
 export class PermissionError extends SealwireError {}
 /** The peer cannot be reached, or the session with it has ended. */
 export class ConnectionError extends SealwireError {}
@@ -100,13 +100,13 @@ const families: [ErrorClass, number[]][] = [
   [SystemError, [7, 9, 26]],
   [QueueFullError, [8]],
   [AddressError, [20, 21, 22]],
-  [PermissionError, [23, 46]],
+  [PermissionError, [23, 46, 47]],
   [KeyError, [24, 25]],
   [FileError, [27, 28, 29, 30, 31, 32, 33, 34]],
-  [ConnectionError, [40, 41, 43, 45, 47, 48, 60, 61, 62, 63, 64, 65, 66, 67, 88]],
+  [ConnectionError, [40, 41, 43, 45, 48, 60, 61, 62, 63, 64, 65, 66, 67, 88]],
   [TimeoutError, [42, 44, 80]],
   [CancelledError, [81]],
-  [RequestError, [82, 83, 84, 87]],
+  [RequestError, [10, 82, 83, 84, 87]],
   [DeliveryError, [85, 86]],
   [StatusError, [89]],
 ]

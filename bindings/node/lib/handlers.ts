@@ -271,9 +271,9 @@ export class Handlers {
     while (!isOver(request)) {
       const result = peer.blocked ? R.again : reply(this.host, request, value, true)
       if (result === R.ok || isGone(result)) return
-      // `limit`: as many of its parts are open as may be; it goes on when one of them ends.
+      // `too_many`: as many of its parts are open as may be; it goes on when one of them ends.
       if (result === R.again) peer.blocked = true
-      else if (result !== R.limit) throw errorOf(result, { peer: peer.id })
+      else if (result !== R.tooMany) throw errorOf(result, { peer: peer.id })
       await new Promise<void>((resolve) => peer.rooms.push(resolve))
     }
   }

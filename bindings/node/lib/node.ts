@@ -1,8 +1,9 @@
 // Node: an endpoint with a key: listens, connects, and hands messages to the handlers of their routes.
 import { Core, type AskHandler } from './core.js'
 import { Emitter } from './emitter.js'
-import { argumentError, errorOf } from './errors.js'
+import { argumentError } from './errors.js'
 import { Identity } from './identity.js'
+import { check } from './known.js'
 import { Listener, type ListenOptions } from './listener.js'
 import type { Request, Status } from './message.js'
 import { native } from './native.js'
@@ -11,7 +12,6 @@ import { PeerState, type Peer } from './peer.js'
 import type { Middleware, RouteOptions } from './router.js'
 import { Exposed, RPC_ROUTE, type ExposeOptions } from './rpc.js'
 import type { NodeStats } from './stats.js'
-import { R } from './table.js'
 import type { WaitOptions } from './waits.js'
 
 export type LogLevel = 'debug' | 'info' | 'warning' | 'error'
@@ -159,6 +159,8 @@ export class Node extends Emitter<NodeEvents> {
   private constructor(options: NodeOptions) {
     super()
     const { identity, network = '', allow, onAsk, log, data, limits = {} } = options
+    check(options, 'node')
+    check(limits, 'limits')
     checkData(data)
     if (typeof network !== 'string') throw argumentError('network is not a string')
     if (log !== undefined && typeof log !== 'function' && levels[log] === undefined) throw argumentError(`log: there is no level ${log}`)
@@ -202,6 +204,7 @@ export class Node extends Emitter<NodeEvents> {
    */
   route(route: string, handler: (request: Request) => unknown, options: RouteOptions = {}): this {
     if (typeof route !== 'string' || typeof handler !== 'function') throw argumentError('a route is a string and its handler a function')
+    check(options, 'route')
     this.core.handlers.set(route, handler, options)
     return this
   }
@@ -220,6 +223,7 @@ export class Node extends Emitter<NodeEvents> {
    * own class defines; nested names are joined by dots. Nothing that is inherited or begins with an underscore is reached.
    */
   expose(name: string, target: object, options: ExposeOptions = {}): this {
+    check(options, 'expose')
     if (!this.exposed) {
       this.exposed = new Exposed()
       this.route(RPC_ROUTE, this.exposed.serve)
@@ -245,7 +249,7 @@ export class Node extends Emitter<NodeEvents> {
    * route's handler, and to that otherwise. Who gets a request answers it by `request.reply()`.
    */
   waitFor(route: string, options: WaitOptions = {}): Promise<Request> {
-    if (this.core.closing) return Promise.reject(errorOf(R.closed, { detail: 'the node is closing' }))
+    if (this.core.closing) return Promise.reject(this.core.closedError())
     return this.core.handlers.waits.wait(route, options)
   }
 
@@ -270,6 +274,7 @@ export class Node extends Emitter<NodeEvents> {
   listen(url: string, options: ListenOptions = {}): Promise<Listener> {
     return new Promise((resolve, reject) => {
       if (typeof url !== 'string') throw argumentError('url is not a string')
+      check(options, 'listen')
       const { backlog = 0, ipv6Only = false, unixMode = 0, keepalive = 0, signal } = options
       if (signal?.aborted) throw signal.reason
       const { core } = this
@@ -305,6 +310,7 @@ export class Node extends Emitter<NodeEvents> {
   connect(ticket: string, options: ConnectOptions = {}): Promise<Peer> {
     return new Promise((resolve, reject) => {
       if (typeof ticket !== 'string') throw argumentError('ticket is not a string')
+      check(options, 'connect')
       const { signal, data, keepalive = 0 } = options
       checkData(data)
       const make = typeof data === 'function' ? data : undefined

@@ -8,6 +8,7 @@ import { argumentError, errorOf, type SealwireError } from './errors.js'
 import { Replies, type RepliesHost } from './many.js'
 import type { Body, Reply, Request } from './message.js'
 import type { NativeExtras, NativeMore } from './native.js'
+import { check } from './known.js'
 import { duration, messageCount, onAbort } from './options.js'
 import { OutParts } from './outparts.js'
 import { Parts } from './part.js'
@@ -88,6 +89,7 @@ export class Peer extends Emitter<PeerEvents> {
   private closedSettle: ((reason: SealwireError | undefined) => void) | undefined
   private held = false
   private token = 0
+  private closedBy = 'the peer was closed'
 
   /** @internal */
   constructor(
@@ -128,6 +130,7 @@ export class Peer extends Emitter<PeerEvents> {
   }
 
   private sendWith(route: string, body: Body, options: SendOptions): Promise<void | string> {
+    check(options, 'send')
     const { receipt, signal, parts, uuid } = options
     if (signal?.aborted) return Promise.reject(signal.reason)
     const extras = extrasOf(options)
@@ -269,6 +272,7 @@ export class Peer extends Emitter<PeerEvents> {
     }
     return new Promise((resolve, reject) => {
       if (this.state !== PeerState.open) throw this.closedError()
+      check(options, 'request')
       const signal = options?.signal
       if (signal?.aborted) throw signal.reason
       const timeout = options === undefined ? 0 : duration(options.timeout, 'timeout')
@@ -322,6 +326,7 @@ export class Peer extends Emitter<PeerEvents> {
     make: (host: RepliesHost, at: { core: Core; peer: Peer; low: number; high: number }) => T): T {
     if (this.state !== PeerState.open) throw this.closedError()
     const { core } = this
+    check(options, 'request')
     const { signal } = options
     if (signal?.aborted) throw signal.reason
     const timeout = duration(options.timeout, 'timeout')
@@ -414,6 +419,11 @@ export class Peer extends Emitter<PeerEvents> {
   close(options: ClosePeerOptions = {}): Promise<void> {
     const { code = 0, text = '' } = options
     if (typeof text !== 'string' || typeof code !== 'number') return Promise.reject(argumentError('code is a number and text a string'))
+    try {
+      check(options, 'close')
+    } catch (error) {
+      return Promise.reject(error)
+    }
     const over = this.closed
     if (this.state === PeerState.open || this.state === PeerState.connecting) {
       try {
@@ -451,15 +461,19 @@ export class Peer extends Emitter<PeerEvents> {
     return this.id
   }
 
-  private closedError(): SealwireError {
-    return this.reason ?? errorOf(R.closed, { peer: this.id, endpoint: this.address })
+  /** @internal */
+  closedError(): SealwireError {
+    if (this.reason) return this.reason
+    const over = this.state === PeerState.closed
+    return errorOf(over ? R.handle : R.closed, { peer: this.id, endpoint: this.address, detail: over ? this.closedBy : '' })
   }
 
   /** @internal The last event came. */
   over(reason: SealwireError | undefined): void {
-    const error = reason ?? errorOf(R.closed, { peer: this.id, endpoint: this.address })
     this.state = PeerState.closed
     this.reason = reason
+    if (this.core.closing) this.closedBy = 'the node was closed'
+    const error = this.closedError()
     for (const request of this.running.values()) request.end(error.result)
     this.running.clear()
     for (const ping of [...this.pings.values()]) ping.reject(error)

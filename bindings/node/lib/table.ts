@@ -108,7 +108,7 @@ export const enum R {
   closed = 3,
   state = 4,
   again = 8,
-  limit = 66,
+  tooMany = 10,
   timeout = 80,
   cancelled = 81,
   status = 89,

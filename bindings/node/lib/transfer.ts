@@ -53,7 +53,7 @@ export function reply(core: Core, request: Request, value: unknown, more: boolea
   core.commands.flush()
   const result = core.box.reply(peer.slot, low, high, type, bytes, more ? 1 : 0, parts?.heads, extrasOf(answer?.options))
   if (typeof result === 'number') {
-    if (result === R.again || result === R.limit) for (const stream of parts?.streams ?? []) stream.given = false
+    if (result === R.again || result === R.tooMany) for (const stream of parts?.streams ?? []) stream.given = false
     else parts?.unsent(errorOf(result, { peer: peer.id }))
     return result
   }

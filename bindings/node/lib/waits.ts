@@ -2,6 +2,7 @@
 import type { Core } from './core.js'
 import { argumentError, errorOf } from './errors.js'
 import type { Request } from './message.js'
+import { check } from './known.js'
 import { duration, onAbort } from './options.js'
 import type { Peer } from './peer.js'
 import { R } from './table.js'
@@ -47,8 +48,10 @@ export class Waits {
     return false
   }
 
-  wait(route: string, { filter, timeout, signal }: WaitOptions, peer?: Peer): Promise<Request> {
+  wait(route: string, options: WaitOptions, peer?: Peer): Promise<Request> {
     return new Promise((resolve, reject) => {
+      check(options, 'wait')
+      const { filter, timeout, signal } = options
       if (typeof route !== 'string' || route === '') throw argumentError('a route to wait for has a name')
       if (filter !== undefined && typeof filter !== 'function') throw argumentError('a filter is a function of the request')
       const ms = timeout === Infinity ? 0 : duration(timeout, 'timeout')

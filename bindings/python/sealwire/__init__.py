@@ -8,7 +8,7 @@ from sealwire._errors import (AccessError, ArgumentError, ArgumentTypeError, Can
                               ConnectError, ConnectTimeout, DeadlineError, DeliveryError, Error, FileError, FileExists,
                               FileNotFound, ForkedError,
                               HandlerFailed, KeyFileError, NoRouteError, NotAllowedError, ProtocolError, QueueFull, RefusedError, ResourceError, SessionError,
-                              StateError, Status, TooBigError, UnsupportedError)
+                              StateError, Status, TooBigError, TooManyError, UnsupportedError)
 from sealwire._keys import Identity, Ticket, network_from_passphrase, network_new
 from sealwire._inbox import Messages
 from sealwire._listener import Listener
@@ -34,6 +34,6 @@ __all__ = [
     "File", "FileError", "FileExists", "FileNotFound", "ForkedError", "HandlerFailed", "Identity",
     "KeyFileError", "Listener", "Messages", "NEVER", "NO_FUNCTION", "NoRouteError", "Node", "NodeStats", "NotAllowedError", "Part", "Peer", "PeerStats", "Pong",
     "ProtocolError", "QueueFull", "RefusedError", "Reject", "Replies", "Reply", "Request", "ResourceError", "Results", "RouteStats", "Running", "Said", "SessionError",
-    "StateError", "Status", "Stream", "Talk", "Ticket", "TooBigError", "Undelivered", "UnsupportedError", "__version__", "build_info",
+    "StateError", "Status", "Stream", "Talk", "Ticket", "TooBigError", "TooManyError", "Undelivered", "UnsupportedError", "__version__", "build_info",
     "encode", "network_from_passphrase", "network_new",
 ]

@@ -78,6 +78,10 @@ class QueueFull(Error):
     """`send_nowait` found no room in the peer's send queue; nothing was taken."""
 
 
+class TooManyError(Error):
+    """There are as many already as may be, of pings in a second or of parts in a message."""
+
+
 class ResourceError(Error, OSError):
     """The operating system refused: address in use, out of descriptors or memory, or else."""
 
@@ -195,7 +199,7 @@ _STATUS = 89
 CLASSES: Dict[str, Type[Error]] = {
     "argument": ArgumentError, "address": ArgumentError, "key": ArgumentError,
     "handle": ClosedError, "closed": ClosedError, "state": StateError, "thread": StateError, "fork": ForkedError,
-    "again": QueueFull,
+    "again": QueueFull, "too_many": TooManyError,
     "no_memory": ResourceError, "system": ResourceError, "in_use": ResourceError, "descriptors": ResourceError,
     "permission": AccessError, "key_file": KeyFileError,
     "not_found": FileNotFound, "file_exists": FileExists, "file_type": FileError, "file_name": FileError,

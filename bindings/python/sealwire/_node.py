@@ -132,7 +132,10 @@ class Node(Handling, Waiting):
         """Opens the node in the running event loop; `async with` does it."""
         if self._core is not None:
             raise _errors.state("this node was opened already")
-        self._loop = asyncio.get_running_loop()
+        try:
+            self._loop = asyncio.get_running_loop()
+        except RuntimeError:
+            raise _errors.state("open() needs a running event loop") from None
         core = _native.Core(self._loop, self._on_event, self._spawn, self._router.failed, self._make_error,
                             _later, make_parts, self._on_cancelled)
         pump = Pump(self)
@@ -227,7 +230,7 @@ class Node(Handling, Waiting):
         or a function (plain or async) that makes them when the peer has proved its id, which it is called with."""
         core, loop = self._opened(), asyncio.get_running_loop()
         future: asyncio.Future[Peer] = loop.create_future()
-        ticket = _errors.text(str(ticket), "ticket")
+        ticket = _errors.text(str(ticket) if isinstance(ticket, Ticket) else ticket, "ticket")
         handle = _native.connect(core, ticket, milliseconds(timeout), None if callable(data) else data_bytes(data))
         peer = Peer(self, core, handle, future)
         peer.id = Ticket.parse(ticket).id
@@ -390,7 +393,7 @@ class Node(Handling, Waiting):
                             *_: Any) -> None:
         listener = self._listeners.pop(handle)
         if not listener._future.done():
-            listener._future.set_exception(_errors.make(result or 3, detail, endpoint=endpoint))
+            listener._future.set_exception(_errors.make(result or 2, detail, endpoint=endpoint))
         listener._over.set_result(None)
 
     def _on_connected(self, handle: int, id: str, address: str, data: bytes, dialled: bool, suite: int,
@@ -420,7 +423,7 @@ class Node(Handling, Waiting):
         peer: Optional[Peer] = core.get_peer(handle)
         core.remove_peer(handle)
         if peer is not None:
-            peer._on_closed(_errors.make(result or 3, detail, status=code, text=text, peer=peer.id or id,
+            peer._on_closed(_errors.make(result or 2, detail or ("" if result else "the peer was closed"), status=code, text=text, peer=peer.id or id,
                                          endpoint=endpoint or peer.address))
 
     def _on_node_closed(self, deadline_passed: bool, not_sent: int, outcome_unknown: int, exchanges: int, events_held: int,
@@ -428,12 +431,12 @@ class Node(Handling, Waiting):
         core = self._opened()
         for peer in core.peers:
             if not peer.closed:
-                peer._on_closed(_errors.make(3, "the node was closed", peer=peer.id, endpoint=peer.address))
+                peer._on_closed(_errors.make(2, "the node was closed", peer=peer.id, endpoint=peer.address))
         for listener in list(self._listeners.values()):
-            self._on_listener_closed(listener._handle, 3, 0, "", "the node was closed", listener.address)
+            self._on_listener_closed(listener._handle, 2, 0, "", "the node was closed", listener.address)
         for queue in self._arrivals:
             queue.put_nowait(None)
-        self._waits.lost(lambda: _errors.make(3, "the node was closed"))
+        self._waits.lost(lambda: _errors.make(2, "the node was closed"))
         for task in [*core.tasks, *self._tasks]:
             cancel(task)
         core.forget()

@@ -349,7 +349,7 @@ class Peer(_native.Peer):
     @property
     def reason(self) -> Optional[_errors.Error]:
         """Why the session ended; None while it lasts, and when this side closed it in good order."""
-        return self._reason if self._reason is not None and self._reason.code != "closed" else None
+        return self._reason if self._reason is not None and self._reason.code != "handle" else None
 
     async def close(self, status: int = 0, text: str = "", *, deadline: float = 2.0) -> None:
         """Ends the session and waits for that; running exchanges may end until the deadline (seconds)."""

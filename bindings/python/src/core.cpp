@@ -376,7 +376,7 @@ PyObject* run(PyObject* object, PyObject* args) {
 CoreState* state_of(Core* core) {
     CoreState* state = core ? core->state : nullptr;
     if (state && state->node.value != 0 && !state->over) return state;
-    raise_failure(SW_ERR_HANDLE, "the node is over");  // as in C: its last event has been
+    raise_failure(SW_ERR_HANDLE, "the node was closed");  // as in C: its last event has been
     return nullptr;
 }
 

@@ -71,6 +71,7 @@ typedef enum sw_result {
     SW_ERR_NO_MEMORY = 7,
     SW_ERR_AGAIN = 8,
     SW_ERR_SYSTEM = 9,
+    SW_ERR_TOO_MANY = 10,
     /* Addresses, keys and files */
     SW_ERR_ADDRESS = 20,
     SW_ERR_NAME = 21,
@@ -554,9 +555,9 @@ typedef struct sw_node_options {
     uint32_t log_level;            /* sw_log_level of SW_EVENT_LOG; default (0) is SW_LOG_INFO when log is set */
     uint32_t log;                  /* 1: deliver SW_EVENT_LOG */
     uint64_t send_queue_bytes;     /* per peer, default 8 MiB */
-    uint64_t max_message_bytes;    /* that this node takes, default 16 MiB */
-    uint64_t window_bytes;         /* of messages that wait for their handler, per peer; default 256 KiB at start */
-    uint32_t exchange_slots;       /* requests that a peer may have running here, default 256 */
+    uint64_t max_message_bytes;    /* that this node takes, default 16 MiB, at most 64 MiB */
+    uint64_t window_bytes;         /* that wait for their handler, per peer; at start, default 256 KiB, least 64 KiB */
+    uint32_t exchange_slots;       /* requests that a peer may have running here, default 256, least 16 */
     uint32_t handshake_timeout_ms; /* for messages 1 to 3, default 5,000 */
     uint32_t decision_timeout_ms;  /* for the answer to SW_EVENT_PEER_ASKS, default 10,000 */
     uint32_t request_timeout_ms;   /* for requests that name none, default 30,000 */
@@ -669,7 +670,7 @@ SW_API sw_result sw_peer_reject(sw_peer peer, uint32_t code, sw_text text);
 SW_API sw_result sw_peer_set_user(sw_peer peer, void *user);
 /* What the handshake proved, or before that what the ticket says; SW_ERR_STATE while neither is known. Since 0.1. */
 SW_API sw_result sw_peer_get_id(sw_peer peer, sw_peer_id *out);
-/* SW_EVENT_PONG follows; token below 2^62. SW_ERR_LIMIT beyond 10 a second. Since 0.1. */
+/* SW_EVENT_PONG follows; token below 2^62. SW_ERR_TOO_MANY beyond 10 a second. Since 0.1. */
 SW_API sw_result sw_peer_ping(sw_peer peer, uint64_t token);
 /* The same as sw_node_pause and sw_node_resume for all MESSAGEs of one peer; where both are paused, both have to let a message
  * pass. Closing the peer or the node ends every pause: what waits is delivered, and requests can still be answered. When the
@@ -768,7 +769,7 @@ SW_API sw_result sw_exchange_set_user(sw_exchange exchange, void *user);
 
 /* Asks the other side of an exchange: of a request of this side with `converse`, or of one of the peer whose MESSAGE says that
  * `last` is 0. SW_EVENT_ANSWER follows, exactly once. SW_ERR_STATE when nobody can be asked (no conversation, or one side has
- * ended), SW_ERR_UNSUPPORTED when the peer's release cannot, SW_ERR_LIMIT beyond SW_QUESTIONS_MAX, SW_ERR_AGAIN as for sends.
+ * ended), SW_ERR_UNSUPPORTED when the peer's release cannot, SW_ERR_TOO_MANY beyond SW_QUESTIONS_MAX, SW_ERR_AGAIN as for sends.
  * Options as of sw_exchange_reply without `more`; the requester's side takes no receipts. Since 0.2. */
 SW_API sw_result sw_exchange_ask(sw_exchange exchange, sw_bytes body, const sw_send_options *options, sw_question *out);
 /* Answers a question of the peer. With `back` the answer asks in turn, without limit of turns: an ANSWER to *back follows. Always

@@ -4,7 +4,7 @@ import { createServer, connect } from 'node:net'
 import { test } from 'node:test'
 
 import { Identity, Node, Status, peerId } from 'sealwire'
-import { defer, transports } from './support.mjs'
+import { defer, pair, transports } from './support.mjs'
 
 async function open(t, options) {
   const node = await Node.open({ network: 'tests', ...options })
@@ -54,7 +54,7 @@ for (const [name, url] of Object.entries(transports)) {
     const { ticket } = await server.listen(url())
     const client = await open(t)
     await assert.rejects(client.connect(ticket), { code: 'not_allowed' })
-    await assert.rejects(client.connect(ticket), { code: 'rejected', status: 77, text: 'come back later' })
+    await assert.rejects(client.connect(ticket), { name: 'PermissionError', code: 'rejected', status: 77, text: 'come back later' })
     await assert.rejects(client.connect(ticket), { code: 'rejected', status: 78, text: 'no' })
     await assert.rejects(client.connect(ticket), { code: 'not_allowed' })
     assert.deepEqual(errors, ['the secret'])
@@ -173,4 +173,31 @@ test('padding fills what is sent', async (t) => {
   assert.ok(await sent(0) < 20 * 200)
   assert.ok(await sent(4096) > 20 * 4096)
   await assert.rejects(Node.open({ limits: { paddingBytes: 100 } }), { code: 'argument' })
+})
+
+test('an option of a name that is none is refused, and so is a body that JSON cannot say', async (t) => {
+  const { server, peer } = await pair(t)
+  const wrong = (detail) => ({ name: 'UsageError', code: 'argument', detail })
+  await assert.rejects(Node.open({ alow: [] }), wrong('there is no option alow of node'))
+  await assert.rejects(Node.open({ limits: { padingBytes: 256 } }), wrong(/padingBytes of limits/))
+  await assert.rejects(server.listen('tcp://127.0.0.1:0', { port: 1 }), wrong(/port of listen/))
+  await assert.rejects(server.connect('x', { timeot: 1 }), wrong(/timeot of connect/))
+  assert.throws(() => server.route('x', () => {}, { handlers: 1 }), wrong(/handlers of route/))
+  assert.throws(() => server.expose('x', {}, { request: true }), wrong(/request of expose/))
+  await assert.rejects(peer.send('x', 'y', { reciept: true }), wrong(/reciept of send/))
+  await assert.rejects(peer.request('x', 'y', { timeot: 2 }), wrong(/timeot of request/))
+  assert.throws(() => peer.requestMany('x', 'y', { foo: 1 }), wrong(/foo of request/))
+  await assert.rejects(peer.waitFor('x', { foo: 1 }), wrong(/foo of wait/))
+  await assert.rejects(peer.close({ foo: 1 }), wrong(/foo of close/))
+  const cycle = {}
+  cycle.self = cycle
+  for (const body of [cycle, { big: 1n }]) await assert.rejects(peer.request('x', body), wrong(/JSON/))
+})
+
+test('more pings in a second than are answered is too many, and the session goes on', async (t) => {
+  const { peer } = await pair(t, { routes: { echo: (request) => request.text() } })
+  const pings = await Promise.allSettled(Array.from({ length: 11 }, () => peer.ping()))
+  assert.ok(pings.slice(0, 10).every((ping) => ping.status === 'fulfilled'))
+  assert.deepEqual([pings[10].reason.name, pings[10].reason.code], ['RequestError', 'too_many'])
+  assert.equal((await peer.request('echo', 'still here')).text(), 'still here')
 })

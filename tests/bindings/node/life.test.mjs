@@ -216,3 +216,15 @@ test('gc: requests, replies, closed peers and closed nodes are collected', async
   assert.equal(watched.length, 23)
   assert.ok(await collected(...watched))
 })
+
+test('what is called after a peer or its node was closed says so', async (t) => {
+  const { client, peer } = await pair(t)
+  const wrong = { name: 'ClosedError', code: 'handle' }
+  await peer.close()
+  await assert.rejects(peer.request('echo'), { ...wrong, detail: 'the peer was closed' })
+  assert.throws(() => peer.trySend('echo'), wrong)
+  const other = await pair(t)
+  await other.client.close()
+  await assert.rejects(other.peer.request('echo'), { ...wrong, detail: 'the node was closed' })
+  await client.close()
+})

@@ -126,13 +126,13 @@ test('waiting ends with its timeout, its filter, its peer and its node', async (
   await peer.send('x')
   await assert.rejects(failing, RangeError)
   const ofPeer = assert.rejects(back.waitFor('x'), { name: 'ConnectionError' })
-  const ofNode = assert.rejects(server.waitFor('x'), { code: 'closed' })
+  const ofNode = assert.rejects(server.waitFor('x'), { code: 'handle' })
   await peer.close()
   await ofPeer
   await assert.rejects(back.waitFor('x'), { name: 'ConnectionError' })
   await server.close()
   await ofNode
-  await assert.rejects(server.waitFor('x'), { code: 'closed' })
+  await assert.rejects(server.waitFor('x'), { code: 'handle' })
 })
 
 test('a conversation may be waited for', async (t) => {

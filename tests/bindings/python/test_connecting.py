@@ -360,6 +360,29 @@ def test_a_call_at_the_wrong_time_has_the_code_that_it_has_in_c(url):
     run(scenario)
 
 
+def test_what_is_called_after_a_peer_or_its_node_was_closed_says_so(url):
+    async def scenario():
+        for whose in ("peer", "node"):
+            async with pair(url) as (_, client, peer):
+                await (peer if whose == "peer" else client).close()
+                with pytest.raises(sealwire.ClosedError) as caught:
+                    await peer.request("echo")
+                assert (caught.value.code, caught.value.detail) == ("handle", f"the {whose} was closed")
+                assert peer.reason is None
+    run(scenario)
+
+
+def test_a_ticket_is_a_text_or_a_ticket(url):
+    async def scenario():
+        async with sealwire.Node(network="tests") as node:
+            for wrong in (None, 5, b"tcp://127.0.0.1:1"):
+                with pytest.raises(sealwire.ArgumentTypeError):
+                    await node.connect(wrong)
+    run(scenario)
+    with pytest.raises(sealwire.StateError):  # no event loop
+        sealwire.Node(network="tests").open()
+
+
 async def bytes_of_twenty_messages(padding):
     """What a relay between client and server carries for twenty short messages, from the client alone."""
     carried = []

@@ -386,6 +386,16 @@ def test_ping(url):
     run(scenario)
 
 
+def test_more_pings_in_a_second_than_are_answered_are_too_many_and_the_session_goes_on(url):
+    async def scenario():
+        async with pair(url) as (_, _, peer):
+            *pongs, eleventh = await asyncio.gather(*(peer.ping() for _ in range(11)), return_exceptions=True)
+            assert all(isinstance(pong, sealwire.Pong) for pong in pongs)
+            assert isinstance(eleventh, sealwire.TooManyError) and not isinstance(eleventh, ConnectionError)
+            assert eleventh.code == "too_many" and not peer.closed
+    run(scenario)
+
+
 def test_wrong_arguments_say_what_is_wrong(url):
     async def scenario():
         async with pair(url) as (_, _, peer):

@@ -1,0 +1,41 @@
+// The names of all options: one that is not known, by a slip of the pen, is refused rather than ignored.
+import { argumentError } from './errors.js'
+import type { ListenOptions } from './listener.js'
+import type { ConnectOptions, Limits, NodeOptions } from './node.js'
+import type { ClosePeerOptions, RequestOptions, SendOptions } from './peer_options.js'
+import type { RouteOptions } from './router.js'
+import type { ExposeOptions } from './rpc.js'
+import type { WaitOptions } from './waits.js'
+
+// The compiler refuses a name that is missing here, and one that is no option.
+type Names<T> = { readonly [K in keyof Required<T>]: 1 }
+const namesOf = <T>(names: Names<T>): ReadonlySet<string> => new Set(Object.keys(names))
+
+const signal = 1
+const carried = { metadata: 1, trace: 1 } as const
+
+const names = {
+  node: namesOf<NodeOptions>({
+    identity: 1, network: 1, allow: 1, onAsk: 1, data: 1, log: 1, limits: 1, maxHandlers: 1, tellErrors: 1, onError: 1,
+  }),
+  limits: namesOf<Limits>({
+    sendQueueBytes: 1, maxMessageBytes: 1, windowBytes: 1, exchangeSlots: 1, handshakeTimeout: 1, decisionTimeout: 1, requestTimeout: 1,
+    paddingBytes: 1, applicationDataBytes: 1,
+  }),
+  connect: namesOf<ConnectOptions>({ timeout: 1, signal, data: 1, keepalive: 1 }),
+  listen: namesOf<ListenOptions>({
+    backlog: 1, ipv6Only: 1, unixMode: 1, keepalive: 1, maxHandshakes: 1, maxHandshakesPerAddress: 1, handshakesPerSecond: 1,
+    handshakeBurst: 1, handshakeSharePercent: 1, signal,
+  }),
+  send: namesOf<SendOptions>({ ...carried, receipt: 1, signal, parts: 1, uuid: 1 }),
+  request: namesOf<RequestOptions>({ ...carried, timeout: 1, between: 1, total: 1, idempotencyKey: 1, signal, parts: 1, attempts: 1, backoff: 1 }),
+  close: namesOf<ClosePeerOptions>({ code: 1, text: 1, deadline: 1 }),
+  route: namesOf<RouteOptions>({ use: 1, maxHandlers: 1, tellErrors: 1 }),
+  expose: namesOf<ExposeOptions>({ withRequest: 1 }),
+  wait: namesOf<WaitOptions>({ filter: 1, timeout: 1, signal }),
+}
+
+/** Refuses options with a name that is none. */
+export function check(options: object | undefined, of: keyof typeof names): void {
+  for (const name in options) if (!names[of].has(name)) throw argumentError(`there is no option ${name} of ${of}`)
+}
