@@ -20,7 +20,7 @@ const names = {
   }),
   limits: namesOf<Limits>({
     sendQueueBytes: 1, maxMessageBytes: 1, windowBytes: 1, exchangeSlots: 1, handshakeTimeout: 1, decisionTimeout: 1, requestTimeout: 1,
-    paddingBytes: 1, applicationDataBytes: 1,
+    paddingBytes: 1, memoryBytes: 1, applicationDataBytes: 1,
   }),
   connect: namesOf<ConnectOptions>({ timeout: 1, signal, data: 1, keepalive: 1 }),
   listen: namesOf<ListenOptions>({

@@ -32,7 +32,7 @@ for (const [name, url] of Object.entries(transports)) {
     assert.equal(Object.getOwnPropertyDescriptor(stats.routes, '__proto__').value.messagesReceived, 0)
     assert.ok(stats.refusedNoRoute === 1 && stats.connected === 1)
     await peer.close()
-    assert.throws(() => peer.stats(), { code: 'closed' })
+    assert.throws(() => peer.stats(), { code: 'handle' })
     const after = client.stats()
     assert.deepEqual([after.requestsSent, after.sessions, after.connected], [2, 1, 0])
   })
