@@ -247,6 +247,11 @@ class Peer(_native.Peer):
         except asyncio.CancelledError:
             self._cancel(exchange)
             raise
+        except _errors.Error:
+            for stream in streams:  # what a file of this side failed of comes before what its handler made of that
+                if isinstance(stream._error, _errors.FileError):
+                    raise stream._error from None
+            raise
 
     def request_many(self, route: str, body: BodyLike = b"", *, timeout: Optional[float] = None,
                      parts: Sequence[Stream] = (), between: Optional[float] = None, total: Optional[float] = None,
