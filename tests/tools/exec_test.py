@@ -66,7 +66,7 @@ class Exec(ToolCase):
             with concurrent.futures.ThreadPoolExecutor(2) as pool:
                 asked = pool.submit(run, "request", listener.ticket, "slow", "--timeout", "1")
                 pid = int(path.read_text())
-                self.assertEqual(asked.result().status, 6)
+                self.assertIn(asked.result().status, (6, 7))  # the deadline, or handler_failed: both ends keep the same one
                 while not is_gone(pid):
                     os.sched_yield()
                 asked = pool.submit(run, "request", listener.ticket, "slow")

@@ -249,12 +249,12 @@ typedef enum sw_event_type {
     SW_EVENT_PART_DATA = 16,      /* bytes of a part that this side reads: sw_event.part_data */
     SW_EVENT_PART_WRITABLE = 17,  /* after SW_ERR_AGAIN of sw_part_write: there is room again; sw_event.part_writable */
     SW_EVENT_PART_DONE = 18,      /* last event of a part, sent or received: sw_event.part_done */
-    SW_EVENT_PART_PROGRESS = 19,  /* of a file that is sent or saved: sw_event.part_progress. Since 0.2 */
-    SW_EVENT_QUESTION = 20, /* the peer asks on an exchange that runs: sw_event.message, to be answered. Since 0.2 */
-    SW_EVENT_ANSWER = 21,   /* to a question of this side, once: sw_event.answer. Since 0.2 */
+    SW_EVENT_PART_PROGRESS = 19,  /* of a file that is sent or saved: sw_event.part_progress. Since 0.1 */
+    SW_EVENT_QUESTION = 20, /* the peer asks on an exchange that runs: sw_event.message, to be answered. Since 0.1 */
+    SW_EVENT_ANSWER = 21,   /* to a question of this side, once: sw_event.answer. Since 0.1 */
     SW_EVENT_PEER_PROVED =
         22 /* dialled with data_on_demand: its key is proved, sw_peer_hello is awaited; sw_event.proved.
-                                 Since 0.2 */
+                                 Since 0.1 */
 } sw_event_type;
 
 typedef enum sw_expects { SW_EXPECTS_NONE = 0, SW_EXPECTS_ONE = 1, SW_EXPECTS_MANY = 2 } sw_expects;
@@ -331,11 +331,11 @@ typedef struct sw_event_peer_asks {
     sw_text address; /* where it connects from */
     sw_bytes data;   /* its application's data, at most 60 KiB */
     sw_listener listener;
-    uint32_t allowed; /* 1: it would be let in without a question; the answer's data are wanted. Since 0.2 */
+    uint32_t allowed; /* 1: it would be let in without a question; the answer's data are wanted. Since 0.1 */
     uint32_t reserved;
 } sw_event_peer_asks;
 
-/* Since 0.2. */
+/* Since 0.1. */
 typedef struct sw_event_proved {
     sw_peer_id id; /* proved by the handshake: that of the ticket */
     sw_text address;
@@ -363,7 +363,7 @@ typedef struct sw_event_message {
     void *route_user;          /* given to sw_node_route */
     const sw_part_info *parts; /* each is to be read or cancelled */
     size_t part_count;
-    /* Since 0.2. */
+    /* Since 0.1. */
     const sw_pair *metadata;
     size_t metadata_count;
     sw_bytes trace_context;   /* SW_TRACE_CONTEXT_SIZE bytes, or none */
@@ -382,17 +382,17 @@ typedef struct sw_event_done {
     sw_bytes body; /* the one reply of a request that expects one */
     uint32_t type; /* sw_body_type of the body */
     uint32_t has_body;     /* 0: answered by a status alone, or not at all */
-    sw_bytes details;      /* that came with an error; since 0.2 */
+    sw_bytes details;      /* that came with an error; since 0.1 */
     uint32_t details_type; /* sw_body_type of the details */
     uint32_t reserved;
-    /* Of the one reply. Since 0.2. */
+    /* Of the one reply. Since 0.1. */
     const sw_pair *metadata;
     size_t metadata_count;
     sw_bytes trace_context;
     uint64_t place; /* of the one reply: for sw_exchange_uuid */
 } sw_event_done;
 
-/* Since 0.2. */
+/* Since 0.1. */
 typedef struct sw_event_answer {
     sw_question question; /* of this side; its handle is stale now */
     sw_peer_id id;
@@ -527,7 +527,7 @@ typedef void (*sw_free_fn)(void *data, void *user);
 SW_API sw_result sw_event_retain(const sw_event *event, const sw_event **out);
 /* Within the callback of a MESSAGE: keeps it likewise, and it counts as taken when *out is released, not when the callback
  * returns. Until then it is charged to its sender, who has to wait when there is much of it: so a program lets only so
- * many handlers run. Fetched events are that way already: SW_ERR_STATE. Since 0.2. */
+ * many handlers run. Fetched events are that way already: SW_ERR_STATE. Since 0.1. */
 SW_API sw_result sw_event_hold(const sw_event *event, const sw_event **out);
 /* For events from sw_node_next_events (each once, in any order, on any thread), from sw_event_retain and
  * from sw_event_hold. Since 0.1. */
@@ -562,9 +562,9 @@ typedef struct sw_node_options {
     uint32_t decision_timeout_ms;  /* for the answer to SW_EVENT_PEER_ASKS, default 10,000 */
     uint32_t request_timeout_ms;   /* for requests that name none, default 30,000 */
     uint32_t padding_bytes; /* what is sent is filled up to records of a multiple of 64, 256, 1,024 or 4,096 bytes, so
-                                      that their sizes tell less; default 0: not. Since 0.2. */
+                                      that their sizes tell less; default 0: not. Since 0.1. */
     uint32_t reserved;      /* 0 */
-    /* What applications tell each other with the handshake. Since 0.2. */
+    /* What applications tell each other with the handshake. Since 0.1. */
     sw_bytes accept_data;            /* for who is let in without a question; at most 60 KiB, copied */
     uint32_t application_data_bytes; /* that are taken of a peer's; default 2 KiB, at most 60 KiB */
     uint32_t
@@ -572,7 +572,7 @@ typedef struct sw_node_options {
                              each is told something of its own: data of sw_peer_accept, which is awaited as ever */
     /* That all peers may use together beyond what each is granted at first (send queues beyond 64 KiB, windows beyond
      * window_bytes, messages beyond 64 KiB while they come, streams beyond 16 KiB), a quarter for each of these four; default
-     * 1 GiB, at least 1 MiB. Who finds it used up waits. Since 0.2. */
+     * 1 GiB, at least 1 MiB. Who finds it used up waits. Since 0.1. */
     uint64_t memory_bytes;
 } sw_node_options;
 
@@ -592,10 +592,10 @@ SW_API sw_result sw_node_unroute(sw_node node, sw_text route);
 /* Pauses delivery of MESSAGEs to a route, of all peers: they wait, each charged to its peer's window, so that in the end their
  * senders wait. Also at once from a callback. SW_ERR_STATE when the route is not registered; messages to others go on, and
  * whatever belongs to exchanges that run. A request that waits and is cancelled, or whose deadline passes, is never heard
- * of. Since 0.2. */
+ * of. Since 0.1. */
 SW_API sw_result sw_node_pause(sw_node node, sw_text route);
 /* Lets so many more be delivered from now on, in their order, then it is paused again; SW_EVERYTHING ends the pause.
- * Since 0.2. */
+ * Since 0.1. */
 SW_API sw_result sw_node_resume(sw_node node, sw_text route, uint64_t messages);
 /* A number that stands for the route in sw_send_options: saves looking it up. Since 0.1. */
 SW_API sw_result sw_node_intern(sw_node node, sw_text route, sw_route *out);
@@ -648,7 +648,7 @@ typedef struct sw_connect_options {
     void *user;          /* of the peer's events */
     sw_bytes data; /* for the other application, with the handshake; at most 60 KiB, of which it takes 2 by default */
     uint32_t keepalive_s;    /* TCP keepalive, 0 none */
-    uint32_t data_on_demand; /* 1: the data are given by sw_peer_hello, after SW_EVENT_PEER_PROVED. Since 0.2 */
+    uint32_t data_on_demand; /* 1: the data are given by sw_peer_hello, after SW_EVENT_PEER_PROVED. Since 0.1 */
 } sw_connect_options;
 
 static inline void sw_connect_options_init(sw_connect_options *options) {
@@ -659,7 +659,7 @@ static inline void sw_connect_options_init(sw_connect_options *options) {
 SW_API sw_result sw_node_connect(sw_node node, sw_text ticket, const sw_connect_options *options, sw_peer *out);
 /* The answer to SW_EVENT_PEER_PROVED: data for the other application, at most 60 KiB, of which it takes 2 KiB unless it says
  * otherwise (else the peer is closed with SW_ERR_TOO_BIG). Within what is left of the 5 s of the handshake; without it the peer
- * is closed with SW_ERR_HANDSHAKE_TIMEOUT. Since 0.2. */
+ * is closed with SW_ERR_HANDSHAKE_TIMEOUT. Since 0.1. */
 SW_API sw_result sw_peer_hello(sw_peer peer, sw_bytes data);
 /* The answer to SW_EVENT_PEER_ASKS, with at most 60 KiB for the other application, of which it takes 2 KiB unless it says
  * otherwise. Since 0.1. */
@@ -674,7 +674,7 @@ SW_API sw_result sw_peer_get_id(sw_peer peer, sw_peer_id *out);
 SW_API sw_result sw_peer_ping(sw_peer peer, uint64_t token);
 /* The same as sw_node_pause and sw_node_resume for all MESSAGEs of one peer; where both are paused, both have to let a message
  * pass. Closing the peer or the node ends every pause: what waits is delivered, and requests can still be answered. When the
- * peer is lost, one-way messages that wait are delivered before PEER_CLOSED. Since 0.2. */
+ * peer is lost, one-way messages that wait are delivered before PEER_CLOSED. Since 0.1. */
 SW_API sw_result sw_peer_pause(sw_peer peer);
 SW_API sw_result sw_peer_resume(sw_peer peer, uint64_t messages);
 /* Ends the session: running exchanges may end until the deadline (default 2,000 ms). code 0 or 64 to 4,095; text of at
@@ -696,7 +696,7 @@ typedef struct sw_send_options {
     sw_part *part_handles;     /* where to store that many handles */
     void *user;                /* sw_peer_send with parts opens an exchange, which ends with DONE: its user */
     sw_exchange *exchange;     /* ... and where to store its handle; may be NULL */
-    /* Carried to the other side's event, never looked at. Since 0.2. */
+    /* Carried to the other side's event, never looked at. Since 0.1. */
     const sw_pair *metadata; /* at most SW_METADATA_MAX bytes */
     size_t metadata_count;
     sw_bytes trace_context;   /* SW_TRACE_CONTEXT_SIZE bytes */
@@ -716,7 +716,7 @@ typedef struct sw_request_options {
     const sw_part_head *parts;
     size_t part_count;
     sw_part *part_handles;
-    const sw_pair *metadata; /* as in sw_send_options. Since 0.2 */
+    const sw_pair *metadata; /* as in sw_send_options. Since 0.1 */
     size_t metadata_count;
     sw_bytes trace_context;
     sw_bytes
@@ -724,9 +724,9 @@ typedef struct sw_request_options {
                                  identity, but answers it as the first, whose end it waits for; SW_ERR_OUTCOME_UNKNOWN, for ten
                                  minutes, where it has that answer no more (60 s, 1,024 of them, 4 MiB) or never kept it (many
                                  replies, parts, or none) */
-    uint32_t between_ms; /* from each reply to the next or the end; 0: none. Since 0.2 */
-    uint32_t total_ms;   /* for the whole exchange; 0: none. Since 0.2 */
-    uint32_t converse;   /* 1: either side may ask while it runs. Since 0.2 */
+    uint32_t between_ms; /* from each reply to the next or the end; 0: none. Since 0.1 */
+    uint32_t total_ms;   /* for the whole exchange; 0: none. Since 0.1 */
+    uint32_t converse;   /* 1: either side may ask while it runs. Since 0.1 */
     uint32_t reserved;
 } sw_request_options;
 
@@ -758,7 +758,7 @@ static inline void sw_status_options_init(sw_status_options *options) {
     if (options) options->size = (uint32_t)sw_zero(options, sizeof *options);
 }
 /* The same with details, which DONE brings to the requester. SW_ERR_TOO_BIG when they have more than 4,096 bytes together with
- * the text. Since 0.2. */
+ * the text. Since 0.1. */
 SW_API sw_result sw_exchange_status_with(sw_exchange exchange, uint32_t code, sw_text text,
                                          const sw_status_options *options);
 /* Ends it at both ends. code 0 (cancelled) or 64 to 4,095. Since 0.1. */
@@ -770,21 +770,21 @@ SW_API sw_result sw_exchange_set_user(sw_exchange exchange, void *user);
 /* Asks the other side of an exchange: of a request of this side with `converse`, or of one of the peer whose MESSAGE says that
  * `last` is 0. SW_EVENT_ANSWER follows, exactly once. SW_ERR_STATE when nobody can be asked (no conversation, or one side has
  * ended), SW_ERR_UNSUPPORTED when the peer's release cannot, SW_ERR_TOO_MANY beyond SW_QUESTIONS_MAX, SW_ERR_AGAIN as for sends.
- * Options as of sw_exchange_reply without `more`; the requester's side takes no receipts. Since 0.2. */
+ * Options as of sw_exchange_reply without `more`; the requester's side takes no receipts. Since 0.1. */
 SW_API sw_result sw_exchange_ask(sw_exchange exchange, sw_bytes body, const sw_send_options *options, sw_question *out);
 /* Answers a question of the peer. With `back` the answer asks in turn, without limit of turns: an ANSWER to *back follows. Always
- * taken, as a last reply is. SW_ERR_HANDLE once it was answered. Since 0.2. */
+ * taken, as a last reply is. SW_ERR_HANDLE once it was answered. Since 0.1. */
 SW_API sw_result sw_question_answer(sw_question question, sw_bytes body, const sw_send_options *options,
                                     sw_question *back);
-/* Answers it by a code and words alone, as sw_exchange_status. Since 0.2. */
+/* Answers it by a code and words alone, as sw_exchange_status. Since 0.1. */
 SW_API sw_result sw_question_status(sw_question question, uint32_t code, sw_text text);
 
 /* The UUID (version 8) of a message, derived at both ends and equal there: of this side's (own 1) or the peer's (own 0) message at
  * that place: 0 is the one that opened the exchange, or the first reply of the other side. Of a one-way message the exchange
  * comes from sw_send_options.exchange and from its event. SW_ERR_STATE before the peer is connected, SW_ERR_HANDLE once it is
- * closed; the exchange itself may be over. Since 0.2. */
+ * closed; the exchange itself may be over. Since 0.1. */
 SW_API sw_result sw_exchange_uuid(sw_exchange exchange, uint32_t own, uint64_t place, uint8_t out[16]);
-/* SW_OK while it runs, SW_ERR_CLOSED when its last event is on the way, SW_ERR_HANDLE after that. Since 0.2. */
+/* SW_OK while it runs, SW_ERR_CLOSED when its last event is on the way, SW_ERR_HANDLE after that. Since 0.1. */
 SW_API sw_result sw_exchange_running(sw_exchange exchange);
 
 typedef struct sw_running {
@@ -795,11 +795,11 @@ typedef struct sw_running {
     uint64_t questions;    /* of this side that are not answered */
     uint64_t queued_bytes; /* of messages that wait to be sent, or whose receipt the peer's session has not told */
 } sw_running;
-/* What runs with a peer now; set out->size. Looks at each exchange that runs. Since 0.2. */
+/* What runs with a peer now; set out->size. Looks at each exchange that runs. Since 0.1. */
 SW_API sw_result sw_peer_running(sw_peer peer, sw_running *out);
 
 /* What a node or a peer has done since it was opened or connected, and what it has to do now. Counting costs next to nothing;
- * the numbers are of about one moment. Set `size`; what the library does not know of is left as it is. Since 0.2. */
+ * the numbers are of about one moment. Set `size`; what the library does not know of is left as it is. Since 0.1. */
 typedef struct sw_stats {
     uint32_t size;
     uint32_t reserved;
@@ -838,12 +838,12 @@ typedef struct sw_stats {
     uint64_t events_held;    /* of a node: fetched or retained, and not released */
     uint64_t round_trip_us;  /* of the last ping; of a node the longest of its peers'; 0: none was answered */
 } sw_stats;
-/* Of a session, until it is closed. Since 0.2. */
+/* Of a session, until it is closed. Since 0.1. */
 SW_API sw_result sw_peer_get_stats(sw_peer peer, sw_stats *out);
-/* The sums over all peers of a node, with those that have gone. Since 0.2. */
+/* The sums over all peers of a node, with those that have gone. Since 0.1. */
 SW_API sw_result sw_node_get_stats(sw_node node, sw_stats *out);
 
-/* What has come to a route that is registered, or was. Since 0.2. */
+/* What has come to a route that is registered, or was. Since 0.1. */
 typedef struct sw_route_stats {
     uint32_t size;
     uint32_t reserved;
@@ -853,7 +853,7 @@ typedef struct sw_route_stats {
     uint64_t body_bytes_received;
 } sw_route_stats;
 typedef void (*sw_route_stats_fn)(const sw_route_stats *stats, void *user);
-/* Calls `fn` for each route, on this thread and before it returns. Since 0.2. */
+/* Calls `fn` for each route, on this thread and before it returns. Since 0.1. */
 SW_API sw_result sw_node_each_route(sw_node node, sw_route_stats_fn fn, void *user);
 
 typedef enum sw_clock { SW_CLOCK_SAME = 0, SW_CLOCK_PAUSE = 1, SW_CLOCK_RESUME = 2 } sw_clock;
@@ -872,7 +872,7 @@ static inline void sw_deadlines_init(sw_deadlines *deadlines) {
     if (deadlines) deadlines->size = (uint32_t)sw_zero(deadlines, sizeof *deadlines);
 }
 /* Of a request of this side, while it runs. When one passes, the request ends with SW_ERR_TIMEOUT and the peer's handler is
- * told. SW_ERR_STATE for exchanges of the peer and for one-way messages. Since 0.2. */
+ * told. SW_ERR_STATE for exchanges of the peer and for one-way messages. Since 0.1. */
 SW_API sw_result sw_exchange_set_deadlines(sw_exchange exchange, const sw_deadlines *deadlines);
 
 typedef struct sw_part_options {
@@ -889,13 +889,13 @@ static inline void sw_part_options_init(sw_part_options *options) {
 }
 /* Bytes of a part of this side, in their order; they may be written from the moment its message was taken. SW_ERR_AGAIN
  * while much of it waits to be sent: nothing is taken, and SW_EVENT_PART_WRITABLE follows. SW_ERR_TOO_BIG beyond its stated
- * size, SW_ERR_ARG for an end before it, SW_ERR_CLOSED when the peer wants no more of it. Since 0.2. */
+ * size, SW_ERR_ARG for an end before it, SW_ERR_CLOSED when the peer wants no more of it. Since 0.1. */
 SW_API sw_result sw_part_write(sw_part part, sw_bytes bytes, const sw_part_options *options);
 /* Lets that many more bytes of a part of the peer be delivered; what comes beyond stays, up to its credit. SW_ERR_HANDLE once its
- * end has come, of which SW_EVENT_PART_DONE tells. Since 0.2. */
+ * end has come, of which SW_EVENT_PART_DONE tells. Since 0.1. */
 SW_API sw_result sw_part_read(sw_part part, uint64_t bytes);
 /* Of a part that this side sends: it is incomplete. Of one that it receives: no more is wanted. code 0 or 64 to 4,095.
- * SW_EVENT_PART_DONE follows at both ends. Since 0.2. */
+ * SW_EVENT_PART_DONE follows at both ends. Since 0.1. */
 SW_API sw_result sw_part_cancel(sw_part part, uint32_t code);
 
 /* ---- Files ------------------------------------------------------------------------------------------------------- */
@@ -914,14 +914,14 @@ static inline void sw_file_options_init(sw_file_options *options) {
  * its own, a few blocks ahead, and gives its BLAKE2b-256 with the end. Like a sw_message it is taken by the call that sends
  * its message, if that succeeds; else it stays yours. SW_EVENT_PART_DONE says how it went: SW_ERR_FILE_CHANGED when it was
  * written to meanwhile, and the receiver is told that it is incomplete. Regular files only: else SW_ERR_FILE_TYPE, and
- * nothing was opened. This call waits for the disk; others never do. Since 0.2. */
+ * nothing was opened. This call waits for the disk; others never do. Since 0.1. */
 SW_API sw_result sw_file_open(sw_text path, const sw_file_options *options, sw_part_head *out);
-/* One that was not taken; NULL is allowed. Since 0.2. */
+/* One that was not taken; NULL is allowed. Since 0.1. */
 SW_API void sw_file_close(sw_file *file);
 
 #define SW_DIGEST_SIZE 32u
 /* BLAKE2b-256 of bytes that come one after the other: for the digest of a part that sw_part_write sends, or to compare that of
- * one that was read. One thread at a time; it may go on after sw_hasher_digest. Since 0.2. */
+ * one that was read. One thread at a time; it may go on after sw_hasher_digest. Since 0.1. */
 SW_API sw_result sw_hasher_create(sw_hasher **out);
 SW_API sw_result sw_hasher_add(sw_hasher *hasher, sw_bytes bytes);
 SW_API sw_result sw_hasher_digest(const sw_hasher *hasher, uint8_t out[SW_DIGEST_SIZE]);
@@ -945,11 +945,11 @@ static inline void sw_save_options_init(sw_save_options *options) {
  * says so, or what failed: SW_ERR_FILE_EXISTS, SW_ERR_NO_SPACE, SW_ERR_DIGEST and others, with the particulars; then the
  * temporary file goes as well. At once, and with nothing begun: SW_ERR_FILE_NAME for a name that is not one component of a
  * path on every system, SW_ERR_TOO_BIG for a stated size beyond most_bytes, SW_ERR_STATE when bytes of it were read
- * already. `part` is as it came with the message. sw_part_cancel ends it at any time. Since 0.2. */
+ * already. `part` is as it came with the message. sw_part_cancel ends it at any time. Since 0.1. */
 SW_API sw_result sw_part_save(const sw_part_info *part, sw_text folder, const sw_save_options *options);
 
 #define SW_CODE_HANDLER_FAILED 13u /* for a handler that failed without an answer of its own */
-#define SW_CODE_NO_ROUTE 6u        /* for a message that nobody here handles after all. Since 0.2 */
+#define SW_CODE_NO_ROUTE 6u        /* for a message that nobody here handles after all. Since 0.1 */
 
 /* A body in memory of its own, counted by references: create it and fill it, or wrap memory of yours. Since 0.1. */
 SW_API sw_result sw_message_create(size_t size, sw_message **out);
