@@ -1,5 +1,6 @@
 """A server and a client node, connected, for the tests."""
 
+import asyncio
 import contextlib
 
 import sealwire
@@ -14,4 +15,12 @@ async def pair(url, server_options=None, client_options=None, routes=()):
     client = sealwire.Node(**{"network": "tests", **(client_options or {})})
     async with server, client:
         listener = await server.listen(url)
-        yield server, client, await client.connect(listener.ticket)
+        peer = await client.connect(listener.ticket)
+        await known(server, 1)
+        yield server, client, peer
+
+
+async def known(server, count):
+    """Until the server knows that many peers: the side that dials may be ahead of it."""
+    while len(server.peers) < count:
+        await asyncio.sleep(0)

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 import sealwire
 from conftest import run
-from pair import pair
+from pair import known, pair
 
 URL = "tcp://127.0.0.1:0"
 
@@ -149,6 +149,7 @@ def test_a_peer_is_waited_for_alone():
         async with pair(URL) as (server, client, peer):
             (first_there,) = server.peers
             second = await client.connect((await server.listen(URL)).ticket)
+            await known(server, 2)
             (second_there,) = set(server.peers) - {first_there}
             waits = asyncio.create_task(second_there.wait_for("hello"))
             both = asyncio.create_task(server.wait_for("hello"))
