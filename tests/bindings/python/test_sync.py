@@ -117,6 +117,10 @@ def test_a_request_that_waits_in_vain_for_a_thread_is_dropped(url):
         peer = client.connect(server.listen(url).ticket)
         with pytest.raises(TimeoutError):
             peer.request("late", timeout=0.05)
+        client.route("back")(echo)
+        client.serve_in_background()
+        (there,) = server.peers
+        there.request("back")  # its answer comes behind the cancel
         server.serve_in_background()
         assert peer.request("now", b"x").body == b"x" and not ran
 
