@@ -4,12 +4,11 @@
 #include <algorithm>
 
 #include "base/buffer.h"
+#include "node/event_queue.h"
 
 namespace sealwire {
 
 namespace {
-
-constexpr size_t kCopyBelow = 4096;  // a message smaller than that does not keep the chunk of a whole read
 
 // Makes an event outlive the turn. Texts in the peer's table of routes live as long as the peer.
 void keep(Event& event) {

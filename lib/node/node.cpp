@@ -162,6 +162,14 @@ Result<void> Node::connect(std::string_view ticket, const DialOptions& options, 
     return {};
 }
 
+// `each` may end peers, which live on until the end of the turn.
+template <class Each>
+void Node::for_each_peer(Each each) {
+    std::vector<Peer*> peers;
+    for (const auto& peer : peers_) peers.push_back(peer.get());
+    for (Peer* peer : peers) each(*peer);
+}
+
 Result<void> Node::allow_messages(std::string_view route, uint64_t count) {
     Gate* gate = routes_.gate(route);
     if (!gate) return fail(Errc::state, "no handler is registered for this route");
@@ -169,11 +177,7 @@ Result<void> Node::allow_messages(std::string_view route, uint64_t count) {
     if (closing()) return fail(Errc::closed, "the node is closing");
     gate->allow(count);
     if (count == 0) return {};
-    loop_->post([this] {
-        std::vector<Peer*> peers;
-        for (const auto& peer : peers_) peers.push_back(peer.get());
-        for (Peer* peer : peers) peer->release_waiting();  // it may end one, which lives on until the end of the turn
-    });
+    loop_->post([this] { for_each_peer([](Peer& peer) { peer.release_waiting(); }); });
     return {};
 }
 
@@ -253,10 +257,7 @@ void Node::flush_urgent() {
 
 // Large messages have waited for memory that another peer's have given back.
 void Node::share_freed_memory() {
-    if (!budget_.large.take_freed()) return;
-    std::vector<Peer*> peers;
-    for (const auto& peer : peers_) peers.push_back(peer.get());
-    for (Peer* peer : peers) peer->retry_grants();
+    if (budget_.large.take_freed()) for_each_peer([](Peer& peer) { peer.retry_grants(); });
 }
 
 void Node::after_turn() {

@@ -138,6 +138,8 @@ private:
     void after_turn();
     void drain_dirty();
     void share_freed_memory();
+    template <class Each>
+    void for_each_peer(Each each);
     void clear_graveyard();
     void begin_shutdown(Time deadline);
     void on_deadline();

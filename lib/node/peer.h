@@ -185,7 +185,8 @@ private:
     bool hold_back(Event& event, const Route& route);
     bool wait_behind(Event& event);
     void release_held();
-    void drop_held(HeldMessages::Held& held);
+    void drop_held(const HeldMessages::Held& held);
+    void drop_behind(const HeldMessages::Held& held);
     // Of a request with a key: it is answered by the node's answers, and not to be delivered.
     bool is_answered(const Event& event);
     void on_part(Event& event);

@@ -39,10 +39,14 @@ bool Peer::wait_behind(Event& event) {
     return true;
 }
 
-void Peer::drop_held(HeldMessages::Held& held) {
+void Peer::drop_held(const HeldMessages::Held& held) {
     const Taken& taken = held.message.taken;
     if (taken.receipt) connection_->refuse(taken, WireCode::cancelled);  // it was not taken, and its sender shall know
     else connection_->taken(taken);
+    drop_behind(held);
+}
+
+void Peer::drop_behind(const HeldMessages::Held& held) {
     for (const Event& event : held.behind) {
         if (event.has_body) connection_->taken(event.taken);
     }
@@ -61,9 +65,7 @@ void Peer::release_held() {
         const Route* route = route_of(held->message);
         if (!route) {  // it was removed meanwhile
             refuse_unrouted(held->message);
-            for (const Event& event : held->behind) {
-                if (event.has_body) connection_->taken(event.taken);
-            }
+            drop_behind(*held);
             continue;
         }
         gate_.pass();

@@ -148,6 +148,14 @@ struct Outbox::Talk {
     uint32_t begun_here = 0;  // dialogues that are open
     uint32_t begun_there = 0;
 
+    // By its number at this side; theirs.end(): it was answered, or never asked.
+    std::vector<Theirs>::iterator find_theirs(uint64_t question) {
+        return std::find_if(theirs.begin(), theirs.end(),
+                            [&](const Theirs& each) { return their_question(each.message) == question; });
+    }
+    static uint64_t own_question(uint32_t id) { return uint64_t{id} << 1; }
+    static uint64_t their_question(uint64_t message) { return message << 1 | 1; }
+
     void end_dialogue(bool here) { --(here ? begun_here : begun_there); }
 };
 

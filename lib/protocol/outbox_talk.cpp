@@ -16,9 +16,6 @@ Event answer_that_never_came(uint64_t number, uint64_t question, Errc errc, void
     return event;
 }
 
-uint64_t own_question(uint32_t id) { return uint64_t{id} << 1; }
-uint64_t their_question(uint64_t message) { return message << 1 | 1; }
-
 }  // namespace
 
 Outbox::Talk& Outbox::talk_of(Exchange& exchange) {
@@ -51,7 +48,7 @@ Errc Outbox::ask(uint64_t number, const OutMessage& message, uint64_t* receipt, 
     if (receipt) *receipt = pending.receipt;
     pending.asks = pending.more = true;
     pending.question = talk.next;
-    question = own_question(talk.next);
+    question = Talk::own_question(talk.next);
     talk.own.push_back({talk.next++, Talk::kUnsent, true});
     ++talk.begun_here;
     if (!message.parts.empty()) add_parts(*exchange, message, pending, false);
@@ -63,8 +60,7 @@ Errc Outbox::answer(uint64_t number, uint64_t question, const OutMessage& messag
     Exchange* exchange = exchanges_.find(number);
     if (!exchange || !exchange->talk) return Errc::handle;
     Talk& talk = *exchange->talk;
-    const auto at = std::find_if(talk.theirs.begin(), talk.theirs.end(),
-                                 [&](const Talk::Theirs& each) { return their_question(each.message) == question; });
+    const auto at = talk.find_theirs(question);
     if (at == talk.theirs.end()) return Errc::handle;
     if (exchange->over || !exchange->side_open) return Errc::closed;
     if (exchange->mine && message.receipt) return Errc::argument;
@@ -79,7 +75,7 @@ Errc Outbox::answer(uint64_t number, uint64_t question, const OutMessage& messag
     if (back) {  // the dialogue keeps its place
         pending.asks = true;
         pending.question = talk.next;
-        *back = own_question(talk.next);
+        *back = Talk::own_question(talk.next);
         talk.own.push_back({talk.next++, Talk::kUnsent, at->begun_here});
     } else if (at->begun_here) {
         pending.ends_dialogue = true;
@@ -96,8 +92,7 @@ Errc Outbox::answer_status(uint64_t number, uint64_t question, uint32_t code, st
     Exchange* exchange = exchanges_.find(number);
     if (!exchange || !exchange->talk) return Errc::handle;
     Talk& talk = *exchange->talk;
-    const auto at = std::find_if(talk.theirs.begin(), talk.theirs.end(),
-                                 [&](const Talk::Theirs& each) { return their_question(each.message) == question; });
+    const auto at = talk.find_theirs(question);
     if (at == talk.theirs.end()) return Errc::handle;
     if (exchange->over || !exchange->side_open) return Errc::closed;
     if (text.size() > kMaxStatusText || code > kLastCode) return Errc::argument;
@@ -124,7 +119,7 @@ Outbox::Told Outbox::asked(Event& event) {
     if (talk.begun_there >= kMaxQuestions) return Told::wrong;
     ++talk.begun_there;
     talk.theirs.push_back({event.taken.message, false});
-    event.first = their_question(event.taken.message);
+    event.first = Talk::their_question(event.taken.message);
     event.user = exchange->user;
     return Told::known;
 }
@@ -139,10 +134,10 @@ Outbox::Told Outbox::answered(Event& event) {
         return each.message != Talk::kUnsent && each.message == event.first;
     });
     if (at == talk.own.end()) return refused;
-    event.first = own_question(at->id);
+    event.first = Talk::own_question(at->id);
     event.user = exchange->user;
     if (event.asks) {
-        event.last_number = their_question(event.taken.message);
+        event.last_number = Talk::their_question(event.taken.message);
         talk.theirs.push_back({event.taken.message, at->begun_here});
     } else {
         talk.end_dialogue(at->begun_here);
@@ -165,7 +160,7 @@ void Outbox::end_questions(uint64_t number, Exchange& exchange, Errc errc, std::
     for (const Talk::Own& own : std::exchange(exchange.talk->own, {})) {
         const bool unsent = errc == Errc::outcome_unknown && own.message == Talk::kUnsent;
         lost.push_back(
-            answer_that_never_came(number, own_question(own.id), unsent ? Errc::not_sent : errc, exchange.user));
+            answer_that_never_came(number, Talk::own_question(own.id), unsent ? Errc::not_sent : errc, exchange.user));
     }
 }
 
@@ -173,7 +168,7 @@ void Outbox::end_questions(uint64_t number, Exchange& exchange, Errc errc, std::
 void Outbox::lose_questions(uint64_t number, Exchange& exchange, Errc errc) {
     if (!exchange.talk) return;
     for (const Talk::Own& own : std::exchange(exchange.talk->own, {})) {
-        mail_.lost.push_back({number, own_question(own.id), errc, exchange.user});
+        mail_.lost.push_back({number, Talk::own_question(own.id), errc, exchange.user});
     }
 }
 

@@ -10,7 +10,8 @@ from typing import (TYPE_CHECKING, Any, AsyncIterable, AsyncIterator, Callable, 
                     Sequence, Tuple, Union)
 
 from sealwire import _errors, _native
-from sealwire._parts import STEP, Buffer, Part, Progress
+from sealwire._parts import Part
+from sealwire._received import STEP, Buffer, Progress
 
 if TYPE_CHECKING:
     from sealwire._messages import BodyLike

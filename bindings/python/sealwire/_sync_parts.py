@@ -2,17 +2,16 @@
 
 import os
 import pathlib
-from collections import deque
-from typing import TYPE_CHECKING, Any, Deque, List, Optional, Tuple, Union
+from typing import TYPE_CHECKING, Any, List, Optional, Tuple, Union
 
 from sealwire import _errors
-from sealwire._parts import AHEAD, EVERYTHING, KINDS, MOST, SMALL, STEP, Buffer, Progress
+from sealwire._received import EVERYTHING, MOST, STEP, Buffer, Progress, Received
 
 if TYPE_CHECKING:
     from sealwire._sync_peer import Peer
 
 
-class Part:
+class Part(Received):
     """A stream or file that came with a message; in `request.parts` and `reply.parts`.
 
     name, size, kind, type, received, left, digest, digest_algorithm   as of sealwire.Part
@@ -21,41 +20,10 @@ class Part:
     never read, is stopped. One thread at a time reads it.
     """
 
-    __slots__ = ("name", "size", "kind", "type", "received", "digest", "digest_algorithm", "_peer", "_exchange", "_number",
-                 "_chunks", "_offset", "_here", "_asked", "_over", "_error", "_begun", "_kept", "_progress", "__weakref__")
-
-    def __init__(self, peer: "Peer", exchange: int, number: int, name: str, size: Optional[int], kind: int, type: int) -> None:
-        self.name = name
-        self.size = size
-        self.kind = KINDS[kind] if kind < len(KINDS) else "stream"
-        self.type = type
-        self.received = 0
-        self.digest: Optional[bytes] = None
-        self.digest_algorithm = 0
-        self._peer = peer
-        self._exchange = exchange
-        self._number = number
-        self._chunks: Deque[bytes] = deque()
-        self._offset = 0  # of the first one, where reading goes on
-        self._here = 0
-        self._asked = 0
-        self._over = False
-        self._error: Optional[_errors.Error] = None
-        self._begun = False
-        self._kept = False
-        self._progress: Optional[Progress] = None
+    __slots__ = ("__weakref__",)
 
     def __repr__(self) -> str:
         return f"<sealwire.sync.Part {self.kind} {self.name!r} {self.received} bytes{' ended' if self._over else ''}>"
-
-    @property
-    def at_end(self) -> bool:
-        """All of it was read, or it ended otherwise."""
-        return self._over and not self._here
-
-    @property
-    def left(self) -> Optional[int]:
-        return None if self.size is None else self.size - self.received
 
     # ---- Reading ----
 
@@ -92,11 +60,7 @@ class Part:
         if not data:
             return
         with self._peer._changed:
-            if self._offset:
-                self._chunks[0] = self._chunks[0][self._offset:]
-                self._offset = 0
-            self._chunks.appendleft(bytes(data))
-            self._here += len(self._chunks[0])
+            self._put_back(data)
 
     def __iter__(self) -> "Part":
         return self
@@ -143,11 +107,7 @@ class Part:
     def cancel(self, code: int = 0) -> None:
         """Wants no more of it: its sender is told, with `code` (0, or 64 to 4,095). What is here is dropped."""
         with self._peer._changed:
-            if not self._over:
-                self._peer._part_cancel(self._exchange, self._number, code)
-                self._lost(_errors.make(3, "this side wanted no more of the part", peer=self._peer.id))
-            self._chunks.clear()
-            self._here = self._offset = 0
+            self._stop(code)
 
     def _some(self) -> bool:
         """With the lock: waits until something is here; False at the end."""
@@ -160,80 +120,14 @@ class Part:
             self._peer._changed.wait()
         return True
 
-    def _take(self, n: int) -> bytes:
-        """The first bytes that are here, at most one chunk."""
-        chunk, at = self._chunks[0], self._offset
-        if len(chunk) - at <= n:
-            self._chunks.popleft()
-            self._offset = 0
-            out = chunk[at:] if at else chunk
-        else:
-            out = chunk[at:at + n]
-            self._offset += n
-        self._here -= len(out)
-        return out
-
-    def _ask(self) -> None:
-        room = AHEAD - self._here - self._asked
-        if room < AHEAD // 2 or self._over:
-            return
-        self._begun = True
-        self._asked += room
-        self._peer._part_read(self._exchange, self._number, room)
-
-    def _begin(self, kept: bool) -> None:
-        """It may be read yet, though a reply is sent before; nothing flows by this. `kept`: even when its handler returns."""
-        if not self._begun and not self._over:
-            self._kept = kept
-            self._peer._part_read(self._exchange, self._number, 0)
-
-    def _leave(self, all: bool) -> None:
-        """Its handler has returned; `all`: it has failed."""
-        if not self._over and (all or not (self._begun or self._kept)):
-            self.__del__()
-            with self._peer._changed:
-                self._lost(_errors.make(3, "its handler has returned", peer=self._peer.id))
-
-    def __del__(self) -> None:
-        if getattr(self, "_over", True):
-            return
-        try:
-            self._peer._part_cancel(self._exchange, self._number, 0)
-        except _errors.Error:
-            pass
+    def _leave(self, all: bool = False) -> None:
+        with self._peer._changed:
+            super()._leave(all)
 
     # ---- From the node, with the lock ----
 
-    def _on_data(self, data: bytes) -> None:
-        self._asked -= len(data)
-        if self._over:
-            return
-        self.received += len(data)
-        self._here += len(data)
-        if self._chunks and len(self._chunks[-1]) < SMALL and len(self._chunks) > 1:
-            self._chunks[-1] += data
-        else:
-            self._chunks.append(data)
+    def _wake(self) -> None:
         self._peer._changed.notify_all()
-
-    def _on_progress(self, count: int) -> None:
-        self.received = count
-        if self._progress is not None:
-            self._progress(count, self.size)
-
-    def _on_done(self, result: int, code: int, digest: bytes, algorithm: int, count: int, detail: str) -> None:
-        if self._over:
-            return
-        if result == 0:
-            self.digest, self.digest_algorithm = digest, algorithm
-            self.received = count
-        self._lost(None if result == 0 else _errors.make(result, detail or "a part of the message ended", status=code,
-                                                          peer=self._peer.id, endpoint=self._peer.address))
-
-    def _lost(self, error: Optional[_errors.Error]) -> None:
-        if not self._over:
-            self._over, self._error = True, error
-            self._peer._changed.notify_all()
 
 
 def make_parts(peer: "Peer", infos: "List[Tuple[int, int, str, Optional[int], int, int]]") -> List[Part]:

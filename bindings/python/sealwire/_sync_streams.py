@@ -8,7 +8,7 @@ import threading
 from typing import TYPE_CHECKING, Any, Callable, Generator, Iterable, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 from sealwire import _errors, _native
-from sealwire._parts import STEP, Buffer, Progress
+from sealwire._received import STEP, Buffer, Progress
 from sealwire._sync_parts import Part
 
 if TYPE_CHECKING:
