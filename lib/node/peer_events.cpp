@@ -105,6 +105,10 @@ void Peer::on_part(Event& event) {
     if (event.kind == EventKind::part_data) counters_.part_bytes_received.add(event.body.size());
     if (transfer && on_transfer(event, transfer)) return;
     const bool data = event.kind == EventKind::part_data;
+    if (event.kind == EventKind::part_done && !event.user) {  // the handler may have set it since the event was made
+        const std::lock_guard lock(*mutex_);
+        event.user = outbox_.user_of(event.number);
+    }
     NodeEvent out = event_of(data                                     ? NodeEventKind::part_data
                              : event.kind == EventKind::part_writable ? NodeEventKind::part_writable
                                                                       : NodeEventKind::part_done,

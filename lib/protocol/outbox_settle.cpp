@@ -210,7 +210,20 @@ Outbox::Undelivered Outbox::finish(uint64_t peer_received, Errc why, std::vector
 
     refuse_ = Errc::closed;
     waiting_.clear();
+    // Of the peer's exchanges whose last event is still to come the user may be set until then: see forget().
+    std::vector<std::pair<uint64_t, void*>> untold;
+    exchanges_.for_each([&](uint64_t number, const Exchange& exchange) {
+        const bool answered = !exchange.side_open && !exchange.user;
+        if (!exchange.mine && !exchange.forgets && (exchange.over || !answered))
+            untold.emplace_back(number, exchange.user);
+    });
     exchanges_.clear();
+    for (const auto& [number, user] : untold) {
+        Exchange& exchange = exchanges_.insert(number);
+        exchange = Exchange{};
+        exchange.over = true;
+        exchange.user = user;
+    }
     ready_first_.clear();
     ready_more_.clear();
     ready_data_.clear();

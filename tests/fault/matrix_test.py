@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Real sockets with faults between: every request ends exactly once, what was acknowledged was delivered, nothing hangs.
 
-    matrix_test.py --program PROGRAM [--seeds N] [--first SEED]
+    matrix_test.py --program PROGRAM --parts-program PROGRAM [--seeds N] [--first SEED]
 """
 
 import argparse
@@ -24,8 +24,10 @@ from proxy import Proxy  # noqa: E402
 TRANSPORTS = ("tcp", "unix")
 FAULTS = ("slice", "delay", "cut", "reset", "corrupt", "kill")
 HARMLESS = ("slice", "delay")
-KINDS = ("request", "receipt")
-HARMLESS_COUNT = 60
+KINDS = ("request", "receipt", "many", "stream", "file")
+LONG = ("many", "stream", "file")  # what parts_program.c does
+HARMLESS_COUNT = {"request": 60, "receipt": 60, "many": 30, "stream": 8, "file": 4}
+FILE_SIZE = 70_000
 DEADLINE_S = 60
 # How a session that was harmed may end, as each side sees it; a reset shows as peer_lost or, where all was read, truncated.
 ENDS = {
@@ -90,25 +92,37 @@ class Program:
 class Cell:
     """One run: transport x fault x kind of message x seed."""
 
-    def __init__(self, program, folder, transport, fault, kind, seed):
+    def __init__(self, programs, folder, transport, fault, kind, seed):
         self.transport, self.fault, self.kind, self.seed = transport, fault, kind, seed
         self.rng = random.Random(f"{transport} {fault} {kind} {seed}")
-        self.program = program
+        self.program = programs[kind in LONG]
         self.path = f"{folder}/{transport}-{fault}-{kind}-{seed}"
         self.complaints = []
+        self.to_server = self.to_client = ()  # further arguments
+        if kind in LONG:
+            self.saved = pathlib.Path(f"{self.path}.saved")
+            self.source = pathlib.Path(f"{self.path}.source")
+            self.content = self.rng.randbytes(self.rng.randrange(FILE_SIZE))
+            self.to_server, self.to_client = (str(self.saved),), (str(self.source),)
 
     def expect(self, good, words):
         if not good:
             self.complaints.append(words)
 
     def place(self):
+        """Where the fault strikes: a direction, and how many bytes after the start."""
+        there, back = {"request": (60_000, 60_000), "receipt": (60_000, 600), "many": (3_000, 30_000),
+                       "stream": (200_000, 200_000), "file": (400_000, 400)}[self.kind]
         if self.fault == "kill" or self.rng.random() < 0.5:
-            return 0, self.rng.randrange(60_000)
-        return 1, self.rng.randrange(60_000 if self.kind == "request" else 600)
+            return 0, self.rng.randrange(there)
+        return 1, self.rng.randrange(back)
 
     def run(self):
         url = "tcp://127.0.0.1:0" if self.transport == "tcp" else f"unix://{self.path}.server"
-        self.server = Program(self.program, "server", url)
+        if self.kind in LONG:
+            self.saved.mkdir()
+            self.source.write_bytes(self.content)
+        self.server = Program(self.program, "server", url, *self.to_server)
         proxy = self.client = None
         start = time.monotonic()
         try:
@@ -118,8 +132,9 @@ class Cell:
             direction, offset = self.where = self.place()
             proxy = Proxy(self.transport, self.path + ".proxy", upstream, self.fault, (direction, offset), self.rng,
                           at_place=self.server.child.kill)
-            count = HARMLESS_COUNT if self.fault in HARMLESS else 1_000_000
-            self.client = Program(self.program, "client", f"{proxy.address}#{peer}", self.kind, str(count), str(self.seed))
+            count = HARMLESS_COUNT[self.kind] if self.fault in HARMLESS else 1_000_000
+            self.client = Program(self.program, "client", f"{proxy.address}#{peer}", self.kind, str(count), str(self.seed),
+                                  *self.to_client)
             self.client.wait_for("connected")
             proxy.arm()
             self.client.say("go\n")
@@ -158,10 +173,13 @@ class Cell:
             self.expect(last < len(took), f"message {last} was acknowledged and {len(took)} were delivered")
         else:
             self.expect(self.results.get("ok", 0) <= len(took), "more answers than requests")
+        if self.kind in LONG:
+            self.judge_long(took)
         self.client_end = [row[0] for row in self.client.rows("closed")]
         self.server_end = [row[0] for row in self.server.rows("closed")]
         if harmless:
-            self.expect(len(took) == int(issued) == HARMLESS_COUNT, f"{len(took)} of {HARMLESS_COUNT} arrived")
+            count = HARMLESS_COUNT[self.kind]
+            self.expect(len(took) == int(issued) == count, f"{len(took)} of {count} arrived")
             self.expect(self.server_end == ["peer_closed"], f"the server's session ended as {self.server_end}")
             return
         ends = self.client_end + self.server_end
@@ -171,16 +189,38 @@ class Cell:
             harmed = self.client_end if self.where[0] == 1 else self.server_end
             self.expect(set(harmed) <= {"record", "truncated"}, f"who got the corrupted byte saw {harmed}")
 
+    def judge_long(self, took):
+        """Exchanges that take a while: at the server each is over once, and so is its part; files are whole or not there."""
+        if self.fault != "kill":
+            over = sorted(int(row[0]) for row in self.server.rows("over"))
+            self.expect(over == took, f"of {len(took)} exchanges {len(over)} are over at the server")
+        parts = {int(row[0]): row[1] for row in self.server.rows("part")}
+        self.expect(len(parts) == len(self.server.rows("part")), "a part has ended twice at the server")
+        if self.fault != "kill":
+            self.expect(self.kind == "many" or sorted(parts) == took, f"of {len(took)} parts {len(parts)} ended at the server")
+        if self.kind != "file":
+            return
+        for path in self.saved.iterdir():
+            hidden = path.name.startswith(".sealwire-")
+            self.expect(not hidden or self.fault == "kill", f"{path.name} was left")
+            self.expect(hidden or path.read_bytes() == self.content, f"{path.name} is not whole")
+        saved = {path.name for path in self.saved.iterdir()}
+        for row in self.client.rows("ok"):
+            self.expect(f"f{row[0]}" in saved, f"file {row[0]} was told as saved and is not there")
+        for index, result in parts.items():
+            self.expect((result == "ok") == (f"f{index}" in saved), f"file {index}: {result}, which the folder belies")
+
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--program", required=True)
+    parser.add_argument("--parts-program", required=True)
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--first", type=int, default=1)
     options = parser.parse_args()
     done = collections.defaultdict(list)
     with tempfile.TemporaryDirectory(prefix="sealwire-fault-") as folder:
-        cells = [Cell(options.program, folder, *key, options.first + i) for i in range(options.seeds)
+        cells = [Cell((options.program, options.parts_program), folder, *key, options.first + i) for i in range(options.seeds)
                  for key in ((t, f, k) for t in TRANSPORTS for f in FAULTS for k in KINDS)]
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
             for cell in pool.map(Cell.run, cells):

@@ -177,6 +177,29 @@ TEST_CASE("a cancel by the requester reaches the handler once, and what it says 
     CHECK(receiver.end.outbox->reply(1, message("x"), nullptr) == Errc::handle);
 }
 
+TEST_CASE("the handler of a request whose session is lost already has its exchange until the last event") {
+    Receiver receiver;
+    receiver.end.forgets = false;
+    receiver.connect();
+    int mine = 0;
+    receiver.end.on_event = [&](End& end, const Seen& seen) {
+        if (seen.kind != EventKind::message) return;
+        CHECK(end.outbox->set_user(seen.number, &mine) == Errc::ok);
+        CHECK(end.outbox->reply(seen.number, message("x"), nullptr) == Errc::closed);
+        CHECK(end.outbox->running(seen.number) == Errc::closed);
+    };
+    receiver.end.connection->receive(receiver.now, receiver.sealed(written(open(kWhole | 1))));
+    receiver.end.connection->transport_ended(receiver.now);
+    receiver.drive();
+    REQUIRE(receiver.end.count(EventKind::message) == 1);
+    REQUIRE(receiver.end.count(EventKind::done) == 1);
+    CHECK(receiver.end.event(EventKind::done).errc == Errc::truncated);
+    CHECK(receiver.end.outbox->user_of(1) == &mine);
+    receiver.end.outbox->forget(1);
+    CHECK(receiver.end.outbox->reply(1, message("x"), nullptr) != Errc::ok);
+    CHECK(receiver.end.outbox->set_user(1, nullptr) == Errc::handle);
+}
+
 TEST_CASE("an OPEN cancelled before it was whole never reaches the application, and gives all back") {
     Receiver receiver;
     receiver.connect();

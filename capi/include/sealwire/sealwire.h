@@ -711,8 +711,8 @@ typedef struct sw_request_options {
     sw_message *message;
     void *user; /* of the exchange's events */
     uint32_t
-        expects; /* 0 or SW_EXPECTS_ONE: one reply, with DONE; SW_EXPECTS_MANY: any number of REPLYs, then DONE. With
-                         parts on either side the one reply comes as REPLY, and DONE when all parts have ended */
+        expects; /* 0 or SW_EXPECTS_ONE: one reply, with DONE; SW_EXPECTS_MANY: any number of REPLYs, then DONE. While
+                         parts of either side are not at their end, the one reply comes as REPLY, and DONE when they are */
     const sw_part_head *parts;
     size_t part_count;
     sw_part *part_handles;
