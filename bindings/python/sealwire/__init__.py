@@ -9,18 +9,21 @@ from sealwire._errors import (AccessError, ArgumentError, ArgumentTypeError, Can
                               FileNotFound, ForkedError,
                               HandlerFailed, KeyFileError, NoRouteError, NotAllowedError, ProtocolError, QueueFull, RefusedError, ResourceError, SessionError,
                               StateError, Status, TooBigError, TooManyError, UnsupportedError)
+from sealwire._durations import NEVER
 from sealwire._keys import Identity, Ticket, network_from_passphrase, network_new
 from sealwire._inbox import Messages
 from sealwire._listener import Listener
 from sealwire._messages import BodyLike, Reply, Request
 from sealwire._node import Node
-from sealwire._peer import NEVER, Peer, Pong
 from sealwire._parts import Part
+from sealwire._peer import Peer
 from sealwire._replies import Replies
 from sealwire._rpc import BAD_CALL, NO_FUNCTION, Results
-from sealwire._streams import Answer, File, Stream
-from sealwire._talk import Conversation, Running, Said, Talk
-from sealwire._types import Accept, Asking, CloseReport, NodeStats, PeerStats, Reject, RouteStats, Undelivered
+from sealwire._sending import Answer
+from sealwire._streams import File, Stream
+from sealwire._talk import Conversation, Said, Talk
+from sealwire._types import (Accept, Asking, CloseReport, NodeStats, PeerStats, Pong, Reject, RouteStats, Running,
+                             Undelivered)
 
 __version__ = _native.version()
 build_info = _native.build_info()

@@ -2,14 +2,11 @@
 
 import inspect
 import logging
-from typing import TYPE_CHECKING, Any, Awaitable, Callable, Dict, Optional, Union
+from typing import Any, Awaitable, Dict, Optional, Union
 
 from sealwire import _errors
-from sealwire._peer import Peer
-from sealwire._types import Accept, AcceptData, Asking, Decide, Decision, Reject
-
-if TYPE_CHECKING:
-    from sealwire._node import Node
+from sealwire._outcome import fail
+from sealwire._types import Accept, AcceptData, Asking, Decide, Decision, HelloData, Reject
 
 logger = logging.getLogger("sealwire")
 
@@ -20,60 +17,32 @@ def data_bytes(data: Any) -> bytes:
     return data
 
 
-class Deciding:
-    """A node's answers to those who ask, and what it tells those who are dialled."""
+class Decisions:
+    """A node's answers to those who ask, and what it tells those who are dialled, in either face."""
 
-    def __init__(self, node: "Node", decide: Optional[Decide], data: AcceptData) -> None:
+    def __init__(self, node: Any, decide: Optional[Decide], data: AcceptData) -> None:
         self._node = node
         self._decide = decide
         self._data = data if callable(data) else data_bytes(data)
-        self.hellos: Dict[int, Callable[[str], Union[bytes, Awaitable[bytes]]]] = {}  # of dials, by handle
+        self.hellos: Dict[int, HelloData] = {}  # of dials that make them, by handle
 
-    def on_proved(self, peer: Peer) -> None:
-        self._node._background(self._say_hello(peer))
-
-    async def _say_hello(self, peer: Peer) -> None:
-        make = self.hellos.get(peer._handle)
-        try:
-            data = make(peer.id) if make is not None else b""
-            peer._hello(data_bytes(await data if inspect.isawaitable(data) else data))
-        except Exception as error:
-            if peer._connected is not None and not peer._connected.done():
-                peer._connected.set_exception(error)
-                try:
-                    peer._close(0, "", 1)
-                except _errors.Error:
-                    pass
+    def on_proved(self, peer: Any) -> None:
+        """The peer that was dialled: it is told what is for it."""
 
     def on_asks(self, handle: int, id: str, address: str, data: bytes, allowed: bool) -> None:
-        core = self._node._opened()
-        peer = Peer(self._node, core, handle, None)
+        peer = self._node._add_peer(handle, None)
         peer.id, peer.address = id, address
-        core.add_peer(handle, peer)
-        asking = Asking(id, address, data, allowed)
-        decision: Union[Decision, Awaitable[Decision]] = False
-        try:
-            decision = True if allowed else self._decide(asking) if self._decide is not None else False
-        except Exception:
-            logger.exception("the decision about %s failed; it is refused", id)
-        if isinstance(decision, (bool, Accept, Reject)) and not (decision is True and callable(self._data)):
-            self._decided(peer, decision)
-        else:
-            self._node._background(self._await_decision(peer, asking, decision))
+        self._answer(peer, Asking(id, address, data, allowed))
 
-    async def _await_decision(self, peer: Peer, asking: Asking, decision: "Union[Decision, Awaitable[Decision]]") -> None:
-        decided: Decision = False
-        try:
-            made = await decision if inspect.isawaitable(decision) else decision
-            if made is True and callable(self._data):
-                data = self._data(asking)
-                made = Accept(data_bytes(await data if inspect.isawaitable(data) else data))
-            decided = made
-        except Exception:
-            logger.exception("the decision about %s failed; it is refused", peer.id)
-        self._decided(peer, decided)
+    def _answer(self, peer: Any, asking: Asking) -> None:
+        """Decides, now or later."""
 
-    def _decided(self, peer: Peer, decision: Decision) -> None:
+    def _no_hello(self, peer: Any, error: Exception) -> None:
+        if peer._connected is not None and not peer._connected.done():
+            fail(peer._connected, error)
+            peer._drop()
+
+    def _decided(self, peer: Any, decision: Decision) -> None:
         try:
             if isinstance(decision, Reject):
                 peer._reject(decision.status, decision.text)
@@ -88,3 +57,41 @@ class Deciding:
             peer._reject(0, "")
         except _errors.Error:
             pass  # it has gone meanwhile
+
+
+class Deciding(Decisions):
+    """With functions that are plain or async."""
+
+    def on_proved(self, peer: Any) -> None:
+        self._node._background(self._say_hello(peer))
+
+    async def _say_hello(self, peer: Any) -> None:
+        make = self.hellos.get(peer._handle)
+        try:
+            data = make(peer.id) if callable(make) else b""
+            peer._hello(data_bytes(await data if inspect.isawaitable(data) else data))
+        except Exception as error:
+            self._no_hello(peer, error)
+
+    def _answer(self, peer: Any, asking: Asking) -> None:
+        decision: Union[Decision, Awaitable[Decision]] = False
+        try:
+            decision = True if asking.allowed else self._decide(asking) if self._decide is not None else False
+        except Exception:
+            logger.exception("the decision about %s failed; it is refused", peer.id)
+        if isinstance(decision, (bool, Accept, Reject)) and not (decision is True and callable(self._data)):
+            self._decided(peer, decision)
+        else:
+            self._node._background(self._await_decision(peer, asking, decision))
+
+    async def _await_decision(self, peer: Any, asking: Asking, decision: "Union[Decision, Awaitable[Decision]]") -> None:
+        decided: Decision = False
+        try:
+            made = await decision if inspect.isawaitable(decision) else decision
+            if made is True and callable(self._data):
+                data = self._data(asking)
+                made = Accept(data_bytes(await data if inspect.isawaitable(data) else data))
+            decided = made
+        except Exception:
+            logger.exception("the decision about %s failed; it is refused", peer.id)
+        self._decided(peer, decided)

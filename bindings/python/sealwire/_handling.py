@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Awaitable, Optional, Set
 
 from sealwire._messages import Request
 from sealwire._replies import complete, leave
-from sealwire._talk import Ear
 
 if TYPE_CHECKING:
     from sealwire._router import Router
@@ -33,7 +32,7 @@ class Handling:
     def _spawn(self, request: Request, awaitable: "Awaitable[Any]") -> "Optional[asyncio.Task[Any]]":
         assert self._loop is not None
         if request.converses:
-            Ear(request.peer).begin(request.number)
+            request.peer._begin_talk(request.number)
         answer = self._answer(request, awaitable)
         if self._loop.get_task_factory() is not None:
             task = self._loop.create_task(answer)
@@ -60,9 +59,8 @@ class Handling:
             self._end_talk(request)
 
     def _end_talk(self, request: Request) -> None:
-        ear = request.peer._talks.get(request.number) if request.converses else None
-        if ear is not None:
-            ear._on_done(None)
+        if request.converses:
+            request.peer._end_talk(request.number)
 
     def _on_cancelled(self, request: Request, task: "Optional[asyncio.Task[Any]]") -> None:
         self._end_talk(request)

@@ -8,11 +8,11 @@ from sealwire import _errors, _native
 class Listener:
     """Where a node listens. `address` has the real port; `ticket` is what others connect to."""
 
-    __slots__ = ("_handle", "_future", "_over", "address", "ticket")
+    __slots__ = ("_handle", "_ready", "_over", "address", "ticket")
 
     def __init__(self, handle: int, future: "asyncio.Future[Listener]") -> None:
         self._handle = handle
-        self._future = future
+        self._ready = future
         self._over: asyncio.Future[None] = future.get_loop().create_future()
         self.address = ""
         self.ticket = ""

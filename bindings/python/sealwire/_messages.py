@@ -5,13 +5,15 @@ import uuid
 from typing import TYPE_CHECKING, Any, List, Optional, Sequence, Union
 
 from sealwire import _errors, _native, _streams
+from sealwire._carried import Metadata, extras
 from sealwire._codecs import TYPES, Encoded, decode
-from sealwire._streams import Answer, Stream
+from sealwire._sending import checked, give_up, heads, opened
+from sealwire._streams import Stream
 
 if TYPE_CHECKING:
     from sealwire._parts import Part
     from sealwire._peer import Peer
-    from sealwire._talk import Metadata, Talk
+    from sealwire._talk import Talk
 
 # What a body may be: bytes and other buffers as they are, str as UTF-8, dict, list, numbers and bool as JSON, and what
 # `encode` gives.
@@ -66,13 +68,10 @@ class _Readable(_native.Message):
         return True
 
 
-class Reply(_Readable):
-    """The answer to a request. A fast reply, which has no body, has `has_body` False and an empty body. `parts` are the
-    streams and files that come with it; they may be read on when the request is long over."""
+class Answering(_Readable):
+    """A reply, in either face."""
 
     __slots__ = ()
-    peer: "Peer"
-    parts: "List[Part]"
 
     @property
     def request_uuid(self) -> "uuid.UUID":
@@ -80,7 +79,47 @@ class Reply(_Readable):
         return uuid.UUID(bytes=self.peer._uuid(self.number, True, 0))
 
 
-class Request(_Readable):
+class Reply(Answering):
+    """The answer to a request. A fast reply, which has no body, has `has_body` False and an empty body. `parts` are the
+    streams and files that come with it; they may be read on when the request is long over."""
+
+    __slots__ = ()
+    peer: "Peer"
+    parts: "List[Part]"
+
+
+class Asked(_Readable):
+    """A message or request, in either face."""
+
+    __slots__ = ()
+
+    def _ear(self) -> Any:
+        ear = self.peer._talks.get(self.number)
+        if ear is None:
+            raise _errors.StateError(4, "the requester does not converse, or the exchange is over", peer=self.peer.id)
+        return ear
+
+    def _begin_parts(self, kept: bool) -> None:
+        """They may be read yet, though a reply is sent before."""
+        if self._has_parts and not self.answered:
+            for part in self.parts:
+                part._begin(kept)
+
+    def _answered(self) -> None:
+        if self.converses:
+            self.peer._end_talk(self.number)
+
+    def reply_uuid(self, place: int = 0) -> "uuid.UUID":
+        """Of the reply to it, the first or a later one; questions of this side count, too. The requester sees it as `reply.uuid`."""
+        return uuid.UUID(bytes=self.peer._uuid(self.number, True, place))
+
+    def status(self, code: int, text: str = "", details: Optional[BodyLike] = None) -> None:
+        """Answers with a status of the application, 64 to 4,095; `raise Status(code, text, details)` does the same."""
+        super().status(code, text, details)
+        self._answered()
+
+
+class Request(Asked):
     """A message or request from a peer, as handlers get it.
 
     peer         who sent it; `peer.id` was proved by the handshake
@@ -104,54 +143,33 @@ class Request(_Readable):
     @property
     def talk(self) -> "Talk":
         """Both sides may ask while it is not answered; for handlers that are coroutines or yield."""
-        ear = self.peer._talks.get(self.number)
-        if ear is None:
-            raise _errors.StateError(4, "the requester does not converse, or the exchange is over", peer=self.peer.id)
         from sealwire._talk import Talk
-        return Talk(ear)
+        return Talk(self._ear())
 
     def reply(self, body: Optional[BodyLike] = None, parts: Sequence[Stream] = (), *,
-              metadata: "Optional[Metadata]" = None, trace: "Union[str, bytes, None]" = None) -> None:
+              metadata: Optional[Metadata] = None, trace: Union[str, bytes, None] = None) -> None:
         """Answers now, in place of the handler's return value; None is a fast reply without a body. Streams and files in
         `parts` go on behind it."""
-        if self._has_parts and not self.answered:
-            for part in self.parts:
-                part._begin(bool(parts))
+        self._begin_parts(bool(parts))
         if parts or metadata or trace:
-            from sealwire._talk import extras
-            streams = _streams.checked(parts)
-            try:
-                for stream in streams:
-                    stream._open()
-            except BaseException as error:
-                _streams.give_up(streams, error)
-                raise
-            self._reply_now(body, streams, False, extras(metadata, trace))
+            self._reply_now(body, opened(checked(parts, Stream)), False, extras(metadata, trace))
         else:
             super().reply(body)
-        self._end_wait()
-
-    def _end_wait(self) -> None:
-        if self._waited and self.converses:
-            self.peer.node._end_talk(self)
-
-    def reply_uuid(self, place: int = 0) -> "uuid.UUID":
-        """Of the reply to it, the first or a later one; questions of this side count, too. The requester sees it as `reply.uuid`."""
-        return uuid.UUID(bytes=self.peer._uuid(self.number, True, place))
+        self._answered()
 
     def _reply_now(self, body: Optional[BodyLike], streams: List[Stream], more: bool, extras: Any = None) -> bool:
         """False: there is no room, of one of several."""
         try:
-            numbers = self._reply(b"" if body is None else body, more, _streams.heads(streams), extras)
+            numbers = self._reply(b"" if body is None else body, more, heads(streams), extras)
             if numbers is False:
                 return False
             if numbers is None:
                 raise _errors.make(81, "the requester does not wait any more", peer=self.peer.id)
         except _errors.CancelledByPeer as error:
-            _streams.give_up(streams, error)
+            give_up(streams, error)
             return True
         except BaseException as error:
-            _streams.give_up(streams, error)
+            give_up(streams, error)
             raise
         assert isinstance(numbers, list)
         _streams.attach(streams, self.peer, self.number, numbers)
@@ -163,8 +181,3 @@ class Request(_Readable):
         streams = await _streams.prepared(parts) if parts else []
         while not self._reply_now(body, streams, True):
             await self.peer._wait_for_room()
-
-    def status(self, code: int, text: str = "", details: Optional[BodyLike] = None) -> None:
-        """Answers with a status of the application, 64 to 4,095; `raise Status(code, text, details)` does the same."""
-        super().status(code, text, details)
-        self._end_wait()

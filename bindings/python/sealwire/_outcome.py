@@ -1,7 +1,18 @@
-"""Outcome: what a thread waits for, in the synchronous face; settled by the thread that carries a node's events."""
+"""Outcome: what a thread waits for, in the synchronous face; settled by the thread that carries a node's events, as futures are."""
 
 import threading
 from typing import Any, Callable, Optional
+
+
+def settle(waiting: Any, value: Any) -> None:
+    """Gives an Outcome or a future what it waits for, unless it has something already. None: nobody waits."""
+    if waiting is not None and not waiting.done():
+        waiting.set_result(value)
+
+
+def fail(waiting: Any, error: BaseException) -> None:
+    if waiting is not None and not waiting.done():
+        waiting.set_exception(error)
 
 
 class Outcome:

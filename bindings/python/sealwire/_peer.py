@@ -1,75 +1,31 @@
 """Peer: one remote program, known by its key."""
 
 import asyncio
-import math
-import weakref
 from collections import deque
-from typing import (TYPE_CHECKING, Any, Callable, Deque, Dict, List, Literal, NamedTuple, Optional, Sequence, Tuple, TypeVar,
-                    Union, overload)
+from typing import (TYPE_CHECKING, Any, Callable, Deque, List, Literal, Optional, Sequence, Tuple, TypeVar, Union, overload)
 from uuid import UUID
 
 from sealwire import _errors, _native, _rpc
+from sealwire._carried import Metadata, extras
+from sealwire._durations import NEVER, milliseconds
 from sealwire._messages import BodyLike, Reply, Request
-from sealwire._parts import Part
+from sealwire._outcome import fail, settle
 from sealwire._replies import Replies
 from sealwire._retry import Backoff, insist, key_of, pauses
-from sealwire._talk import Conversation, Ear, Metadata, Running, extras, on_talk
-from sealwire._types import PeerStats
-from sealwire._streams import Stream, attach, give_up, heads, logger, prepared
+from sealwire._session import Session
+from sealwire._sending import give_up, heads
+from sealwire._streams import Stream, attach, logger, prepared
+from sealwire._talk import Conversation, Ear
+from sealwire._types import Pong
 from sealwire._waits import Filter
 
 if TYPE_CHECKING:
     from sealwire._node import Node
 
 T = TypeVar("T")
-NEVER = math.inf
-_SW_NEVER = 0xFFFFFFFF
-_PART_DATA, _PART_WRITABLE, _PART_PROGRESS, _QUESTION = 16, 17, 19, 20  # of sw_event_type
 
 
-def milliseconds(seconds: Optional[float]) -> int:
-    """None is the default (0 in C), infinity none at all; never rounded down to the default."""
-    if seconds is None:
-        return 0
-    if seconds == NEVER:
-        return _SW_NEVER
-    if not isinstance(seconds, (int, float)):
-        raise _errors.ArgumentTypeError(1, f"a duration is a number of seconds, not {type(seconds).__name__}")
-    if not seconds >= 0:
-        raise _errors.argument("a duration is not negative")
-    return min(max(math.ceil(seconds * 1000), 1), _SW_NEVER - 1)
-
-
-def message_count(messages: Optional[int]) -> int:
-    """None is any number."""
-    if messages is None:
-        return 2**64 - 1
-    if isinstance(messages, bool) or not isinstance(messages, int):
-        raise _errors.ArgumentTypeError(1, f"a number of messages is an int, not {type(messages).__name__}")
-    if not 0 <= messages < 2**64:
-        raise _errors.argument("a number of messages is not negative")
-    return messages
-
-
-def limit(count: float) -> int:
-    """0 is the default, infinity none at all."""
-    if count == NEVER:
-        return _SW_NEVER
-    if not isinstance(count, (int, float)):
-        raise _errors.ArgumentTypeError(1, f"a limit is a whole number, not {type(count).__name__}")
-    if not 0 <= count < _SW_NEVER or count != int(count):
-        raise _errors.argument("a limit is a whole number from 0 on, or NEVER")
-    return int(count)
-
-
-class Pong(NamedTuple):
-    """Answer to a ping, in seconds."""
-
-    round_trip: float
-    clock_difference: float
-
-
-class Peer(_native.Peer):
+class Peer(Session):
     """A session with a remote program. Made by `node.connect`, or by the node when somebody connects.
 
     id        its public key, 52 characters; proved by the handshake
@@ -78,31 +34,14 @@ class Peer(_native.Peer):
     dialled   True when this side connected
     """
 
-    __slots__ = ("node", "id", "address", "data", "dialled", "suite", "clock_difference", "closing", "_reason",
-                 "_room", "_receipts", "_pings", "_token", "_connected", "_closed", "_parts", "_talks", "__weakref__")
+    __slots__ = ("_room", "_closed")
+    node: "Node"
+    _ear = Ear
 
     def __init__(self, node: "Node", core: _native.Core, handle: int, connected: "Optional[asyncio.Future[Peer]]") -> None:
-        super().__init__(core, handle)
-        self.node = node
-        self.id = ""
-        self.address = ""
-        self.data = b""
-        self.dialled = connected is not None
-        self.suite = 0
-        self.clock_difference = 0.0
-        self.closing = False
-        self._reason: Optional[_errors.Error] = None
+        super().__init__(node, core, handle, connected)
         self._room: Deque[asyncio.Future[None]] = deque()
-        self._receipts: Dict[int, asyncio.Future[None]] = {}
-        self._pings: Dict[int, asyncio.Future[Pong]] = {}
-        self._token = 0
-        self._connected = connected
         self._closed: Optional[asyncio.Future[None]] = None
-        self._talks: Dict[int, Ear] = {}  # conversations that run, by exchange
-        self._parts: weakref.WeakValueDictionary[Tuple[int, int], Union[Part, Stream]] = weakref.WeakValueDictionary()
-
-    def __repr__(self) -> str:
-        return f"<sealwire.Peer {self.id[:8]} {self.address}{' closed' if self.closed else ''}>"
 
     # ---- Messages ----
 
@@ -276,15 +215,6 @@ class Peer(_native.Peer):
             raise _errors.of_call(3, "", self)
         return await self.node._waits.wait(route, filter, timeout, self)
 
-    @property
-    def running(self) -> Running:
-        """What runs with it now."""
-        return Running(*self._running())
-
-    def stats(self) -> PeerStats:
-        """What it has done since it connected and has to do now, by name; until it is closed."""
-        return self._stats()
-
     # ---- Procedure calls ----
 
     async def call(self, name: str, *arguments: Any, timeout: Optional[float] = None) -> Any:
@@ -331,15 +261,6 @@ class Peer(_native.Peer):
         finally:
             self._pings.pop(token, None)
 
-    def pause(self) -> None:
-        """Lets the messages of this peer wait, each charged to its window, so that in the end the peer waits. What belongs to
-        exchanges that run goes on. Messages that this process has fetched already still come."""
-        self._resume(0)
-
-    def resume(self, messages: Optional[int] = None) -> None:
-        """Lets that many more messages come, then it is paused again; None ends the pause."""
-        self._resume(message_count(messages))
-
     async def _wait_for_room(self) -> None:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._room.append(future)
@@ -347,23 +268,9 @@ class Peer(_native.Peer):
 
     # ---- The end ----
 
-    @property
-    def closed(self) -> bool:
-        return self._reason is not None or (self._closed is not None and self._closed.done())
-
-    @property
-    def reason(self) -> Optional[_errors.Error]:
-        """Why the session ended; None while it lasts, and when this side closed it in good order."""
-        return self._reason if self._reason is not None and self._reason.code != "handle" else None
-
     async def close(self, status: int = 0, text: str = "", *, deadline: float = 2.0) -> None:
         """Ends the session and waits for that; running exchanges may end until the deadline (seconds)."""
-        if not self.closed and not self.closing:
-            try:
-                self._close(status, text, milliseconds(deadline))
-            except _errors.ClosedError:
-                pass  # its last event is on the way
-            self.closing = True
+        self._begin_close(status, text, deadline)
         await self.wait_closed()
 
     async def wait_closed(self) -> "Optional[_errors.Error]":
@@ -385,64 +292,10 @@ class Peer(_native.Peer):
     def _on_writable(self) -> None:
         waiting, self._room = self._room, deque()
         for future in waiting:
-            if not future.done():
-                future.set_result(None)
-
-    def _on_part(self, kind: int, fields: Tuple[Any, ...]) -> None:
-        part = self._parts.get((fields[1], fields[2]))
-        if part is None:
-            return  # it was dropped, and stopped by that
-        if kind == _PART_DATA:
-            part._on_data(fields[3])
-        elif kind == _PART_WRITABLE:
-            part._on_writable()
-        elif kind == _PART_PROGRESS:
-            part._on_progress(fields[3])
-        else:
-            del self._parts[fields[1], fields[2]]
-            part._on_done(*fields[3:])
-
-    def _on_talk(self, exchange: int, number: int, asks: Optional[int], result: int, code: int, text: str, message: Any,
-                 kind: int) -> None:
-        on_talk(self, kind == _QUESTION, exchange, number, asks, result, code, text, message)
-
-    def _on_receipt(self, first: int, last: int, result: int) -> None:
-        few = range(first, last + 1) if last - first < len(self._receipts) else \
-            [number for number in self._receipts if first <= number <= last]
-        for number in few:
-            future = self._receipts.get(number)
-            if future is None or future.done():
-                continue
-            if result == 0:
-                future.set_result(None)
-            else:
-                future.set_exception(_errors.make(result, peer=self.id, endpoint=self.address))
-
-    def _on_pong(self, token: int, round_trip_us: int, clock_difference_ms: int) -> None:
-        future = self._pings.get(token)
-        if future is not None and not future.done():
-            future.set_result(Pong(round_trip_us / 1e6, clock_difference_ms / 1e3))
-
-    def _on_connected(self, address: str, data: bytes, suite: int, clock_difference_ms: int) -> None:
-        self.address = address
-        self.data = data
-        self.suite = suite
-        self.clock_difference = clock_difference_ms / 1e3
-        if self._connected is not None and not self._connected.done():
-            self._connected.set_result(self)
+            settle(future, None)
 
     def _on_closed(self, reason: _errors.Error) -> None:
-        """Everything that waits here learns it."""
-        self._reason = reason
-        waiting: List[asyncio.Future[Any]] = [*self._room, *self._receipts.values(), *self._pings.values()]
-        self._room.clear()
-        if self._connected is not None:
-            waiting.append(self._connected)
-        for future in waiting:
-            if not future.done():
-                future.set_exception(_errors.of_call(3, "", self))
-        self.node._waits.lost(lambda: _errors.of_call(3, "", self), self)
-        for part in list(self._parts.values()):
-            part._lost(_errors.of_call(3, "", self))
-        if self._closed is not None and not self._closed.done():
-            self._closed.set_result(None)
+        super()._on_closed(reason)
+        while self._room:
+            fail(self._room.popleft(), _errors.of_call(3, "", self))
+        settle(self._closed, None)

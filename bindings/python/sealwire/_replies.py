@@ -5,8 +5,10 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Deque, List, Optional, Sequence, Tuple
 
 from sealwire import _errors, _native
+from sealwire._durations import milliseconds
 from sealwire._messages import BodyLike, Reply, Request
-from sealwire._streams import Answer, Stream, attach, finished, give_up, heads, prepared
+from sealwire._sending import Answer, answer_of, give_up, heads
+from sealwire._streams import Stream, attach, finished, prepared
 
 if TYPE_CHECKING:
     from sealwire._peer import Peer
@@ -58,7 +60,38 @@ class Queue:
             self._wake()
 
 
-class Replies:
+class Deadlines:
+    """How long a request that runs is still waited for, in either face."""
+
+    __slots__ = ()
+    _peer: Any
+    _number: Optional[int]
+
+    def set_deadlines(self, *, next: Optional[float] = None, between: Optional[float] = None,
+                      total: Optional[float] = None) -> None:
+        """How long it still waits, in seconds from now on: to the next reply, from each later one to the next, and to the end.
+        None is as it was, NEVER none."""
+        self._deadlines(next, between, total, 0)
+
+    def pause(self) -> None:
+        """No time passes for its deadlines until `resume()`."""
+        self._deadlines(None, None, None, 1)
+
+    def resume(self) -> None:
+        self._deadlines(None, None, None, 2)
+
+    def _deadlines(self, next: Optional[float], between: Optional[float], total: Optional[float], clock: int) -> None:
+        if self._number is None:
+            raise _errors.StateError(4, "it has not begun: iterate over it first", peer=self._peer.id)
+        self._peer._set_deadlines(self._number, milliseconds(next), milliseconds(between), milliseconds(total), clock)
+
+    @property
+    def running(self) -> bool:
+        """It was sent and has not ended."""
+        return self._number is not None and self._peer._is_running(self._number)
+
+
+class Replies(Deadlines):
     """The replies to one request, as they come: `async for reply in peer.request_many(...)`.
 
     Leaving the loop, cancelling the task that waits, `aclose()`, or dropping the iterator cancels the exchange at the peer. A
@@ -100,37 +133,14 @@ class Replies:
     def _begun(self, number: int) -> None:
         """The exchange is open."""
 
-    def set_deadlines(self, *, next: Optional[float] = None, between: Optional[float] = None,
-                      total: Optional[float] = None) -> None:
-        """How long it still waits, in seconds from now on: to the next reply, from each later one to the next, and to the end.
-        None is as it was, NEVER none."""
-        self._deadlines(next, between, total, 0)
-
-    def pause(self) -> None:
-        """No time passes for its deadlines until `resume()`."""
-        self._deadlines(None, None, None, 1)
-
-    def resume(self) -> None:
-        self._deadlines(None, None, None, 2)
-
-    def _deadlines(self, next: Optional[float], between: Optional[float], total: Optional[float], clock: int) -> None:
-        from sealwire._peer import milliseconds
-        if self._number is None:
-            raise _errors.StateError(4, "it has not begun: iterate over it first", peer=self._peer.id)
-        self._peer._set_deadlines(self._number, milliseconds(next), milliseconds(between), milliseconds(total), clock)
-
-    @property
-    def running(self) -> bool:
-        """It was sent and has not ended."""
-        return self._number is not None and self._peer._is_running(self._number)
-
     async def _start(self) -> Queue:
-        from sealwire._peer import milliseconds
         queue = self._queue = self._queue_for()
         streams: List[Stream] = []
 
         def start(left: int) -> "Optional[Tuple[Any, int, List[int]]]":
-            return self._peer._open(self._route, self._body, left, queue, heads(streams), *self._more)
+            opened: "Optional[Tuple[Any, int, List[int]]]" = self._peer._open(self._route, self._body, left, queue, heads(streams),
+                                                                              *self._more)
+            return opened
 
         try:
             streams = await prepared(self._parts) if self._parts else []
@@ -200,16 +210,21 @@ async def complete(request: Request, result: Any) -> None:
     elif not result.parts:
         request._end(result.body)
     else:
-        for part in request.parts:
-            part._begin(False)  # the streams of the answer may be made of them
-        streams = await prepared(result.parts)
-        request._reply_now(result.body, streams, False)
+        request._begin_parts(False)  # the streams of the answer may be made of them
+        body, parts = answer_of(result)
+        streams = await prepared(parts)
+        request._reply_now(body, streams, False)
         await finished(streams)
         request._end(None)
     leave(request)
 
 
-def leave(request: Request, all: bool = False) -> None:
+def too_many(request: Any) -> _errors.StateError:
+    return _errors.StateError(4, "the handler yields several replies, and the requester wants one: it has to ask by request_many",
+                              peer=request.peer.id)
+
+
+def leave(request: Any, all: bool = False) -> None:
     """The handler has returned, or failed: what it did not read is stopped."""
     if request._has_parts:
         for part in request.parts:
@@ -231,13 +246,11 @@ async def _reply_each(request: Request, results: Any) -> None:
             if not request.wants_reply:
                 pass
             elif request.wants_many:
-                body, parts = result if isinstance(result, Answer) else (result, ())
-                await request.more(body, parts)
+                await request.more(*answer_of(result))
             elif count == 1:
                 only = result
             else:
-                raise _errors.StateError(4, "the handler yields several replies, and the requester wants one: it has to "
-                                            "ask by request_many", peer=request.peer.id)
+                raise too_many(request)
             if request.cancelled:
                 return
             if count % _TURN == 0:
@@ -248,5 +261,4 @@ async def _reply_each(request: Request, results: Any) -> None:
         else:
             results.close()
     if count and request.wants_reply and not request.wants_many and not request.answered:
-        body, parts = only if isinstance(only, Answer) else (only, ())
-        request.reply(body, parts)
+        request.reply(*answer_of(only))

@@ -28,6 +28,22 @@ def pauses(attempts: int, backoff: Backoff) -> List[float]:
     return [min(first * 2.0 ** min(attempt, 60), most) for attempt in range(attempts - 1)]
 
 
+def granted(timeout: float, left: List[float]) -> float:
+    """What the peer need not answer within: all that this attempt and those after it may take."""
+    return timeout * (len(left) + 1) + sum(left) + _SLACK
+
+
+def retried(error: BaseException) -> BaseException:
+    """The error, where another attempt may end otherwise; else it is raised."""
+    if not isinstance(error, _errors.Error) or error.code not in _RETRIED:
+        raise error
+    return error
+
+
+def given_up(last: Optional[BaseException], longest: List[float]) -> BaseException:
+    return last or _errors.make(80, f"{len(longest) + 1} attempts were made")
+
+
 async def insist(ask: Callable[[float], Awaitable[Reply]], timeout: float, longest: List[float]) -> Reply:
     """`ask(left)` makes an attempt that the peer need not answer after so many seconds. One whose time is over goes on beside the
     next, as its answer is what that one waits for; all end with this."""
@@ -41,15 +57,13 @@ async def insist(ask: Callable[[float], Awaitable[Reply]], timeout: float, longe
             error = one.exception()
             if error is None:
                 return one.result()
-            if not isinstance(error, _errors.Error) or error.code not in _RETRIED:
-                raise error
-            last = error
+            last = retried(error)
         return None
 
     try:
         for attempt in range(len(longest) + 1):
             left = longest[attempt:]
-            running.add(asyncio.ensure_future(ask(timeout * (len(left) + 1) + sum(left) + _SLACK)))
+            running.add(asyncio.ensure_future(ask(granted(timeout, left))))
             reply = await hear(None if timeout == float("inf") else timeout)
             if reply is not None:
                 return reply
@@ -62,7 +76,7 @@ async def insist(ask: Callable[[float], Awaitable[Reply]], timeout: float, longe
             reply = await hear(pause)
             if reply is not None:
                 return reply
-        raise last or _errors.make(80, f"{len(longest) + 1} attempts were made")
+        raise given_up(last, longest)
     finally:
         for one in running:
             one.cancel()

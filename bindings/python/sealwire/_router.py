@@ -23,6 +23,12 @@ ErrorHandler = Callable[[Request, Exception], Any]
 _TURN = 64  # handlers that may begin, and end at once, before others in the event loop have their turn
 
 
+def words(error: BaseException, tell: bool) -> str:
+    """What the requester is told of an exception, beyond that there was one."""
+    text = f"{type(error).__name__}: {error}" if tell and isinstance(error, Exception) else ""
+    return text.encode("utf-8", "replace")[:1024].decode("utf-8", "ignore")
+
+
 class Route:
     """A route's handler and what holds for it."""
 
@@ -191,9 +197,8 @@ class Router:
     def _fail(self, request: Request, error: BaseException) -> None:
         route = self._routes.get(request.route) or self._routes.get("")
         tell = self.tell_errors or (route is not None and route.tell_errors)
-        text = f"{type(error).__name__}: {error}" if tell and isinstance(error, Exception) else ""
         try:
-            request._fail(text.encode("utf-8", "replace")[:1024].decode("utf-8", "ignore"))
+            request._fail(words(error, tell))
         except _errors.Error:
             pass
 

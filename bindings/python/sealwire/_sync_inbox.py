@@ -1,10 +1,10 @@
 """Listener and Messages of the synchronous face."""
 
-from typing import TYPE_CHECKING, List
+from typing import TYPE_CHECKING, Iterator, List
 
 from sealwire import _errors, _native
 from sealwire._outcome import Outcome
-from sealwire._sync_peer import Request
+from sealwire._sync_messages import Request
 
 if TYPE_CHECKING:
     from sealwire.sync import Node
@@ -49,35 +49,56 @@ class Messages:
         self._node = node
         self._route = route
         self._closed = False
-        with node._mutex:
+        self._returned: List[Request] = []  # that were waited for elsewhere, in vain
+        self._there = node._serving._messages
+        with self._there:
             self._number = node._opened().add_handler(route, None)
+            node._waits.iterated[self._number] = self
+
+    def batches(self, max: int = 256) -> Iterator[List[Request]]:
+        """Lists of up to `max` requests, never empty."""
+        while True:
+            batch = self._take(max)
+            if not batch:
+                return
+            yield batch
 
     def __iter__(self) -> "Messages":
         return self
 
     def __next__(self) -> Request:
+        for request in self._take(1):
+            return request
+        raise StopIteration
+
+    def _take(self, most: int) -> List[Request]:
+        """What has come, waiting for it; nothing at the end."""
         core = self._node._opened()
-        with self._node._messages:
+        with self._there:
             while True:
-                batch: List[Request] = [] if self._closed else core.take(self._number, 1)
-                if batch:
-                    return batch[0]
-                if self._closed or core.over:
-                    raise StopIteration
-                core.wait(self._number)._then = self._node._wake
-                self._node._messages.wait()
+                batch: List[Request] = self._returned[:most] or ([] if self._closed else core.take(self._number, most))
+                del self._returned[:most]
+                if batch or self._closed or core.over:
+                    return batch
+                core.wait(self._number)._then = self._node._serving.wake
+                self._there.wait()
+
+    def put_back(self, request: Request) -> None:
+        self._returned.append(request)
+        self._there.notify_all()
 
     def close(self) -> None:
         """Stops taking; later messages to the route are answered no_route."""
-        with self._node._messages:
+        with self._there:
             if self._closed:
                 return
             self._closed = True
+            self._node._waits.iterated.pop(self._number, None)
             core = self._node._opened()
             if not core.over:
                 _native.unroute(core, self._route)
             core.close_inbox(self._number)
-            self._node._messages.notify_all()
+            self._there.notify_all()
 
     def __enter__(self) -> "Messages":
         return self

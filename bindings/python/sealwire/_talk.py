@@ -1,47 +1,17 @@
-"""Conversations: exchanges in which both sides ask while they run. And what messages carry beside their bodies."""
+"""Conversations: exchanges in which both sides ask while they run."""
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Tuple, Union
+from typing import TYPE_CHECKING, Any, Dict, Optional, Union
 
 from sealwire import _errors, _native
+from sealwire._carried import Metadata, extras
 from sealwire._codecs import Encoded, to_json
 from sealwire._messages import BodyLike, Reply, Request
 from sealwire._replies import Queue, Replies
-from sealwire._streams import Answer
+from sealwire._sending import Answer
 
 if TYPE_CHECKING:
     from sealwire._peer import Peer
-
-Metadata = Union[Mapping[str, str], Iterable[Tuple[str, str]]]
-Extras = Optional[Tuple[List[Tuple[str, str]], Optional[bytes], Optional[bytes]]]
-_HANDLER_FAILED = 13
-
-
-class Running(NamedTuple):
-    """What runs with a peer: requests of this side, those of the peer that are not answered, questions of this side, and the
-    bytes that wait to be sent or to be received by it."""
-
-    requests: int
-    serving: int
-    questions: int
-    queued_bytes: int
-
-
-def trace_bytes(trace: Union[str, bytes, None]) -> Optional[bytes]:
-    """The 25 bytes of a W3C traceparent, e.g. 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01."""
-    if trace is None or isinstance(trace, bytes):
-        return trace
-    version, trace_id, parent, flags = (trace.split("-") + [""] * 4)[:4]
-    if version != "00" or (len(trace_id), len(parent), len(flags)) != (32, 16, 2):
-        raise ValueError("a trace context is written 00-<32 digits>-<16 digits>-<2 digits>")
-    return bytes.fromhex(trace_id + parent + flags)
-
-
-def extras(metadata: Optional[Metadata], trace: Union[str, bytes, None], key: Optional[bytes] = None) -> Extras:
-    if not metadata and trace is None and key is None:
-        return None
-    pairs = list(metadata.items() if isinstance(metadata, Mapping) else metadata or ())
-    return pairs, trace_bytes(trace), key
 
 
 class Ear(Queue):
@@ -81,11 +51,13 @@ class Ear(Queue):
             self.asked.pop(question, None)
 
 
-class Said(Reply):
-    """A question of the other side, or its answer to one of ours, which may ask in turn (`asks`)."""
+class Turn:
+    """What a question of the other side, or its answer to one of ours, may be used for in either face."""
 
-    __slots__ = ("_ear", "_question")
-    _ear: Ear
+    __slots__ = ()
+    peer: Any
+    number: int
+    _ear: Any
     _question: Optional[int]
 
     @property
@@ -96,7 +68,7 @@ class Said(Reply):
     def _take(self) -> int:
         if self._question is None:
             raise _errors.StateError(4, "this asks nothing, or was answered already", peer=self.peer.id)
-        question, self._question = self._question, None
+        question, self._question = self._question, None  # type: ignore[misc]  # a slot of the face's class
         return question
 
     def answer(self, body: Optional[BodyLike] = None, *, metadata: Optional[Metadata] = None,
@@ -108,16 +80,27 @@ class Said(Reply):
         else:
             self.peer._answer(self.number, question, body, extras(metadata, trace), False)
 
+    def status(self, code: int, text: str = "") -> None:
+        """Answers it with a status of the application, 64 to 4,095: the other side's `ask` raises it."""
+        self.peer._question_status(self.number, self._take(), code, text)
+
+    def _ask_back(self, body: BodyLike, metadata: Optional[Metadata], trace: Union[str, bytes, None]) -> int:
+        back = self.peer._answer(self.number, self._take(), body, extras(metadata, trace), True)
+        assert back is not None
+        return int(back)
+
+
+class Said(Turn, Reply):  # type: ignore[misc]
+    """A question of the other side, or its answer to one of ours, which may ask in turn (`asks`)."""
+
+    __slots__ = ("_ear", "_question")
+    peer: "Peer"
+    _ear: Ear
+
     async def ask(self, body: BodyLike, *, metadata: Optional[Metadata] = None,
                   trace: Union[str, bytes, None] = None) -> "Said":
         """Answers it by a question, and waits for the answer to that."""
-        back = self.peer._answer(self.number, self._take(), body, extras(metadata, trace), True)
-        assert back is not None
-        return await self._ear.answer_to(back)
-
-    def status(self, code: int, text: str = "") -> None:  # type: ignore[override]
-        """Answers it with a status of the application, 64 to 4,095: the other side's `ask` raises it."""
-        self.peer._question_status(self.number, self._take(), code, text)
+        return await self._ear.answer_to(self._ask_back(body, metadata, trace))
 
 
 class Conversation(Replies):
@@ -173,30 +156,6 @@ class Talk:
         if said is None:
             raise StopAsyncIteration
         return said  # type: ignore[no-any-return]
-
-
-def on_talk(peer: "Peer", question: bool, exchange: int, number: int, asks: Optional[int], result: int, code: int, text: str,
-            message: Any) -> None:
-    """An event of the native half."""
-    ear: Optional[Ear] = peer._talks.get(exchange)
-    if question:
-        if ear is None or ear.over:  # a plain handler, which is about to answer, or nobody listens any more
-            try:
-                peer._question_status(exchange, number, _HANDLER_FAILED, "")
-            except _errors.Error:
-                pass
-            return
-        message._ear, message._question = ear, number
-        ear._on_reply(message)
-        return
-    future = ear.asked.get(number) if ear is not None else None
-    if future is None or future.done():
-        return
-    if result == 0:
-        message._ear, message._question = ear, asks
-        future.set_result(message)
-    else:
-        future.set_exception(_errors.make(result, status=code, text=text, peer=peer.id, endpoint=peer.address))
 
 
 _native.set_classes(Request, Reply, Answer, to_json, Encoded, Said)

@@ -1,4 +1,4 @@
-"""Decisions about who may connect, and reports."""
+"""Decisions about who may connect, reports and counters."""
 
 from typing import Awaitable, Callable, Dict, NamedTuple, Optional, Tuple, TypedDict, Union
 
@@ -53,6 +53,23 @@ class CloseReport(NamedTuple):
     callback_blocked: bool
     blocking_route: str
     peers: Tuple[Undelivered, ...]
+
+
+class Pong(NamedTuple):
+    """Answer to a ping, in seconds."""
+
+    round_trip: float
+    clock_difference: float
+
+
+class Running(NamedTuple):
+    """What runs with a peer: requests of this side, those of the peer that are not answered, questions of this side, and the
+    bytes that wait to be sent or to be received by it."""
+
+    requests: int
+    serving: int
+    questions: int
+    queued_bytes: int
 
 
 class PeerStats(TypedDict):

@@ -107,6 +107,8 @@ After on_message(CoreState* state, const sw_event* event) {
         handler.waiting.push_back({event, peer, parts.release()});
         const sw_exchange& exchange = event->as.message.exchange;
         if (event->as.message.expects) state->in_inboxes.insert({exchange.peer.value, exchange.number});
+        // A conversation: what is asked before a handler takes it is kept for that.
+        if (event->as.message.expects && !event->as.message.last) tell(state, event);
         if (Ref waiter{handler.waiter}) {
             handler.waiter = nullptr;
             resolve(waiter.get(), Py_None);
@@ -118,13 +120,6 @@ After on_message(CoreState* state, const sw_event* event) {
     if (!request) request = Ref(reinterpret_cast<PyObject*>(make_request(state, handler, peer, event)));
     if (!request) return report_unraisable(nullptr), After::release;
     return call_handler(state, callable.get(), request.get());
-}
-
-void on_other(CoreState* state, const sw_event* event) {
-    Ref type(PyLong_FromUnsignedLong(event->type)), fields(fields_of(event));
-    PyObject* hook = state->hooks[kEvent];
-    if (type && fields && hook) Ref told(PyObject_CallFunctionObjArgs(hook, type.get(), fields.get(), nullptr));
-    report_unraisable(hook);
 }
 
 int core_traverse(PyObject* object, visitproc visit, void* arg) {
@@ -171,6 +166,7 @@ PyObject* core_new(PyTypeObject* type, PyObject*, PyObject*) {
     CoreState* state = self_of(object)->state = new CoreState;
     state->request = request_class;
     state->reply = reply_class;
+    state->said = said_class;
     state->future = reinterpret_cast<PyTypeObject*>(future_class);
     return object;
 }
@@ -231,7 +227,7 @@ PyObject* drain(PyObject* object, PyObject*) {
         } else {
             release_until(i);
             closed = closed || event->type == SW_EVENT_NODE_CLOSED;
-            on_other(state, event);
+            tell(state, event);
         }
     }
     release_until(count);
@@ -354,6 +350,13 @@ PyType_Slot slots[] = {
 PyType_Spec spec = {"sealwire._native.Core", sizeof(Core), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, slots};
 
 }  // namespace
+
+void tell(CoreState* state, const sw_event* event) {
+    Ref type(PyLong_FromUnsignedLong(event->type)), fields(fields_of(event));
+    PyObject* hook = state->hooks[kEvent];
+    if (type && fields && hook) Ref told(PyObject_CallFunctionObjArgs(hook, type.get(), fields.get(), nullptr));
+    report_unraisable(hook);
+}
 
 PyObject* find_peer(CoreState* state, uint64_t handle) {
     if (handle == state->last_peer && state->last_peer_object) return state->last_peer_object;

@@ -60,6 +60,8 @@ PyObject* fields_of(const sw_event* event) {
             return Py_BuildValue("(KNNNNIL)", peer, id_of(e.id), str_of(e.address), bytes_of(e.data),
                                  PyBool_FromLong(e.dialled), e.suite, static_cast<long long>(e.clock_difference_ms));
         }
+        case SW_EVENT_MESSAGE: return Py_BuildValue("(KK)", peer, event->as.message.exchange.number);
+        case SW_EVENT_DONE: return Py_BuildValue("(KK)", peer, event->as.done.exchange.number);
         case SW_EVENT_PART_DATA: {
             const auto& e = event->as.part_data;
             return Py_BuildValue("(KKKN)", peer, e.part.exchange.number, e.part.number, bytes_of(e.body));

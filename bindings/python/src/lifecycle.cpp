@@ -142,16 +142,18 @@ sw_result open_core(Core* core, sw_node_options& options, int descriptor) {
 
 // ---- The synchronous face ----
 
-// (request, reply, future): before it is opened. They are classes of modules, which nothing unloads.
+// (request, reply, said, future): before it is opened. They are classes of modules, which nothing unloads.
 PyObject* set_face(PyObject* object, PyObject* args) {
-    PyObject *request = nullptr, *reply = nullptr, *future = nullptr;
-    if (!PyArg_ParseTuple(args, "O!O!O!", &PyType_Type, &request, &PyType_Type, &reply, &PyType_Type, &future)) {
+    PyObject *request = nullptr, *reply = nullptr, *said = nullptr, *future = nullptr;
+    if (!PyArg_ParseTuple(args, "O!O!O!O!", &PyType_Type, &request, &PyType_Type, &reply, &PyType_Type, &said,
+                          &PyType_Type, &future)) {
         return nullptr;
     }
-    for (PyObject* one : {request, reply, future}) Py_INCREF(one);
+    for (PyObject* one : {request, reply, said, future}) Py_INCREF(one);
     CoreState* state = reinterpret_cast<Core*>(object)->state;
     state->request = reinterpret_cast<PyTypeObject*>(request);
     state->reply = reinterpret_cast<PyTypeObject*>(reply);
+    state->said = reinterpret_cast<PyTypeObject*>(said);
     state->future = reinterpret_cast<PyTypeObject*>(future);
     Py_RETURN_NONE;
 }

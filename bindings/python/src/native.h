@@ -91,7 +91,7 @@ struct CoreState {
     PyObject* loop = nullptr;
     PyObject* hooks[kHooks] = {};
     // What messages, replies and what awaits them are made of: asyncio's, or those of the synchronous face.
-    PyTypeObject *request = nullptr, *reply = nullptr, *future = nullptr;
+    PyTypeObject *request = nullptr, *reply = nullptr, *said = nullptr, *future = nullptr;
     std::vector<Handler> handlers;
     std::unordered_map<uint64_t, PyObject*> peers;
     std::unordered_map<ExchangeKey, Message*, ExchangeHash> running;  // handlers that are tasks
@@ -225,6 +225,7 @@ PyObject* find_peer(CoreState* state, uint64_t handle);  // borrowed; null when 
 // Words of a peer may be anything: what is no UTF-8 is replaced.
 PyObject* str_of(sw_text text);
 PyObject* fields_of(const sw_event* event);
+void tell(CoreState* state, const sw_event* event);  // the hook of events, of the type and the fields
 
 void report_unraisable(PyObject* where);
 bool is_done(PyObject* future);

@@ -61,7 +61,7 @@ void on_done(CoreState* state, const sw_event* event) {
         const auto found = state->running.find({done.exchange.peer.value, done.exchange.number});
         if (found == state->running.end()) {
             state->in_inboxes.erase({done.exchange.peer.value, done.exchange.number});
-            return;
+            return tell(state, event);  // a conversation in an inbox or with a thread
         }
         Message* message = found->second;
         message->over = true;

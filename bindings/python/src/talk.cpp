@@ -54,7 +54,7 @@ void on_talk(CoreState* state, const sw_event* event) {
     const sw_question& about = question ? asked.question : answer.question;
     Ref message = Ref::borrow(Py_None);
     if (question || answer.result == SW_OK) {
-        Message* made = make_message(said_class, peer, nullptr, event);
+        Message* made = make_message(state->said, peer, nullptr, event);
         message = Ref(reinterpret_cast<PyObject*>(made));
         const size_t parts = question ? asked.part_count : answer.part_count;
         if (made && parts > 0) made->parts = make_parts(state, peer, question ? asked.parts : answer.parts, parts);

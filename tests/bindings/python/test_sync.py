@@ -1,6 +1,5 @@
 """The synchronous face: calls that wait, handlers as plain functions, from one thread or several."""
 
-import contextlib
 import io
 import logging
 import pathlib
@@ -12,36 +11,7 @@ import pytest
 import sealwire
 from conftest import DEADLINE
 from sealwire import sync
-
-
-@contextlib.contextmanager
-def pair(url, server_options=None, client_options=None, routes=(), threads=1):
-    """(server node, client node, the client's peer); so many threads serve."""
-    server = sync.Node(**{"allow": "anyone", "network": "tests", **(server_options or {})})
-    for route, handler in dict(routes).items():
-        server.route(route)(handler)
-    with server, sync.Node(**{"network": "tests", **(client_options or {})}) as client:
-        server.serve_in_background(threads)
-        yield server, client, client.connect(server.listen(url).ticket, timeout=DEADLINE)
-
-
-def echo(request):
-    return request.body
-
-
-def in_thread(function, *arguments):
-    """Runs it beside; `.result()` waits."""
-    from concurrent.futures import Future
-    future = Future()
-
-    def run():
-        try:
-            future.set_result(function(*arguments))
-        except BaseException as error:
-            future.set_exception(error)
-
-    threading.Thread(target=run, daemon=True).start()
-    return future
+from sync_pair import echo, in_thread, pair, until
 
 
 # ---- Requests and messages ----
@@ -423,8 +393,7 @@ def test_what_waits_learns_that_its_session_has_ended(url):
         server.route("never")(echo)
         waiting = [in_thread(lambda: peer.request("never")), in_thread(lambda: next(peer.request_many("never"))),
                    in_thread(lambda: peer.send("never", receipt=True)), in_thread(lambda: peer.request("never", parts=[sync.Stream()]))]
-        while peer.running.requests < 3:
-            peer.ping()
+        until(lambda: peer.running.requests >= 3)
         server.close(0.001)
         for future in waiting:
             assert isinstance(future.exception(DEADLINE), sealwire.Error)
