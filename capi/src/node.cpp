@@ -74,6 +74,9 @@ Result<NodeConfig> config_of(const sw_node_options& options) {
     }
     if (!valid(options.accept_data)) return fail(Errc::argument, "accept_data is null or too large");
     if (options.accept_data.size > kMaxApplicationData) return fail(Errc::too_big, "accept_data is above 60 KiB");
+    if (!valid(options.key_log)) return fail(Errc::argument, "key_log is not a text");
+    if (view(options.key_log).find('\0') != std::string_view::npos)
+        return fail(Errc::argument, "key_log holds a zero byte");
     if (!prepare_crypto()) return fail(Errc::system, "the system gives no randomness");
     auto limits = limits_of(options);
     if (!limits) return Unexpected{std::move(limits).error()};
@@ -93,6 +96,7 @@ Result<NodeConfig> config_of(const sw_node_options& options) {
     config.log_level = options.log_level == 0 ? LogLevel::info : static_cast<LogLevel>(options.log_level);
     config.queued = options.on_event == nullptr;
     config.on_wake = config.queued ? options.on_wake : nullptr;
+    config.key_log = view(options.key_log);
     return config;
 }
 

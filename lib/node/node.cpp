@@ -90,6 +90,7 @@ Result<void> Node::open(NodeConfig config, std::unique_ptr<EventSink> sink, uint
     if (!loop) return Unexpected{std::move(loop).error()};
     node->loop_ = std::move(*loop);
     node->connection_config_.wall_offset_ms = wall_clock_ms() - node->loop_->refresh_now() / kMillisecond;
+    if (auto begun = node->begin_key_log(); !begun) return begun;
     node->loop_->set_after_events([raw = node.get()] { raw->after_turn(); });
     node->handle_ = HandleTable::process().add(HandleKind::node, node.get());
     if (node->handle_ == 0) return fail(Errc::too_many, "all handles are in use");
@@ -105,6 +106,28 @@ Result<void> Node::open(NodeConfig config, std::unique_ptr<EventSink> sink, uint
         return started;
     }
     return {};
+}
+
+// Loud: whoever runs the program is told, whether it asked for a log or not.
+Result<void> Node::begin_key_log() {
+    if (config_.key_log.empty()) return {};
+    auto file = KeyLogFile::open(config_.key_log);
+    if (!file) return Unexpected{std::move(file).error()};
+    key_log_ = std::move(*file);
+    connection_config_.key_log = key_log_.get();
+    loop_->post([this] {
+        tell(LogLevel::warning, Errc::ok, nullptr, {},
+             "KEY LOG: all that this node sends and receives can be read by whoever has the file " + config_.key_log);
+    });
+    return {};
+}
+
+void Node::watch_key_log() {
+    if (!key_log_) return;
+    if (const std::optional<Error> failure = key_log_->take_failure()) {
+        tell(LogLevel::error, failure->code, nullptr, {},
+             "the key log " + config_.key_log + " lacks keys: " + failure->detail);
+    }
 }
 
 std::shared_ptr<Node> Node::find(uint64_t handle, Errc& errc) {
@@ -263,6 +286,7 @@ void Node::share_freed_memory() {
 void Node::after_turn() {
     drain_dirty();
     share_freed_memory();
+    watch_key_log();
     clear_graveyard();
     complete_if_over();
     queue_->flush();
@@ -343,7 +367,10 @@ void Node::emit_last(NodeEvent& event, uint64_t handle) {
 }
 
 void Node::log(LogLevel level, Errc code, const PeerId* peer, std::string_view address, std::string_view text) {
-    if (!logs(level)) return;
+    if (logs(level)) tell(level, code, peer, address, text);
+}
+
+void Node::tell(LogLevel level, Errc code, const PeerId* peer, std::string_view address, std::string_view text) {
     NodeEvent event{.kind = NodeEventKind::log, .level = level, .errc = code};
     event.text = text;
     const std::string short_text = peer ? peer->short_text() : std::string();

@@ -17,6 +17,7 @@
 #include "node/event_queue.h"
 #include "node/half_open.h"
 #include "node/handle_table.h"
+#include "node/key_log_file.h"
 #include "node/node_event.h"
 #include "node/routes.h"
 #include "node/shared_answers.h"
@@ -46,6 +47,7 @@ struct NodeConfig {
     LogLevel log_level = LogLevel::info;
     Time slow_callback = kSecond;  // one that runs longer is told in the log
     bool queued = false;           // events are fetched
+    std::string key_log;           // a file that gets the keys of all channels; empty: none
     EventQueue::Wake on_wake = nullptr;
     void* user = nullptr;
 };
@@ -148,6 +150,9 @@ private:
     void complete();
     void sweep();
     void begin_waiting();
+    void tell(LogLevel level, Errc code, const PeerId* peer, std::string_view address, std::string_view text);
+    Result<void> begin_key_log();
+    void watch_key_log();
     void call_back(const NodeEvent& event, const Route* route);
     void watch_callback(const NodeEvent& event, const std::string* route);
     bool callback_is_stuck(uint64_t seen);
@@ -161,6 +166,7 @@ private:
     ReplayCache replays_;
     Mac1Key mac1_key_;
     Budget budget_;
+    std::unique_ptr<KeyLogFile> key_log_;  // loop thread
     ConnectionConfig connection_config_;
     std::unique_ptr<Loop> loop_;
     EventQueue* queue_;

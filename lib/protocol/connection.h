@@ -17,6 +17,7 @@
 
 namespace sealwire {
 
+class KeyLog;
 class ReplayCache;
 
 // Shared by the connections of one node; must outlive them.
@@ -32,6 +33,7 @@ struct ConnectionConfig {
     int64_t wall_offset_ms = 0;  // wall clock = now / 1000 + this
     Budget* budget = nullptr;    // of the node's memory; null: none
     RecordStart records;         // only tests give another
+    KeyLog* key_log = nullptr;   // is told the keys of every channel; null: nobody is
     bool ask_admission = false;  // responder: admit() or turn_away() is awaited after a valid mac1, before arithmetic
 };
 

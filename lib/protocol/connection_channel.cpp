@@ -1,8 +1,10 @@
 // The handshake's messages and the channel's frames: HELLO, ACCEPT, REJECT, WINDOW, PING, PONG, CLOSE.
 #include <algorithm>
 #include <cstring>
+#include <tuple>
 
 #include "protocol/connection.h"
+#include "protocol/key_log.h"
 #include "protocol/replay_cache.h"
 
 namespace sealwire {
@@ -160,6 +162,15 @@ void Connection::begin_channel(HandshakeResult result) {
     features_ = result.features;
     inbox_.set_features(features_);
     peer_grant_.questions = (features_ & feature::questions) != 0;
+    if (config_.key_log) {
+        const auto& [from_initiator, from_responder] =
+            initiator_ ? std::tie(result.send_key, result.receive_key) : std::tie(result.receive_key, result.send_key);
+        config_.key_log->channel({.suite = result.suite,
+                                  .message_1 = result.message_1,
+                                  .channel_id = result.channel_id,
+                                  .initiator = from_initiator.bytes(),
+                                  .responder = from_responder.bytes()});
+    }
     sealer_.emplace(result.suite, std::move(result.send_key), config_.records);
     opener_.emplace(result.suite, std::move(result.receive_key), config_.records);
 }

@@ -186,6 +186,7 @@ Result<HandshakeResult> InitiatorHandshake::create_message_3(std::span<uint8_t, 
     result.suite = chosen_;
     result.features = features_;
     result.channel_id = noise_->hash();
+    result.message_1 = *noise_->own_ephemeral();
     result.peer = responder_;
     noise_.reset();
     mac1_key_ = Mac1Key::empty();
@@ -252,6 +253,7 @@ Result<HandshakeResult> ResponderHandshake::consume_message_3(Bytes message) {
     result.suite = chosen_;
     result.features = features_;
     result.channel_id = noise_->hash();
+    result.message_1 = *noise_->remote_ephemeral();
     noise_.reset();
     next_message_ = 0;
     return result;

@@ -71,6 +71,7 @@ struct HandshakeResult {
     Secret<32> send_key;
     Secret<32> receive_key;
     std::array<uint8_t, 32> channel_id{};  // for binding other things to the channel; not secret
+    CurvePoint message_1{};                // its first bytes, the initiator's ephemeral key
     PeerId peer;
 };
 

@@ -90,6 +90,8 @@ public:
     [[nodiscard]] bool split(Secret<32>& initiator_to_responder, Secret<32>& responder_to_initiator) const;
     const Hash32& hash() const { return symmetric_.hash(); }
     const std::optional<CurvePoint>& remote_static() const { return remote_static_; }
+    const std::optional<CurvePoint>& remote_ephemeral() const { return remote_ephemeral_; }
+    const CurvePoint* own_ephemeral() const { return ephemeral_ ? &ephemeral_->point : nullptr; }
     void clear();
 
 private:

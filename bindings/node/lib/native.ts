@@ -24,6 +24,7 @@ export interface NativeOptions {
   acceptData: Uint8Array | undefined
   askAllowed: number
   applicationDataBytes: number
+  keyLog: string
 }
 
 /** How many events; or that, the common buffer of bodies, buffers of large bodies, and objects for some of the events. */

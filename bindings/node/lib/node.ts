@@ -89,6 +89,11 @@ export interface NodeOptions {
    * undefined, is the answer; it may throw a Status.
    */
   onError?: (request: Request, error: unknown) => unknown
+  /**
+   * FOR DEBUGGING ONLY: a file that gets the keys of all sessions (PROTOCOL.md, "Key log"). Whoever has it can read everything that
+   * was recorded of them. Appended to, created with mode 0600; a warning of the process says that it is on.
+   */
+  keyLog?: string
 }
 
 export interface ConnectOptions {
@@ -158,11 +163,12 @@ export class Node extends Emitter<NodeEvents> {
 
   private constructor(options: NodeOptions) {
     super()
-    const { identity, network = '', allow, onAsk, log, data, limits = {} } = options
+    const { identity, network = '', allow, onAsk, log, data, limits = {}, keyLog = '' } = options
     check(options, 'node')
     check(limits, 'limits')
     checkData(data)
     if (typeof network !== 'string') throw argumentError('network is not a string')
+    if (typeof keyLog !== 'string') throw argumentError('keyLog is not a path')
     if (log !== undefined && typeof log !== 'function' && levels[log] === undefined) throw argumentError(`log: there is no level ${log}`)
     const key = typeof identity === 'string' ? Identity.load(identity) : identity
     if (key !== undefined && !(key instanceof Identity)) throw argumentError('identity is neither an Identity nor a path')
@@ -185,7 +191,9 @@ export class Node extends Emitter<NodeEvents> {
       acceptData: typeof data === 'function' ? undefined : data,
       askAllowed: typeof data === 'function' ? 1 : 0,
       applicationDataBytes: size(limits.applicationDataBytes, 'applicationDataBytes'),
+      keyLog,
     })
+    if (keyLog) process.emitWarning(`all that this node sends and receives can be read by whoever has ${keyLog}`, 'KeyLogWarning')
     const { handlers } = this.core
     if (options.maxHandlers) handlers.limit(size(options.maxHandlers, 'maxHandlers'))
     handlers.tellErrors = options.tellErrors ?? false

@@ -97,6 +97,7 @@ NodeBox::~NodeBox() { end(); }
 void NodeBox::open(Napi::Env env, const Napi::Object& given) {
     const auto number = [&](const char* name) { return given.Get(name).As<Napi::Number>(); };
     const std::string network = text_arg(given.Get("network"));
+    const std::string key_log = text_arg(given.Get("keyLog"));
     const std::vector<sw_peer_id> allowed = ids_arg(given.Get("allowed"));
     const Napi::Value identity = given.Get("identity");
 
@@ -123,6 +124,7 @@ void NodeBox::open(Napi::Env env, const Napi::Object& given) {
     options.accept_data = bytes_arg(given.Get("acceptData"));
     options.ask_allowed = number("askAllowed").Uint32Value();
     options.application_data_bytes = number("applicationDataBytes").Uint32Value();
+    options.key_log = text_of(key_log);
     check(env, sw_node_open(&options, &node_));
 }
 

@@ -1,12 +1,13 @@
 """Endpoint: what a node is in either face: its options, what it does at once, and what the native half tells it."""
 
 import logging
+import warnings
 from typing import Any, Callable, Dict, Generic, Iterable, List, Optional, Tuple, TypeVar, Union
 
 from sealwire import _errors, _native
 from sealwire._deciding import Decisions
 from sealwire._durations import limit, message_count, milliseconds
-from sealwire._keys import Identity, PathLike
+from sealwire._keys import Identity, PathLike, path_text
 from sealwire._outcome import fail, settle
 from sealwire._rpc import ROUTE, Exposed
 from sealwire._session import ANSWER, PART_DATA, PART_PROGRESS, QUESTION
@@ -47,6 +48,17 @@ def log_line(level: int, _result: int, text: str, peer: str, address: str) -> No
     core_logger.log(_LEVELS[min(level, 3)], "%s%s", text, f" ({where})" if where else "")
 
 
+def key_log_path(path: Optional[PathLike]) -> str:
+    """The path of a key log, about which the one who makes the node is warned."""
+    if path is None:
+        return ""
+    name = path_text(path)
+    if not name:
+        raise _errors.argument("key_log is an empty path")
+    warnings.warn(f"key log: all that this node sends and receives can be read by whoever has {name}", RuntimeWarning, stacklevel=3)
+    return name
+
+
 class Endpoint(Generic[PeerT, RequestT]):
     """The base of sealwire.Node and sealwire.sync.Node."""
 
@@ -61,7 +73,8 @@ class Endpoint(Generic[PeerT, RequestT]):
                  handshake_timeout: Optional[float] = None, decision_timeout: Optional[float] = None,
                  send_queue_bytes: int = 0, max_message_bytes: int = 0, window_bytes: int = 0,
                  exchange_slots: int = 0, memory_bytes: int = 0, padding_bytes: int = 0, max_handlers: int = 0,
-                 tell_errors: bool = False, on_error: Optional[Callable[[RequestT, Exception], Any]] = None) -> None:
+                 tell_errors: bool = False, on_error: Optional[Callable[[RequestT, Exception], Any]] = None,
+                 key_log: Optional[PathLike] = None) -> None:
         if identity is not None and not isinstance(identity, Identity):
             identity = Identity.load(identity)
         self.identity = identity if identity is not None else Identity.generate()
@@ -76,7 +89,8 @@ class Endpoint(Generic[PeerT, RequestT]):
             raise _errors.argument('allow is a list of ids, "anyone", or a function')
         self._access = 2 if allow == "anyone" else 1 if on_ask is None else 0  # of sw_access
         self._allowed: List[str] = [] if isinstance(allow, str) else _ids(allow)
-        self._limits: Dict[str, Union[int, bytes]] = {
+        self._limits: Dict[str, Union[int, bytes, str]] = {
+            "key_log": key_log_path(key_log),
             "application_data_bytes": limit(application_data_bytes), "ask_allowed": int(callable(data)),
             "accept_data": b"" if callable(data) else data,
             "send_queue_bytes": _errors.whole(send_queue_bytes, "send_queue_bytes"),

@@ -8,7 +8,7 @@ from sealwire import _errors, _native
 PathLike = Union[str, "os.PathLike[str]"]
 
 
-def _path(path: PathLike) -> str:
+def path_text(path: PathLike) -> str:
     try:
         return _errors.text(os.fspath(path), "path")
     except TypeError as error:
@@ -37,11 +37,11 @@ class Identity:
     @classmethod
     def load(cls, path: PathLike) -> "Identity":
         """From a key file that only its owner can read; else KeyFileError."""
-        return cls(_native.Identity.load(_path(path)))
+        return cls(_native.Identity.load(path_text(path)))
 
     def save(self, path: PathLike) -> None:
         """Creates the file, mode 0600; KeyFileError when it exists."""
-        self._native.save(_path(path))
+        self._native.save(path_text(path))
 
     @property
     def id(self) -> str:

@@ -47,6 +47,8 @@ class Node(Endpoint[Peer, Request], Handling, Waiting):
     max_handlers, tell_errors  as those of `route`, over all of them; the former counts handlers that wait for something
     memory_bytes   that all peers may use together beyond what each is granted at first; default 1 GiB, at least 1 MiB
     padding_bytes  what is sent is filled up to multiples of 64, 256, 1024 or 4096 bytes, so that sizes tell less
+    key_log   FOR DEBUGGING ONLY: the path of a file that gets the keys of all sessions (docs/PROTOCOL.md, "Key log"). Whoever has it can
+              read everything that was recorded of them. Appended to, created with mode 0600; a RuntimeWarning says that it is on
     Durations are in seconds; the limits are those of sw_node_options in sealwire.h.
     """
 

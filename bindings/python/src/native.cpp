@@ -112,6 +112,8 @@ void open(const py::handle& core, int descriptor, const Identity* identity, cons
     set("ask_allowed", options.ask_allowed);
     const std::string accept_data = limits.contains("accept_data") ? limits["accept_data"].cast<std::string>() : "";
     options.accept_data = {accept_data.data(), accept_data.size()};
+    const std::string key_log = limits.contains("key_log") ? limits["key_log"].cast<std::string>() : "";
+    options.key_log = text(key_log);
     check(open_core(core_of(core), options, descriptor));
 }
 

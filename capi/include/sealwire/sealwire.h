@@ -574,6 +574,11 @@ typedef struct sw_node_options {
      * window_bytes, messages beyond 64 KiB while they come, streams beyond 16 KiB), a quarter for each of these four; default
      * 1 GiB, at least 1 MiB. Who finds it used up waits. Since 0.1. */
     uint64_t memory_bytes;
+    /* FOR DEBUGGING ONLY, never where others' messages pass: a file that gets the keys of all sessions as they begin, so that
+     * WHOEVER HAS IT CAN READ EVERYTHING that was recorded of them. Appended to, created with mode 0600; refused when others than
+     * its owner may read it. One SW_EVENT_LOG of level warning says so when the node opens, also where `log` is 0. Lines as in
+     * PROTOCOL.md, "Key log". Empty: none. Since 0.1. */
+    sw_text key_log;
 } sw_node_options;
 
 static inline void sw_node_options_init(sw_node_options *options) {

@@ -518,6 +518,7 @@ struct node_options {
     // What a route handler threw that is no status, in place of on_exception. It may answer, at once; else handler_failed follows.
     std::function<void(const incoming&, std::exception_ptr)> on_error;
     uint32_t max_handlers = 0;  // requests handled at once, over all routes; as route_options::max_handlers
+    std::string key_log;        // FOR DEBUGGING ONLY: whoever has this file can read everything; see sw_node_options
 
     // The rest of sw_node_options, 0 being the default: set fields here (limits, timeouts, log_level).
     sw_node_options limits = {};
@@ -542,6 +543,7 @@ public:
         raw.allowed = allowed.data();
         raw.allowed_count = allowed.size();
         raw.log = from.on_log ? 1 : 0;
+        if (!from.key_log.empty()) raw.key_log = text_of(from.key_log);
         check(sw_node_open(&raw, &raw_));
     }
     node(node&& other) noexcept : raw_(std::exchange(other.raw_, {})), state_(std::move(other.state_)) {}
