@@ -64,7 +64,7 @@ static inline struct bench_options bench_parse(int argc, char **argv) {
     if (argc < 2 || (strcmp(argv[1], "server") != 0 && strcmp(argv[1], "client") != 0)) {
         fprintf(
             stderr,
-            "usage: %s server|client --workload W1|W2|W3a|W3b|W3c|W4|W6|W7|W7f [--address A] [--state DIR]"
+            "usage: %s server|client --workload W1|W1f|W2|W3a|W3b|W3c|W4|W6|W7|W7f [--address A] [--state DIR]"
             " [--size BYTES] [--count N] [--seconds S] [--outstanding N] [--connections N] [--batch BYTES] [--curve]\n",
             argv[0]);
         exit(2);

@@ -32,7 +32,11 @@ class Workload:
 WORKLOADS = {
     "W1": Workload("W1", 64, "client", "p50_us", "us", 1, "request and reply of 64 B, one at a time, p50", 300,
                    lower_is_better=True, one_core=True),
+    "W1f": Workload("W1f", 64, "client", "p99_us", "us", 1, "W1 while a file of 1 GiB is sent over the same connection, p99",
+                    30, lower_is_better=True),
     "W2": Workload("W2", 64, "client", "requests_per_s", "k/s", 1e-3, "requests of 64 B, 256 outstanding", 5000),
+    "W2x100": Workload("W2", 64, "client", "requests_per_s", "k/s", 1e-3, "W2 over each of 100 connections of one server, all together",
+                       50000),
     "W3a": Workload("W3a", 64, "server", "messages_per_s", "M/s", 1e-6, "one-way messages of 64 B", 50000),
     "W3b": Workload("W3b", 1024, "server", "messages_per_s", "M/s", 1e-6, "one-way messages of 1 KiB", 10000),
     "W3c-64K": Workload("W3c", 65536, "server", "bytes_per_s", "GB/s", 1e-9, "one-way messages of 64 KiB", 300),
@@ -62,7 +66,7 @@ class Peer:
     about: str = ""
 
     def knows(self, workload):
-        if workload == "W7f":
+        if workload in ("W1f", "W7f"):
             return self.program == "sealwire_bench"
         return workload[0] == {"c": "W", "node": "N", "python": "P"}[self.language]
 

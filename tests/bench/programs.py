@@ -120,7 +120,7 @@ def check(peer, workload, client, server, figures):
     value = figures.get(WORKLOADS[workload].figure)
     if not isinstance(value, (int, float)) or not (value >= 0 if workload == "W6" else 0 < value < 1e12):
         problems.append(f"impossible figure {value}")
-    if workload == "W1" and not 1 <= figures["p50_us"] <= figures["p99_us"] < 1e6:
+    if workload in ("W1", "W1f") and not 1 <= figures["p50_us"] <= figures["p99_us"] < 1e6:
         problems.append("impossible percentiles")
     if problems:
         raise RunFailed(f"{peer} {workload}: {'; '.join(problems)}\n  client {client}\n  server {server}")

@@ -85,7 +85,7 @@ def table(workload, by_peer, against):
     """One workload: a row for each peer with median, spread, a second figure where there is one, and ratios."""
     what = WORKLOADS[workload]
     against = [name for name in against if name in by_peer]
-    second = {"W1": ("p99", "p99_us"), "W6": ("PSS", "pss_per_connection")}.get(workload)
+    second = {"W1": ("p99", "p99_us"), "W1f": ("p50", "p50_us"), "W6": ("PSS", "pss_per_connection")}.get(workload)
     titles = ["peer", f"median, {what.unit}", "min to max"]
     titles += [f"{second[0]}, {what.unit}"] if second else []
     titles += [f"x {name}" for name in against]

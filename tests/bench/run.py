@@ -23,7 +23,7 @@ def parse():
     listed = lambda text: [name for name in text.split(",") if name]  # noqa: E731
     parser.add_argument("--peers", type=listed, default=["all"], help="names separated by commas, or all")
     parser.add_argument("--workloads", type=listed, default=["all"],
-                        help="of W1 W2 W3 W3a W3b W3c W4 W6 W7 W7f N P, or all")
+                        help="of W1 W1f W2 W2x100 W3 W3a W3b W3c W4 W6 W7 W7f N P, or all")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=2.0, help="length of one run of one peer")
     parser.add_argument("--count", type=int, default=0, help="messages (W4: connections) a run instead of seconds")
@@ -53,10 +53,12 @@ def parse():
 def arguments_for(options, peer, workload):
     """What run_once passes on to the programs, of the options of this run."""
     extra = []
-    if workload.endswith("W2"):
-        extra += ["--outstanding", str(options.outstanding)]
-        if options.fan_in > 1 and peers.PEERS[peer].language == "c":
-            extra += ["--connections", str(options.fan_in)]
+    if peers.WORKLOADS[workload].argument == "W2":
+        fan_in = 100 if workload == "W2x100" else options.fan_in
+        outstanding = options.outstanding * (100 if workload == "W2x100" else 1)
+        extra += ["--outstanding", str(outstanding)]
+        if fan_in > 1 and peers.PEERS[peer].language == "c":
+            extra += ["--connections", str(fan_in)]
     if options.size:
         extra += ["--size", str(options.size)]
     if options.batch is not None and workload.startswith("W3"):

@@ -18,6 +18,7 @@ struct bench {
     pthread_mutex_t mutex; /* guards what follows; callbacks take it for what the main thread waits for only */
     pthread_cond_t changed;
     bool listening, last_seen, finished, writable, part_over;
+    bool file_over; /* W1f, of the callbacks alone */
     uint32_t connected, closed;
     char ticket[SW_ADDRESS_TEXT_SIZE];
     /* of the callbacks alone */
@@ -71,7 +72,7 @@ static sw_node open_node(struct bench *b, sw_event_fn on_event) {
 
 /* ---- server ---- */
 
-/* W7: a stream is read and forgotten, a file is saved beside the one that is sent. */
+/* W7: a stream is read and forgotten, a file is saved beside the one that is sent. W1f: W1 while such a file is sent. */
 static bool is_file(const struct bench_options *o) { return o->workload[2] == 'f'; }
 
 static const char *files_of(const struct bench_options *o) {
@@ -101,8 +102,10 @@ static void on_part(struct bench *b, const sw_event_message *message) {
 
 static void on_part_done(struct bench *b, const sw_event_part_done *done) {
     if (done->result != SW_OK) bench_fail("part: %s: %s", sw_result_name(done->result), done->detail.data);
-    b->received = done->bytes / b->options->size;
-    b->last_ns = bench_now_ns();
+    if (b->options->kind == 7) {
+        b->received = done->bytes / b->options->size;
+        b->last_ns = bench_now_ns();
+    }
     tell(b, &b->part_over, NULL);
 }
 
@@ -152,8 +155,8 @@ static void run_server(struct bench *b) {
     wait_flag(b, &b->listening);
     bench_print_ready(b->ticket);
     wait_flag(b, &b->last_seen);
-    if (o->kind == 7) wait_flag(b, &b->part_over);
-    if (o->kind == 7 && is_file(o)) {
+    if (o->kind == 7 || is_file(o)) wait_flag(b, &b->part_over);
+    if (is_file(o)) {
         char path[256];
         path_of(o, "saved", path);
         unlink(path);
@@ -199,7 +202,7 @@ static void on_reply(struct bench *b, const sw_event *event) {
     if (b->options->kind == 1) bench_latency_add(&b->latencies, bench_now_ns() - b->start_ns);
     b->done++;
     if (!good) b->lost++;
-    if (bench_pace_more(&b->pace, b->sent)) {
+    if (is_file(b->options) ? !b->file_over : bench_pace_more(&b->pace, b->sent)) {
         request(b, event->peer, false, b->sent++);
     } else if (b->done == b->sent) {
         b->end_ns = bench_now_ns();
@@ -245,7 +248,8 @@ static void on_client_event(const sw_event *event, void *user) {
                 bench_fail("closed: %s: %.*s", sw_result_name(event->as.closed.result),
                            (int)event->as.closed.detail.size, event->as.closed.detail.data);
             }
-            if (b->options->kind == 4) on_connection_step(b, event);
+            if (b->options->kind == 1 && event->type == SW_EVENT_DONE && event->user == b) b->file_over = true;
+            else if (b->options->kind == 4) on_connection_step(b, event);
             else if (event->type == SW_EVENT_DONE && b->options->kind >= 6) tell(b, NULL, &b->closed);
             else if (event->type == SW_EVENT_DONE) on_reply(b, event);
             return;
@@ -266,9 +270,38 @@ static void connect_peers(struct bench *b, uint32_t count) {
     wait_count(b, &b->connected, b->peer_count);
 }
 
+static void make_file(struct bench *b, const char *path, const void *block, size_t size) {
+    FILE *file = fopen(path, "w");
+    const uint64_t blocks = b->options->count ? b->options->count : 1024;
+    for (uint64_t i = 0; file && i < blocks; i++) fwrite(block, 1, size, file);
+    if (!file || fclose(file) != 0) bench_fail("cannot write %s", path);
+}
+
+/* W1f: a file of 1 GiB is sent to the peer from now on. */
+static void start_file(struct bench *b, const char *path) {
+    const size_t size = 1 << 20;
+    void *block = calloc(1, size);
+    sw_part_head head;
+    sw_part part;
+    sw_send_options options;
+    make_file(b, path, block, size);
+    free(block);
+    check(sw_file_open((sw_text){path, strlen(path)}, NULL, &head), "sw_file_open");
+    sw_send_options_init(&options);
+    options.route = b->route;
+    options.parts = &head;
+    options.part_count = 1;
+    options.part_handles = &part;
+    options.user = b;
+    check(sw_peer_send(b->peers[0], kNoText, (sw_bytes){NULL, 0}, &options), "sw_peer_send");
+}
+
 static void run_requests(struct bench *b) {
     const struct bench_options *o = b->options;
+    char path[256];
     connect_peers(b, o->connections);
+    path_of(o, "source", path);
+    if (is_file(o)) start_file(b, path);
     b->pace = bench_pace_start(o);
     /* The first requests go out from here; a callback may run meanwhile, so all are counted before the first is sent. */
     const uint64_t first = o->count && o->count < o->outstanding ? o->count : o->outstanding;
@@ -287,6 +320,7 @@ static void run_requests(struct bench *b) {
         free(body);
     }
     wait_flag(b, &b->finished);
+    if (is_file(o)) unlink(path);
     bench_print_client(o, b->sent, b->lost, b->end_ns - b->pace.start_ns, &b->latencies);
 }
 
@@ -360,13 +394,6 @@ static void write_stream(struct bench *b, sw_part part) {
     check(sw_part_write(part, (sw_bytes){NULL, 0}, &options), "sw_part_write");
 }
 
-static void make_file(struct bench *b, const char *path) {
-    FILE *file = fopen(path, "w");
-    b->sent = b->options->count ? b->options->count : 1024;
-    for (uint64_t i = 0; file && i < b->sent; i++) fwrite(b->body, 1, b->options->size, file);
-    if (!file || fclose(file) != 0) bench_fail("cannot write %s", path);
-}
-
 static void run_parts(struct bench *b) {
     char path[256];
     sw_part_head head;
@@ -376,7 +403,8 @@ static void run_parts(struct bench *b) {
     memset(&head, 0, sizeof head);
     path_of(b->options, "source", path);
     if (is_file(b->options)) {
-        make_file(b, path);
+        b->sent = b->options->count ? b->options->count : 1024;
+        make_file(b, path, b->body, b->options->size);
         check(sw_file_open((sw_text){path, strlen(path)}, NULL, &head), "sw_file_open");
     }
     sw_send_options_init(&options);
