@@ -114,6 +114,7 @@ private:
                 .text("text", text)
                 .text("peer", sealwire::view_of(event.peer))
                 .text("address", address)
+                .text("route", sealwire::view_of(event.route))
                 .print();
         } else {
             std::fprintf(stderr, "log: %s %s (%s)\n", printable(sealwire::view_of(event.peer)).c_str(),

@@ -277,8 +277,12 @@ void EventBox::show(const NodeEvent& event) {
             face.size = size_with(face.as.pong);
             break;
         case NodeEventKind::log:
-            face.as.log = {static_cast<uint32_t>(event.level), result_of_event(event), text_of(event.text),
-                           text_of(event.detail), text_of(event.address)};
+            face.as.log = {static_cast<uint32_t>(event.level),
+                           result_of_event(event),
+                           text_of(event.text),
+                           text_of(event.detail),
+                           text_of(event.address),
+                           text_of(as_text(event.body))};
             face.size = size_with(face.as.log);
             break;
         case NodeEventKind::node_closed:

@@ -356,7 +356,8 @@ void Node::watch_callback(const NodeEvent& event, const std::string* route) {
     std::string text = "a callback";
     if (route && !route->empty()) text += " of route \"" + *route + "\"";
     text += " ran for " + std::to_string(took / kMillisecond) + " ms; nothing else of this node went on meanwhile";
-    log(LogLevel::warning, Errc::timeout, event.id, event.address, text);
+    log(LogLevel::warning, Errc::timeout, event.id, event.address, text,
+        route ? std::string_view(*route) : std::string_view());
 }
 
 void Node::emit_last(NodeEvent& event, uint64_t handle) {
@@ -366,17 +367,20 @@ void Node::emit_last(NodeEvent& event, uint64_t handle) {
     emit(event);
 }
 
-void Node::log(LogLevel level, Errc code, const PeerId* peer, std::string_view address, std::string_view text) {
-    if (logs(level)) tell(level, code, peer, address, text);
+void Node::log(LogLevel level, Errc code, const PeerId* peer, std::string_view address, std::string_view text,
+               std::string_view route) {
+    if (logs(level)) tell(level, code, peer, address, text, route);
 }
 
-void Node::tell(LogLevel level, Errc code, const PeerId* peer, std::string_view address, std::string_view text) {
+void Node::tell(LogLevel level, Errc code, const PeerId* peer, std::string_view address, std::string_view text,
+                std::string_view route) {
     NodeEvent event{.kind = NodeEventKind::log, .level = level, .errc = code};
     event.text = text;
     const std::string short_text = peer ? peer->short_text() : std::string();
     event.detail = short_text;
     event.id = peer;
     event.address = address;
+    event.body = as_bytes(route);
     emit(event);
 }
 

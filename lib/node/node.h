@@ -108,7 +108,8 @@ public:
     void flush_urgent();
     void emit(NodeEvent& event, const Route* route = nullptr);
     // `peer`: whom it is about, proved; or null.
-    void log(LogLevel level, Errc code, const PeerId* peer, std::string_view address, std::string_view text);
+    void log(LogLevel level, Errc code, const PeerId* peer, std::string_view address, std::string_view text,
+             std::string_view route = {});
     bool logs(LogLevel level) const { return config_.log && level >= config_.log_level; }
     Access access() const { return config_.access; }
     bool asks_about_allowed() const { return config_.ask_allowed; }
@@ -150,7 +151,8 @@ private:
     void complete();
     void sweep();
     void begin_waiting();
-    void tell(LogLevel level, Errc code, const PeerId* peer, std::string_view address, std::string_view text);
+    void tell(LogLevel level, Errc code, const PeerId* peer, std::string_view address, std::string_view text,
+              std::string_view route = {});
     Result<void> begin_key_log();
     void watch_key_log();
     void call_back(const NodeEvent& event, const Route* route);

@@ -93,7 +93,7 @@ struct NodeEvent {
     std::string_view text{};     // route, words of the other side, ticket, log line
     std::string_view detail{};   // of closed; of a log line the peer's short id
     std::string_view address{};
-    Bytes body{};
+    Bytes body{};            // of a log line its route
     Bytes tlvs{};            // of a message: message_tlvs.h
     Chunk* chunk = nullptr;  // keeps the body; null: only this call does
     uint64_t number = 0;     // exchange

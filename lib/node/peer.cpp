@@ -416,10 +416,10 @@ void Peer::set_stage(Stage stage) {
     if (stage_ != Stage::closing) stage_ = stage;
 }
 
-void Peer::log(LogLevel level, Errc code, std::string_view text) {
+void Peer::log(LogLevel level, Errc code, std::string_view text, std::string_view route) {
     if (!node_.logs(level)) return;
     const bool known = id_known_.load(std::memory_order_relaxed);
-    node_.log(level, code, known ? &id_ : nullptr, address_, text);
+    node_.log(level, code, known ? &id_ : nullptr, address_, text, route);
 }
 
 void Peer::log(LogLevel level, const Error& error) { log(level, error.code, error.detail); }

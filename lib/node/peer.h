@@ -212,7 +212,7 @@ private:
         counters_.messages_received.add();
         counters_.body_bytes_received.add(event.body.size());
     }
-    void log(LogLevel level, Errc code, std::string_view text);
+    void log(LogLevel level, Errc code, std::string_view text, std::string_view route = {});
     void log(LogLevel level, const Error& error);
     void log(LogPace& pace, LogLevel level, const Error& error);
 

@@ -145,7 +145,8 @@ void Peer::refuse_unrouted(const Event& event) {
     connection_->refuse(event.taken, WireCode::no_route);
     counters_.no_route.add();
     if (event.expects == Expects::none && ++unrouted_ == 1) {
-        log(LogLevel::warning, Errc::no_route, "a message to a route without a handler is dropped, and later ones are");
+        log(LogLevel::warning, Errc::no_route, "a message to a route without a handler is dropped, and later ones are",
+            event.text);
     }
 }
 

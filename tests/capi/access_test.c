@@ -194,6 +194,19 @@ static void allow_list(void) {
     box_close(&server);
 }
 
+static void unrouted(void) {
+    note n;
+    open_server(SW_ACCESS_ANYONE, NULL, 0, 0);
+    sw_peer peer = connect_with(ticket, 0);
+    box_peer_event(&client, SW_EVENT_PEER_CONNECTED, peer);
+    MUST(sw_peer_send(peer, text("nobody's"), no_bytes(), NULL));
+    box_wait_match(&server, SW_EVENT_LOG, 1, log_says, "without a handler", &n);
+    tap_ok(n.result == SW_ERR_NO_ROUTE && strcmp(n.about, "nobody's") == 0,
+           "a log line names the route that it is about");
+    tap_ok(strlen(n.bytes) == 8 && n.detail[0] != 0, "and the peer and its address");
+    box_close(&server);
+}
+
 static void no_answers(void) {
     note n;
     box stranger;
@@ -396,6 +409,7 @@ int main(void) {
     busy();
     not_cut();
     allow_list();
+    unrouted();
     no_answers();
     wrong_key();
     unreachable();

@@ -84,6 +84,7 @@ typedef struct note {
     char bytes[NOTE_BYTES];  /* of body or data */
     char text[NOTE_BYTES];   /* route, words, ticket, log line */
     char detail[NOTE_BYTES]; /* detail, or address */
+    char about[NOTE_BYTES];  /* of a log line the route */
 } note;
 
 /* A node and what it was told. */
@@ -210,6 +211,7 @@ static inline void note_fill(note *n, const sw_event *event) {
             note_put(n->text, event->as.log.text.data, event->as.log.text.size);
             note_put(n->detail, event->as.log.address.data, event->as.log.address.size);
             note_put(n->bytes, event->as.log.peer.data, event->as.log.peer.size);
+            note_put(n->about, event->as.log.route.data, event->as.log.route.size);
             break;
         case SW_EVENT_PART_DATA:
             n->exchange = event->as.part_data.part.exchange;

@@ -22,7 +22,8 @@ struct Told {
     std::mutex mutex;
     std::condition_variable changed;
     std::string address;
-    std::vector<std::string> lines;  // peer's short id and text of each warning
+    std::vector<std::string> lines;   // peer's short id and text of each warning
+    std::vector<std::string> routes;  // that they are about
     unsigned messages = 0;
     bool closed = false;
 
@@ -52,6 +53,7 @@ private:
         if (event.kind == NodeEventKind::node_closed) told_.closed = true;
         if (line && event.level == LogLevel::warning) {
             told_.lines.push_back(std::string(event.detail) + ": " + std::string(event.text));
+            told_.routes.emplace_back(as_text(event.body));
         }
         told_.changed.notify_all();
     }
@@ -104,6 +106,7 @@ TEST_CASE("a callback that keeps the thread is told once, with its route and pee
     const std::lock_guard lock(told.mutex);
     REQUIRE(told.lines.size() == 1);
     CHECK(told.lines[0].starts_with(pair.client->id().short_text() + ": a callback of route \"work\" ran for "));
+    CHECK(told.routes[0] == "work");
 }
 
 TEST_CASE("each slow callback of a turn is told, and a slow one for the log tells nothing of itself") {

@@ -8,7 +8,8 @@ import type { Listener } from './listener.js'
 import { Handlers } from './handlers.js'
 import { Reply, type Request } from './message.js'
 import { native, type NativeNode, type NativeOptions } from './native.js'
-import type { Ask, CloseReport, LogEntry, Node } from './node.js'
+import { levels, type LogEntry } from './log.js'
+import type { Ask, CloseReport, Node } from './node.js'
 import type { OutParts } from './outparts.js'
 import { Peer, PeerState, type Pending } from './peer.js'
 import { E, EVENT_ROW, EventType, MAX_EVENTS, Op, R, StatusCode } from './table.js'
@@ -27,7 +28,6 @@ interface Closed {
   outcomeUnknown: number
 }
 
-const levels = ['debug', 'info', 'warning', 'error'] as const
 
 export class Core implements CommandOwner {
   readonly box: NativeNode
@@ -87,14 +87,18 @@ export class Core implements CommandOwner {
   /** Tells the application of a failure that no promise tells it of. */
   report(error: unknown, request?: Request): void {
     const words = request && `the handler of ${JSON.stringify(request.route)} failed for peer ${request.peer.id}: ${String(error)}`
-    if (words) this.log({ level: 'error', code: 'handler_failed', text: words, peer: request.peer.id.slice(0, 8), address: request.peer.address })
+    if (words) this.log({ level: 'error', code: 'handler_failed', text: words, peer: request.peer.id.slice(0, 8), address: request.peer.address, route: request.route })
     if (this.node()?.emit('error', error)) return
     if (words) process.emitWarning(words, { detail: error instanceof Error ? error.stack : undefined })
     else process.emitWarning(error instanceof Error ? error : String(error))
   }
 
   private log(entry: LogEntry): void {
-    this.onLog?.(entry)
+    try {
+      this.onLog?.(entry)
+    } catch (error) {
+      this.report(error)
+    }
     this.node()?.emit('log', entry)
   }
 
@@ -334,9 +338,9 @@ export class Core implements CommandOwner {
         break
       }
       case EventType.log: {
-        const line = extra as { level: number; result: number; text: string; peer: string; address: string }
+        const line = extra as { level: number; result: number; text: string; peer: string; address: string; route: string }
         const code = line.result === R.ok ? undefined : native.describeResult(line.result)[0]
-        const entry: LogEntry = { level: levels[line.level] ?? 'error', code, text: line.text, peer: line.peer, address: line.address }
+        const entry: LogEntry = { level: levels[line.level] ?? 'error', code, text: line.text, peer: line.peer, address: line.address, route: line.route }
         this.log(entry)
         break
       }

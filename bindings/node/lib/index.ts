@@ -12,11 +12,11 @@ export { File, type FileOptions } from './file.js'
 export { Emitter, SealwireEvent } from './emitter.js'
 export { Identity, network, peerId, ticket } from './identity.js'
 export { Listener, type ListenOptions, type ListenerEvents } from './listener.js'
+export type { LogEntry, LogFields, LogLevel, LogOption, Logger } from './log.js'
 export type { Replies } from './many.js'
 export { Answer, Message, Reply, Request, Status, type Body } from './message.js'
 export {
-  Node, type Ask, type CloseReport, type ConnectOptions, type Decision, type Limits, type LogEntry, type LogLevel,
-  type NodeEvents, type NodeOptions,
+  Node, type Ask, type CloseReport, type ConnectOptions, type Decision, type Limits, type NodeEvents, type NodeOptions,
 } from './node.js'
 export type { OutPart, Source } from './outparts.js'
 export { IncompleteReadError, OutStream, Part, type OutStreamOptions, type PartKind, type Progress, type SaveOptions } from './part.js'

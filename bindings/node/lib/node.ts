@@ -7,24 +7,13 @@ import { check } from './known.js'
 import { Listener, type ListenOptions } from './listener.js'
 import type { Request, Status } from './message.js'
 import { native } from './native.js'
+import { readLog, type LogEntry, type LogOption } from './log.js'
 import { duration, limit, messageCount, onAbort, size } from './options.js'
 import { PeerState, type Peer } from './peer.js'
 import type { Middleware, RouteOptions } from './router.js'
 import { Exposed, RPC_ROUTE, type ExposeOptions } from './rpc.js'
 import type { NodeStats } from './stats.js'
 import type { WaitOptions } from './waits.js'
-
-export type LogLevel = 'debug' | 'info' | 'warning' | 'error'
-
-export interface LogEntry {
-  level: LogLevel
-  /** The name of the result, where the line tells of a failure. */
-  code: string | undefined
-  text: string
-  /** The short form of the peer's id, or empty. */
-  peer: string
-  address: string
-}
 
 /** A peer that asks to come in. */
 export interface Ask {
@@ -77,8 +66,8 @@ export interface NodeOptions {
    * most 60 KiB, of which the other side takes 2 by default.
    */
   data?: Uint8Array | ((ask: Ask) => Uint8Array | Promise<Uint8Array>)
-  /** A level turns `log` events on; a function gets the lines from `info` on. */
-  log?: LogLevel | ((entry: LogEntry) => void)
+  /** A level turns `log` events on; a function, or an object such as `console`, gets the lines from `info` on. */
+  log?: LogOption
   limits?: Limits
   /** Handlers that run at once, over all routes: those whose promise or generator goes on. Further messages wait. Default: any number. */
   maxHandlers?: number
@@ -132,7 +121,6 @@ export interface NodeEvents {
   error: unknown
 }
 
-const levels: Record<string, number> = { debug: 0, info: 1, warning: 2, error: 3 }
 const ACCESS_ASK = 0
 const ACCESS_ALLOW_LIST = 1
 const ACCESS_ANYONE = 2
@@ -169,7 +157,7 @@ export class Node extends Emitter<NodeEvents> {
     checkData(data)
     if (typeof network !== 'string') throw argumentError('network is not a string')
     if (typeof keyLog !== 'string') throw argumentError('keyLog is not a path')
-    if (log !== undefined && typeof log !== 'function' && levels[log] === undefined) throw argumentError(`log: there is no level ${log}`)
+    const { level, onLog } = readLog(log)
     const key = typeof identity === 'string' ? Identity.load(identity) : identity
     if (key !== undefined && !(key instanceof Identity)) throw argumentError('identity is neither an Identity nor a path')
     this.core = new Core({
@@ -178,7 +166,7 @@ export class Node extends Emitter<NodeEvents> {
       network,
       allowed: idsOf(allow === undefined || allow === 'anyone' ? [] : allow),
       log: log === undefined ? 0 : 1,
-      logLevel: typeof log === 'string' ? levels[log]! : 1,
+      logLevel: level,
       sendQueueBytes: size(limits.sendQueueBytes, 'sendQueueBytes'),
       maxMessageBytes: size(limits.maxMessageBytes, 'maxMessageBytes'),
       windowBytes: size(limits.windowBytes, 'windowBytes'),
@@ -200,7 +188,7 @@ export class Node extends Emitter<NodeEvents> {
     handlers.onError = options.onError
     this.core.onAsk = onAsk as AskHandler | undefined
     this.core.acceptData = data
-    this.core.onLog = typeof log === 'function' ? log : undefined
+    this.core.onLog = onLog
     this.core.attach(this)
     this.id = this.core.box.id()
     dropped.register(this, this.core)

@@ -261,6 +261,7 @@ Napi::Value NodeBox::extra(Napi::Env env, const sw_event& event, int32_t* row) {
             extra.Set("text", to_js(env, event.as.log.text));
             extra.Set("peer", to_js(env, event.as.log.peer));
             extra.Set("address", to_js(env, event.as.log.address));
+            extra.Set("route", to_js(env, event.as.log.route));
             return extra;
         }
         case SW_EVENT_NODE_CLOSED: return report_extra(env, *event.as.node_closed.report);

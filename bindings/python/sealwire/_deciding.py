@@ -1,14 +1,12 @@
 """Deciding: what applications tell each other with the handshake, and who is let in."""
 
 import inspect
-import logging
 from typing import Any, Awaitable, Dict, Optional, Union
 
 from sealwire import _errors
+from sealwire._log import fields, logger
 from sealwire._outcome import fail
 from sealwire._types import Accept, AcceptData, Asking, Decide, Decision, HelloData, Reject
-
-logger = logging.getLogger("sealwire")
 
 
 def data_bytes(data: Any) -> bytes:
@@ -53,7 +51,7 @@ class Decisions:
             else:
                 peer._reject(0, "")
         except (_errors.ArgumentError, _errors.TooBigError):
-            logger.exception("the decision about %s is not valid; it is refused", peer.id)
+            logger.exception("the decision about %s is not valid; it is refused", peer.id, extra=fields(peer, "rejected"))
             peer._reject(0, "")
         except _errors.Error:
             pass  # it has gone meanwhile
@@ -78,7 +76,7 @@ class Deciding(Decisions):
         try:
             decision = True if asking.allowed else self._decide(asking) if self._decide is not None else False
         except Exception:
-            logger.exception("the decision about %s failed; it is refused", peer.id)
+            logger.exception("the decision about %s failed; it is refused", peer.id, extra=fields(peer, "rejected"))
         if isinstance(decision, (bool, Accept, Reject)) and not (decision is True and callable(self._data)):
             self._decided(peer, decision)
         else:
@@ -93,5 +91,5 @@ class Deciding(Decisions):
                 made = Accept(data_bytes(await data if inspect.isawaitable(data) else data))
             decided = made
         except Exception:
-            logger.exception("the decision about %s failed; it is refused", peer.id)
+            logger.exception("the decision about %s failed; it is refused", peer.id, extra=fields(peer, "rejected"))
         self._decided(peer, decided)

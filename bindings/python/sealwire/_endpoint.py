@@ -1,6 +1,5 @@
 """Endpoint: what a node is in either face: its options, what it does at once, and what the native half tells it."""
 
-import logging
 import warnings
 from typing import Any, Callable, Dict, Generic, Iterable, List, Optional, Tuple, TypeVar, Union
 
@@ -8,20 +7,16 @@ from sealwire import _errors, _native
 from sealwire._deciding import Decisions
 from sealwire._durations import limit, message_count, milliseconds
 from sealwire._keys import Identity, PathLike, path_text
+from sealwire._log import log_line, native_level
 from sealwire._outcome import fail, settle
 from sealwire._rpc import ROUTE, Exposed
 from sealwire._session import ANSWER, PART_DATA, PART_PROGRESS, QUESTION
 from sealwire._types import AcceptData, CloseReport, Decide, NodeStats, Undelivered
 from sealwire._waits import WaitsBase
 
-# What the core logs: not printed where nobody has configured logging, unlike failures of handlers.
-core_logger = logging.getLogger("sealwire.core")
-core_logger.addHandler(logging.NullHandler())
-
 (_LISTENING, _LISTENER_CLOSED, _ASKS, _CONNECTED, _CLOSING, _CLOSED, _MESSAGE, _REPLY, _DONE, _WRITABLE, _RECEIPT, _PONG,
  _STALLED, _LOG, _NODE_CLOSED) = range(1, 16)  # of sw_event_type
 _PROVED = 22
-_LEVELS = (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR)
 CUT: Tuple[Any, ...] = (True, 0, 0, 0, 0, False, "", [])  # the report of a node that cannot tell
 
 Allow = Union[str, Iterable[str], Decide]
@@ -35,17 +30,6 @@ def _ids(ids: Iterable[str]) -> List[str]:
         return [_errors.text(id, "an id") for id in ids]
     except TypeError as error:
         raise _errors.of_argument(error)
-
-
-def native_level() -> int:
-    """From which level on the core's log is wanted."""
-    level = core_logger.getEffectiveLevel()
-    return next((i for i, one in enumerate(_LEVELS) if level <= one), len(_LEVELS))
-
-
-def log_line(level: int, _result: int, text: str, peer: str, address: str) -> None:
-    where = " ".join(part for part in (peer, address) if part)
-    core_logger.log(_LEVELS[min(level, 3)], "%s%s", text, f" ({where})" if where else "")
 
 
 def key_log_path(path: Optional[PathLike]) -> str:

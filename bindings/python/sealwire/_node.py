@@ -1,7 +1,6 @@
 """Node: an endpoint of ours in an asyncio program, with its listeners, peers and handlers."""
 
 import asyncio
-import logging
 import warnings
 from typing import Any, AsyncIterator, Awaitable, Callable, Coroutine, Dict, List, Optional, Sequence, Tuple, TypeVar, Union
 
@@ -13,6 +12,7 @@ from sealwire._handling import Handling, cancel
 from sealwire._inbox import Messages
 from sealwire._keys import Ticket
 from sealwire._listener import Listener
+from sealwire._log import fields, logger
 from sealwire._messages import Request
 from sealwire._peer import Peer
 from sealwire._pump import Pump
@@ -21,8 +21,6 @@ from sealwire._router import Middleware, Route, Router
 from sealwire._rpc import Exposed
 from sealwire._types import AcceptData, CloseReport, Decide, HelloData
 from sealwire._waits import Waiting, Waits
-
-logger = logging.getLogger("sealwire")
 
 MiddlewareT = TypeVar("MiddlewareT", bound=Callable[..., Any])
 
@@ -255,7 +253,7 @@ class Node(Endpoint[Peer, Request], Handling, Waiting):
             if asyncio.iscoroutine(result):
                 self._background(result)
         except Exception:
-            logger.exception("on_peer failed for %s", peer.id)
+            logger.exception("on_peer failed for %s", peer.id, extra=fields(peer))
 
     def _on_over(self, core: _native.Core) -> None:
         for task in [*core.tasks, *self._tasks]:

@@ -8,13 +8,14 @@ from uuid import UUID
 from sealwire import _errors, _native, _rpc
 from sealwire._carried import Metadata, extras
 from sealwire._durations import NEVER, milliseconds
+from sealwire._log import fields, logger
 from sealwire._messages import BodyLike, Reply, Request
 from sealwire._outcome import fail, settle
 from sealwire._replies import Replies
 from sealwire._retry import Backoff, insist, key_of, pauses
 from sealwire._session import Session
 from sealwire._sending import give_up, heads
-from sealwire._streams import Stream, attach, logger, prepared
+from sealwire._streams import Stream, attach, prepared
 from sealwire._talk import Conversation, Ear
 from sealwire._types import Pong
 from sealwire._waits import Filter
@@ -172,7 +173,7 @@ class Peer(Session):
 
         def failed(error: BaseException) -> None:
             if future.done():
-                logger.error("the source of a part failed behind the reply of %s", self.id, exc_info=error)
+                logger.error("the source of a part failed behind the reply of %s", self.id, exc_info=error, extra=fields(self))
             else:
                 future.set_exception(error)
                 self._cancel(exchange)

@@ -3,17 +3,15 @@
 import asyncio
 import functools
 import inspect
-import logging
 from typing import TYPE_CHECKING, Any, Awaitable, Callable, Dict, List, Optional, Sequence
 
 from sealwire import _errors, _native
+from sealwire._log import fields, logger
 from sealwire._messages import Request
 from sealwire._replies import complete, leave
 
 if TYPE_CHECKING:
     from sealwire._node import Node
-
-logger = logging.getLogger("sealwire")
 
 Handler = Callable[[Request], Any]
 Next = Callable[[], "Awaitable[Any]"]
@@ -174,7 +172,8 @@ class Router:
         except _errors.Status as status:
             return self._answer(request, status)
         except Exception as second:
-            logger.error("the error handler failed for peer %s", request.peer.id, exc_info=second)
+            logger.error("the error handler failed for peer %s", request.peer.id, exc_info=second,
+                         extra=fields(request.peer, "handler_failed", request.route))
             return self._answer(request, error)
         self._fail(request, error)
 
@@ -192,7 +191,8 @@ class Router:
             if isinstance(error, asyncio.CancelledError):
                 return
             raise error
-        logger.error("the handler of %r failed for peer %s", request.route, request.peer.id, exc_info=error)
+        logger.error("the handler of %r failed for peer %s", request.route, request.peer.id, exc_info=error,
+                     extra=fields(request.peer, "handler_failed", request.route))
 
     def _fail(self, request: Request, error: BaseException) -> None:
         route = self._routes.get(request.route) or self._routes.get("")

@@ -2,11 +2,11 @@
 
 import asyncio
 import inspect
-import logging
 import os
 from typing import TYPE_CHECKING, Any, AsyncIterator, List, Optional, Sequence
 
 from sealwire import _errors
+from sealwire._log import fields, logger
 from sealwire._outcome import settle
 from sealwire._parts import Part
 from sealwire._received import Buffer
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from sealwire._peer import Peer
 
 __all__ = ["Answer", "File", "Stream"]
-
-logger = logging.getLogger("sealwire")
 
 
 class Stream(Sending):
@@ -146,7 +144,8 @@ class Stream(Sending):
                 if self._report is not None:
                     self._report(self._error)
                 else:
-                    logger.error("the file %r could not be sent", self.name, exc_info=self._error)
+                    logger.error("the file %r could not be sent", self.name, exc_info=self._error,
+                                 extra=fields(self._peer, self._error.code))
         finally:
             self._report = None
 
@@ -169,7 +168,8 @@ class Stream(Sending):
             if self._report is not None:
                 self._report(error)
             else:
-                logger.error("the source of a part failed, which is cancelled at the peer", exc_info=error)
+                logger.error("the source of a part failed, which is cancelled at the peer", exc_info=error,
+                             extra=fields(self._peer, getattr(error, "code", None)))
         finally:
             self._report = None
             await pieces.aclose()  # type: ignore[attr-defined]

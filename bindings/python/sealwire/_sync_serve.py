@@ -1,7 +1,6 @@
 """Serving: the threads that run a synchronous node's handlers, middleware, and what becomes of what they return or raise."""
 
 import inspect
-import logging
 import threading
 import time
 import weakref
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Callable, Deque, Dict, List, Optional, Se
 
 from sealwire import _errors, _native
 from sealwire._deciding import Decisions, data_bytes
+from sealwire._log import fields, logger
 from sealwire._replies import leave, too_many
 from sealwire._router import words
 from sealwire._sending import Answer, answer_of
@@ -21,7 +21,6 @@ from sealwire._types import Accept, AcceptData, Asking, Decide, Decision
 if TYPE_CHECKING:
     from sealwire.sync import Node
 
-logger = logging.getLogger("sealwire")
 Next = Callable[[], Any]
 Middleware = Callable[[Request, Next], Any]
 
@@ -183,7 +182,8 @@ class Serving:
                 return self._fail(request, words(error, tell)) if result is None else complete(request, result)
             except Exception as second:
                 if not isinstance(second, _errors.Status):
-                    logger.error("the error handler failed for peer %s", request.peer.id, exc_info=second)
+                    logger.error("the error handler failed for peer %s", request.peer.id, exc_info=second,
+                                 extra=fields(request.peer, "handler_failed", request.route))
                 error = second
         if isinstance(error, _errors.Status) and request.wants_reply and not request.answered:
             try:
@@ -192,7 +192,8 @@ class Serving:
                 error = refused
             except _errors.Error:
                 return
-        logger.error("the handler of %r failed for peer %s", request.route, request.peer.id, exc_info=error)
+        logger.error("the handler of %r failed for peer %s", request.route, request.peer.id, exc_info=error,
+                     extra=fields(request.peer, "handler_failed", request.route))
         self._fail(request, words(error, tell))
 
     def _fail(self, request: Request, text: str) -> None:
@@ -232,7 +233,7 @@ class Deciding(Decisions):
                 made = Accept(data_bytes(self._data(asking)))
             decision = made
         except Exception:
-            logger.exception("the decision about %s failed; it is refused", peer.id)
+            logger.exception("the decision about %s failed; it is refused", peer.id, extra=fields(peer, "rejected"))
         self._decided(peer, decision)
 
 
@@ -319,6 +320,7 @@ def aside(function: Callable[..., Any], *arguments: Any) -> None:
         try:
             function(*arguments)
         except Exception:
-            logger.exception("%s failed", getattr(function, "__name__", "a function"))
+            peer = arguments[0] if arguments else None
+            logger.exception("%s failed", getattr(function, "__name__", "a function"), extra=fields(peer))
 
     threading.Thread(target=run, name="sealwire aside", daemon=True).start()

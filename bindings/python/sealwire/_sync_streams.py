@@ -1,18 +1,16 @@
 """Stream and File of the synchronous face: what is sent with a message."""
 
-import logging
 import threading
 from typing import TYPE_CHECKING, Any, Generator, List, Optional, Sequence
 
 from sealwire import _errors
+from sealwire._log import fields, logger
 from sealwire._received import Buffer
 from sealwire._sending import PIECE, FileMakers, Sending, checked, opened
 from sealwire._sync_parts import Part
 
 if TYPE_CHECKING:
     from sealwire._sync_peer import Peer
-
-logger = logging.getLogger("sealwire")
 
 
 class Stream(Sending):
@@ -151,7 +149,8 @@ class Stream(Sending):
         if report is not None:
             report(error)
         else:
-            logger.error("the source of a part failed, which is cancelled at the peer", exc_info=error)
+            logger.error("the source of a part failed, which is cancelled at the peer", exc_info=error,
+                         extra=fields(self._peer, getattr(error, "code", None)))
 
     # ---- From the node, with the lock ----
 

@@ -90,8 +90,8 @@ PyObject* fields_of(const sw_event* event) {
         }
         case SW_EVENT_LOG: {
             const auto& e = event->as.log;
-            return Py_BuildValue("(IiNNN)", e.level, static_cast<int>(e.result), str_of(e.text), str_of(e.peer),
-                                 str_of(e.address));
+            return Py_BuildValue("(IiNNNN)", e.level, static_cast<int>(e.result), str_of(e.text), str_of(e.peer),
+                                 str_of(e.address), str_of(e.route));
         }
         case SW_EVENT_NODE_CLOSED: return close_report(*event->as.node_closed.report);
         default: return Py_BuildValue("(K)", peer);

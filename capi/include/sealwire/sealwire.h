@@ -462,6 +462,7 @@ typedef struct sw_event_log {
     sw_text text;
     sw_text peer; /* short form of the peer's id, or empty */
     sw_text address;
+    sw_text route; /* that it is about, as the peer wrote it, or empty. Since 0.1 */
 } sw_event_log;
 
 #define SW_CLOSE_REPORT_PEERS 8

@@ -76,6 +76,36 @@ test('no_answer: another network or another key, and the log says which', async 
   for (const line of lines) assert.equal(typeof line.text, 'string')
 })
 
+for (const form of ['an object such as console', 'a function']) {
+  test(`lines of the log have what they are about as fields: ${form}`, async (t) => {
+    const lines = []
+    const take = (level) => (text, fields) => lines.push({ level, text, ...fields })
+    const methods = { debug: take('debug'), info: take('info'), warn: take('warning'), error: take('error') }
+    const log = form === 'a function' ? (entry) => lines.push(entry) : methods
+    const { server, client, peer } = await pair(t, { server: { log }, routes: { fail: () => { throw new Error('of this side') } } })
+    server.on('error', () => {})
+    await peer.send('nobody', 'x')
+    await assert.rejects(peer.request('fail'), { code: 'handler_failed' })
+    const dropped = lines.find((line) => line.code === 'no_route')
+    const failed = lines.find((line) => line.code === 'handler_failed')
+    const short = client.id.slice(0, 8)
+    assert.deepEqual([dropped.level, dropped.peer, dropped.route], ['warning', short, 'nobody'])
+    assert.deepEqual([failed.level, failed.peer, failed.route], ['error', short, 'fail'])
+    assert.ok(dropped.address.startsWith('tcp://127.0.0.1:') && failed.address === dropped.address)
+    const listening = lines.find((line) => line.text.startsWith('listening'))
+    assert.equal(listening.level, 'info')
+    if (form !== 'a function') assert.deepEqual(Object.keys(listening), ['level', 'text', 'address'])
+  })
+}
+
+test('what a function of the log throws is told as an error', async (t) => {
+  const errors = []
+  const node = await open(t, { log: () => { throw new Error('its own') } })
+  node.on('error', (event) => errors.push(event))
+  await node.listen('tcp://127.0.0.1:0')
+  assert.ok(errors.length > 0)
+})
+
 test('refused: nothing listens there', async (t) => {
   const server = await open(t)
   const listener = await server.listen('tcp://127.0.0.1:0')
@@ -101,7 +131,7 @@ test('addresses, tickets and options that cannot be read', async (t) => {
   await assert.rejects(Node.open({ network: 'swnet1nonsense' }), { name: 'KeyError' })
   await assert.rejects(Node.open({ allow: ['nonsense'] }), { name: 'KeyError', code: 'key' })
   await assert.rejects(Node.open({ identity: '/nowhere/me.key' }), { name: 'KeyError', code: 'key_file' })
-  await assert.rejects(Node.open({ log: 'loud' }), { code: 'argument' })
+  for (const log of ['loud', {}, { debug() {}, info() {}, warn() {} }, null, 1]) await assert.rejects(Node.open({ log }), { code: 'argument' })
   await assert.rejects(Node.open({ limits: { windowBytes: -1 } }), { code: 'argument' })
   assert.equal(peerId.toText(peerId.toBytes(node.id)), node.id)
 })

@@ -242,6 +242,30 @@ def test_the_librarys_log_reaches_logging(url, caplog):
     assert any(record.levelno == logging.WARNING and "allow-list" in record.getMessage() for record in caplog.records)
 
 
+def test_records_have_what_they_are_about_as_fields(url, caplog):
+    async def scenario():
+        def fail(request):
+            raise ValueError("of this side")
+
+        async with pair(url, routes={"fail": fail}) as (server, client, peer):
+            short, (there,) = client.id[:8], server.peers
+            await peer.send("nobody's", b"x")
+            with pytest.raises(sealwire.HandlerFailed):
+                await peer.request("fail")
+            about = {(record.name, record.code): record for record in caplog.records}
+            dropped = about["sealwire.core", "no_route"]
+            failed = about["sealwire", "handler_failed"]
+            assert (dropped.peer, dropped.route, dropped.levelno) == (short, "nobody's", logging.WARNING)
+            assert (failed.peer, failed.route, failed.levelno) == (short, "fail", logging.ERROR)
+            assert dropped.address == failed.address == there.address
+            assert any(record.getMessage().startswith("listening") and record.code is None and record.route == ""
+                       for record in caplog.records)
+
+    with caplog.at_level(logging.INFO, "sealwire"):
+        run(scenario)
+    assert all({"peer", "address", "code", "route"} <= vars(record).keys() for record in caplog.records)
+
+
 def test_a_node_is_opened_once_and_in_an_event_loop():
     with pytest.raises(RuntimeError):
         sealwire.Node().open()
