@@ -7,59 +7,16 @@
 #include <cstring>
 #include <map>
 
+#include "counters.h"
+
 namespace tool {
 
 namespace {
 
-struct Metric {
-    const char* name;
-    const char* help;
-    uint64_t sw_stats::*field;
-    bool of_peers;  // also for each peer
-    double unit = 1;
-};
+using sealwire_tables::Kind, sealwire_tables::kOfNodes, sealwire_tables::kOfPeers, sealwire_tables::kOfRoutes;
+using Metric = sealwire_tables::Field<sw_stats>;
 
-constexpr Metric kCounters[] = {
-    {"sessions_total", "Sessions that were up.", &sw_stats::sessions, false},
-    {"messages_sent_total", "Messages taken for sending.", &sw_stats::messages_sent, true},
-    {"messages_received_total", "Messages handed to the application.", &sw_stats::messages_received, true},
-    {"body_sent_bytes_total", "Bytes of bodies of messages taken for sending.", &sw_stats::body_bytes_sent, true},
-    {"body_received_bytes_total", "Bytes of bodies of messages received.", &sw_stats::body_bytes_received, true},
-    {"part_sent_bytes_total", "Bytes written to streams and files.", &sw_stats::part_bytes_sent, true},
-    {"part_received_bytes_total", "Bytes of streams and files received.", &sw_stats::part_bytes_received, true},
-    {"requests_sent_total", "Requests among the messages sent.", &sw_stats::requests_sent, true},
-    {"requests_received_total", "Requests among the messages received.", &sw_stats::requests_received, true},
-    {"replies_sent_total", "Replies among the messages sent.", &sw_stats::replies_sent, true},
-    {"replies_received_total", "Replies among the messages received.", &sw_stats::replies_received, true},
-    {"records_sent_total", "Encrypted records sent.", &sw_stats::records_sent, true},
-    {"records_received_total", "Encrypted records received.", &sw_stats::records_received, true},
-    {"wire_sent_bytes_total", "Bytes given to the transport.", &sw_stats::wire_bytes_sent, true},
-    {"wire_received_bytes_total", "Bytes got from the transport.", &sw_stats::wire_bytes_received, true},
-    {"late_frames_total", "Frames of exchanges that were over.", &sw_stats::late_frames, true},
-    {"exchanges_cut_total", "Exchanges cut off by the end of their session.", &sw_stats::exchanges_cut, false},
-};
-constexpr Metric kGauges[] = {
-    {"sessions", "Sessions that are up.", &sw_stats::connected, false},
-    {"queued_bytes", "Bytes that wait to be sent or received by peers.", &sw_stats::queued_bytes, true},
-    {"untaken_bytes", "Bytes of messages that handlers have not taken.", &sw_stats::untaken_bytes, true},
-    {"requests_running", "Requests of this side that have not ended.", &sw_stats::requests_running, true},
-    {"requests_serving", "Requests of peers that are not answered.", &sw_stats::serving, true},
-    {"events_waiting", "Events that wait to be fetched.", &sw_stats::events_waiting, false},
-    {"round_trip_seconds", "Round trip of the last ping.", &sw_stats::round_trip_us, true, 1e-6},
-};
-struct Cause {
-    const char* name;
-    uint64_t sw_stats::*field;
-};
-constexpr Cause kCauses[] = {
-    {"no_route", &sw_stats::refused_no_route},
-    {"too_big", &sw_stats::refused_too_big},
-    {"closing", &sw_stats::refused_closing},
-    {"unsupported", &sw_stats::refused_other},
-    {"cancelled", &sw_stats::cancelled},
-    {"not_sent", &sw_stats::not_sent},
-    {"outcome_unknown", &sw_stats::outcome_unknown},
-};
+constexpr const char* kRoundTrip = "Round trip of the last ping.";
 
 using ByPeer = std::map<std::string, sw_stats>;
 
@@ -91,13 +48,26 @@ public:
 };
 
 // Sums under one name, peers under another: adding up a metric's lines counts nothing twice.
-void put(Text& text, const Metric& metric, const char* kind, const sw_stats& sums, const ByPeer& peers) {
-    text.head(metric.name, metric.help, kind);
-    text.line(metric.name, "", sums.*metric.field, metric.unit);
+void put(Text& text, const Metric& metric, const sw_stats& sums, const ByPeer& peers) {
+    if (metric.kind == Kind::cause) return;
+    const char* const kind = metric.kind == Kind::gauge ? "gauge" : "counter";
+    text.head(metric.metric, metric.help, kind);
+    text.line(metric.metric, "", sums.*metric.field);
     if (!metric.of_peers || peers.empty()) return;
-    const std::string name = std::string("peer_") + metric.name;
+    const std::string name = std::string("peer_") + metric.metric;
     text.head(name, metric.help, kind);
-    for (const auto& [id, stats] : peers) text.line(name, "{peer=\"" + id + "\"}", stats.*metric.field, metric.unit);
+    for (const auto& [id, stats] : peers) text.line(name, "{peer=\"" + id + "\"}", stats.*metric.field);
+}
+
+void put_round_trip(Text& text, const sw_stats& sums, const ByPeer& peers) {
+    constexpr double kUnit = 1e-6;
+    text.head("round_trip_seconds", kRoundTrip, "gauge");
+    text.line("round_trip_seconds", "", sums.round_trip_us, kUnit);
+    if (peers.empty()) return;
+    text.head("peer_round_trip_seconds", kRoundTrip, "gauge");
+    for (const auto& [id, stats] : peers) {
+        text.line("peer_round_trip_seconds", "{peer=\"" + id + "\"}", stats.round_trip_us, kUnit);
+    }
 }
 
 }  // namespace
@@ -113,31 +83,23 @@ std::string metrics_text(const sealwire::node& node, const std::vector<sealwire:
             continue;  // it has gone
         }
         sw_stats& sum = by_peer[peer.id().text()];  // two sessions of one key are one line
-        for (const Metric& metric : kCounters) sum.*metric.field += stats.*metric.field;
-        for (const Metric& metric : kGauges) {
-            const uint64_t both = sum.*metric.field + stats.*metric.field;
-            sum.*metric.field = metric.unit == 1 ? both : std::max(sum.*metric.field, stats.*metric.field);
-        }
+        for (const Metric& metric : kOfPeers) sum.*metric.field += stats.*metric.field;
+        sum.round_trip_us = std::max(sum.round_trip_us, stats.round_trip_us);
     }
     Text text;
-    for (const Metric& metric : kCounters) put(text, metric, "counter", sums, by_peer);
-    for (const Metric& metric : kGauges) put(text, metric, "gauge", sums, by_peer);
+    for (const Metric& metric : kOfPeers) put(text, metric, sums, by_peer);
+    for (const Metric& metric : kOfNodes) put(text, metric, sums, {});
+    put_round_trip(text, sums, by_peer);
     text.head("dropped_messages_total", "Messages that went nowhere, by cause.", "counter");
-    for (const Cause& cause : kCauses) {
-        text.line("dropped_messages_total", std::string("{cause=\"") + cause.name + "\"}", sums.*cause.field);
+    for (const Metric& metric : kOfPeers) {
+        if (metric.kind != Kind::cause) continue;
+        text.line("dropped_messages_total", std::string("{cause=\"") + metric.metric + "\"}", sums.*metric.field);
     }
-    const struct {
-        const char *name, *help;
-        uint64_t sw_route_stats::*field;
-    } of_routes[] = {
-        {"route_messages_received_total", "Messages received, by route.", &sw_route_stats::messages_received},
-        {"route_requests_received_total", "Requests received, by route.", &sw_route_stats::requests_received},
-        {"route_body_received_bytes_total", "Bytes of bodies, by route.", &sw_route_stats::body_bytes_received},
-    };
-    for (const auto& metric : of_routes) {
-        text.head(metric.name, metric.help, "counter");
+    for (const auto& metric : kOfRoutes) {
+        text.head(metric.metric, metric.help, "counter");
         node.each_route([&](const sw_route_stats& route) {
-            text.line(metric.name, "{route=\"" + escaped(sealwire::view_of(route.route)) + "\"}", route.*metric.field);
+            text.line(metric.metric, "{route=\"" + escaped(sealwire::view_of(route.route)) + "\"}",
+                      route.*metric.field);
         });
     }
     return text.out;

@@ -90,13 +90,16 @@ sw_result sw_node_each_route(sw_node node, sw_route_stats_fn fn, void* user) {
         Errc errc = Errc::ok;
         const std::shared_ptr<Node> self = Node::find(node.value, errc);
         if (!self) return failed(errc);
-        for (const RouteStats& each : self->routes().stats()) {
+        for (const auto& [name, each] : self->route_stats()) {
             sw_route_stats face{};
             face.size = sizeof face;
-            face.route = text_of(each.name);
+            face.route = text_of(name);
             face.messages_received = each.messages;
             face.requests_received = each.requests;
             face.body_bytes_received = each.body_bytes;
+            face.messages_sent = each.sent.messages;
+            face.requests_sent = each.sent.requests;
+            face.body_bytes_sent = each.sent.body_bytes;
             fn(&face, user);
         }
         return SW_OK;

@@ -391,6 +391,13 @@ Stats Node::stats() const {
     return sum;
 }
 
+RouteTable Node::route_stats() {
+    RouteTable all;
+    routes_.add_stats(all);
+    stats_book_.add_routes(all);
+    return all;
+}
+
 size_t Node::next_events(QueuedEvent** out, size_t max) {
     const size_t count = queue_->take(out, max);
     for (size_t i = 0; i < count; ++i) {

@@ -70,6 +70,7 @@ public:
     AllowList& allowed() { return allowed_; }
     StatsBook& stats_book() { return stats_book_; }
     Stats stats() const;
+    RouteTable route_stats();
     const Limits& limits() const { return connection_config_.limits; }
     Budget* budget() { return &budget_; }
     Loop& loop() { return *loop_; }

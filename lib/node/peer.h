@@ -4,6 +4,7 @@
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -127,6 +128,7 @@ public:
     bool trim();
     // Takes the lock of its slot.
     Stats locked_stats() const;
+    void each_route_sent(const std::function<void(std::string_view, const RouteSent&)>& each) const;
 
     size_t index = 0;                 // in the node's list
     size_t stats_index = 0;           // in its StatsBook, under whose lock

@@ -20,15 +20,14 @@ Routes::Named& Routes::named(std::string_view name) {
     return kept;
 }
 
-std::vector<RouteStats> Routes::stats() {
+void Routes::add_stats(RouteTable& to) {
     const std::lock_guard lock(mutex_);
-    std::vector<RouteStats> all;
-    all.reserve(names_.size());
     for (const Named& each : names_) {
-        const RouteCounters& c = each.counters;
-        all.push_back({each.name, c.messages.get(), c.requests.get(), c.body_bytes.get()});
+        RouteStats& one = to[each.name];
+        one.messages = each.counters.messages.get();
+        one.requests = each.counters.requests.get();
+        one.body_bytes = each.counters.body_bytes.get();
     }
-    return all;
 }
 
 void Routes::set(std::string_view name, Handler handler) {

@@ -49,8 +49,8 @@ public:
     // Null for a number that was not given out. Any thread, no lock.
     const std::string* interned(uint32_t number) const;
 
-    // What has come to those that are registered, or were; names live as long as the node.
-    std::vector<RouteStats> stats();
+    // What has come to those that are registered, or were.
+    void add_stats(RouteTable& to);
 
     // Loop thread: the table as it is now; the same pointer while nothing changes. Holds until the next call.
     const Table& table();

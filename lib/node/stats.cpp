@@ -53,6 +53,14 @@ void StatsBook::add(Peer& peer) {
 void StatsBook::remove(Peer& peer) {
     const std::lock_guard lock(mutex_);
     gone_.add(peer.locked_stats(), true);
+    peer.each_route_sent([this](std::string_view name, const RouteSent& sent) {
+        auto found = gone_routes_.find(name);
+        if (found == gone_routes_.end()) {
+            const bool room = gone_routes_.size() < kGoneRoutes;
+            found = gone_routes_.try_emplace(room ? std::string(name) : std::string()).first;
+        }
+        found->second.sent.add(sent);
+    });
     peers_[peer.stats_index] = peers_.back();
     peers_[peer.stats_index]->stats_index = peer.stats_index;
     peers_.pop_back();
@@ -63,6 +71,22 @@ Stats StatsBook::sum() const {
     Stats sum = gone_;
     for (Peer* peer : peers_) sum.add(peer->locked_stats(), false);
     return sum;
+}
+
+void StatsBook::add_routes(RouteTable& to) const {
+    const auto add = [&to](std::string_view name, const RouteSent& sent) {
+        auto found = to.find(name);
+        if (found == to.end()) found = to.try_emplace(std::string(name)).first;
+        found->second.sent.add(sent);
+    };
+    const std::lock_guard lock(mutex_);
+    for (const auto& [name, route] : gone_routes_) add(name, route.sent);
+    for (Peer* peer : peers_) peer->each_route_sent(add);
+}
+
+void Peer::each_route_sent(const std::function<void(std::string_view, const RouteSent&)>& each) const {
+    const std::lock_guard lock(*mutex_);
+    outbox_.each_route_sent(each);
 }
 
 // With the lock of its slot.

@@ -2,11 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <mutex>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/tally.h"
+#include "protocol/outbox.h"
 
 namespace sealwire {
 
@@ -70,9 +73,10 @@ struct RouteCounters {
 };
 
 struct RouteStats {
-    std::string_view name;
-    uint64_t messages, requests, body_bytes;
+    uint64_t messages = 0, requests = 0, body_bytes = 0;  // received
+    RouteSent sent;
 };
+using RouteTable = std::map<std::string, RouteStats, std::less<>>;
 
 // The peers of a node, for whoever adds them up on any thread.
 class StatsBook {
@@ -81,11 +85,16 @@ public:
     void add(Peer& peer);
     void remove(Peer& peer);  // its counts stay
     Stats sum() const;
+    // What was sent, by route.
+    void add_routes(RouteTable& to) const;
 
 private:
+    static constexpr size_t kGoneRoutes = 4096;  // names that outlive their peers; the messages to others go by no name
+
     mutable std::mutex mutex_;  // taken before the lock of a peer
     std::vector<Peer*> peers_;
     Stats gone_;
+    RouteTable gone_routes_;
 };
 
 }  // namespace sealwire

@@ -84,6 +84,7 @@ void Outbox::open_kept(const OutMessage& message, Expects expects, uint64_t numb
     Pending pending(message, number, receipt, expects);
     pending.route = find_route(message.route, message.interned);
     if (!pending.route) pending.text = message.route;
+    count(pending.route, message.body.size(), expects != Expects::none);
     pending.converse = message.converse && expects != Expects::none;
     const bool single = pending.single() && message.parts.empty();
     if (single) keep_waiting(pending, message);

@@ -63,6 +63,18 @@ struct DeadlineChange {
     Clock clock = Clock::same;
 };
 
+// What was taken for one route of the peer.
+struct RouteSent {
+    uint64_t messages = 0;
+    uint64_t requests = 0;  // among them
+    uint64_t body_bytes = 0;
+    void add(const RouteSent& more) {
+        messages += more.messages;
+        requests += more.requests;
+        body_bytes += more.body_bytes;
+    }
+};
+
 // Exchanges are counted at each end: number = 2n for the n-th that this side opened, 2n + 1 for the peer's n-th. The id on
 // the wire is number ^ (1 where this side did not create the session).
 //
@@ -242,6 +254,12 @@ public:
         Undelivered ended;
     };
     const Counts& counts() const { return counts_; }
+    // Calls `each` with every route that OPENs were taken for; those beyond the table are one, without a name.
+    template <typename Each>
+    void each_route_sent(Each each) const {
+        for (const auto& [name, entry] : routes_) each(std::string_view(name), entry.sent);
+        if (unnamed_.messages > 0) each(std::string_view(), unnamed_);
+    }
     uint64_t messages() const { return next_receipt_; }  // that were taken
 
     uint64_t opened_on_wire() const { return opened_ - waiting_.size(); }
@@ -257,8 +275,12 @@ public:
     uint32_t wire_id_parity() const { return creator_ ? 0 : 1; }
 
 private:
-    // A route and its reference: 0 until an OPEN has carried its text.
-    using Route = std::pair<const std::string, uint64_t>;
+    // A route, what was sent to it, and its reference: 0 until an OPEN has carried its text.
+    struct RouteEntry {
+        uint64_t reference = 0;
+        RouteSent sent;
+    };
+    using Route = std::pair<const std::string, RouteEntry>;
     struct Pending;
     struct Sending;
     struct PartOut;
@@ -351,6 +373,7 @@ private:
     Pending* waiting_open(uint64_t number);
     void make_void(Pending& pending);
     Route* find_route(std::string_view route, uint32_t interned);
+    void count(Route* route, size_t body, bool request);
     void keep(Pending& pending, const OutMessage& from);
     void keep_waiting(Pending& pending, const OutMessage& from);
     void pop_waiting();
@@ -427,7 +450,8 @@ private:
         using is_transparent = void;
         size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
     };
-    std::unordered_map<std::string, uint64_t, TextHash, std::equal_to<>> routes_;
+    std::unordered_map<std::string, RouteEntry, TextHash, std::equal_to<>> routes_;
+    RouteSent unnamed_;             // to routes for which that has no room
     std::vector<Route*> interned_;  // by interned number; entries of routes_ never move
     Route* last_route_ = nullptr;
     uint64_t references_ = 0;  // given out

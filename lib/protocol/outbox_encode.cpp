@@ -65,7 +65,7 @@ Outbox::Route* Outbox::find_route(std::string_view route, uint32_t interned) {
     auto found = routes_.find(route);
     if (found == routes_.end()) {
         if (routes_.size() >= kMaxRoutes || route_text_ + route.size() > kMaxRouteText) return nullptr;
-        found = routes_.emplace(route, 0).first;
+        found = routes_.emplace(route, RouteEntry{}).first;
         route_text_ += route.size();
     }
     Route* entry = &*found;
@@ -76,6 +76,13 @@ Outbox::Route* Outbox::find_route(std::string_view route, uint32_t interned) {
         last_route_ = entry;
     }
     return entry;
+}
+
+void Outbox::count(Route* route, size_t body, bool request) {
+    RouteSent& sent = route ? route->second.sent : unnamed_;
+    ++sent.messages;
+    sent.body_bytes += body;
+    if (request) ++sent.requests;
 }
 
 // Makes what a message consists of outlive the call: small bodies share a chunk.
@@ -186,10 +193,10 @@ void Outbox::want(uint64_t number, uint64_t message, const Wanted& wanted) {
 uint8_t* Outbox::put_open_head(Route* route, std::string_view text, uint64_t flags, uint8_t type, size_t behind) {
     uint64_t reference = kRouteLiteral;
     if (route) {
-        reference = route->second;
+        reference = route->second.reference;
         text = route->first;
         if (reference == 0) {  // the first OPEN on the wire that names it
-            route->second = kRouteFirst + references_++;
+            route->second.reference = kRouteFirst + references_++;
             reference = kRouteRemember;
         }
     }
@@ -218,6 +225,7 @@ bool Outbox::open_at_once(const OutMessage& message, Expects expects, uint64_t n
     if (timeout_ms != UINT32_MAX) at = put_tlvs(at, timeout_ms, {});
     at = put_bytes(put_varint(at, message.body.size()), message.body);
     charged_ += commit_to(at) + kObjectCost;
+    count(route, message.body.size(), request);
     if (request) ++slots_used_;
     marks_.push_back({begin, sequence_end_, request ? number : receipt, message.receipt, request});
     if (message.receipt) want(number, 0, {receipt, begin, sequence_end_});

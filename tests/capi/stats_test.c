@@ -129,6 +129,42 @@ static void routes_are_counted(void) {
     close_both();
 }
 
+static void count_sent(const sw_route_stats *stats, void *user) {
+    uint64_t *seen = (uint64_t *)user;
+    if (is_text(stats->route, "echo")) {
+        seen[0] = stats->messages_sent;
+        seen[1] = stats->requests_sent;
+        seen[2] = stats->body_bytes_sent;
+    }
+    if (is_text(stats->route, "")) seen[3] = stats->messages_sent;
+    seen[4] += stats->messages_sent;
+}
+
+static void what_is_sent_is_counted_by_route(void) {
+    uint64_t seen[5] = {0, 0, 0, 0, 0}, after[5] = {0, 0, 0, 0, 0};
+    char name[16], large[40000];
+    note n;
+    open_both();
+    box_ask(&client, to_server, "echo", "hello");
+    send_and_wait("echo", "abc");
+    memset(large, 'x', sizeof large);
+    MUST(sw_peer_send(to_server, text("echo"), (sw_bytes){large, sizeof large}, NULL)); /* more than a frame */
+    for (unsigned i = 0; i < 1100; ++i) {
+        snprintf(name, sizeof name, "route %u", i);
+        MUST(sw_peer_send(to_server, text(name), bytes("x"), NULL));
+    }
+    MUST(sw_node_each_route(client.node, count_sent, seen));
+    CHECK(seen[0] == 3 && seen[1] == 1 && seen[2] == 8 + sizeof large && seen[4] == 1103);
+    tap_ok(seen[3] == 1100 - 1023, "routes beyond the table of a peer are counted together");
+    MUST(sw_peer_close(to_server, 0, text(""), 5000));
+    n = box_peer_event(&client, SW_EVENT_PEER_CLOSED, to_server);
+    CHECK(n.result == SW_OK);
+    MUST(sw_node_each_route(client.node, count_sent, after));
+    CHECK(after[0] == 3 && after[3] == seen[3]);
+    tap_ok(after[4] == 1103, "what was sent to a peer that has gone still counts");
+    close_both();
+}
+
 static void the_sums_keep_what_has_gone(void) {
     sw_stats before, after;
     open_both();
@@ -196,6 +232,7 @@ int main(void) {
     round_trips_are_told();
     what_is_refused_is_counted_by_its_cause();
     routes_are_counted();
+    what_is_sent_is_counted_by_route();
     the_sums_keep_what_has_gone();
     what_a_session_could_not_deliver_is_counted();
     an_older_program_gets_what_it_has_room_for();

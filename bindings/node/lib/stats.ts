@@ -77,12 +77,16 @@ export interface Pong {
   clockDifference: number
 }
 
-/** What has come to a route. */
+/** What has come to a route, and what was sent to one of the peers'. */
 export interface RouteStats {
   messagesReceived: number
   /** Among them. */
   requestsReceived: number
   bodyBytesReceived: number
+  /** One-way and requests, without replies and questions. */
+  messagesSent: number
+  requestsSent: number
+  bodyBytesSent: number
 }
 
 /** The sums over all peers, with those that have gone; of round trips the longest. */
@@ -90,6 +94,6 @@ export interface NodeStats extends PeerStats {
   /** To be fetched. */
   eventsWaiting: number
   eventsHeld: number
-  /** By name; the empty one is the handler of all that have no other. */
+  /** By name; the empty one is the handler of all that have no other, and what was sent to more routes than are counted apart. */
   routes: Record<string, RouteStats>
 }

@@ -1,52 +1,35 @@
 // NodeBox: counters of the node, its peers and its routes, as objects.
+#include <string>
+
+#include "counters.h"
 #include "node_box.h"
 
 namespace sealwire_node {
 
 namespace {
 
-struct Field {
-    const char* name;
-    uint64_t sw_stats::*field;
-};
-constexpr Field kFields[] = {
-    {"sessions", &sw_stats::sessions},
-    {"messagesSent", &sw_stats::messages_sent},
-    {"messagesReceived", &sw_stats::messages_received},
-    {"bodyBytesSent", &sw_stats::body_bytes_sent},
-    {"bodyBytesReceived", &sw_stats::body_bytes_received},
-    {"partBytesSent", &sw_stats::part_bytes_sent},
-    {"partBytesReceived", &sw_stats::part_bytes_received},
-    {"requestsSent", &sw_stats::requests_sent},
-    {"requestsReceived", &sw_stats::requests_received},
-    {"repliesSent", &sw_stats::replies_sent},
-    {"repliesReceived", &sw_stats::replies_received},
-    {"recordsSent", &sw_stats::records_sent},
-    {"recordsReceived", &sw_stats::records_received},
-    {"wireBytesSent", &sw_stats::wire_bytes_sent},
-    {"wireBytesReceived", &sw_stats::wire_bytes_received},
-    {"refusedNoRoute", &sw_stats::refused_no_route},
-    {"refusedTooBig", &sw_stats::refused_too_big},
-    {"refusedClosing", &sw_stats::refused_closing},
-    {"refusedOther", &sw_stats::refused_other},
-    {"lateFrames", &sw_stats::late_frames},
-    {"cancelled", &sw_stats::cancelled},
-    {"notSent", &sw_stats::not_sent},
-    {"outcomeUnknown", &sw_stats::outcome_unknown},
-    {"exchangesCut", &sw_stats::exchanges_cut},
-    {"connected", &sw_stats::connected},
-    {"queuedBytes", &sw_stats::queued_bytes},
-    {"untakenBytes", &sw_stats::untaken_bytes},
-    {"requestsRunning", &sw_stats::requests_running},
-    {"serving", &sw_stats::serving},
-    {"questions", &sw_stats::questions},
-};
+using sealwire_tables::kOfNodes, sealwire_tables::kOfPeers, sealwire_tables::kOfRoutes;
+
+// messages_sent is messagesSent here.
+std::string camel_case(const char* name) {
+    std::string out;
+    for (bool up = false; *name; ++name) {
+        if (*name != '_') out += up ? static_cast<char>(*name - 'a' + 'A') : *name;
+        up = *name == '_';
+    }
+    return out;
+}
 
 Napi::Number to_js(Napi::Env env, uint64_t count) { return Napi::Number::New(env, static_cast<double>(count)); }
 
+template <typename Table, typename Stats>
+void put_all(Napi::Object& out, const Table& table, const Stats& stats) {
+    for (const auto& field : table) out.Set(camel_case(field.name), to_js(out.Env(), stats.*field.field));
+}
+
 Napi::Object object_of(Napi::Env env, const sw_stats& stats) {
     Napi::Object out = Napi::Object::New(env);
-    for (const Field& field : kFields) out.Set(field.name, to_js(env, stats.*field.field));
+    put_all(out, kOfPeers, stats);
     if (stats.round_trip_us > 0) out.Set("roundTrip", static_cast<double>(stats.round_trip_us) / 1000);
     else out.Set("roundTrip", env.Undefined());
     return out;
@@ -61,15 +44,12 @@ Napi::Value NodeBox::stats(const Napi::CallbackInfo& info) {
     stats.size = sizeof stats;
     check(env, sw_node_get_stats(node_, &stats));
     Napi::Object out = object_of(env, stats);
-    out.Set("eventsWaiting", to_js(env, stats.events_waiting));
-    out.Set("eventsHeld", to_js(env, stats.events_held));
+    put_all(out, kOfNodes, stats);
     Napi::Array routes = Napi::Array::New(env);
     const auto add = [](const sw_route_stats* each, void* user) {
         auto* all = static_cast<Napi::Array*>(user);
         Napi::Object one = Napi::Object::New(all->Env());
-        one.Set("messagesReceived", to_js(all->Env(), each->messages_received));
-        one.Set("requestsReceived", to_js(all->Env(), each->requests_received));
-        one.Set("bodyBytesReceived", to_js(all->Env(), each->body_bytes_received));
+        put_all(one, kOfRoutes, *each);
         Napi::Array entry = Napi::Array::New(all->Env(), 2);
         entry.Set(0u, sealwire_node::to_js(all->Env(), each->route));
         entry.Set(1u, one);

@@ -109,11 +109,14 @@ class PeerStats(TypedDict):
 
 
 class RouteStats(TypedDict):
-    """What has come to a route."""
+    """What has come to a route, and what was sent to one of the peers'."""
 
     messages_received: int
     requests_received: int  #: among them
     body_bytes_received: int
+    messages_sent: int  #: one-way and requests, without replies and questions
+    requests_sent: int
+    body_bytes_sent: int
 
 
 class NodeStats(PeerStats):
@@ -121,4 +124,4 @@ class NodeStats(PeerStats):
 
     events_waiting: int  #: to be fetched
     events_held: int
-    routes: Dict[str, RouteStats]  #: "" is the handler of all that have no other
+    routes: Dict[str, RouteStats]  #: "" is the handler of all that have no other, and what was sent to more routes than are counted apart

@@ -849,14 +849,19 @@ SW_API sw_result sw_peer_get_stats(sw_peer peer, sw_stats *out);
 /* The sums over all peers of a node, with those that have gone. Since 0.1. */
 SW_API sw_result sw_node_get_stats(sw_node node, sw_stats *out);
 
-/* What has come to a route that is registered, or was. Since 0.1. */
+/* What has come to a route that is registered, or was, and what was sent to one of the peers', over all of them. Since 0.1. */
 typedef struct sw_route_stats {
     uint32_t size;
     uint32_t reserved;
-    sw_text route; /* empty: the default, for all that have no other */
+    /* Empty: of what was received the default, for all that have no other; of what was sent the routes beyond 1,024 of a peer, or
+     * 4,096 of those that have gone. */
+    sw_text route;
     uint64_t messages_received;
     uint64_t requests_received; /* among them */
     uint64_t body_bytes_received;
+    uint64_t messages_sent; /* that calls took: one-way and requests, without replies and questions */
+    uint64_t requests_sent; /* among them */
+    uint64_t body_bytes_sent;
 } sw_route_stats;
 typedef void (*sw_route_stats_fn)(const sw_route_stats *stats, void *user);
 /* Calls `fn` for each route, on this thread and before it returns. Since 0.1. */

@@ -28,7 +28,10 @@ for (const [name, url] of Object.entries(transports)) {
     await peer.request('echo', Buffer.from('hello'))
     await assert.rejects(peer.request('nobody'), { code: 'no_route' })
     const stats = server.stats()
-    assert.deepEqual(stats.routes.echo, { messagesReceived: 1, requestsReceived: 1, bodyBytesReceived: 5 })
+    const sent = { messagesSent: 0, requestsSent: 0, bodyBytesSent: 0 }
+    assert.deepEqual(stats.routes.echo, { messagesReceived: 1, requestsReceived: 1, bodyBytesReceived: 5, ...sent })
+    const { echo } = client.stats().routes
+    assert.deepEqual([echo.messagesSent, echo.requestsSent, echo.bodyBytesSent], [1, 1, 5])
     assert.equal(Object.getOwnPropertyDescriptor(stats.routes, '__proto__').value.messagesReceived, 0)
     assert.ok(stats.refusedNoRoute === 1 && stats.connected === 1)
     await peer.close()

@@ -32,7 +32,11 @@ def test_a_node_sums_its_peers_and_knows_its_routes(url):
             with pytest.raises(sealwire.NoRouteError):
                 await peer.request("nobody", b"x")
             stats = server.stats()
-            assert stats["routes"]["echo"] == {"messages_received": 1, "requests_received": 1, "body_bytes_received": 5}
+            assert stats["routes"]["echo"] == {"messages_received": 1, "requests_received": 1, "body_bytes_received": 5,
+                                               "messages_sent": 0, "requests_sent": 0, "body_bytes_sent": 0}
+            sent = client.stats()["routes"]
+            assert (sent["echo"]["messages_sent"], sent["echo"]["requests_sent"], sent["echo"]["body_bytes_sent"]) == (1, 1, 5)
+            assert sent["nobody"]["messages_sent"] == 1
             assert stats["routes"]["other"]["messages_received"] == 0
             assert stats["refused_no_route"] == 1 and stats["connected"] == 1
             await peer.close()
@@ -49,5 +53,7 @@ def test_every_counter_has_a_type():
         async with pair("tcp://127.0.0.1:0") as (_, client, peer):
             assert set(peer.stats()) == set(sealwire.PeerStats.__annotations__)
             assert set(client.stats()) == set(sealwire.NodeStats.__annotations__)
+            await peer.send("x")
+            assert set(client.stats()["routes"]["x"]) == set(sealwire.RouteStats.__annotations__)
 
     run(scenario)
