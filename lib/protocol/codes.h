@@ -62,6 +62,9 @@ inline Errc reject_errc(uint32_t code) {
         case WireCode::limit: return Errc::limit;
         case WireCode::too_big: return Errc::too_big;
         case WireCode::unsupported: return Errc::unsupported;
+        case WireCode::yield:
+        case WireCode::replaced:
+        case WireCode::stale: return Errc::replaced;
         case WireCode::closing:
         case WireCode::closed: return Errc::closing;
         default: return Errc::rejected;

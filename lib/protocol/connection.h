@@ -20,6 +20,13 @@ namespace sealwire {
 class KeyLog;
 class ReplayCache;
 
+// A program's start, as its HELLO and ACCEPT tell.
+struct Instance {
+    std::array<uint8_t, 16> id{};
+    uint64_t dials = 0;  // in HELLO the number of this dial, in ACCEPT that of the last one
+    bool known() const { return id != std::array<uint8_t, 16>{}; }
+};
+
 // Shared by the connections of one node; must outlive them.
 struct ConnectionConfig {
     const Identity* identity = nullptr;
@@ -29,6 +36,7 @@ struct ConnectionConfig {
     uint32_t suites = 0;                // offered and taken
     Limits limits;
     std::array<uint8_t, 16> instance{};  // one per node start
+    uint64_t* dials = nullptr;           // HELLOs that this start has sent; null: not counted
     std::string software = "sealwire";
     int64_t wall_offset_ms = 0;  // wall clock = now / 1000 + this
     Budget* budget = nullptr;    // of the node's memory; null: none
@@ -80,6 +88,10 @@ public:
     void reject(Time now, uint32_t code, std::string_view text);
     // Drains until everything is over, taken and settled or `deadline` (a point in time) has come, then closes for good.
     void close(Time now, uint32_t code, std::string_view text, Time deadline);
+    // Another session stands in place of this one: it ends at once, and the peer is told so.
+    void replace(Time now, std::string_view text);
+    // Initiator, while awaits_accept(): the answer is awaited until then at most.
+    void hurry(Time deadline) { phase_deadline_ = std::min(phase_deadline_, deadline); }
     // Ends at once, without a word to the peer; `closed` follows with `why`.
     void abort(Time now, Error why);
     void ping(Time now, uint64_t token);
@@ -104,6 +116,8 @@ public:
     bool has_output() const;
 
     bool established() const { return phase_ == Phase::up; }
+    // Initiator: HELLO is out and not answered.
+    bool awaits_accept() const { return phase_ == Phase::accept; }
     // A PONG is to come: time is to be told to receive() exactly.
     bool awaits_pong() const { return !pings_.empty(); }
     bool closed() const { return closed_told_; }
@@ -114,6 +128,7 @@ public:
     const std::array<uint8_t, 32>& channel_id() const { return channel_id_; }
     int64_t clock_difference_ms() const { return clock_difference_ms_; }
     const std::string& peer_software() const { return peer_software_; }
+    const Instance& peer_instance() const { return peer_instance_; }
     const Inbox::Counts& received_counts() const { return inbox_.counts(); }
     uint64_t untaken_bytes() const { return inbox_.untaken_bytes(); }
     uint64_t records_sent() const { return sealer_ ? sealer_->counter() : 0; }
@@ -269,6 +284,7 @@ private:
     uint32_t own_code_ = 0;  // of our own
     std::string own_text_;
     std::string peer_software_;
+    Instance peer_instance_;
     int64_t clock_difference_ms_ = 0;
     Outbox::Undelivered undelivered_;
     std::vector<std::pair<uint64_t, Time>> pings_;  // sent and not answered

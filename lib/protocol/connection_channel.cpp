@@ -198,7 +198,8 @@ void Connection::send_hello(Time now, FrameKind kind, Bytes application_data) {
     Writer session{MutableBytes(value)};
     session.varint(0);  // fresh
     session.bytes(Bytes(channel_id_).first(16));
-    session.varint(0);  // dials before this one
+    if (config_.dials && kind == FrameKind::hello) ++*config_.dials;
+    session.varint(config_.dials ? *config_.dials : 0);
     session.varint(0);  // received
     tlv(hello_tlv::session, session.written());
     tlv(hello_tlv::software, as_bytes(config_.software));
@@ -229,11 +230,15 @@ bool Connection::read_hello(Time now, const Frame& frame) {
     const bool formed = for_each_tlv(frame.tlvs, [&](uint64_t type, Bytes value) {
         Reader in(value);
         switch (type) {
-            case hello_tlv::instance: return value.size() == 16;
+            case hello_tlv::instance:
+                if (value.size() != peer_instance_.id.size()) return false;
+                copy_bytes(peer_instance_.id.data(), value);
+                return true;
             case hello_tlv::session: {
                 const uint64_t kind = in.varint();
                 in.bytes(16);
-                in.varint(), in.varint();
+                peer_instance_.dials = in.varint();
+                in.varint();
                 session_seen = true;
                 supported = supported && kind == 0;  // a session to resume is not known here
                 return in.ok();
@@ -388,6 +393,14 @@ void Connection::on_pong(Time now, const Frame& frame) {
     event.clock_difference_ms = static_cast<int64_t>(frame.number) - (middle / kMillisecond + config_.wall_offset_ms);
     pings_.erase(sent);
     inbox_.push(std::move(event));
+}
+
+void Connection::replace(Time now, std::string_view text) {
+    now_ = now;
+    if (phase_ != Phase::up) return;
+    draining_ = true;  // nothing new is taken
+    send_final(now, static_cast<uint32_t>(WireCode::replaced), text);
+    why_ = {Errc::replaced, std::string(text)};
 }
 
 void Connection::on_close(Time now, const Frame& frame) {
