@@ -43,6 +43,7 @@ void check_access(const Arguments& arguments) {
 void set_access(const Arguments& arguments, sealwire::node_options& options) {
     options.access = arguments.has("--anyone") ? SW_ACCESS_ANYONE : SW_ACCESS_ALLOW_LIST;
     options.allowed = allowed(arguments);
+    options.limits.several_sessions = 1;  // commands that share a key file may run side by side
 }
 
 }  // namespace tool

@@ -149,6 +149,7 @@ void EventBox::show(const NodeEvent& event) {
             closed.id = id_or_zero(event.id);
             closed.not_sent = event.first;
             closed.outcome_unknown = event.last_number;
+            closed.instead = {event.instead};
             face.size = size_with(closed);
             break;
         }

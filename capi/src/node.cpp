@@ -92,6 +92,7 @@ Result<NodeConfig> config_of(const sw_node_options& options) {
     config.accept_data.assign(accept_data.begin(), accept_data.end());
     if (options.memory_bytes) config.memory = options.memory_bytes;
     config.ask_allowed = options.ask_allowed != 0;
+    config.several_sessions = options.several_sessions != 0;
     config.log = options.log != 0 && options.log_level != SW_LOG_NONE;
     config.log_level = options.log_level == 0 ? LogLevel::info : static_cast<LogLevel>(options.log_level);
     config.queued = options.on_event == nullptr;

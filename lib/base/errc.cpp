@@ -80,8 +80,12 @@ constexpr auto kTable = std::to_array<ErrcInfo>({
      "have "
      "arrived or not, so ask the peer before sending it again."},
     {Errc::peer_closed, "peer_closed", "the peer closed the session", "Its code and text say why."},
-    {Errc::replaced, "replaced", "a newer session with the same key took the place of this one",
-     "Give each process a key of its own."},
+    {Errc::replaced, "replaced", "another session with the same peer stands in place of this one",
+     "Where it is this node's own, go on with that: the event or object names it. Else another process has connected "
+     "with this "
+     "program's key: give each process a key of its own, and do not connect again by itself, or the two replace each "
+     "other for "
+     "ever."},
     {Errc::protocol, "protocol", "the peer broke the protocol", "One of the two has a bug or is hostile; report it."},
     {Errc::flow, "flow", "the peer sent more than it was granted", "It has a bug or is hostile; report it."},
     {Errc::limit, "limit", "a limit was reached",

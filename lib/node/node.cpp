@@ -64,6 +64,7 @@ Node::Node(NodeConfig config, std::unique_ptr<EventSink> sink)
       mac1_key_(identity_->curve_point(), config_.network),
       budget_(config_.memory, config_.limits.message),
       queue_(EventQueue::create(config_.on_wake, config_.user)),
+      sessions_(identity_->id(), config_.several_sessions),
       scratch_(new uint8_t[kScratch]) {
     sink_->attach(queue_);
     allowed_.set(config_.allowed);
@@ -75,6 +76,7 @@ Node::Node(NodeConfig config, std::unique_ptr<EventSink> sink)
     connection_config_.limits = config_.limits;
     connection_config_.budget = &budget_;
     connection_config_.ask_admission = true;
+    connection_config_.dials = &dials_;
     rng_.fill(connection_config_.instance);
 }
 
@@ -219,6 +221,8 @@ void Node::accepted(uint64_t listener, std::shared_ptr<HalfOpen> half_open, std:
     added.start_accepted();
 }
 
+void Node::leave_sessions(const Peer& peer, const PeerId& id) { set_free(sessions_.over(peer, id)); }
+
 void Node::finished(Peer& peer) {
     if (peer.index >= peers_.size() || peers_[peer.index].get() != &peer) return;
     dead_peers_.push_back(take_out(peers_, peer));
@@ -268,6 +272,12 @@ void Node::drain_dirty() {
     draining_.clear();
 }
 
+// One after the other, and not from within each other: each may fail at once and set the next free.
+void Node::drain_freed() {
+    for (size_t i = 0; i < freed_.size(); ++i) freed_[i]->go_on();
+    freed_.clear();
+}
+
 void Node::flush_urgent() {
     urgent_ = false;
     std::vector<Peer*> peers;
@@ -287,6 +297,7 @@ void Node::after_turn() {
     drain_dirty();
     share_freed_memory();
     watch_key_log();
+    drain_freed();
     clear_graveyard();
     complete_if_over();
     queue_->flush();

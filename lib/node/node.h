@@ -20,6 +20,7 @@
 #include "node/key_log_file.h"
 #include "node/node_event.h"
 #include "node/routes.h"
+#include "node/sessions.h"
 #include "node/shared_answers.h"
 #include "node/stats.h"
 #include "node/transfer.h"
@@ -43,6 +44,7 @@ struct NodeConfig {
     uint64_t memory = uint64_t{1} << 30;  // for all peers beyond what each is granted at first
     bool ask_allowed = false;             // also about those that are let in: for the data of the answer
     std::vector<uint8_t> accept_data;     // for the application of who is let in without a question
+    bool several_sessions = false;        // with one peer
     bool log = false;
     LogLevel log_level = LogLevel::info;
     Time slow_callback = kSecond;  // one that runs longer is told in the log
@@ -127,6 +129,10 @@ public:
     HandshakeTime& handshake_time() { return handshake_time_; }
     // Others wait for the time of handshakes: a new one does not pass them by.
     bool short_of_time() const { return short_of_time_; }
+    Sessions& sessions() { return sessions_; }
+    // Its session or dial is over or being closed; those that have waited for it go on at the end of the turn.
+    void leave_sessions(const Peer& peer, const PeerId& id);
+    void set_free(const std::vector<Peer*>& peers) { freed_.insert(freed_.end(), peers.begin(), peers.end()); }
     void account(const PeerId* id, const Outbox::Undelivered& undelivered);
     // They are over, and destroyed at the end of the turn.
     void finished(Peer& peer);
@@ -141,6 +147,7 @@ private:
     void add(std::unique_ptr<Peer> peer);
     void after_turn();
     void drain_dirty();
+    void drain_freed();
     void share_freed_memory();
     template <class Each>
     void for_each_peer(Each each);
@@ -178,6 +185,8 @@ private:
     SharedAnswers answers_;
     AllowList allowed_;
     StatsBook stats_book_;
+    Sessions sessions_;   // loop thread
+    uint64_t dials_ = 0;  // likewise
     uint64_t handle_ = 0;
 
     std::mutex dirty_mutex_;
@@ -196,6 +205,7 @@ private:
     std::vector<std::unique_ptr<Peer>> dead_peers_;
     std::vector<std::unique_ptr<Listening>> dead_listenings_;
     std::vector<Peer*> draining_;
+    std::vector<Peer*> freed_;  // peers that have waited for others
     bool urgent_ = false;
     Time callback_ended_ = 0;  // the last one, while there is a log
     bool shutting_down_ = false;

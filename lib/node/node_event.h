@@ -87,6 +87,7 @@ struct NodeEvent {
     uint64_t node = 0;  // handles
     uint64_t peer = 0;
     uint64_t listener = 0;
+    uint64_t instead = 0;  // of closed: the peer that stands in its place
     void* user = nullptr;
     void* route_user = nullptr;
     const PeerId* id = nullptr;  // null where there is none

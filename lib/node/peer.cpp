@@ -12,7 +12,8 @@ namespace {
 
 constexpr int kRounds = 16;  // of one turn for one peer, then the others have theirs
 constexpr Time kRetry = 100 * kMillisecond;
-constexpr size_t kGather = 4 * 1024;  // bytes of commands that wait for the end of what is delivered
+constexpr Time kLastWords = 2 * kSecond;  // for a session that is replaced while its peer closes it, or a dial's answer
+constexpr size_t kGather = 4 * 1024;      // bytes of commands that wait for the end of what is delivered
 
 // Processor time of this thread: what others take of the processor in between does not count.
 int64_t thread_nanoseconds() {
@@ -97,9 +98,14 @@ Peer::~Peer() {
 void Peer::start_dial() {
     if (node_.closing()) return abort({Errc::closed, "the node is closing"});
     const Time now = node_.loop().now();
-    if (dial_timeout_ != kNever) {
+    if (dial_timeout_ != kNever && !dial_timer_) {
         dial_timer_ = std::make_unique<Timer>(node_.loop().timers(), [this] { on_dial_timeout(); });
         dial_timer_->set(after(now, dial_timeout_));
+    }
+    switch (node_.sessions().begin(*this, id_, address_)) {
+        case Sessions::Dial::wait: return;
+        case Sessions::Dial::stands: return abort({Errc::replaced, "a session with this peer is up already"});
+        case Sessions::Dial::go: break;
     }
     ConnectOptions options;
     options.timeout = dial_timeout_ == kNever ? 0 : dial_timeout_;
@@ -107,6 +113,21 @@ void Peer::start_dial() {
     auto connecting = connect(node_.loop(), endpoint_.scheme, endpoint_.address, options, *this);
     if (!connecting) return abort(connecting.error());
     connecting_ = std::move(*connecting);
+}
+
+void Peer::go_on() {
+    if (over_) return;
+    if (dialled_) return start_dial();
+    if (welcome_) let_in(*std::exchange(welcome_, std::nullopt));
+    else decide();
+    drive();
+}
+
+// From HELLO on it is the other end that says which of two crossing dials stands.
+void Peer::note_hello() {
+    if (!dialled_ || said_hello_ || !connection_->awaits_accept()) return;
+    said_hello_ = true;
+    node_.sessions().said_hello(*this, id_);
 }
 
 void Peer::on_connected(std::unique_ptr<Pipe> pipe) {
@@ -154,6 +175,7 @@ void Peer::on_bytes(Bytes bytes) {
         connection_->abort(node_.loop().now(), {Errc::no_memory, "no memory for what the peer sent"});
     }
     try {
+        note_hello();
         check_mac1();
     } catch (const std::bad_alloc&) {
         connection_->abort(node_.loop().now(), {Errc::no_memory, "no memory for a handshake"});
@@ -238,6 +260,26 @@ void Peer::end_now(Error why) {
     connection_->on_timeout(now);  // of the drain: the final CLOSE
     drive();
     if (!over_) abort(std::move(why));
+}
+
+void Peer::give_way(bool was_ending) {
+    if (over_) return;
+    const Time now = node_.loop().now();
+    const Time patience = after(now, kLastWords);
+    if (connection_->established()) {
+        set_stage(Stage::closing);
+        gates_off_ = true;
+        constexpr auto kCode = static_cast<uint32_t>(WireCode::replaced);
+        if (was_ending) connection_->close(now, kCode, "a newer session took its place", patience);
+        else connection_->replace(now, "a newer session took its place");
+    } else if (!dialled_) {
+        connection_->reject(now, static_cast<uint32_t>(WireCode::yield), "the session that was dialled here stands");
+    } else if (connection_->awaits_accept()) {
+        connection_->hurry(patience);  // the answer tells for sure that nothing of this dial was taken
+    } else {
+        connection_->abort(now, {Errc::replaced, "the session that the peer dialled stands"});
+    }
+    drive();
 }
 
 void Peer::shut_down(Time deadline) {

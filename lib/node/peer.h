@@ -108,6 +108,11 @@ public:
     uint64_t handle() const { return handle_; }
     void start_dial();
     void start_accepted();
+    // What it has waited for, another dial or a session, is over.
+    void go_on();
+    // Another session with the same peer stands from now on: this session, dial or newcomer ends. was_ending: of a session that
+    // its peer is closing, which has a while to do so.
+    void give_way(bool was_ending);
     // Of one that waits for its handshake to begin: lets it, if it is its turn; drive() is to follow.
     Begin begin_handshake();
     // Brings everything up to date after an input or command: see connection.h.
@@ -180,6 +185,10 @@ private:
     void handle_event(Event& event);
     void on_proved(Event& event);
     void on_asks(Event& event);
+    void decide();
+    bool may_enter();
+    void let_in(Bytes data);
+    void note_hello();
     void on_up(Event& event);
     void on_message(Event& event);
     void tell_message(Event& event, const Route& route);
@@ -197,6 +206,7 @@ private:
     void add_files(uint64_t number, const OutMessage& message, std::span<FilePart> files);
     void drop_transfers();
     void on_over(Event& event);
+    void name_successor(NodeEvent& closed) const;
     void finish_transport();
     void set_timer();
     void on_timer();
@@ -261,13 +271,15 @@ private:
     bool received_ = false;  // any byte
     bool active_ = false;    // since the last trim
     bool mac1_seen_ = false;
-    bool waits_ = false;                     // for its handshake to begin, in the node's list
-    std::shared_ptr<HalfOpen> half_open_;    // of the listener; until it is connected
-    HalfOpen::Place place_;                  // there
-    Endpoint endpoint_;                      // to dial
-    std::string address_;                    // dialled, or connected from
-    View asked_data_;                        // of the peer's application, until connected
-    std::vector<const Route*> route_cache_;  // by route index; valid for route_version_
+    bool said_hello_ = false;
+    bool waits_ = false;                           // for its handshake to begin, in the node's list
+    std::shared_ptr<HalfOpen> half_open_;          // of the listener; until it is connected
+    HalfOpen::Place place_;                        // there
+    Endpoint endpoint_;                            // to dial
+    std::string address_;                          // dialled, or connected from
+    View asked_data_;                              // of the peer's application, until connected
+    std::optional<std::vector<uint8_t>> welcome_;  // it is let in with this, when a dial of this node is over
+    std::vector<const Route*> route_cache_;        // by route index; valid for route_version_
     uint64_t route_version_ = 0;
     uint64_t unrouted_ = 0;   // one-way messages that had no handler
     HeldMessages held_;       // that wait for a gate

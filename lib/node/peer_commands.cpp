@@ -264,6 +264,7 @@ Errc Peer::hello(uint64_t handle, Bytes data) {
     peer->stage_ = Stage::handshaking;
     return post(peer, [copy = std::move(copy)](Peer& self) {
         self.connection_->hello(self.node_.loop().now(), as_bytes(copy));
+        self.note_hello();
     });
 }
 
@@ -275,9 +276,7 @@ Errc Peer::accept(uint64_t handle, Bytes data) {
     if (peer->stage_ != Stage::asking) return Errc::state;
     std::string copy(as_text(data));
     peer->stage_ = Stage::decided;
-    return post(peer, [copy = std::move(copy)](Peer& self) {
-        self.connection_->accept(self.node_.loop().now(), as_bytes(copy));
-    });
+    return post(peer, [copy = std::move(copy)](Peer& self) { self.let_in(as_bytes(copy)); });
 }
 
 Errc Peer::reject(uint64_t handle, uint32_t code, std::string_view text) {
@@ -313,6 +312,7 @@ Errc Peer::close(uint64_t handle, uint32_t code, std::string_view text, Time dea
     return post(peer, [code, copy = std::move(copy), deadline](Peer& self) {
         const Time now = self.node_.loop().now();
         self.gates_off_ = true;
+        if (self.id_known_) self.node_.leave_sessions(self, self.id_);
         if (self.connection_) self.connection_->close(now, code, copy, after(now, deadline));
     });
 }

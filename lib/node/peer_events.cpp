@@ -79,6 +79,7 @@ void Peer::handle_event(Event& event) {
         case EventKind::closed: return on_over(event);
         case EventKind::closing: {
             log(LogLevel::info, Errc::closing, "the peer takes no new exchanges");
+            node_.sessions().ending(*this, id_);
             NodeEvent out = event_of(NodeEventKind::peer_closing, event);
             out.address = address_;
             return node_.emit(out);
@@ -206,25 +207,48 @@ void Peer::on_proved(Event& event) {
 void Peer::on_asks(Event& event) {
     id_ = *connection_->peer();
     id_known_.store(true, std::memory_order_release);
-    const Time now = node_.loop().now();
     asked_data_ = {event.chunk, event.body};
+    decide();
+}
+
+// At once, or when what it has to wait for is over.
+void Peer::decide() {
     const bool on_list = node_.allowed().contains(id_);
     const bool allowed = on_list || node_.access() == Access::anyone;
-    if (allowed && !node_.asks_about_allowed()) {
-        set_stage(Stage::decided);
-        return connection_->accept(now, node_.accept_data());
-    }
     if (!allowed && node_.access() == Access::allow_list) {
         log(LogLevel::warning, Errc::not_allowed, "refused: " + id_.text() + " is not on the allow-list");
-        return connection_->reject(now, 0, {});
+        return connection_->reject(node_.loop().now(), 0, {});
     }
+    if (allowed && !node_.asks_about_allowed()) {
+        set_stage(Stage::decided);
+        return let_in(node_.accept_data());
+    }
+    if (!may_enter()) return;
     set_stage(Stage::asking);
     told_ = true;
+    Event event{.kind = EventKind::asks};
+    event.body = asked_data_.bytes;
+    event.chunk = asked_data_.chunk;
     NodeEvent out = event_of(NodeEventKind::peer_asks, event);
     out.allowed = allowed;
     out.address = address_;
     out.listener = listener_;
     node_.emit(out);
+}
+
+// False: it is refused as late, or has to wait for what becomes of a dial of this node, and go_on() follows.
+bool Peer::may_enter() {
+    const Sessions::Newcomer newcomer = node_.sessions().arrives(*this, id_, connection_->peer_instance());
+    if (newcomer == Sessions::Newcomer::stale) {
+        constexpr auto kCode = static_cast<uint32_t>(WireCode::stale);
+        connection_->reject(node_.loop().now(), kCode, "a session that was begun later stands");
+    }
+    return newcomer == Sessions::Newcomer::welcome;
+}
+
+void Peer::let_in(Bytes data) {
+    if (may_enter()) connection_->accept(node_.loop().now(), data);
+    else welcome_.emplace(data.begin(), data.end());
 }
 
 void Peer::on_up(Event& event) {
@@ -250,12 +274,28 @@ void Peer::on_up(Event& event) {
     out.suite = connection_->suite();
     node_.emit(out);
     asked_data_ = {};
+    if (!connection_->established()) return;  // and ended at once
+    const Sessions::Change change = node_.sessions().up(*this, id_, connection_->peer_instance());
+    node_.set_free(change.freed);
+    if (change.replaced) change.replaced->give_way(change.was_ending);
+    for (Peer* late : change.late) late->give_way(false);
+}
+
+// A dial that has failed while a session with the same peer came up did not fail: that session is what it was for.
+void Peer::name_successor(NodeEvent& closed) const {
+    const Peer* standing = node_.sessions().standing(id_);
+    const bool failed_dial =
+        dialled_ && !node_.sessions().several() && counters_.sessions.get() == 0 && closed.errc != Errc::ok;
+    if (!standing || (!failed_dial && closed.errc != Errc::replaced)) return;
+    closed.errc = Errc::replaced;
+    closed.instead = standing->handle();
 }
 
 void Peer::on_over(Event& event) {
     gates_off_ = true;
     release_held();  // one-way messages: what has arrived is not lost
     over_ = true;
+    if (id_known_) node_.leave_sessions(*this, id_);
     counters_.connected.set(0);
     dial_timer_.reset();
     connecting_.reset();
@@ -278,13 +318,15 @@ void Peer::on_over(Event& event) {
         HandleTable::process().retire(handle_);
         return;
     }
+    NodeEvent out = event_of(NodeEventKind::peer_closed, event);
+    name_successor(out);
     std::string text = why.detail;
     if (unrouted_ > 0) text += " (" + std::to_string(unrouted_) + " messages had no handler)";
-    log(event.errc == Errc::ok || event.errc == Errc::peer_closed ? LogLevel::info : LogLevel::warning, event.errc,
-        !text.empty()            ? std::string_view(text)
-        : event.errc == Errc::ok ? "closed"
-                                 : describe(event.errc).text);
-    NodeEvent out = event_of(NodeEventKind::peer_closed, event);
+    const bool expected = out.errc == Errc::ok || out.errc == Errc::peer_closed || out.instead != 0;
+    log(expected ? LogLevel::info : LogLevel::warning, out.errc,
+        !text.empty()          ? std::string_view(text)
+        : out.errc == Errc::ok ? "closed"
+                               : describe(out.errc).text);
     out.detail = why.detail;
     out.address = address_;
     out.listener = listener_;

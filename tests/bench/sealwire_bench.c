@@ -65,6 +65,7 @@ static sw_node open_node(struct bench *b, sw_event_fn on_event) {
     options.user = b;
     options.exchange_slots = b->options->outstanding > 256 ? b->options->outstanding * 2 : 512;
     options.request_timeout_ms = SW_NEVER;
+    options.several_sessions = 1; /* all connections of a client are with one server */
     sw_node node;
     check(sw_node_open(&options, &node), "sw_node_open");
     return node;

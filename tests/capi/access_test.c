@@ -16,6 +16,7 @@ static void open_server(uint32_t access, const sw_peer_id *allowed, size_t count
     options.allowed_count = count;
     options.decision_timeout_ms = decision_ms;
     options.log = 1;
+    options.several_sessions = 1;
     box_open(&server, &options);
     box_listen(&server, "tcp://127.0.0.1:0", ticket);
 }
@@ -332,6 +333,7 @@ static void scanner(void) {
     options.access = SW_ACCESS_ANYONE;
     options.handshake_timeout_ms = 300;
     options.log = 1;
+    options.several_sessions = 1;
     box_open(&server, &options);
     box_listen(&server, "tcp://127.0.0.1:0", ticket);
     sscanf(ticket, "tcp://127.0.0.1:%u", &port);
@@ -403,7 +405,7 @@ static void padding(void) {
 }
 
 int main(void) {
-    box_open(&client, NULL);
+    box_open_several(&client);
     asking();
     unanswered();
     busy();

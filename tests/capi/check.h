@@ -74,6 +74,7 @@ typedef struct note {
     sw_listener listener;
     sw_exchange exchange;
     sw_question question, asks;
+    sw_peer instead;
     sw_result result;
     uint32_t code;
     uint32_t number; /* suite, expects, body type, level: as the type wants */
@@ -127,6 +128,7 @@ static inline void note_fill(note *n, const sw_event *event) {
             n->id = event->as.closed.id;
             n->first = event->as.closed.not_sent;
             n->last = event->as.closed.outcome_unknown;
+            n->instead = event->as.closed.instead;
             note_put(n->text, event->as.closed.text.data, event->as.closed.text.size);
             note_put(n->detail, event->as.closed.detail.data, event->as.closed.detail.size);
             note_put(n->bytes, event->as.closed.endpoint.data, event->as.closed.endpoint.size);
@@ -287,6 +289,15 @@ static inline void box_open(box *b, const sw_node_options *options) {
     own.user = b;
     MUST(sw_node_open(&own, &b->node));
     MUST(sw_node_id(b->node, &b->id));
+}
+
+/* With any number of sessions with one peer, for tests that connect again and again. */
+static inline void box_open_several(box *b) {
+    sw_node_options options;
+    sw_node_options_init(&options);
+    options.access = SW_ACCESS_ANYONE;
+    options.several_sessions = 1;
+    box_open(b, &options);
 }
 
 static inline void box_free(box *b) {

@@ -230,8 +230,8 @@ static void sizes(void) {
     sw_connect_options older;
     sw_close_report report;
     sw_peer peer;
-    box_open(&server, NULL);
-    box_open(&client, NULL);
+    box_open_several(&server);
+    box_open_several(&client);
     box_listen(&server, "tcp://127.0.0.1:0", ticket);
     memset(&newer, 0xEE, sizeof newer);
     sw_connect_options_init(&newer.known);

@@ -106,6 +106,7 @@ static void too_big(void) {
     sw_node_options_init(&options);
     options.access = SW_ACCESS_ANYONE;
     options.max_message_bytes = 256 * 1024;
+    options.several_sessions = 1;
     open_both(&options, &options);
     char *data = (char *)calloc(1, 1 << 20);
     const sw_bytes body = {data, 1 << 20};

@@ -19,8 +19,9 @@ static void descriptors(void) {
     sw_node_options_init(&options);
     options.access = SW_ACCESS_ANYONE;
     options.log = 1;
+    options.several_sessions = 1;
     box_open(&server, &options);
-    box_open(&client, NULL);
+    box_open_several(&client);
     box_listen(&server, "tcp://127.0.0.1:0", ticket);
     const sw_peer up = box_connect(&client, ticket);
     getrlimit(RLIMIT_NOFILE, &before);

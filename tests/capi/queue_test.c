@@ -30,6 +30,7 @@ static sw_node open_queued(void *user) {
     sw_node node;
     sw_node_options_init(&options);
     options.access = SW_ACCESS_ANYONE;
+    options.several_sessions = 1;
     options.on_wake = on_wake;
     options.user = user;
     MUST(sw_node_open(&options, &node));

@@ -657,7 +657,7 @@ static const struct {
     {SW_ERR_TOO_MANY, "tests/capi/limits_test.c"},
     {SW_ERR_LIMIT, "tests/protocol/connection_test.cpp"},
     {SW_ERR_PEER_LOST, "tests/capi/lost_test.c"},
-    {SW_ERR_REPLACED, "tests/protocol/connection_test.cpp"},
+    {SW_ERR_REPLACED, "tests/capi/sessions_test.c"},
     {SW_ERR_PROTOCOL, "tests/protocol/inbox_test.cpp"},
     {SW_ERR_FLOW, "tests/protocol/inbox_flow_test.cpp"},
     {SW_ERR_RECORD, "tests/capi/lost_test.c"},
@@ -715,6 +715,7 @@ static sw_node open_node(int fetched, uint32_t access) {
     options.max_message_bytes = fetched ? 2 << 20 : 512 * 1024;
     options.decision_timeout_ms = 500;
     options.padding_bytes = (const uint32_t[]){0, 64, 1024}[below(3)];
+    options.several_sessions = (uint32_t)below(2);
     options.handshake_timeout_ms = 1000;
     MUST(CALL(node_open, &options, &node));
     for (unsigned i = 0; i < sizeof kRoutes / sizeof *kRoutes; ++i) {

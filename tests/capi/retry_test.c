@@ -61,8 +61,8 @@ static void waits_for_the_first(sw_peer first, sw_peer second) {
 }
 
 int main(void) {
-    box_open(&server, NULL);
-    box_open(&client, NULL);
+    box_open_several(&server);
+    box_open_several(&client);
     MUST(sw_node_route(server.node, text("answer"), answer, NULL));
     box_listen(&server, "tcp://127.0.0.1:0", ticket);
     const sw_peer first = box_connect(&client, ticket);

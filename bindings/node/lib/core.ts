@@ -26,6 +26,7 @@ interface Closed {
   id: string | undefined // of a peer
   notSent: number
   outcomeUnknown: number
+  instead?: number // the slot of the peer that stands in its place
 }
 
 
@@ -395,7 +396,9 @@ export class Core implements CommandOwner {
 
   private peerClosed(peer: Peer, closed: Closed | undefined): void {
     const reason = closed ? this.errorOfClosed(closed) : undefined
+    const instead = closed?.instead === undefined ? undefined : this.peers[closed.instead]
     this.peers[peer.slot] = undefined
+    peer.instead = instead
     peer.over(reason)
     this.handlers.waits.lost(peer.closedError(), peer)
     for (const pending of this.pending) {
@@ -404,7 +407,8 @@ export class Core implements CommandOwner {
     }
     const dial = this.dials.get(peer)
     this.dials.delete(peer)
-    dial?.reject(reason ?? errorOf(R.cancelled))
+    if (instead?.connected) dial?.resolve(instead)
+    else dial?.reject(reason ?? errorOf(R.cancelled))
     if (peer.up) this.openPeers--
     this.inUse()
   }

@@ -23,6 +23,7 @@ export interface NativeOptions {
   memoryBytes: number
   acceptData: Uint8Array | undefined
   askAllowed: number
+  severalSessions: number
   applicationDataBytes: number
   keyLog: string
 }

@@ -66,6 +66,8 @@ export interface NodeOptions {
    * most 60 KiB, of which the other side takes 2 by default.
    */
   data?: Uint8Array | ((ask: Ask) => Uint8Array | Promise<Uint8Array>)
+  /** Any number of sessions with one peer. Default: one, whoever connects (see connect). */
+  severalSessions?: boolean
   /** A level turns `log` events on; a function, or an object such as `console`, gets the lines from `info` on. */
   log?: LogOption
   limits?: Limits
@@ -178,6 +180,7 @@ export class Node extends Emitter<NodeEvents> {
       memoryBytes: size(limits.memoryBytes, 'memoryBytes'),
       acceptData: typeof data === 'function' ? undefined : data,
       askAllowed: typeof data === 'function' ? 1 : 0,
+      severalSessions: options.severalSessions ? 1 : 0,
       applicationDataBytes: size(limits.applicationDataBytes, 'applicationDataBytes'),
       keyLog,
     })
@@ -302,7 +305,11 @@ export class Node extends Emitter<NodeEvents> {
     })
   }
 
-  /** Connects to a ticket: an address and the id of the peer there, which must prove its key. */
+  /**
+   * Connects to a ticket: an address and the id of the peer there, which must prove its key. There is one session with each peer,
+   * unless both nodes have `severalSessions`: with one that is up, or that comes up meanwhile, dialled by either side, it is that
+   * which is returned. To have a new one, close that first.
+   */
   connect(ticket: string, options: ConnectOptions = {}): Promise<Peer> {
     return new Promise((resolve, reject) => {
       if (typeof ticket !== 'string') throw argumentError('ticket is not a string')

@@ -59,6 +59,8 @@ export class Peer extends Emitter<PeerEvents> {
   data: Uint8Array = new Uint8Array(0)
   /** True where this side connected. */
   dialled = false
+  /** Of one that was replaced: the session with the same peer that stands in its place, if it is this node's. */
+  instead: Peer | undefined
   /** Its clock minus this one's, in milliseconds, when it connected. */
   clockDifference = 0
 

@@ -125,7 +125,12 @@ Napi::Value NodeBox::extra(Napi::Env env, const sw_event& event, int32_t* row) {
             listeners_.erase(static_cast<uint32_t>(row[kTag]));
             return closed_extra(env, event.as.closed);
         case SW_EVENT_PEER_CLOSED:
-        case SW_EVENT_PEER_CLOSING: return closed_extra(env, event.as.closed);
+        case SW_EVENT_PEER_CLOSING: {
+            Napi::Object extra = closed_extra(env, event.as.closed);
+            const uint32_t instead = slot_of(event.as.closed.instead, false);
+            if (instead != UINT32_MAX) extra.Set("instead", Napi::Number::New(env, instead));
+            return extra;
+        }
         case SW_EVENT_PEER_PROVED: {
             Napi::Object extra = Napi::Object::New(env);
             extra.Set("id", to_js(env, event.as.proved.id));

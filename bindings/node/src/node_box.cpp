@@ -123,6 +123,7 @@ void NodeBox::open(Napi::Env env, const Napi::Object& given) {
     options.memory_bytes = static_cast<uint64_t>(number("memoryBytes").Int64Value());
     options.accept_data = bytes_arg(given.Get("acceptData"));
     options.ask_allowed = number("askAllowed").Uint32Value();
+    options.several_sessions = number("severalSessions").Uint32Value();
     options.application_data_bytes = number("applicationDataBytes").Uint32Value();
     options.key_log = text_of(key_log);
     check(env, sw_node_open(&options, &node_));

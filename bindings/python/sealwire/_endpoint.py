@@ -58,7 +58,7 @@ class Endpoint(Generic[PeerT, RequestT]):
                  send_queue_bytes: int = 0, max_message_bytes: int = 0, window_bytes: int = 0,
                  exchange_slots: int = 0, memory_bytes: int = 0, padding_bytes: int = 0, max_handlers: int = 0,
                  tell_errors: bool = False, on_error: Optional[Callable[[RequestT, Exception], Any]] = None,
-                 key_log: Optional[PathLike] = None) -> None:
+                 key_log: Optional[PathLike] = None, several_sessions: bool = False) -> None:
         if identity is not None and not isinstance(identity, Identity):
             identity = Identity.load(identity)
         self.identity = identity if identity is not None else Identity.generate()
@@ -80,7 +80,7 @@ class Endpoint(Generic[PeerT, RequestT]):
             "send_queue_bytes": _errors.whole(send_queue_bytes, "send_queue_bytes"),
             "max_message_bytes": _errors.whole(max_message_bytes, "max_message_bytes"),
             "window_bytes": _errors.whole(window_bytes, "window_bytes"), "exchange_slots": limit(exchange_slots),
-            "padding_bytes": limit(padding_bytes),
+            "padding_bytes": limit(padding_bytes), "several_sessions": int(bool(several_sessions)),
             "memory_bytes": _errors.whole(memory_bytes, "memory_bytes"),
             "handshake_timeout_ms": milliseconds(handshake_timeout),
             "decision_timeout_ms": milliseconds(decision_timeout), "request_timeout_ms": milliseconds(request_timeout)}
@@ -221,11 +221,12 @@ class Endpoint(Generic[PeerT, RequestT]):
         """`on_peer`, as the face calls functions of the program."""
 
     def _on_closed(self, handle: int, result: int, code: int, text: str, detail: str, endpoint: str, id: str,
-                   *_: Any) -> None:
+                   not_sent: int, outcome_unknown: int, instead: int) -> None:
         core = self._opened()
         peer = core.get_peer(handle)
         core.remove_peer(handle)
         if peer is not None:
+            peer.instead = core.get_peer(instead)
             peer._on_closed(_errors.make(result or 2, detail or ("" if result else "the peer was closed"), status=code,
                                          text=text, peer=peer.id or id, endpoint=endpoint or peer.address))
 

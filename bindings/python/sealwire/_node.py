@@ -43,6 +43,7 @@ class Node(Endpoint[Peer, Request], Handling, Waiting):
     on_error  called with the request and the exception of a handler that is no Status, in place of the log: a function, plain or
               async, whose result, unless None, is the answer, and which may raise Status
     max_handlers, tell_errors  as those of `route`, over all of them; the former counts handlers that wait for something
+    several_sessions  any number of sessions with one peer; by default there is one, whoever dials (see connect)
     memory_bytes   that all peers may use together beyond what each is granted at first; default 1 GiB, at least 1 MiB
     padding_bytes  what is sent is filled up to multiples of 64, 256, 1024 or 4096 bytes, so that sizes tell less
     key_log   FOR DEBUGGING ONLY: the path of a file that gets the keys of all sessions (docs/PROTOCOL.md, "Key log"). Whoever has it can
@@ -159,7 +160,9 @@ class Node(Endpoint[Peer, Request], Handling, Waiting):
 
     async def connect(self, ticket: Union[str, Ticket], *, timeout: Optional[float] = None, data: HelloData = b"") -> Peer:
         """Connects and proves keys both ways. `timeout` (20 s by default) covers all of it. `data` are for the other application: bytes,
-        or a function (plain or async) that makes them when the peer has proved its id, which it is called with."""
+        or a function (plain or async) that makes them when the peer has proved its id, which it is called with. There is one session
+        with each peer, unless both nodes have `several_sessions`: with one that is up, or that comes up meanwhile, dialled by
+        either side, this returns its Peer. To have a new one, close that first."""
         core, loop = self._opened(), asyncio.get_running_loop()
         future: asyncio.Future[Peer] = loop.create_future()
         ticket = _errors.text(str(ticket) if isinstance(ticket, Ticket) else ticket, "ticket")

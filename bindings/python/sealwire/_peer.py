@@ -33,10 +33,12 @@ class Peer(Session):
     address   where it was reached, or where it came from
     data      what its application sent along with the handshake
     dialled   True when this side connected
+    instead   of one that was replaced: the session with the same peer that stands in its place, if it is this node's
     """
 
     __slots__ = ("_room", "_closed")
     node: "Node"
+    instead: "Optional[Peer]"
     _ear = Ear
 
     def __init__(self, node: "Node", core: _native.Core, handle: int, connected: "Optional[asyncio.Future[Peer]]") -> None:

@@ -15,8 +15,8 @@ _HANDLER_FAILED = 13
 class Session(_native.Peer):
     """The base of sealwire.Peer and sealwire.sync.Peer. How it is waited for is the face's."""
 
-    __slots__ = ("node", "id", "address", "data", "dialled", "suite", "clock_difference", "closing", "_reason", "_receipts", "_pings",
-                 "_token", "_connected", "_parts", "_talks", "__weakref__")
+    __slots__ = ("node", "id", "address", "data", "dialled", "instead", "suite", "clock_difference", "closing", "_reason",
+                 "_receipts", "_pings", "_token", "_connected", "_parts", "_talks", "__weakref__")
     _ear: Any  # the face's class of what the other side of a conversation says
 
     def __init__(self, node: Any, core: _native.Core, handle: int, connected: Any) -> None:
@@ -26,6 +26,7 @@ class Session(_native.Peer):
         self.address = ""
         self.data = b""
         self.dialled = connected is not None
+        self.instead: Any = None
         self.suite = 0
         self.clock_difference = 0.0
         self.closing = False
@@ -149,6 +150,8 @@ class Session(_native.Peer):
     def _on_closed(self, reason: _errors.Error) -> None:
         """Everything that waits here learns it."""
         self._reason = reason
+        if self.instead is not None:
+            settle(self._connected, self.instead)
         for waiting in [*self._receipts.values(), *self._pings.values(), self._connected]:
             fail(waiting, _errors.of_call(3, "", self))
         for number in list(self._talks):

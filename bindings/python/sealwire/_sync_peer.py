@@ -29,6 +29,7 @@ class Peer(Session):
 
     __slots__ = ("_closed", "_files", "_changed")
     node: "Node"
+    instead: "Optional[Peer]"
     _ear = Ear
 
     def __init__(self, node: "Node", core: _native.Core, handle: int, connected: Optional[Outcome]) -> None:

@@ -135,7 +135,8 @@ class Node(Endpoint[Peer, Request]):
         return listener
 
     def connect(self, ticket: Union[str, Ticket], *, timeout: Optional[float] = None, data: HelloData = b"") -> Peer:
-        """Connects and proves keys both ways. `timeout` (20 s by default) covers all of it. `data`: as of sealwire.Node."""
+        """Connects and proves keys both ways. `timeout` (20 s by default) covers all of it. `data`, and that a session which is up
+        is returned: as of sealwire.Node."""
         core = self._opened()
         ticket = _errors.text(str(ticket) if isinstance(ticket, Ticket) else ticket, "ticket")
         outcome = Outcome()
@@ -146,13 +147,13 @@ class Node(Endpoint[Peer, Request]):
             if callable(data):
                 self._deciding.hellos[handle] = data
         try:
-            outcome.result()
+            connected: Peer = outcome.result()
+            return connected
         except KeyboardInterrupt:
             peer._drop()
             raise
         finally:
             self._deciding.hellos.pop(handle, None)
-        return peer
 
     def arrivals(self) -> Iterator[Peer]:
         """Every peer that connects to this node from now on."""

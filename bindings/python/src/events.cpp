@@ -46,9 +46,9 @@ PyObject* fields_of(const sw_event* event) {
         case SW_EVENT_PEER_CLOSING:
         case SW_EVENT_PEER_CLOSED: {
             const auto& e = event->as.closed;
-            return Py_BuildValue("(KiINNNNKK)", event->type == SW_EVENT_LISTENER_CLOSED ? e.listener.value : peer,
+            return Py_BuildValue("(KiINNNNKKK)", event->type == SW_EVENT_LISTENER_CLOSED ? e.listener.value : peer,
                                  static_cast<int>(e.result), e.code, str_of(e.text), str_of(e.detail),
-                                 str_of(e.endpoint), id_of(e.id), e.not_sent, e.outcome_unknown);
+                                 str_of(e.endpoint), id_of(e.id), e.not_sent, e.outcome_unknown, e.instead.value);
         }
         case SW_EVENT_PEER_ASKS: {
             const auto& e = event->as.peer_asks;

@@ -110,6 +110,7 @@ void open(const py::handle& core, int descriptor, const Identity* identity, cons
     set("memory_bytes", options.memory_bytes);
     set("application_data_bytes", options.application_data_bytes);
     set("ask_allowed", options.ask_allowed);
+    set("several_sessions", options.several_sessions);
     const std::string accept_data = limits.contains("accept_data") ? limits["accept_data"].cast<std::string>() : "";
     options.accept_data = {accept_data.data(), accept_data.size()};
     const std::string key_log = limits.contains("key_log") ? limits["key_log"].cast<std::string>() : "";

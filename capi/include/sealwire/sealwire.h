@@ -324,6 +324,9 @@ typedef struct sw_event_closed {
     sw_peer_id id;        /* the peer's id: proved, or of the ticket when it could not be reached */
     uint64_t not_sent;    /* messages to this peer that surely were not sent */
     uint64_t outcome_unknown; /* messages of which nobody can tell */
+    /* With SW_ERR_REPLACED: the session with the same peer that stands in its place and whose PEER_CONNECTED has come; null where it
+     * is none of this node's. Since 0.1. */
+    sw_peer instead;
 } sw_event_closed;
 
 typedef struct sw_event_peer_asks {
@@ -580,6 +583,9 @@ typedef struct sw_node_options {
      * its owner may read it. One SW_EVENT_LOG of level warning says so when the node opens, also where `log` is 0. Lines as in
      * PROTOCOL.md, "Key log". Empty: none. Since 0.1. */
     sw_text key_log;
+    /* 1: any number of sessions with one peer. By default there is one, whoever dials: see sw_node_connect. Since 0.1. */
+    uint32_t several_sessions;
+    uint32_t reserved_2; /* 0 */
 } sw_node_options;
 
 static inline void sw_node_options_init(sw_node_options *options) {
@@ -661,6 +667,13 @@ static inline void sw_connect_options_init(sw_connect_options *options) {
     if (options) options->size = (uint32_t)sw_zero(options, sizeof *options);
 }
 /* SW_EVENT_PEER_CONNECTED or SW_EVENT_PEER_CLOSED follows. Messages may be sent at once: they leave when it is up.
+ * There is one session with each peer, unless both nodes have `several_sessions`:
+ * - With a session already, or one that comes up while this is under way, dialled by either side, it ends by PEER_CLOSED with
+ *   SW_ERR_REPLACED and `instead`: go on with that. To have a new session, close the old one first.
+ * - Of two nodes that dial each other at once, the dial of the one with the lower id stands, and both end up with one session.
+ * - A peer that connects anew replaces its session: that ends by PEER_CLOSED with SW_ERR_REPLACED and `instead`. At the other
+ *   side, where another process with the same key took its place, `instead` is null; do not dial again then, or the two would
+ *   replace each other for ever.
  * Since 0.1. */
 SW_API sw_result sw_node_connect(sw_node node, sw_text ticket, const sw_connect_options *options, sw_peer *out);
 /* The answer to SW_EVENT_PEER_PROVED: data for the other application, at most 60 KiB, of which it takes 2 KiB unless it says

@@ -158,7 +158,7 @@ test('a handshake beyond the limit of the listener is met by silence', async (t)
   const decision = defer()
   const server = await open(t, { onAsk: () => (asked.resolve(), decision.promise) })
   const { ticket } = await server.listen(transports.tcp(), { maxHandshakesPerAddress: 1, maxHandshakes: Infinity })
-  const client = await open(t)
+  const client = await open(t, { severalSessions: true })
   const first = client.connect(ticket)
   await asked.promise
   await assert.rejects(client.connect(ticket, { timeout: 300 }), { code: 'no_answer' })

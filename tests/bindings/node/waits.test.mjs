@@ -108,7 +108,7 @@ test('waiting stands before a limit, of the route and of the default', async (t)
 })
 
 test('a peer is waited for alone', async (t) => {
-  const { server, client, listener, peer, back } = await pair(t)
+  const { server, client, listener, peer, back } = await pair(t, { server: { severalSessions: true }, client: { severalSessions: true } })
   const arrived = new Promise((resolve) => server.once('peer', resolve))
   const second = await client.connect(listener.ticket)
   const waits = (await arrived).waitFor('hello')

@@ -288,7 +288,7 @@ def test_a_handshake_beyond_the_listeners_limit_is_met_by_silence():
             asked.set()
             return await decision
 
-        async with sealwire.Node(on_ask=decide) as server, sealwire.Node() as client:
+        async with sealwire.Node(on_ask=decide) as server, sealwire.Node(several_sessions=True) as client:
             listener = await server.listen("tcp://127.0.0.1:0", max_handshakes_per_address=1, max_handshakes=sealwire.NEVER)
             first = asyncio.ensure_future(client.connect(listener.ticket))
             await asked.wait()

@@ -338,8 +338,8 @@ def test_on_error_stands_in_for_the_log(url):
 
 def test_data_are_told_with_the_handshake_both_ways(url):
     came = []
-    options = {"data": lambda asking: b"for " + asking.data, "on_peer": lambda peer: came.append((peer.data, peer.ping().round_trip > 0))}
-    with pair(url, options, routes={"": echo}) as (server, client, _):
+    options = {"several_sessions": True, "data": lambda asking: b"for " + asking.data, "on_peer": lambda peer: came.append((peer.data, peer.ping().round_trip > 0))}
+    with pair(url, options, {"several_sessions": True}, routes={"": echo}) as (server, client, _):
         peer = client.connect(next(iter(server._listeners.values())).ticket, data=lambda id: b"Ada" if id == server.id else b"?")
         assert peer.data == b"for Ada" and abs(peer.clock_difference) < 1
         assert peer.request("x", b"y").body == b"y"
@@ -349,7 +349,7 @@ def test_data_are_told_with_the_handshake_both_ways(url):
 
 def test_a_function_decides_who_comes_in(url):
     answers = [True, False, sealwire.Reject(70, "no"), sealwire.Accept(b"yes")]
-    with sync.Node(on_ask=lambda asking: answers.pop(0)) as server, sync.Node() as client:
+    with sync.Node(on_ask=lambda asking: answers.pop(0), several_sessions=True) as server, sync.Node(several_sessions=True) as client:
         ticket = server.listen(url).ticket
         assert client.connect(ticket).data == b""
         for _ in range(2):

@@ -231,7 +231,9 @@ def test_functions_that_are_async_are_refused():
 
 def test_counters_batches_arrivals_and_uuids(url):
     seen = []
-    with pair(url, routes={"look": lambda request: seen.append(request.uuid) or str(request.reply_uuid())}) as (server, client, peer):
+    several = {"several_sessions": True}
+    routes = {"look": lambda request: seen.append(request.uuid) or str(request.reply_uuid())}
+    with pair(url, several, several, routes=routes) as (server, client, peer):
         came = server.arrivals()
         there = in_thread(next, came)
         until(lambda: server._arrivals)

@@ -146,7 +146,7 @@ def test_waiting_stands_before_an_iterator_and_a_limit():
 
 def test_a_peer_is_waited_for_alone():
     async def scenario():
-        async with pair(URL) as (server, client, peer):
+        async with pair(URL, {"several_sessions": True}, {"several_sessions": True}) as (server, client, peer):
             (first_there,) = server.peers
             second = await client.connect((await server.listen(URL)).ticket)
             await known(server, 2)

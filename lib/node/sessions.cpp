@@ -1,0 +1,101 @@
+// The registry of a node's sessions and of what is on its way to become one.
+#include "node/sessions.h"
+
+#include <algorithm>
+
+namespace sealwire {
+
+bool Sessions::Pair::is_late(const Instance& other) const {
+    return session && other.known() && other.id == from.id && other.dials <= from.dials;
+}
+
+Sessions::Pair* Sessions::find(const PeerId& id) {
+    const auto found = pairs_.find(id.without_sign());
+    return found == pairs_.end() ? nullptr : &found->second;
+}
+
+Peer* Sessions::standing(const PeerId& id) const {
+    const auto found = pairs_.find(id.without_sign());
+    return found == pairs_.end() || found->second.ending ? nullptr : found->second.session;
+}
+
+Sessions::Dial Sessions::begin(Peer& dial, const PeerId& id, std::string_view address) {
+    if (several_) return Dial::go;
+    Pair& pair = pairs_[id.without_sign()];
+    if (pair.session && !pair.ending) return Dial::stands;
+    const auto mine = std::find_if(pair.dials.begin(), pair.dials.end(), [&](auto& one) { return one.peer == &dial; });
+    const bool busy = std::any_of(pair.dials.begin(), pair.dials.end(), [&](const OwnDial& other) {
+        return other.peer != &dial && !other.waits && other.address == address;
+    });
+    if (mine == pair.dials.end()) pair.dials.push_back({&dial, std::string(address), busy});
+    else mine->waits = busy;
+    return busy ? Dial::wait : Dial::go;
+}
+
+void Sessions::said_hello(const Peer& dial, const PeerId& id) {
+    Pair* pair = find(id);
+    if (!pair) return;
+    for (OwnDial& own : pair->dials) own.said_hello = own.said_hello || own.peer == &dial;
+}
+
+Sessions::Newcomer Sessions::arrives(Peer& newcomer, const PeerId& id, const Instance& from) {
+    if (several_) return Newcomer::welcome;
+    Pair& pair = pairs_[id.without_sign()];
+    if (pair.is_late(from)) return Newcomer::stale;
+    const bool lower = compare_holders(self_, id) == std::strong_ordering::less;
+    const bool waits =
+        lower && std::any_of(pair.dials.begin(), pair.dials.end(), [](const OwnDial& own) { return own.said_hello; });
+    const auto mine = std::find_if(pair.newcomers.begin(), pair.newcomers.end(),
+                                   [&](const Arrived& one) { return one.peer == &newcomer; });
+    if (mine == pair.newcomers.end()) pair.newcomers.push_back({&newcomer, from, waits});
+    else mine->waits = waits;
+    return waits ? Newcomer::wait : Newcomer::welcome;
+}
+
+Sessions::Change Sessions::up(Peer& peer, const PeerId& id, const Instance& from) {
+    Pair& pair = pairs_[id.without_sign()];
+    std::erase_if(pair.dials, [&](const OwnDial& own) { return own.peer == &peer; });
+    std::erase_if(pair.newcomers, [&](const Arrived& one) { return one.peer == &peer; });
+    Change change;
+    if (!several_ && pair.session) change.replaced = pair.session, change.was_ending = pair.ending;
+    const bool same = from.id == pair.from.id;
+    pair.from = {from.id, same ? std::max(from.dials, pair.from.dials) : from.dials};
+    pair.session = &peer;
+    pair.ending = false;
+    for (const OwnDial& own : pair.dials) change.late.push_back(own.peer);
+    for (const Arrived& one : pair.newcomers) {
+        if (pair.is_late(one.from)) change.late.push_back(one.peer);
+        else if (one.waits) change.freed.push_back(one.peer);
+    }
+    return change;
+}
+
+void Sessions::ending(const Peer& peer, const PeerId& id) {
+    Pair* pair = find(id);
+    if (pair && pair->session == &peer) pair->ending = true;
+}
+
+std::vector<Peer*> Sessions::over(const Peer& peer, const PeerId& id) {
+    std::vector<Peer*> freed;
+    Pair* const pair = find(id);
+    if (!pair) return freed;
+    if (pair->session == &peer) pair->session = nullptr, pair->ending = false;
+    std::erase_if(pair->newcomers, [&](const Arrived& one) { return one.peer == &peer; });
+    const auto own = std::find_if(pair->dials.begin(), pair->dials.end(), [&](auto& one) { return one.peer == &peer; });
+    if (own != pair->dials.end()) {
+        const OwnDial gone = std::move(*own);
+        pair->dials.erase(own);
+        if (!gone.waits) {
+            const auto next = std::find_if(pair->dials.begin(), pair->dials.end(),
+                                           [&](auto& one) { return one.waits && one.address == gone.address; });
+            if (next != pair->dials.end()) freed.push_back(next->peer);
+        }
+        for (const Arrived& one : pair->newcomers) {
+            if (one.waits) freed.push_back(one.peer);
+        }
+    }
+    if (pair->empty()) pairs_.erase(id.without_sign());
+    return freed;
+}
+
+}  // namespace sealwire
