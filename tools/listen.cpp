@@ -18,6 +18,7 @@ public:
     explicit Listen(const Arguments& arguments)
         : json_(arguments.json()),
           echo_(arguments.has("--echo")),
+          quiet_(arguments.has("--quiet")),
           metrics_(arguments.value("--metrics")),
           session_(arguments, handlers(arguments)) {
         if (!arguments.has("--exec")) return;
@@ -122,7 +123,9 @@ private:
         }
     }
     void on_message(const sealwire::incoming& message) {
-        if (json_) {
+        if (quiet_) {
+            // What is told would take longer than what is measured.
+        } else if (json_) {
             Json()
                 .text("event", "message")
                 .text("peer", message.id().text())
@@ -147,7 +150,7 @@ private:
 
     static constexpr uint32_t kMetricsMs = 5000;
 
-    bool json_, echo_;
+    bool json_, echo_, quiet_;
     uint32_t at_once_ = 0;  // any number
     std::optional<Programs> programs_;
     std::string metrics_;  // a path, or empty
@@ -179,6 +182,7 @@ const Command kListen{
     "SIGINT and SIGTERM end it in good order, with exit status 0.",
     with_node_options(
         with_access_options({{"--echo", "", "answer requests with their own body"},
+                             {"--quiet", "", "show connections, but no messages"},
                              {"--exec", "CMD", "answer requests with what this program prints"},
                              {"--exec-at-once", "N", "programs that run at once; further requests wait (4)"},
                              {"--exec-output", "BYTES", "that a program prints at most; it is killed (1 MiB)"},

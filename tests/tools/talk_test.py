@@ -64,6 +64,22 @@ class Talk(ToolCase):
         self.assertEqual(result.status, 1)
         self.assertIn("metrics file", result.err)
 
+    def test_bench_measures_requests_and_messages(self):
+        with Listener("--anyone", "--echo", "--quiet") as listener:
+            words = ("bench", listener.ticket, "--seconds", "0.1", "--size", "1000", "--outstanding", "10", "--route", "any")
+            result = run(*words, "--json")
+            one, many, messages = result.json()
+            self.assertEqual(result.status, 0, result.err)
+            for measured, outstanding in ((one, 1), (many, 10)):
+                self.assertEqual((measured["event"], measured["size"], measured["outstanding"]), ("requests", 1000, outstanding))
+                self.assertTrue(0 < measured["p50_us"] <= measured["p99_us"] <= measured["time_us"])
+                self.assertGreaterEqual(measured["count"], outstanding)
+            self.assertEqual((messages["event"], messages["size"]), ("messages", 1000))
+            self.assertTrue(messages["count"] > 0 and messages["bytes_per_second"] > messages["per_second"] > 0)
+            self.assertRegex(run(*words).out, r"(?s)^requests, 1 at once: .*\nrequests, 10 at once: .*\nmessages without .* MB a second\n$")
+            self.assertNotIn("message", {event["event"] for event in listener.events.queue})
+        self.fails(run("bench", listener.ticket, "--connect-timeout", "1"), 3)
+
     def test_ping_prints_round_trips_and_the_clock(self):
         for listener in self.both():
             pongs = run("ping", listener.ticket, "--count", "3", "--json").json()
