@@ -270,7 +270,7 @@ void EventBox::show(const NodeEvent& event) {
             break;
         }
         case NodeEventKind::receipt:
-            face.as.receipt = {event.first, event.last_number, result_of_event(event)};
+            face.as.receipt = {event.first, event.last_number, result_of_event(event), event.code};
             face.size = size_with(face.as.receipt);
             break;
         case NodeEventKind::pong:

@@ -57,6 +57,13 @@ sw_result set_type(uint32_t type, OutMessage& out) {
     return SW_OK;
 }
 
+sw_result set_receipt(uint32_t stages, OutMessage& out) {
+    if (stages > (SW_RECEIPT_ACKNOWLEDGED | SW_RECEIPT_WRITTEN)) return bad("receipt is no sum of sw_receipt_stage");
+    out.receipt = (stages & SW_RECEIPT_ACKNOWLEDGED) != 0;
+    out.written = (stages & SW_RECEIPT_WRITTEN) != 0;
+    return SW_OK;
+}
+
 // The parts of a message, and where their handles go.
 class PartList {
 public:
@@ -208,7 +215,7 @@ sw_result sw_peer_send(sw_peer peer, sw_text route, sw_bytes body, const sw_send
         if (const sw_result r = set_type(options->type, message); r != SW_OK) return r;
         if (const sw_result r = content.set(body, options->message, message); r != SW_OK) return r;
         if (options->more) return bad("more is for replies");
-        message.receipt = options->receipt != 0;
+        if (const sw_result r = set_receipt(options->receipt, message); r != SW_OK) return r;
         if (options->exchange) options->exchange->peer = peer;
         uint64_t* const number = options->exchange ? &options->exchange->number : nullptr;
         Extras extras;
@@ -259,7 +266,7 @@ sw_result sw_exchange_reply(sw_exchange exchange, sw_bytes body, const sw_send_o
         if (options.idempotency_key.size != 0) return bad("a reply has no idempotency key");
         if (const sw_result r = set_type(options.type, message); r != SW_OK) return r;
         if (const sw_result r = content.set(body, options.message, message); r != SW_OK) return r;
-        message.receipt = options.receipt != 0;
+        if (const sw_result r = set_receipt(options.receipt, message); r != SW_OK) return r;
         message.more = options.more != 0;
         PartList parts;
         if (const sw_result r = parts.set(options, message); r != SW_OK) return r;
@@ -287,7 +294,7 @@ sw_result talk(sw_exchange exchange, sw_bytes body, const sw_send_options* given
     if (options.more) return bad("more is for replies");
     if (const sw_result r = set_type(options.type, message); r != SW_OK) return r;
     if (const sw_result r = content.set(body, options.message, message); r != SW_OK) return r;
-    message.receipt = options.receipt != 0;
+    if (const sw_result r = set_receipt(options.receipt, message); r != SW_OK) return r;
     PartList parts;
     if (const sw_result r = parts.set(options, message); r != SW_OK) return r;
     Extras extras;

@@ -373,6 +373,7 @@ void Peer::flush_only() {
     if (over_ || !connection_ || !dirty_.load(std::memory_order_relaxed)) return;
     sync();
     flush();
+    dirty_.store(true, std::memory_order_relaxed);  // what sync has made is delivered when the turn ends
 }
 
 bool Peer::write_remainder() {
@@ -386,6 +387,7 @@ bool Peer::write_remainder() {
     }
     remainder_ = {};
     remainder_done_ = 0;
+    connection_->written();
     return true;
 }
 
@@ -403,7 +405,10 @@ void Peer::flush() {
         if (used == 0) break;
         const size_t taken = pipe_->try_write(Bytes(scratch.first(used)));
         counters_.wire_bytes_sent.add(taken);
-        if (taken == used) continue;
+        if (taken == used) {
+            connection_->written();
+            continue;
+        }
         remainder_.assign(scratch.begin() + static_cast<ptrdiff_t>(taken),
                           scratch.begin() + static_cast<ptrdiff_t>(used));
         remainder_done_ = 0;

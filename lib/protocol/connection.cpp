@@ -309,6 +309,7 @@ void Connection::sync(Time now) {
         violation(now, WireCode::protocol, "a WINDOW of bytes that were not sent");
     }
     window_pending_ = false;
+    outbox_.written(std::max(written_, outbox_.received()), inbox_.events());
     if (draining_) outbox_.refuse_new(Errc::closed);
     else if (peer_draining_) outbox_.refuse_new(Errc::closing);
     // Who does not read what we send is granted nothing more, so that answers never pile up beyond the send queue. What
@@ -333,6 +334,7 @@ void Connection::sync(Time now) {
                        outbox_.live_exchanges() == 0 && outbox_.settled();
     if (quiet && phase_ == Phase::up) send_final(now, own_code_, own_text_);
     tell_news(now);
+    next_written_ = outbox_.next_written();
     mail_left_ = !outbox_.mail().empty();
 }
 
@@ -358,6 +360,7 @@ bool Connection::window_urgent() const { return backlog_ ? inbox_.received_urgen
 
 bool Connection::wants_sync() const {
     if (closed_told_) return false;
+    if (written_ >= next_written_) return true;
     if (mail_left_ || finish_pending_ || grant_pending_ || window_pending_ || inbox_.wants_sync()) return true;
     if (phase_ != Phase::up) return false;
     const bool unarmed = news_deadline_ == kNever && (window_news() || slots_news());
@@ -416,6 +419,7 @@ size_t Connection::poll_output(MutableBytes buffer) {
                                            plain + pieces_[next_piece_].bytes.size() <= kShareRecord);
         if (shares && pieces_left()) {
             Outbox::Piece& piece = pieces_[next_piece_++];
+            sealed_ += piece.bytes.size();
             if (plain == 0 && !config_.limits.padding) {  // sealed from where it lies
                 if (!sealer_->seal(piece.bytes, out)) {
                     abort(now_, {Errc::limit, "the record counter is used up; connect again"});
@@ -486,14 +490,6 @@ bool Connection::parse_frame(Time now, Reader& in, const ChunkRef& chunk) {
     if (inbox_.take(now, frame, size, chunk)) return true;
     violation(now, inbox_.failure(), inbox_.failure_text());
     return false;
-}
-
-void Connection::trim() {
-    inbox_.trim();
-    trim_outbox_ = true;
-    last_chunk_.reset();
-    if (pieces_.empty() || !pieces_left()) pieces_ = {}, next_piece_ = 0;
-    if (records_.empty()) records_ = {};
 }
 
 }  // namespace sealwire

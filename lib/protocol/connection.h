@@ -53,7 +53,7 @@ struct ConnectionConfig {
 //     outputs    poll_output(buffer), poll_event(), next_timeout()
 //
 // After any input or command: sync, then poll_output until it gives 0 (or the transport is full), then poll_event until
-// it is null, giving Taken back by taken() when a message's handler has returned; again while wants_sync(). The loop in
+// it is null, saying written() when the transport has taken all of it, giving Taken back by taken() when a message's handler has returned; again while wants_sync(). The loop in
 // node/peer.cpp and that of tests/sim are the models. An event `done` that is not `mine` is followed, with the outbox's
 // lock held, by outbox.forget(number), after its user was asked for once more (the handler may have set it since).
 // `closed` is the last event, exactly once; then only output and wants_transport_close() count. All functions but those of
@@ -106,6 +106,8 @@ public:
     Event* poll_event();
     // Writes handshake messages or whole records to `buffer`, which has room for kOutputUnit at least; 0: nothing to send.
     size_t poll_output(MutableBytes buffer);
+    // The transport has taken all that poll_output gave so far.
+    void written() { written_ = sealed_; }
     static constexpr size_t kOutputUnit = 2 + kMaxPlaintext + 32;
     // Once the output is written: our direction of the transport is to be ended / all of it is to be closed.
     bool wants_transport_shutdown() const { return shutdown_ && !has_output(); }
@@ -263,8 +265,11 @@ private:
     std::vector<uint8_t> application_data_;  // of the initiator's HELLO
     std::vector<Outbox::Piece> pieces_;      // frames of the sequence, not sealed yet
     size_t next_piece_ = 0;
-    ChunkRef last_chunk_;          // of the last read
-    std::vector<Record> records_;  // decrypted, not parsed yet
+    uint64_t sealed_ = 0;                 // of the sequence, given by poll_output
+    uint64_t written_ = 0;                // ... and taken by the transport
+    uint64_t next_written_ = UINT64_MAX;  // where a message ends that wants to be told; UINT64_MAX: none
+    ChunkRef last_chunk_;                 // of the last read
+    std::vector<Record> records_;         // decrypted, not parsed yet
     size_t next_record_ = 0;
     size_t record_offset_ = 0;
     size_t early_bytes_ = 0;

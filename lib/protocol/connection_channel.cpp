@@ -440,4 +440,12 @@ size_t Connection::padded(uint8_t* out, size_t plain) const {
     return size;
 }
 
+void Connection::trim() {
+    inbox_.trim();
+    trim_outbox_ = true;
+    last_chunk_.reset();
+    if (pieces_.empty() || !pieces_left()) pieces_ = {}, next_piece_ = 0;
+    if (records_.empty()) records_ = {};
+}
+
 }  // namespace sealwire

@@ -19,7 +19,7 @@ enum class EventKind : uint8_t {
     reply,      // one of many replies
     done,       // last event of an exchange
     writable,
-    receipt,  // first to last: errc
+    receipt,  // first to last: errc, and where it is ok the ReceiptStage as code
     pong,     // first: token, last: round trip in microseconds, clock_difference_ms
     stalled,
     part_data,      // bytes of a part of the peer: first: its number, last_number: their offset, body
@@ -33,6 +33,9 @@ enum class EventKind : uint8_t {
 };
 
 enum class Expects : uint8_t { none = 0, one = 1, many = 2 };
+
+// How far a message has come. The last byte of its body is meant: streams and files follow it.
+enum class ReceiptStage : uint8_t { none = 0, acknowledged = 1, written = 2 };
 
 // What the application owes for a message that it was handed: to be given back by Connection::taken().
 struct Taken {

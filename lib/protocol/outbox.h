@@ -29,6 +29,7 @@ struct OutMessage {
     Chunk* owner = nullptr;  // keeps `body`; on success the outbox holds a reference of its own
     uint8_t type = 0;
     bool receipt = false;
+    bool written = false;               // to be told when its last byte was handed to the transport
     bool more = false;                  // of replies: not the last
     bool converse = false;              // of requests: both sides may ask while it runs
     uint32_t timeout_ms = UINT32_MAX;   // of requests: the deadline of the first reply; UINT32_MAX: none
@@ -218,8 +219,12 @@ public:
     // What a RECEIPT names: `count` OPENs of ours from `number` on, or one reply. Costs what it settles, whatever it names.
     void settle(uint64_t number, uint64_t message, uint64_t count, std::vector<Event>& events);
     void settle_exchange(uint64_t number, Errc errc, std::vector<Event>& events);
-    void expire(uint64_t number, uint32_t code);      // CANCEL to the peer, or a void OPEN
-    void control(const Frame& frame);                 // a frame of the sequence without a message
+    void expire(uint64_t number, uint32_t code);  // CANCEL to the peer, or a void OPEN
+    void control(const Frame& frame);             // a frame of the sequence without a message
+    // The transport has taken the sequence up to there: messages that wanted to be told are, once, before any other word on them.
+    void written(uint64_t offset, std::vector<Event>& events);
+    // Where the next of them ends; UINT64_MAX: none waits for it.
+    uint64_t next_written() const { return writes_.empty() ? UINT64_MAX : writes_[0].end; }
     void report_dropped(std::vector<Event>& events);  // receipts of messages that were dropped unsent
     bool take_writable();                             // once, when there is room again after Errc::again
     void report_writable_parts(std::vector<Event>& events);
@@ -315,6 +320,11 @@ private:
         bool wanted;
         bool request;
     };
+    struct Write {  // a message that wants to be told when it is written
+        uint64_t end = 0;
+        uint64_t receipt = 0;
+        bool wanted = false;  // false: it has ended meanwhile
+    };
     struct Wanted {
         uint64_t receipt;
         uint64_t begin;  // of its last frame
@@ -385,7 +395,9 @@ private:
     void mark(uint64_t begin, const Pending& pending);
     void want(uint64_t number, uint64_t message, const Wanted& wanted);
     void release_received();
-    static void report(std::vector<Outcome>& outcomes, std::vector<Event>& events);
+    void forget_write(uint64_t end);
+    static void report(std::vector<Outcome>& outcomes, std::vector<Event>& events,
+                       ReceiptStage stage = ReceiptStage::acknowledged);
     uint64_t wire_id(uint64_t number) const { return number ^ wire_id_parity(); }
 
     Limits limits_;
@@ -442,6 +454,7 @@ private:
     unsigned firsts_in_a_row_ = 0;
     uint64_t received_ = 0;
     Ring<Mark> marks_;
+    Ring<Write> writes_;  // in the order of the sequence
     // Receipts that are wanted and did not come. Apart, so that a run of OPENs passes over no replies.
     std::map<uint64_t, Wanted> wanted_opens_;                         // by number
     std::map<std::pair<uint64_t, uint64_t>, Wanted> wanted_replies_;  // by exchange and message

@@ -182,6 +182,7 @@ void Outbox::mark(uint64_t begin, const Pending& pending) {
     marks_.push_back(
         {begin, sequence_end_, request ? pending.number : pending.receipt, pending.receipt_wanted, request});
     if (pending.receipt_wanted) want(pending.number, pending.message, {pending.receipt, begin, sequence_end_});
+    if (pending.written_wanted) writes_.push_back({sequence_end_, pending.receipt, true});
 }
 
 void Outbox::want(uint64_t number, uint64_t message, const Wanted& wanted) {
@@ -229,6 +230,7 @@ bool Outbox::open_at_once(const OutMessage& message, Expects expects, uint64_t n
     if (request) ++slots_used_;
     marks_.push_back({begin, sequence_end_, request ? number : receipt, message.receipt, request});
     if (message.receipt) want(number, 0, {receipt, begin, sequence_end_});
+    if (message.written) writes_.push_back({sequence_end_, receipt, true});
     return true;
 }
 
@@ -478,6 +480,7 @@ void Outbox::trim() {
     spare_ = {};
     segments_.shrink();
     marks_.shrink();
+    writes_.shrink();
     exchanges_.shrink();
     waiting_.shrink();
     ready_first_.shrink();

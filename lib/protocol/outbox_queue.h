@@ -25,6 +25,7 @@ struct Outbox::Pending {
     uint8_t type = 0;
     Expects expects = Expects::none;
     bool receipt_wanted = false;
+    bool written_wanted = false;
     bool more = false;
     bool is_void = false;
     bool is_status = false;
@@ -48,6 +49,7 @@ struct Outbox::Pending {
           type(from.type),
           expects(expected),
           receipt_wanted(from.receipt),
+          written_wanted(from.written),
           more(from.more) {}
     size_t tlvs_size() const { return tlvs ? tlvs->capacity() : 0; }
     // Of the body, in its first frame.

@@ -7,40 +7,64 @@
 namespace sealwire {
 
 // Events of ranges, made from single outcomes in any order.
-void Outbox::report(std::vector<Outcome>& outcomes, std::vector<Event>& events) {
+void Outbox::report(std::vector<Outcome>& outcomes, std::vector<Event>& events, ReceiptStage stage) {
     std::sort(outcomes.begin(), outcomes.end(),
               [](const Outcome& a, const Outcome& b) { return a.receipt < b.receipt; });
     for (const Outcome& outcome : outcomes) {
         Event* last = events.empty() ? nullptr : &events.back();
+        const auto code = static_cast<uint32_t>(outcome.errc == Errc::ok ? stage : ReceiptStage::none);
         const bool extends = last && last->kind == EventKind::receipt && last->errc == outcome.errc &&
-                             last->last_number + 1 == outcome.receipt;
+                             last->code == code && last->last_number + 1 == outcome.receipt;
         if (extends) {
             last->last_number = outcome.receipt;
             continue;
         }
-        Event event{.kind = EventKind::receipt, .errc = outcome.errc};
+        Event event{.kind = EventKind::receipt, .errc = outcome.errc, .code = code};
         event.first = event.last_number = outcome.receipt;
         events.push_back(std::move(event));
     }
 }
 
+void Outbox::written(uint64_t offset, std::vector<Event>& events) {
+    std::vector<Outcome> outcomes;
+    for (; !writes_.empty() && writes_.front().end <= offset; writes_.pop_front()) {
+        if (writes_.front().wanted) outcomes.push_back({writes_.front().receipt, Errc::ok});
+    }
+    report(outcomes, events, ReceiptStage::written);
+}
+
+// The message that ends there has its last word: that it was written is not told any more.
+void Outbox::forget_write(uint64_t end) {
+    size_t from = 0;
+    for (size_t to = writes_.size(); from < to;) {
+        const size_t middle = from + (to - from) / 2;
+        if (writes_[middle].end < end) from = middle + 1;
+        else to = middle;
+    }
+    if (from < writes_.size() && writes_[from].end == end) writes_[from].wanted = false;
+}
+
 void Outbox::settle(uint64_t number, uint64_t message, uint64_t count, std::vector<Event>& events) {
     std::vector<Outcome> outcomes;
+    uint64_t end = 0;  // of the last that is acknowledged
     if (number & 1) {
         const auto at = wanted_replies_.find({number, message});
         if (at == wanted_replies_.end()) return;
         outcomes.push_back({at->second.receipt, Errc::ok});
+        end = at->second.end;
         wanted_replies_.erase(at);
         --receipts_;
     } else if (message == 0) {  // an OPEN is the only message of its side
         const auto first = wanted_opens_.lower_bound(number);
-        auto end = first;
-        for (; end != wanted_opens_.end() && (end->first - number) >> 1 < count; ++end) {
-            outcomes.push_back({end->second.receipt, Errc::ok});
+        auto last = first;
+        for (; last != wanted_opens_.end() && (last->first - number) >> 1 < count; ++last) {
+            outcomes.push_back({last->second.receipt, Errc::ok});
+            end = std::max(end, last->second.end);
         }
-        wanted_opens_.erase(first, end);
+        wanted_opens_.erase(first, last);
         receipts_ -= outcomes.size();
     }
+    written(end, events);  // what arrived was written
     report(outcomes, events);
 }
 
@@ -48,12 +72,14 @@ void Outbox::settle_exchange(uint64_t number, Errc errc, std::vector<Event>& eve
     std::vector<Outcome> outcomes;
     if (const auto open = wanted_opens_.find(number); open != wanted_opens_.end()) {
         outcomes.push_back({open->second.receipt, errc});
+        forget_write(open->second.end);
         wanted_opens_.erase(open);
     }
     const auto first = wanted_replies_.lower_bound({number, 0});
     auto end = first;
     for (; end != wanted_replies_.end() && end->first.first == number; ++end) {
         outcomes.push_back({end->second.receipt, errc});
+        forget_write(end->second.end);
     }
     wanted_replies_.erase(first, end);
     receipts_ -= outcomes.size();
@@ -140,6 +166,7 @@ Outbox::Undelivered Outbox::finish(uint64_t peer_received, Errc why, std::vector
     std::vector<Outcome> outcomes;
     std::vector<uint64_t> unsent_requests;
     const bool told = peer_received != kUnknownReceived;
+    if (told) written(peer_received, events);
     const auto not_sent = [&](uint64_t begin, uint64_t end) { return told ? end > peer_received : begin >= handed_; };
     for (size_t i = 0; i < marks_.size(); ++i) {
         const Mark& mark = marks_[i];
@@ -233,6 +260,7 @@ Outbox::Undelivered Outbox::finish(uint64_t peer_received, Errc why, std::vector
     slab_.reset();
     slabs_.clear();
     marks_.clear();
+    writes_.clear();
     wanted_opens_.clear();
     wanted_replies_.clear();
     dropped_.clear();

@@ -202,6 +202,7 @@ static inline void note_fill(note *n, const sw_event *event) {
             n->first = event->as.receipt.first;
             n->last = event->as.receipt.last;
             n->result = event->as.receipt.result;
+            n->code = event->as.receipt.stage;
             break;
         case SW_EVENT_PONG:
             n->first = event->as.pong.token;

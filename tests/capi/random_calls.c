@@ -220,7 +220,7 @@ static void a_send(sw_peer peer) {
     DID(send_options_init);
     options.size = a_size(sizeof options);
     options.type = percent(98) ? below(5) : (uint32_t)lot();
-    options.receipt = percent(30);
+    options.receipt = percent(30) ? below(4) : 0;
     options.receipt_number = percent(50) ? &receipt : NULL;
     options.parts = heads;
     const size_t count_ = some_parts(heads);
@@ -275,7 +275,7 @@ static void answer(sw_exchange exchange) {
     sw_part parts[4] = {{{{0}, 0}, 0}};
     sw_send_options_init(&options);
     options.more = percent(20);
-    options.receipt = percent(20);
+    options.receipt = percent(20) ? below(4) : 0;
     options.parts = heads;
     const size_t count_ = some_parts(heads);
     options.part_count = count_;

@@ -135,6 +135,7 @@ public:
     std::vector<Seen> events;
     Block out;  // bytes for the other end
     bool transport_full = false;
+    bool writes = true;   // the transport takes at once what it is given
     bool accepts = true;  // at once, when asked
     bool takes = true;    // gives every message back at once
     bool forgets = true;
@@ -159,6 +160,7 @@ public:
                 const size_t size = connection->poll_output(scratch);
                 out.insert(out.end(), scratch.begin(), scratch.begin() + static_cast<ptrdiff_t>(size));
                 if (size == 0) break;
+                if (writes) connection->written();
                 connection->sync(now);
             }
             bool handled = false;

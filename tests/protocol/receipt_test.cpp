@@ -111,3 +111,90 @@ TEST_CASE("receipts that go beyond what was sent, or runs of replies, end the se
     CHECK(after_three({.kind = FrameKind::receipt, .id = 0, .amount = 2}) == -1);
     CHECK(after_three({.kind = FrameKind::receipt, .id = 0, .amount = kVarintMax}) == -1);
 }
+
+namespace {
+
+// What was told of one end's messages, in its order: receipt, result, stage.
+struct Told {
+    uint64_t receipt;
+    Errc errc;
+    uint32_t stage;
+    friend bool operator==(const Told&, const Told&) = default;
+};
+constexpr uint32_t kWritten = static_cast<uint32_t>(ReceiptStage::written);
+constexpr uint32_t kAcknowledged = static_cast<uint32_t>(ReceiptStage::acknowledged);
+
+std::vector<Told> told_of(const End& end) {
+    std::vector<Told> told;
+    for (const auto& event : end.events) {
+        if (event.kind != EventKind::receipt) continue;
+        for (uint64_t n = event.first; n <= event.last_number; ++n) told.push_back({n, event.errc, event.code});
+    }
+    return told;
+}
+
+OutMessage wants(bool receipt, bool written) {
+    OutMessage out = message("x");
+    out.receipt = receipt;
+    out.written = written;
+    return out;
+}
+
+}  // namespace
+
+TEST_CASE("a message that wants it is told to be written when the transport has taken it, and no other is") {
+    Receiver receiver;
+    receiver.connect();
+    receiver.end.writes = false;
+    REQUIRE(receiver.end.outbox->send(wants(false, true), nullptr) == Errc::ok);
+    REQUIRE(receiver.end.outbox->send(wants(false, false), nullptr) == Errc::ok);
+    REQUIRE(receiver.end.outbox->send(wants(true, true), nullptr) == Errc::ok);
+    receiver.drive();
+    CHECK(told_of(receiver.end).empty());
+    receiver.end.connection->written();
+    CHECK(receiver.end.connection->wants_sync());
+    receiver.drive();
+    CHECK(told_of(receiver.end) == std::vector<Told>{{0, Errc::ok, kWritten}, {2, Errc::ok, kWritten}});
+    CHECK_FALSE(receiver.end.connection->wants_sync());
+}
+
+TEST_CASE("an acknowledgement that comes before the transport has said so is told behind written") {
+    Receiver receiver;
+    receiver.connect();
+    receiver.end.writes = false;
+    for (int i = 0; i < 3; ++i) REQUIRE(receiver.end.outbox->send(wants(true, true), nullptr) == Errc::ok);
+    receiver.drive();
+    receiver.send({.kind = FrameKind::receipt, .id = 3, .amount = 1});
+    CHECK(told_of(receiver.end) ==
+          std::vector<Told>{{0, Errc::ok, kWritten}, {1, Errc::ok, kWritten}, {1, Errc::ok, kAcknowledged}});
+}
+
+TEST_CASE("a message that failed is not told to be written behind that") {
+    Receiver receiver;
+    receiver.connect();
+    receiver.end.writes = false;
+    REQUIRE(receiver.end.outbox->send(wants(true, true), nullptr) == Errc::ok);
+    receiver.drive();
+    receiver.send({.kind = FrameKind::status, .id = 1, .code = static_cast<uint32_t>(WireCode::no_route)});
+    receiver.end.connection->written();
+    receiver.drive();
+    CHECK(told_of(receiver.end) == std::vector<Told>{{0, Errc::no_route, 0}});
+}
+
+TEST_CASE("what was not written when its session is lost fails once, and what was written may fail behind it") {
+    Receiver receiver;
+    receiver.connect();
+    REQUIRE(receiver.end.outbox->send(wants(false, true), nullptr) == Errc::ok);
+    receiver.drive();
+    receiver.end.writes = false;
+    REQUIRE(receiver.end.outbox->send(wants(false, true), nullptr) == Errc::ok);
+    receiver.drive();
+    receiver.end.transport_full = true;
+    REQUIRE(receiver.end.outbox->send(wants(true, true), nullptr) == Errc::ok);
+    receiver.end.connection->transport_failed(receiver.now, {Errc::peer_lost, "gone"});
+    receiver.drive();
+    CHECK(told_of(receiver.end) == std::vector<Told>{{0, Errc::ok, kWritten},
+                                                     {0, Errc::outcome_unknown, 0},
+                                                     {1, Errc::outcome_unknown, 0},
+                                                     {2, Errc::not_sent, 0}});
+}

@@ -101,6 +101,7 @@ void Endpoint::act(Time now) {
         const auto bytes = body(next_serial_);
         OutMessage message{.route = route, .body = bytes};
         message.receipt = rng_.chance(temper_.receipts);
+        message.written = rng_.chance(temper_.receipts);
         const auto heads = add_parts(message);
         uint64_t receipt = 0, number = 0;
         if (accepted(outbox_->send(message, &receipt, this, &number), "send")) {
@@ -111,6 +112,7 @@ void Endpoint::act(Time now) {
             }
             one_way_[receipt] = next_serial_++;
             if (message.receipt) wanted_.insert(receipt);
+            if (message.written) to_write_.insert(receipt);
             ++counts.sends;
         }
     } else if (dice < 90) {
@@ -254,6 +256,7 @@ void Endpoint::drive(Time now) {
             const size_t size = connection_->poll_output(scratch_);
             if (size == 0) break;
             out_->push(now, Bytes(scratch_.data(), size));
+            if (rng_.chance(temper_.writes)) connection_->written();
             if (rng_.chance(50)) connection_->sync(now);  // not needed, and must not be
         }
         while (Event* next = connection_->poll_event()) {
@@ -330,7 +333,16 @@ void Endpoint::handle(Time now, Event& event) {
         }
         case EventKind::receipt:
             free_hostages(now);
+            if (event.errc == Errc::ok && event.code == static_cast<uint32_t>(ReceiptStage::written)) {
+                for (uint64_t receipt = event.first; receipt <= event.last_number; ++receipt) {
+                    if (to_write_.erase(receipt) == 0) complain("written, but not wanted, twice, or behind its end");
+                    ++counts.written;
+                }
+                return;
+            }
             for (uint64_t receipt = event.first; receipt <= event.last_number; ++receipt) {
+                const bool unwritten = to_write_.erase(receipt) > 0;
+                if (unwritten && event.errc == Errc::ok) complain("acknowledged, but not written");
                 if (!settled_.emplace(receipt, event.errc).second) complain("a message was settled twice");
                 wanted_.erase(receipt);
                 ++counts.receipts;
@@ -429,6 +441,7 @@ void Endpoint::answer(Time now, uint64_t number) {
     const auto bytes = reply_body();
     OutMessage last{.body = bytes};
     last.receipt = rng_.chance(temper_.receipts);
+    last.written = rng_.chance(temper_.receipts);
     auto heads = add_parts(last);
     uint64_t receipt = 0;
     Errc errc = outbox_->reply(number, last, &receipt);
@@ -441,6 +454,7 @@ void Endpoint::answer(Time now, uint64_t number) {
         parts_.sent(number, heads, part_numbers_);
         serving_.erase(number);
         if (last.receipt) wanted_.insert(receipt);
+        if (last.written) to_write_.insert(receipt);
         ++counts.replies;
     }
 }
@@ -471,6 +485,7 @@ void Endpoint::check_books(const Endpoint& other, bool clean) {
         if (!ended)
             complain("question " + std::to_string(key.second) + " of " + std::to_string(key.first) + " never ended");
     }
+    if (!to_write_.empty()) complain("message " + std::to_string(*to_write_.begin()) + " neither written nor failed");
     if (!wanted_.empty()) complain("receipt " + std::to_string(*wanted_.begin()) + " never settled");
     const Errc end = why();
     if (end == Errc::protocol || end == Errc::flow || end == Errc::limit || end == Errc::record) {

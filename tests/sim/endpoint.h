@@ -22,6 +22,7 @@ struct Temper {
     unsigned status = 0;
     unsigned cancel = 0;  // requests cancelled by the requester, and by the handler
     unsigned receipts = 0;
+    unsigned writes = 70;     // how often the transport says at once that it took what it was given
     unsigned parts = 0;       // of messages and replies that have some
     unsigned unread = 0;      // of parts that are not read until everything settles
     unsigned talks = 0;       // requests in which both sides may ask
@@ -65,7 +66,7 @@ public:
     struct Counts {
         uint64_t sends = 0, requests = 0, replies = 0, delivered = 0, done = 0, receipts = 0, cancels = 0, large = 0,
                  parts = 0, part_bytes = 0, whole_parts = 0;
-        uint64_t endless = 0, mixed = 0, rounds_full = 0, questions = 0, answered = 0;
+        uint64_t endless = 0, mixed = 0, rounds_full = 0, questions = 0, answered = 0, written = 0;
     };
     Counts counts;
 
@@ -130,6 +131,7 @@ private:
     std::set<uint64_t> paused_;              // whose deadlines stand still
     std::map<uint64_t, uint64_t> one_way_;   // receipt -> serial of sends
     std::set<uint64_t> wanted_;              // receipts not settled yet
+    std::set<uint64_t> to_write_;            // ... of which it is not told yet that they are written
     std::map<uint64_t, Errc> settled_;       // receipt -> outcome
     std::set<uint64_t> delivered_;           // serials of the peer's messages
     std::vector<uint64_t> delivered_small_;  // in order of arrival, of one-way messages in one frame

@@ -71,6 +71,7 @@ Temper random_temper(SeededRng& rng) {
     temper.reads_on = rng.chance(30);
     temper.large = rng.chance(40) ? static_cast<size_t>(rng.between(20'000, 250'000)) : 0;
     temper.timeout_ms = static_cast<uint32_t>(rng.between(20, 3'000));
+    temper.writes = static_cast<unsigned>(rng.below(101));
     return temper;
 }
 
@@ -204,6 +205,7 @@ Outcome run(const Keys& keys, uint64_t seed, bool cramped, Budgets& budgets) {
         outcome.counts.delivered += each->counts.delivered;
         outcome.counts.done += each->counts.done;
         outcome.counts.receipts += each->counts.receipts;
+        outcome.counts.written += each->counts.written;
         outcome.counts.cancels += each->counts.cancels;
         outcome.counts.large += each->counts.large;
         outcome.counts.endless += each->counts.endless;
@@ -250,6 +252,7 @@ void run_many(const char* what, bool cramped, uint64_t otherwise) {
         total.delivered += outcome.counts.delivered;
         total.done += outcome.counts.done;
         total.receipts += outcome.counts.receipts;
+        total.written += outcome.counts.written;
         total.cancels += outcome.counts.cancels;
         total.large += outcome.counts.large;
         total.endless += outcome.counts.endless;
@@ -265,14 +268,15 @@ void run_many(const char* what, bool cramped, uint64_t otherwise) {
     std::cout << what << ": " << runs << " runs, " << cuts << " with a cut, " << connected << " connected, "
               << total.sends << " sends, " << total.requests << " requests (" << total.endless
               << " without a deadline), " << total.done << " done, " << total.delivered << " delivered, "
-              << total.receipts << " settled receipts, " << total.cancels << " cancels, " << total.large
-              << " large bodies, " << total.questions << " questions (" << total.answered << " answered), "
-              << total.mixed << " replies of mixed size, " << total.parts << " parts of which " << total.whole_parts
-              << " came whole (" << total.part_bytes / 1'000'000 << " MB in all), " << total.rounds_full
-              << " turns cut short, " << failed << " failed\n";
+              << total.receipts << " settled receipts, " << total.written << " told to be written, " << total.cancels
+              << " cancels, " << total.large << " large bodies, " << total.questions << " questions (" << total.answered
+              << " answered), " << total.mixed << " replies of mixed size, " << total.parts << " parts of which "
+              << total.whole_parts << " came whole (" << total.part_bytes / 1'000'000 << " MB in all), "
+              << total.rounds_full << " turns cut short, " << failed << " failed\n";
     if (only) return;
     CHECK(connected * 10 > runs * 6);
     CHECK(total.done == total.requests);
+    CHECK(total.written * 20 > total.sends);
     CHECK(total.answered * 20 > total.questions);  // about a tenth
 }
 

@@ -245,7 +245,7 @@ export class Commands {
       peer: rows[at + C.peer]!,
       route: this.names.get(number) ?? this.text.toString('utf8', offset - routeLength, offset),
       body: flags & Flag.external ? empty : Uint8Array.prototype.slice.call(this.text, offset, offset + rows[at + C.length]!),
-      bodyType: flags & (Flag.typeMask | Flag.many),
+      bodyType: flags & (Flag.typeMask | Flag.many | Flag.written),
       tag: rows[at + C.tag]!,
       low: rows[at + C.low]!,
       high: rows[at + C.high]!,

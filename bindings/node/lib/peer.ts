@@ -12,11 +12,11 @@ import { check } from './known.js'
 import { duration, messageCount, onAbort } from './options.js'
 import { OutParts } from './outparts.js'
 import { Parts } from './part.js'
-import type { ClosePeerOptions, PeerEvents, RequestOptions, SendOptions } from './peer_options.js'
+import { stageOf, type ClosePeerOptions, type PeerEvents, type RequestOptions, type SendOptions } from './peer_options.js'
 import { insist } from './retry.js'
 import { Remote } from './rpc.js'
 import type { PeerStats, Pong, Running } from './stats.js'
-import { Expects, Flag, Op, R } from './table.js'
+import { Expects, Flag, Op, R, ReceiptStage } from './table.js'
 import { open } from './transfer.js'
 import type { WaitOptions } from './waits.js'
 
@@ -116,7 +116,7 @@ export class Peer extends Emitter<PeerEvents> {
     return this.closedPromise
   }
 
-  /** Sends a message. Settled when it is queued, which waits for room; with `receipt` when the peer has taken it. */
+  /** Sends a message. Settled when it is queued, which waits for room; with `receipt` when it has come as far as that says. */
   send(route: string, body: Body, options: SendOptions & { uuid: true }): Promise<string>
   send(route: string, body?: Body, options?: SendOptions): Promise<void>
   send(route: string, body?: Body, options?: SendOptions): Promise<void | string> {
@@ -138,7 +138,8 @@ export class Peer extends Emitter<PeerEvents> {
     const extras = extrasOf(options)
     if (extras || uuid || (parts !== undefined && parts.length > 0)) return this.sendMore(route, body, options, extras)
     const { commands } = this.core
-    if (!receipt) {
+    const stage = stageOf(receipt)
+    if (stage === ReceiptStage.none) {
       if (!this.blocked && commands.put(Op.send, this.slot, route, body, 0, 0, 0) === R.ok) return done
       return this.wait(commandOf(Op.send, this.slot, route, body, 0, 0), signal)
     }
@@ -159,9 +160,10 @@ export class Peer extends Emitter<PeerEvents> {
         settle.reject(reason)
       })
       try {
-        if (!this.blocked && commands.put(Op.send, this.slot, route, body, 0, 0, 0, settle) === R.ok) return
+        const flag = stage === ReceiptStage.written ? Flag.written : 0
+        if (!this.blocked && commands.put(Op.send, this.slot, route, body, 0, 0, 0, settle, flag) === R.ok) return
         this.blocked = true
-        waits = commandOf(Op.send, this.slot, route, body, 0, 0, settle)
+        waits = commandOf(Op.send, this.slot, route, body, 0, 0, settle, flag)
         this.waiting.push(waits)
       } catch (error) {
         settle.reject(error)
@@ -172,6 +174,7 @@ export class Peer extends Emitter<PeerEvents> {
   // Settled when its parts have ended, where it has any, and with its receipt, where one is wanted.
   private sendMore(route: string, body: Body, { receipt, signal, parts: given = [], uuid }: SendOptions,
     extras: NativeExtras | undefined): Promise<void | string> {
+    const stage = stageOf(receipt)
     return new Promise((resolve, reject) => {
       const parts = new OutParts(given)
       let own: string | undefined
@@ -189,7 +192,7 @@ export class Peer extends Emitter<PeerEvents> {
         core.remove(tag) // nothing tells of its end
         if (!receipt) over()
       }
-      const more: NativeMore = [extras, 0, 0, 0, receipt ? 1 : 0]
+      const more: NativeMore = [extras, 0, 0, 0, stage]
       this.ask(Expects.none, route, body, { resolve: over, reject }, undefined, parts, 0, signal, more, queued)
     })
   }

@@ -1,18 +1,30 @@
 // What can be said with the calls of a Peer, and what it tells.
 import type { CarriedOptions } from './carried.js'
-import type { SealwireError } from './errors.js'
+import { argumentError, type SealwireError } from './errors.js'
 import type { OutPart } from './outparts.js'
 import type { OutStream } from './part.js'
+import { ReceiptStage } from './table.js'
 
 export interface SendOptions extends CarriedOptions {
-  /** The promise is settled when the peer has taken the message, or when that can no more happen. */
-  receipt?: boolean
+  /**
+   * The promise is settled when the peer has taken the message (true or 'acknowledged'), or already when the last byte of its body was
+   * handed to the system ('written'); it is rejected when that can no more happen.
+   */
+  receipt?: boolean | 'acknowledged' | 'written'
   /** Gives up waiting: for room in the queue, then the message is not sent, or for the receipt. Ends its parts. */
   signal?: AbortSignal
   /** Streams and files that go with it. The promise is settled when all has been sent, rejected when the peer stops one. */
   parts?: readonly (OutPart | OutStream)[]
   /** The promise is settled with the message's UUID, which its receiver sees too. */
   uuid?: boolean
+}
+
+/** What the core is to tell of a message. */
+export function stageOf(receipt: SendOptions['receipt']): ReceiptStage {
+  if (receipt === true || receipt === 'acknowledged') return ReceiptStage.acknowledged
+  if (receipt === 'written') return ReceiptStage.written
+  if (receipt) throw argumentError("receipt is true, 'acknowledged' or 'written'")
+  return ReceiptStage.none
 }
 
 export interface RequestOptions extends CarriedOptions {

@@ -50,6 +50,7 @@ export const enum Flag {
   receipt = 0x100,
   external = 0x200,
   many = 0x400,
+  written = 0x800, // with receipt: wanted when the message is written
 }
 
 export const enum Flush {
@@ -81,6 +82,13 @@ export const enum EventType {
   question = 20,
   answer = 21,
   peerProved = 22,
+}
+
+/** `sw_receipt_stage`. */
+export const enum ReceiptStage {
+  none = 0,
+  acknowledged = 1,
+  written = 2,
 }
 
 /** `sw_expects`. */

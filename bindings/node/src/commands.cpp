@@ -15,6 +15,7 @@ constexpr int32_t kTypeMask = 0xff;
 constexpr int32_t kWantsReceipt = 0x100;
 constexpr int32_t kExternal = 0x200;  // the body is the argument of flush()
 constexpr int32_t kMany = 0x400;      // any number of replies
+constexpr int32_t kWritten = 0x800;   // with kWantsReceipt: when it is written
 
 uint64_t get64(const int32_t* row) {
     return static_cast<uint32_t>(row[kLow]) | static_cast<uint64_t>(static_cast<uint32_t>(row[kHigh])) << 32;
@@ -91,7 +92,7 @@ sw_result NodeBox::run_send(int32_t* row, Peer& peer, sw_text route, sw_bytes bo
     options.route = static_cast<sw_route>(row[kRoute]);
     uint64_t receipt = 0;
     if (row[kFlags] & kWantsReceipt) {
-        options.receipt = 1;
+        options.receipt = row[kFlags] & kWritten ? SW_RECEIPT_WRITTEN : SW_RECEIPT_ACKNOWLEDGED;
         options.receipt_number = &receipt;
     }
     const sw_result result = sw_peer_send(peer.handle, route, body, &options);

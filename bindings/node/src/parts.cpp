@@ -168,7 +168,7 @@ Napi::Value NodeBox::open_parts(const Napi::CallbackInfo& info) {
     void* user = reinterpret_cast<void*>(static_cast<uintptr_t>(tag));
     Heads heads(info[7]);
     const Extras extras(info[8]);
-    const bool wants_receipt = expects == SW_EXPECTS_NONE && u32_arg(info[12]) != 0;
+    const uint32_t stages = expects == SW_EXPECTS_NONE ? u32_arg(info[12]) : 0;
     uint64_t receipt = 0;
     sw_result result;
     if (expects == SW_EXPECTS_NONE) {
@@ -177,8 +177,8 @@ Napi::Value NodeBox::open_parts(const Napi::CallbackInfo& info) {
         options.type = u32_arg(info[2]);
         options.user = user;
         options.exchange = &requests_[tag];
-        options.receipt = wants_receipt ? 1 : 0;
-        options.receipt_number = wants_receipt ? &receipt : nullptr;
+        options.receipt = stages;
+        options.receipt_number = stages ? &receipt : nullptr;
         heads.set(options);
         extras.set(options);
         result = sw_peer_send(peer.handle, text_of(route), bytes_arg(info[3]), &options);
@@ -199,7 +199,7 @@ Napi::Value NodeBox::open_parts(const Napi::CallbackInfo& info) {
     peer.blocked = result == SW_ERR_AGAIN;
     if (result != SW_OK) return to_js(env, result);
     Napi::Array numbers = heads.numbers(env, requests_[tag]);
-    if (wants_receipt) numbers.Set(numbers.Length(), Napi::Number::New(env, static_cast<double>(receipt)));
+    if (stages) numbers.Set(numbers.Length(), Napi::Number::New(env, static_cast<double>(receipt)));
     return numbers;
 }
 

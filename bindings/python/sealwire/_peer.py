@@ -13,11 +13,11 @@ from sealwire._messages import BodyLike, Reply, Request
 from sealwire._outcome import fail, settle
 from sealwire._replies import Replies
 from sealwire._retry import Backoff, insist, key_of, pauses
-from sealwire._session import Session
+from sealwire._session import Session, stages
 from sealwire._sending import give_up, heads
 from sealwire._streams import Stream, attach, prepared
 from sealwire._talk import Conversation, Ear
-from sealwire._types import Pong
+from sealwire._types import Pong, Receipt
 from sealwire._waits import Filter
 
 if TYPE_CHECKING:
@@ -49,25 +49,27 @@ class Peer(Session):
     # ---- Messages ----
 
     @overload
-    async def send(self, route: str, body: BodyLike = b"", *, receipt: bool = False, parts: Sequence[Stream] = (),
+    async def send(self, route: str, body: BodyLike = b"", *, receipt: Receipt = False, parts: Sequence[Stream] = (),
                    metadata: Optional[Metadata] = None, trace: Union[str, bytes, None] = None,
                    uuid: Literal[False] = False) -> None: ...
 
     @overload
-    async def send(self, route: str, body: BodyLike = b"", *, receipt: bool = False, parts: Sequence[Stream] = (),
+    async def send(self, route: str, body: BodyLike = b"", *, receipt: Receipt = False, parts: Sequence[Stream] = (),
                    metadata: Optional[Metadata] = None, trace: Union[str, bytes, None] = None,
                    uuid: Literal[True]) -> UUID: ...
 
-    async def send(self, route: str, body: BodyLike = b"", *, receipt: bool = False, parts: Sequence[Stream] = (),
+    async def send(self, route: str, body: BodyLike = b"", *, receipt: Receipt = False, parts: Sequence[Stream] = (),
                    metadata: Optional[Metadata] = None, trace: Union[str, bytes, None] = None,
                    uuid: bool = False) -> Optional[UUID]:
-        """Sends, waiting for room. With `receipt` it returns when the peer's handler has taken the message; with `parts`,
-        streams and files, when all of those that have a source were sent: it raises what a source raises, and
-        CancelledByPeer when the receiver stops one. With `uuid` it returns the message's, which its receiver sees too."""
+        """Sends, waiting for room. With `receipt` it returns when the peer's handler has taken the message, or with "written" already
+        when the last byte of its body was handed to the system, and it raises what became of it otherwise; with `parts`, streams and
+        files, when all of those that have a source were sent: it raises what a source raises, and CancelledByPeer when the receiver
+        stops one. With `uuid` it returns the message's, which its receiver sees too."""
         if parts or metadata or trace or uuid:
-            return await self._send_with_parts(route, body, receipt, parts, extras(metadata, trace), uuid)
+            return await self._send_with_parts(route, body, stages(receipt), parts, extras(metadata, trace), uuid)
+        wanted = stages(receipt) if receipt else 0
         while True:
-            number = self._send(route, body, receipt)
+            number = self._send(route, body, wanted)
             if number is not False:
                 break
             await self._wait_for_room()
@@ -83,12 +85,12 @@ class Peer(Session):
         finally:
             self._receipts.pop(number, None)
 
-    async def _send_with_parts(self, route: str, body: BodyLike, receipt: bool, parts: Sequence[Stream],
+    async def _send_with_parts(self, route: str, body: BodyLike, wanted: int, parts: Sequence[Stream],
                                more: Any = None, uuid: bool = False) -> Optional[UUID]:
         streams = await prepared(parts)
         try:
             while True:
-                sent = self._send_parts(route, body, receipt, heads(streams), more)
+                sent = self._send_parts(route, body, wanted, heads(streams), more)
                 if sent is not False:
                     break
                 await self._wait_for_room()
@@ -229,7 +231,7 @@ class Peer(Session):
         """Calls a function with many results: `async for result in peer.call_many(...)`; `timeout` is for the first."""
         return _rpc.Results(self.request_many(_rpc.ROUTE, _rpc.body_of(name, arguments), timeout=timeout))
 
-    async def notify(self, name: str, *arguments: Any, receipt: bool = False) -> None:
+    async def notify(self, name: str, *arguments: Any, receipt: Receipt = False) -> None:
         """Calls a function of the peer without waiting for it, as `send` does; failures are told in its log alone."""
         await self.send(_rpc.ROUTE, _rpc.body_of(name, arguments), receipt=receipt)
 

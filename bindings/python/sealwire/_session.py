@@ -6,10 +6,19 @@ from typing import Any, Dict, Optional, Tuple
 from sealwire import _errors, _native
 from sealwire._durations import message_count, milliseconds
 from sealwire._outcome import fail, settle
-from sealwire._types import PeerStats, Pong, Running
+from sealwire._types import PeerStats, Pong, Receipt, Running
 
 PART_DATA, PART_WRITABLE, PART_DONE, PART_PROGRESS, QUESTION, ANSWER = range(16, 22)  # of sw_event_type
 _HANDLER_FAILED = 13
+_STAGES = {False: 0, True: 1, "acknowledged": 1, "written": 2}  # of sw_receipt_stage
+
+
+def stages(receipt: Receipt) -> int:
+    """What the core is to tell of a message."""
+    try:
+        return _STAGES[receipt]
+    except (KeyError, TypeError):
+        raise _errors.argument(f'receipt is True, "acknowledged" or "written", not {receipt!r}') from None
 
 
 class Session(_native.Peer):

@@ -11,14 +11,14 @@ from sealwire._messages import BodyLike
 from sealwire._outcome import Outcome
 from sealwire._retry import Backoff, key_of, pauses
 from sealwire._sending import give_up, heads
-from sealwire._session import Session
+from sealwire._session import Session, stages
 from sealwire._sync_messages import Reply, Request
 from sealwire._sync_replies import Replies, Results
 from sealwire._sync_retry import insist
 from sealwire._sync_streams import Stream, prepared
 from sealwire._sync_talk import Conversation, Ear
 from sealwire._sync_waits import Filter
-from sealwire._types import Pong
+from sealwire._types import Pong, Receipt
 
 if TYPE_CHECKING:
     from sealwire.sync import Node
@@ -42,29 +42,31 @@ class Peer(Session):
     # ---- Messages ----
 
     @overload
-    def send(self, route: str, body: BodyLike = b"", *, receipt: bool = False, parts: Sequence[Stream] = (),
+    def send(self, route: str, body: BodyLike = b"", *, receipt: Receipt = False, parts: Sequence[Stream] = (),
              metadata: Optional[Metadata] = None, trace: Union[str, bytes, None] = None, uuid: Literal[False] = False) -> None: ...
 
     @overload
-    def send(self, route: str, body: BodyLike = b"", *, receipt: bool = False, parts: Sequence[Stream] = (),
+    def send(self, route: str, body: BodyLike = b"", *, receipt: Receipt = False, parts: Sequence[Stream] = (),
              metadata: Optional[Metadata] = None, trace: Union[str, bytes, None] = None, uuid: Literal[True]) -> UUID: ...
 
-    def send(self, route: str, body: BodyLike = b"", *, receipt: bool = False, parts: Sequence[Stream] = (),
+    def send(self, route: str, body: BodyLike = b"", *, receipt: Receipt = False, parts: Sequence[Stream] = (),
              metadata: Optional[Metadata] = None, trace: Union[str, bytes, None] = None, uuid: bool = False) -> Optional[UUID]:
-        """Sends, waiting for room. With `receipt` it returns when the peer's handler has taken the message; with `parts` when all of
-        those that have a source were sent, and it raises what kept one from that. With `uuid` it returns the message's."""
+        """Sends, waiting for room. With `receipt` it returns when the peer's handler has taken the message, or with "written" already
+        when the last byte of its body was handed to the system; with `parts` when all of those that have a source were sent, and it
+        raises what kept one from that. With `uuid` it returns the message's."""
         more = extras(metadata, trace)
         if not receipt and not parts and more is None and not uuid:
-            if self._send(route, body, False) is not False:
+            if self._send(route, body, 0) is not False:
                 return None
+        wanted = stages(receipt)
         streams = prepared(parts)
         with_source = [stream for stream in streams if stream._source is not None]
         outcome = Outcome()
         try:
             with self._changed:
                 while True:
-                    sent = self._send_parts(route, body, receipt, heads(streams), more) if streams or more or uuid else \
-                        self._send(route, body, receipt)
+                    sent = self._send_parts(route, body, wanted, heads(streams), more) if streams or more or uuid else \
+                        self._send(route, body, wanted)
                     if sent is not False:
                         break
                     self._changed.wait()
@@ -191,7 +193,7 @@ class Peer(Session):
         """Calls a function with many results: `for result in peer.call_many(...)`; `timeout` is for the first."""
         return Results(self.request_many(_rpc.ROUTE, _rpc.body_of(name, arguments), timeout=timeout))
 
-    def notify(self, name: str, *arguments: Any, receipt: bool = False) -> None:
+    def notify(self, name: str, *arguments: Any, receipt: Receipt = False) -> None:
         """Calls a function of the peer without waiting for it, as `send` does; failures are told in its log alone."""
         self.send(_rpc.ROUTE, _rpc.body_of(name, arguments), receipt=receipt)
 

@@ -1,6 +1,6 @@
 """Decisions about who may connect, reports and counters."""
 
-from typing import Awaitable, Callable, Dict, NamedTuple, Optional, Tuple, TypedDict, Union
+from typing import Awaitable, Callable, Dict, Literal, NamedTuple, Optional, Tuple, TypedDict, Union
 
 
 class Reject(NamedTuple):
@@ -31,6 +31,10 @@ Decide = Callable[[Asking], Union[Decision, Awaitable[Decision]]]
 # is let in, or of the id that the peer which is dialled has proved.
 AcceptData = Union[bytes, Callable[[Asking], Union[bytes, Awaitable[bytes]]]]
 HelloData = Union[bytes, Callable[[str], Union[bytes, Awaitable[bytes]]]]
+
+
+# What a message is waited for: nothing, or how far it has come; True is "acknowledged".
+Receipt = Union[bool, Literal["acknowledged", "written"]]
 
 
 class Undelivered(NamedTuple):

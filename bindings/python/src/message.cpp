@@ -306,6 +306,12 @@ bool text_of(PyObject* object, sw_text& out) {
     return true;
 }
 
+bool stages_of(PyObject* object, uint32_t& out) {
+    const long stages = PyLong_AsLong(object);
+    out = static_cast<uint32_t>(stages);
+    return stages >= 0 || !PyErr_Occurred();
+}
+
 Body::~Body() {
     if (buffer_.obj) PyBuffer_Release(&buffer_);
 }

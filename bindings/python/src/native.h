@@ -197,6 +197,8 @@ PyCFunction fast(Function* function) {  // of METH_FASTCALL
 }
 
 bool text_of(PyObject* object, sw_text& out);
+// The sum of sw_receipt_stage that is wanted. False: an exception is set.
+bool stages_of(PyObject* object, uint32_t& out);
 
 // Whether this failure only says that the other side, or the node, has gone.
 bool is_over(sw_result result);

@@ -96,7 +96,7 @@ PyObject* make_parts(CoreState* state, PyObject* peer, const sw_part_info* parts
     return PyObject_CallFunctionObjArgs(hook, peer, infos.get(), nullptr);
 }
 
-// (route, body, receipt, heads, extras): (exchange, part numbers, receipt number or None); False when the queue is full.
+// (route, body, stages, heads, extras): (exchange, part numbers, receipt number or None); False when the queue is full.
 PyObject* send_parts(PyObject* object, PyObject* const* args, Py_ssize_t count) {
     sw_text route{};
     Body body;
@@ -109,7 +109,7 @@ PyObject* send_parts(PyObject* object, PyObject* const* args, Py_ssize_t count) 
     sw_send_options options;
     sw_send_options_init(&options);
     options.type = body.type;
-    options.receipt = args[2] == Py_True;
+    if (!stages_of(args[2], options.receipt)) return nullptr;
     options.receipt_number = options.receipt ? &receipt : nullptr;
     options.exchange = &exchange;
     heads.give(options);

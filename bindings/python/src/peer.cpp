@@ -44,9 +44,9 @@ void peer_dealloc(PyObject* object) {
     Py_DECREF(type);
 }
 
-// (route, body, receipt): the receipt number, or None without one; False when the queue is full.
+// (route, body, stages): the receipt number, or None without one; False when the queue is full.
 PyObject* send(PyObject* object, PyObject* const* args, Py_ssize_t count) {
-    if (count != 3) return PyErr_SetString(PyExc_TypeError, "_send takes route, body, receipt"), nullptr;
+    if (count != 3) return PyErr_SetString(PyExc_TypeError, "_send takes route, body, stages"), nullptr;
     sw_text route{};
     Body body;
     if (!text_of(args[0], route) || !body.set(args[1])) return nullptr;
@@ -54,7 +54,7 @@ PyObject* send(PyObject* object, PyObject* const* args, Py_ssize_t count) {
     sw_send_options options;
     sw_send_options_init(&options);
     options.type = body.type;
-    options.receipt = args[2] == Py_True;
+    if (!stages_of(args[2], options.receipt)) return nullptr;
     options.receipt_number = options.receipt ? &number : nullptr;
     const sw_result result = sw_peer_send(self_of(object)->handle, route, body.bytes, &options);
     if (result == SW_ERR_AGAIN) Py_RETURN_FALSE;

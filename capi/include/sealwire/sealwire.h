@@ -447,9 +447,18 @@ typedef struct sw_event_part_progress {
     uint32_t own; /* 1: a part that this side sends */
 } sw_event_part_progress;
 
+/* How far a message has come. It is queued when its call has returned. Since 0.1. */
+typedef enum sw_receipt_stage {
+    SW_RECEIPT_ACKNOWLEDGED = 1, /* the receiver has taken it: nothing more is told of it */
+    SW_RECEIPT_WRITTEN = 2       /* the last byte of its body was handed to the system, which may still lose it */
+} sw_receipt_stage;
+
+/* WRITTEN comes once, where it is wanted, and before any other word on the message, or never when it failed before. Failures
+ * come for every message without an answer, wanted or not, at most once and as the last word. */
 typedef struct sw_event_receipt {
     uint64_t first, last; /* receipt numbers, both included */
-    sw_result result;     /* SW_OK: acknowledged; else SW_ERR_NOT_SENT, SW_ERR_OUTCOME_UNKNOWN, SW_ERR_CANCELLED, ... */
+    sw_result result; /* SW_OK, with the stage; else SW_ERR_NOT_SENT, SW_ERR_OUTCOME_UNKNOWN, SW_ERR_CANCELLED, ... */
+    uint32_t stage;   /* sw_receipt_stage; 0 of a failure. Since 0.1 */
 } sw_event_receipt;
 
 typedef struct sw_event_pong {
@@ -704,12 +713,12 @@ SW_API sw_result sw_peer_close(sw_peer peer, uint32_t code, sw_text text, uint32
 
 typedef struct sw_send_options {
     uint32_t size;
-    uint32_t type;             /* sw_body_type */
-    uint32_t receipt;          /* 1: an acknowledgement is wanted when the receiver has taken it */
-    sw_route route;            /* in place of the text */
-    sw_message *message;       /* in place of the body */
-    uint64_t *receipt_number;  /* where to store the number that SW_EVENT_RECEIPT will name; may be NULL */
-    uint32_t more;             /* of replies: 1, this is not the last one */
+    uint32_t type;            /* sw_body_type */
+    uint32_t receipt;         /* the sum of each sw_receipt_stage that SW_EVENT_RECEIPT is to tell; 0: failures alone */
+    sw_route route;           /* in place of the text */
+    sw_message *message;      /* in place of the body */
+    uint64_t *receipt_number; /* where to store the number that SW_EVENT_RECEIPT will name; may be NULL */
+    uint32_t more;            /* of replies: 1, this is not the last one */
     const sw_part_head *parts; /* streams and files that it carries */
     size_t part_count;         /* at most SW_PARTS_MAX */
     sw_part *part_handles;     /* where to store that many handles */

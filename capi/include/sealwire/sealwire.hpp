@@ -272,6 +272,7 @@ inline exchange outcome::exchange() const { return sealwire::exchange(done_.exch
 struct send_options {
     sw_body_type type = SW_BODY_BYTES;
     uint64_t* receipt = nullptr;  // when set: an acknowledgement is wanted, and its number is stored here
+    uint32_t stages = 0;          // of sw_receipt_stage, added up; 0: acknowledged where `receipt` is set, else none
     sw_route route = 0;           // from node::intern; then the route's text may be empty
     std::vector<sw_pair> metadata{};
     std::string_view trace_context{};    // SW_TRACE_CONTEXT_SIZE bytes
@@ -393,7 +394,7 @@ private:
         sw_send_options_init(&raw);
         raw.type = options.type;
         raw.route = options.route;
-        raw.receipt = options.receipt ? 1 : 0;
+        raw.receipt = options.stages || !options.receipt ? options.stages : uint32_t{SW_RECEIPT_ACKNOWLEDGED};
         raw.receipt_number = options.receipt;
         raw.exchange = options.exchange;
         put_extras(options, raw);

@@ -72,6 +72,28 @@ for (const [name, url] of Object.entries(transports)) {
     assert.deepEqual(taken, Array.from({ length: 2001 }, (_, i) => i))
   })
 
+  test(`${name}: a message is written before it is taken, or fails`, async (t) => {
+    const taken = []
+    const { server, peer } = await pair(t, { url: url(), routes: { x: (message) => taken.push(message.text()) } })
+    server.pause('x')
+    await peer.send('x', 'first', { receipt: 'written' })
+    let acknowledged = false
+    const second = peer.send('x', 'second', { receipt: 'acknowledged' }).then(() => (acknowledged = true))
+    await peer.send('x', 'third', { receipt: 'written', metadata: { name: 'value' } })
+    assert.ok(taken.length === 0 && !acknowledged)
+    server.resume('x')
+    await second
+    assert.deepEqual(taken.slice(0, 2), ['first', 'second'])
+    server.pause('x')
+    const big = Array.from({ length: 60 }, () => peer.send('x', new Uint8Array(60_000), { receipt: 'written' }))
+    await big[0]
+    const ends = Promise.allSettled(big)
+    await peer.close({ deadline: 1 })
+    const last = (await ends).at(-1)
+    assert.equal(last.reason?.code, 'not_sent')
+    await assert.rejects(peer.send('x', '', { receipt: 'sent' }), { name: /Error/ })
+  })
+
   test(`${name}: backpressure: send waits for room, trySend says that there is none`, async (t) => {
     let bytes = 0
     const { peer } = await pair(t, {

@@ -334,6 +334,29 @@ def test_a_receipt_comes_when_the_handler_has_taken_the_message(url):
     run(scenario)
 
 
+def test_a_message_is_written_before_it_is_taken_or_fails(url):
+    async def scenario():
+        taken = []
+        async with pair(url, routes={"x": lambda request: taken.append(request.body)}) as (server, _, peer):
+            server.pause("x")
+            await peer.send("x", b"first", receipt="written")
+            acknowledged = asyncio.ensure_future(peer.send("x", b"second", receipt="acknowledged"))
+            await peer.send("x", b"third", receipt="written", metadata={"name": "value"})
+            assert not taken and not acknowledged.done()
+            server.resume("x")
+            await acknowledged
+            assert taken == [b"first", b"third", b"second"]  # the task began when this one first waited
+            server.pause("x")
+            big = [asyncio.ensure_future(peer.send("x", bytes(60_000), receipt="written")) for _ in range(60)]
+            await big[0]
+            await peer.close(deadline=0.001)
+            ends = await asyncio.gather(*big, return_exceptions=True)
+            assert ends[0] is None and ends[-1].code == "not_sent"
+            with pytest.raises(sealwire.ArgumentError, match="written"):
+                await peer.send("x", receipt="sent")
+    run(scenario)
+
+
 def test_messages_can_be_iterated_over(url):
     async def scenario():
         async with pair(url) as (server, _, peer):

@@ -102,6 +102,13 @@ def test_messages_are_sent_and_taken(url):
             peer.send("news", str(number))
         peer.send("news", b"last", receipt=True, metadata={"name": "value"})
         assert came == [str(number).encode() for number in range(100)] + [b"last"]
+        server.pause("news")
+        peer.send("news", b"written", receipt="written")
+        peer.send("news", b"written, with metadata", receipt="written", metadata={"name": "value"})
+        assert came[-1] == b"last"
+        server.resume("news")
+        peer.send("news", b"taken", receipt="acknowledged")
+        assert came[-1] == b"taken"
         with server.messages("stream") as messages:
             peer.send("stream", b"one", metadata={"name": "value"})
             peer.send("stream", b"two")
