@@ -109,6 +109,12 @@ export interface CloseReport {
   outcomeUnknown: number
   /** Requests that were cut off. */
   exchanges: number
+  /** Messages that handlers still had. */
+  eventsHeld: number
+  /** A handler in the node's own thread kept it from ending in time: in C alone, handlers here run in the thread of JavaScript. */
+  callbackBlocked: boolean
+  /** The route of that handler, or empty. */
+  blockingRoute: string
   /** The first peers with something undelivered. */
   peers: { id: string; notSent: number; outcomeUnknown: number; exchanges: number }[]
 }

@@ -95,6 +95,9 @@ Napi::Object report_extra(Napi::Env env, const sw_close_report& report) {
     extra.Set("notSent", count(report.not_sent));
     extra.Set("outcomeUnknown", count(report.outcome_unknown));
     extra.Set("exchanges", count(report.exchanges));
+    extra.Set("eventsHeld", count(report.events_held));
+    extra.Set("callbackBlocked", Napi::Boolean::New(env, report.callback_blocked != 0));
+    extra.Set("blockingRoute", Napi::String::New(env, report.blocking_route));
     const uint32_t listed = std::min<uint32_t>(report.peer_count, SW_CLOSE_REPORT_PEERS);
     Napi::Array peers = Napi::Array::New(env, listed);
     for (uint32_t i = 0; i < listed; ++i) {
