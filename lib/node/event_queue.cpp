@@ -1,5 +1,6 @@
 // Copies of events, their queue, and the three ways to be told that it is not empty.
 #include "node/event_queue.h"
+#include "base/free_block.h"
 
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -57,7 +58,7 @@ void QueuedEvent::clear() {
     chunk_.reset();
     report_.reset();
     parts_.clear();
-    if (texts_.capacity() > 512) texts_ = {};
+    if (texts_.capacity() > 512) free_block(texts_);
 }
 
 EventQueue::~EventQueue() {

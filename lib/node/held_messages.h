@@ -2,11 +2,11 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <optional>
 #include <unordered_map>
 #include <vector>
 
+#include "base/ring.h"
 #include "node/gate.h"
 #include "protocol/events.h"
 
@@ -37,12 +37,12 @@ public:
 private:
     struct Entry {
         Held held;
-        const Gate* route;  // null: taken out
+        const Gate* route = nullptr;  // null: taken out
     };
     Held take(Entry& entry);
     void tidy();
 
-    std::deque<Entry> entries_;
+    Ring<Entry> entries_;
     uint64_t first_ = 0;                                  // number of entries_[0] in the order of arrival
     size_t count_ = 0;                                    // not taken out
     std::unordered_map<uint64_t, uint64_t> by_exchange_;  // of messages that may have further events: their entry

@@ -4,6 +4,7 @@
 #include <ctime>
 #include <new>
 
+#include "base/free_block.h"
 #include "node/node.h"
 
 namespace sealwire {
@@ -196,7 +197,7 @@ void Peer::on_end() {
 
 void Peer::on_error(Error error) {
     blocked_ = false;
-    remainder_ = {};
+    free_block(remainder_);
     remainder_done_ = 0;
     pipe_.reset();
     connection_->transport_failed(node_.loop().now(), std::move(error));
@@ -385,7 +386,7 @@ bool Peer::write_remainder() {
         blocked_ = true;
         return false;
     }
-    remainder_ = {};
+    free_block(remainder_);
     remainder_done_ = 0;
     connection_->written();
     return true;

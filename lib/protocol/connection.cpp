@@ -1,5 +1,6 @@
 // Bytes in and out, time and the end of a connection; the handshake's and the channel's frames are in the files beside.
 #include "protocol/connection.h"
+#include "base/free_block.h"
 
 #include <algorithm>
 #include <cassert>
@@ -271,7 +272,7 @@ void Connection::end(Time now, Error why, uint32_t code, std::string_view text) 
     news_deadline_ = drain_deadline_ = kNever;
     records_.clear();
     next_record_ = record_offset_ = 0;
-    carry_ = {};
+    free_block(carry_);
     // With a last word on its way, the transport has a while to deliver it and the peer to read it.
     set_phase(Phase::over, shutdown_ ? after(now, config_.limits.close) : kNever);
     if (!shutdown_ || ended_) close_transport_ = true;
@@ -401,7 +402,7 @@ size_t Connection::poll_output(MutableBytes buffer) {
         copy_bytes(out, raw_out_);
         out += raw_out_.size();
         room -= raw_out_.size();
-        raw_out_ = {};
+        free_block(raw_out_);
     }
     if (!sealer_) return static_cast<size_t>(out - begin);
     while (room >= kOutputUnit) {
@@ -412,7 +413,6 @@ size_t Connection::poll_output(MutableBytes buffer) {
             assert(plain <= kMaxPlaintext);  // channel_has_room(): no frame is ever cut
             copy_bytes(out + kRecordLengthSize, Bytes(channel_out_.data(), plain));
             channel_out_.erase(channel_out_.begin(), channel_out_.begin() + static_cast<ptrdiff_t>(plain));
-            if (channel_out_.empty()) channel_out_ = {};
             channel_first_ = 0;
         }
         const bool shares = plain == 0 || (channel_out_.empty() && pieces_left() &&
@@ -438,7 +438,7 @@ size_t Connection::poll_output(MutableBytes buffer) {
         if (plain == 0 && !final_out_.empty()) {
             plain = final_out_.size();
             copy_bytes(out + kRecordLengthSize, final_out_);
-            final_out_ = {};
+            free_block(final_out_);
         }
         if (plain == 0) break;
         const size_t size = seal(out, plain);

@@ -3,6 +3,7 @@
 #include <cstring>
 #include <tuple>
 
+#include "base/free_block.h"
 #include "protocol/connection.h"
 #include "protocol/key_log.h"
 #include "protocol/replay_cache.h"
@@ -61,7 +62,7 @@ void Connection::discard(HandshakeFailure failure) {
 
 void Connection::discard(Error why) {
     responding_.reset();
-    raw_out_ = {};
+    free_block(raw_out_);
     why_ = std::move(why);
     phase_ = Phase::discarding;  // the deadline stays
 }
@@ -113,7 +114,7 @@ void Connection::admit(Time now) {
 
 void Connection::turn_away(Error why) {
     if (phase_ != Phase::admission) return;
-    carry_ = {};
+    free_block(carry_);
     discard(std::move(why));
 }
 
@@ -140,7 +141,7 @@ void Connection::hello(Time now, Bytes application_data) {
     now_ = now;
     if (phase_ != Phase::greeting) return;
     send_hello(now, FrameKind::hello, application_data);
-    application_data_ = {};
+    free_block(application_data_);
     set_phase(Phase::accept, after(now, config_.limits.accept));
 }
 
@@ -444,8 +445,9 @@ void Connection::trim() {
     inbox_.trim();
     trim_outbox_ = true;
     last_chunk_.reset();
-    if (pieces_.empty() || !pieces_left()) pieces_ = {}, next_piece_ = 0;
-    if (records_.empty()) records_ = {};
+    if (pieces_.empty() || !pieces_left()) free_block(pieces_), next_piece_ = 0;
+    if (records_.empty()) free_block(records_);
+    if (channel_out_.empty()) free_block(channel_out_);
 }
 
 }  // namespace sealwire

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cassert>
 
+#include "base/free_block.h"
 #include "protocol/inbox_assembly.h"
 #include "protocol/message_tlvs.h"
 
@@ -438,7 +439,7 @@ void Inbox::trim() {
     records_.shrink();
     if (records_.empty()) {
         for (Record* record : spare_) delete record;
-        spare_ = {};
+        free_block(spare_);
     }
 }
 

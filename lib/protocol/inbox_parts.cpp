@@ -1,6 +1,7 @@
 // The receiving half's parts: what is announced, credit and budget, bytes that wait to be wanted, and the last events.
 #include "protocol/inbox_parts.h"
 
+#include "base/free_block.h"
 #include "protocol/inbox_assembly.h"
 
 namespace sealwire {
@@ -195,7 +196,7 @@ void Inbox::flush_part(Record& record, PartIn& part) {
         push_data(record, part, copy.bytes, std::move(copy.chunk), nullptr);
         done += size;
     }
-    if (done == part.held.size()) part.held = {};
+    if (done == part.held.size()) free_block(part.held);
     else part.held.erase(part.held.begin(), part.held.begin() + static_cast<ptrdiff_t>(done));
     if (!part.ended || part.done || !part.held.empty() || !part.asked) return;
     if (part.saved && part.errc == Errc::ok) {
@@ -279,7 +280,7 @@ void Inbox::part_news(const Outbox::PartNews& news) {
                 note(Note::Kind::send_part_cancel, record->number, news.part, news.code);
             }
             part->ended = part->done = true;
-            part->held = {};
+            free_block(part->held);
             part_done(*record, news.part, news.errc, news.code, part->delivered);
             erase_part(*record, news.part);
             return finish_part(*record);
@@ -311,7 +312,7 @@ bool Inbox::on_part_cancel(const Frame& frame) {
     PartIn* part = parts.find(frame.number);
     if (!part || part->ended) return ++counts_.late, true;
     part->ended = true;
-    part->held = {};
+    free_block(part->held);
     part->errc = part_errc(code);
     part->code = code;
     if (!part->told) return true;
@@ -385,7 +386,7 @@ void Inbox::end_parts(Record& record, Errc errc, uint32_t code) {
     for (const auto& part : parts.in) {
         if (part->done) continue;
         part->ended = part->done = true;
-        part->held = {};
+        free_block(part->held);
         if (part->told) part_done(record, part->number(), errc, code, part->delivered);
         ended.push_back(part->number());
     }
@@ -415,7 +416,7 @@ void Inbox::end_later_parts(Record& record) {
     for (const auto& part : parts.in) {
         if (part->done || part->number() < parts.later) continue;
         part->ended = part->done = true;
-        part->held = {};
+        free_block(part->held);
         if (part->told) part_done(record, part->number(), Errc::cancelled, code, part->delivered);
         ended.push_back(part->number());
     }

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cassert>
 
+#include "base/free_block.h"
 #include "protocol/outbox.h"
 #include "protocol/outbox_queue.h"
 
@@ -477,7 +478,7 @@ void Outbox::release_received() {
 void Outbox::trim() {
     if (queued_ == 0) slab_.reset();
     slabs_.shrink();
-    spare_ = {};
+    free_block(spare_);
     segments_.shrink();
     marks_.shrink();
     writes_.shrink();
