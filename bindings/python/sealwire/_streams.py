@@ -129,6 +129,8 @@ class Stream(Sending):
         if self._source is not None:
             self._task = asyncio.get_running_loop().create_task(self._pump() if self._file is None else self._follow())
             self._task.add_done_callback(_seen)
+            peer.node._tasks.add(self._task)  # asyncio keeps no task that waits, and nobody else may know this one
+            self._task.add_done_callback(peer.node._tasks.discard)
 
     def _give_up(self, error: BaseException) -> None:
         super()._give_up(error)

@@ -24,6 +24,29 @@ async def settled(peer, look):
     return seen
 
 
+def test_a_stream_that_nobody_refers_to_any_more_goes_on_when_garbage_is_collected(url):
+    async def scenario():
+        async def early(request):
+            later.append(request.parts[0])
+            request.parts[0]._begin(True)
+            return "read later"
+
+        async def source():
+            for _ in range(100):
+                yield b"x" * 100_000
+
+        later = []
+        async with pair(url, routes={"early": early}) as (_, _, peer):
+            assert (await peer.request("early", parts=[sealwire.Stream(source())])).text() == "read later"
+            received = 0
+            while piece := await later[0].read(50_000):
+                received += len(piece)
+                gc.collect()  # also while the source waits for room
+            assert received == 10_000_000
+
+    run(scenario)
+
+
 def test_twenty_megabytes_go_there_and_back_at_once_in_little_memory(url):
     async def scenario():
         async def echo(request):
