@@ -9,17 +9,22 @@ import { Node } from 'sealwire'
 
 function serve(node) {
   const rooms = new Map() // sets of peers, by name; a peer's name came with its handshake
-  const there = (room) => rooms.get(room) ?? rooms.set(room, new Set()).get(room)
 
+  node.on('peer', (peer) => peer.on('close', () => {
+    for (const [room, members] of rooms) if (members.delete(peer) && members.size === 0) rooms.delete(room)
+  }))
   node.route('join', (request) => {
-    const members = there(request.text()).add(request.peer)
-    request.peer.on('close', () => members.delete(request.peer))
+    const members = (rooms.get(request.text()) ?? new Set()).add(request.peer)
+    rooms.set(request.text(), members)
     return String(members.size)
   })
   node.route('', (message) => { // every other route is a room
     const text = `${Buffer.from(message.peer.data)}: ${message.text()}`
-    for (const peer of there(message.route)) {
-      if (peer !== message.peer) peer.send(message.route, text).catch(() => {}) // it has gone
+    for (const peer of rooms.get(message.route) ?? []) {
+      if (peer === message.peer) continue
+      try {
+        peer.trySend(message.route, text) // who does not keep up misses it
+      } catch {} // it has gone
     }
   })
 }

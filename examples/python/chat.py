@@ -7,28 +7,39 @@
 
 import asyncio
 import sys
-from collections import defaultdict
+from typing import Dict, List
 
 import sealwire
 
 
 def serve(node: sealwire.Node) -> None:
-    rooms = defaultdict(list)  # of peers, by name; a peer's name came with its handshake
+    rooms: Dict[str, List[sealwire.Peer]] = {}  # by name; a peer's name came with its handshake
+
+    async def leave(peer: sealwire.Peer) -> None:
+        await peer.wait_closed()
+        for room in [room for room, members in rooms.items() if peer in members]:
+            rooms[room].remove(peer)
+            if not rooms[room]:
+                del rooms[room]
+
+    node.on_peer = leave
 
     @node.route("join")
     def join(request: sealwire.Request) -> str:
-        members = rooms[request.text()]
-        members[:] = [peer for peer in members if not peer.closed and peer is not request.peer] + [request.peer]
+        members = rooms.setdefault(request.text(), [])
+        if request.peer not in members:
+            members.append(request.peer)
         return str(len(members))
 
     @node.route("")  # every other route is a room
     def say(message: sealwire.Request) -> None:
-        for peer in rooms[message.route]:
-            if peer is not message.peer and not peer.closed:
+        text = f"{message.peer.data.decode(errors='replace')}: {message.text()}"
+        for peer in rooms.get(message.route, ()):
+            if peer is not message.peer:
                 try:
-                    peer.send_nowait(message.route, f"{message.peer.data.decode()}: {message.text()}")
+                    peer.send_nowait(message.route, text)
                 except sealwire.Error:
-                    pass  # who does not keep up misses it
+                    pass  # who does not keep up misses it, or it has gone
 
 
 class Person:

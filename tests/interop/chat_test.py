@@ -17,6 +17,7 @@ sys.path.insert(0, str(ROOT / "tests" / "support"))
 import tap  # noqa: E402
 
 PATIENCE_S = 60
+LONG = "a" + "ü" * 3000
 
 
 def commands(options, folder):
@@ -72,8 +73,10 @@ def talk(server, one, other, environment):
         heard.append(bob.line())
         bob.type("hi Ada")
         heard.append(ada.line())
+        ada.type(LONG)
+        heard.append(bob.line())
         wanted = ["Ada joins tea: 1 there", "Bob joins tea: 2 there", "Bob hears in tea: Ada: hello, Grüße",
-                  "Ada hears in tea: Bob: hi Ada"]
+                  "Ada hears in tea: Bob: hi Ada", "Bob hears in tea: Ada: " + LONG]
         if heard != wanted:
             yield f"said {heard} in place of {wanted}"
         for name, program in (("Ada", ada), ("Bob", bob)):
@@ -82,6 +85,13 @@ def talk(server, one, other, environment):
     finally:
         for program in programs:
             program.end()
+
+
+def does_not_listen(command, environment):
+    for address in ("nonsense", "unix:///no/such/folder/socket"):
+        run = subprocess.run([*command, "serve", address], env={**os.environ, **environment}, capture_output=True, timeout=PATIENCE_S)
+        if run.returncode <= 0 or run.stdout or not run.stderr:
+            yield f"{address}: status {run.returncode}, said {run.stdout}, and of the failure {run.stderr}"
 
 
 def main():
@@ -98,6 +108,9 @@ def main():
             one, other = names[(place + 1) % len(names)], names[(place + 2) % len(names)]
             tests[f"chat: {one} and {other} at a server in {server}"] = \
                 lambda s=server, a=one, b=other: talk(all_of_them[s], all_of_them[a], all_of_them[b], environment)
+        for name, command in all_of_them.items():
+            tests[f"chat: a server in {name} that cannot listen says so and ends"] = \
+                lambda c=command: does_not_listen(c, environment)
         return tap.run(tests)
 
 
