@@ -226,7 +226,7 @@ TEST_CASE("1,000 times two nodes dial each other at once: one session remains, w
               << " the one of the lower id stood\n";
 }
 
-TEST_CASE("100 times another process with the same key takes the session over: each is replaced once, and none flaps") {
+TEST_CASE("100 times another process with the same key takes the session over: each is replaced once, none redials") {
     const auto rounds = test::scaled_race(100);
     SystemRng rng;
     const auto key = std::make_shared<const Identity>(Identity::generate(rng));

@@ -80,7 +80,7 @@ class Endpoint(Generic[PeerT, RequestT]):
             "send_queue_bytes": _errors.whole(send_queue_bytes, "send_queue_bytes"),
             "max_message_bytes": _errors.whole(max_message_bytes, "max_message_bytes"),
             "window_bytes": _errors.whole(window_bytes, "window_bytes"), "exchange_slots": limit(exchange_slots),
-            "padding_bytes": limit(padding_bytes), "several_sessions": int(bool(several_sessions)),
+            "padding_bytes": limit(padding_bytes), "several_sessions": int(_errors.truth(several_sessions, "several_sessions")),
             "memory_bytes": _errors.whole(memory_bytes, "memory_bytes"),
             "handshake_timeout_ms": milliseconds(handshake_timeout),
             "decision_timeout_ms": milliseconds(decision_timeout), "request_timeout_ms": milliseconds(request_timeout)}

@@ -281,4 +281,11 @@ def whole(value: Any, name: str) -> int:
     return value
 
 
+def truth(value: Any, name: str) -> bool:
+    """`value`, which says yes or no: nothing else is taken for either."""
+    if not isinstance(value, bool):
+        raise ArgumentTypeError(1, f"{name} is a bool, not {type(value).__name__}")
+    return value
+
+
 _native.set_error(of_call, of_argument)

@@ -33,12 +33,10 @@ class Route:
     __slots__ = ("name", "handler", "use", "max_handlers", "tell_errors", "called", "inbox", "running", "armed")
 
     def __init__(self, name: str, handler: Handler, use: Sequence[Middleware], max_handlers: int, tell_errors: bool) -> None:
-        if max_handlers < 0:
-            raise ValueError("max_handlers is not negative")
         self.name = name
         self.handler = handler
         self.use = tuple(use)
-        self.max_handlers = max_handlers
+        self.max_handlers = _errors.whole(max_handlers, "max_handlers")
         self.tell_errors = tell_errors
         self.called: Handler = handler  # with its middleware
         self.inbox: Optional[int] = None  # where messages wait for their turn
@@ -51,14 +49,12 @@ class Router:
     of the node, whichever was there first."""
 
     def __init__(self, node: "Node", max_handlers: int, tell_errors: bool) -> None:
-        if max_handlers < 0:
-            raise ValueError("max_handlers is not negative")
         self._node = node
         self._core: Optional[_native.Core] = None
         self._middleware: List[Middleware] = []
         self._routes: Dict[str, Route] = {}
         self._limited: List[Route] = []
-        self._max = max_handlers
+        self._max = _errors.whole(max_handlers, "max_handlers")
         self._running = 0
         self.tell_errors = tell_errors
 

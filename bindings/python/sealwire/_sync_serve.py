@@ -34,12 +34,10 @@ class Route:
                  tell_errors: bool) -> None:
         if inspect.iscoroutinefunction(handler) or inspect.isasyncgenfunction(handler):
             raise _errors.ArgumentTypeError(1, "a synchronous node has plain functions as handlers; sealwire.Node has async ones")
-        if max_handlers < 0:
-            raise ValueError("max_handlers is not negative")
         self.name = name
         self.handler = handler
         self.use = tuple(use)
-        self.max_handlers = max_handlers
+        self.max_handlers = _errors.whole(max_handlers, "max_handlers")
         self.tell_errors = tell_errors
         self.number = -1
         self.running = 0
@@ -50,15 +48,13 @@ class Serving:
     """The routes of a node, whose messages threads take. All but `handle` is called with the node's lock."""
 
     def __init__(self, node: "Node", max_handlers: int, tell_errors: bool) -> None:
-        if max_handlers < 0:
-            raise ValueError("max_handlers is not negative")
         self._node = node
         self._core: Optional[_native.Core] = None
         self._messages = threading.Condition(node._mutex)  # there are some, or a handler has ended, or the node is over
         self._routes: Dict[str, Route] = {}
         self._numbers: Dict[int, Route] = {}
         self._ready: Deque[Route] = deque()  # with messages that wait
-        self._max = max_handlers
+        self._max = _errors.whole(max_handlers, "max_handlers")
         self._running = 0
         self._tell_errors = tell_errors
         self.middleware: List[Middleware] = []

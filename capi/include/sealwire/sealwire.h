@@ -450,11 +450,13 @@ typedef struct sw_event_part_progress {
 /* How far a message has come. It is queued when its call has returned. Since 0.1. */
 typedef enum sw_receipt_stage {
     SW_RECEIPT_ACKNOWLEDGED = 1, /* the receiver has taken it: nothing more is told of it */
-    SW_RECEIPT_WRITTEN = 2       /* the last byte of its body was handed to the system, which may still lose it */
+    SW_RECEIPT_WRITTEN =
+        2 /* the system has taken the last byte of its body, and may still lose it, or the peer says it came */
 } sw_receipt_stage;
 
-/* WRITTEN comes once, where it is wanted, and before any other word on the message, or never when it failed before. Failures
- * come for every message without an answer, wanted or not, at most once and as the last word. */
+/* WRITTEN comes once, where it is wanted, and before any other word on the message, or never when it failed before. A failure
+ * comes at most once and as the last word. Those that this side learns of (not sent, outcome unknown, cancelled) come for every
+ * message without an answer, wanted or not; that the receiver refused one (no handler, too big) where ACKNOWLEDGED is wanted. */
 typedef struct sw_event_receipt {
     uint64_t first, last; /* receipt numbers, both included */
     sw_result result; /* SW_OK, with the stage; else SW_ERR_NOT_SENT, SW_ERR_OUTCOME_UNKNOWN, SW_ERR_CANCELLED, ... */
@@ -681,8 +683,11 @@ static inline void sw_connect_options_init(sw_connect_options *options) {
  *   SW_ERR_REPLACED and `instead`: go on with that. To have a new session, close the old one first.
  * - Of two nodes that dial each other at once, the dial of the one with the lower id stands, and both end up with one session.
  * - A peer that connects anew replaces its session: that ends by PEER_CLOSED with SW_ERR_REPLACED and `instead`. At the other
- *   side, where another process with the same key took its place, `instead` is null; do not dial again then, or the two would
- *   replace each other for ever.
+ *   side, where another process with the same key took its place, `instead` is null; do not dial again then, or wait long
+ *   before it, or the two would replace each other for ever.
+ * - A dial that leads to a session that is up does not tell the peer its `data`, and whoever closes that session ends it for all
+ *   who got it. A peer that vanished without a word looks up until a send or ping fails: dials lead to it until then.
+ * - A session that is being closed has at most 2 s left once a newer one comes.
  * Since 0.1. */
 SW_API sw_result sw_node_connect(sw_node node, sw_text ticket, const sw_connect_options *options, sw_peer *out);
 /* The answer to SW_EVENT_PEER_PROVED: data for the other application, at most 60 KiB, of which it takes 2 KiB unless it says

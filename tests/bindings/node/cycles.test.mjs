@@ -4,6 +4,8 @@ import { test } from 'node:test'
 
 import { nextLine, program } from './support.mjs'
 
+const exitMs = process.env.SEALWIRE_SANITIZED ? 30_000 : 1000
+
 const cycles = `import { readdirSync } from 'node:fs'
   import { Node } from 'sealwire'
   const count = (what) => readdirSync('/proc/self/' + what).length
@@ -59,6 +61,6 @@ for (let run = 1; run <= 5; run++) {
     const child = program(open)
     const began = Number(await nextLine(child.lines))
     assert.deepEqual(await child.exit, { code: 0, signal: null, errors: '' })
-    assert.ok(Date.now() - began < 1000)
+    assert.ok(Date.now() - began < exitMs)
   })
 }

@@ -1,8 +1,11 @@
 """What is created and dropped ten thousand times, and what is open when the interpreter ends, leaves nothing behind."""
 
+import os
 import time
 
 import pytest
+
+EXIT_S = 30.0 if "SEALWIRE_SANITIZED" in os.environ else 1.0
 
 CYCLES = """
 import asyncio, gc, os, warnings
@@ -76,4 +79,4 @@ def test_the_interpreter_exits_within_a_second_with_a_hundred_open_connections(s
     result = script(MANY_OPEN)
     left = time.time() - float(result.stdout)
     assert (result.returncode, result.stderr) == (0, "")
-    assert left < 1.0
+    assert left < EXIT_S

@@ -1,12 +1,12 @@
 """Middleware, failures of handlers, limits of how many run at once; tests/bindings/node/router.test.mjs has the same facts."""
 
 import asyncio
-import logging
 
 import pytest
 import sealwire
 from conftest import run
 from pair import pair
+from sealwire import sync
 
 URL = "tcp://127.0.0.1:0"
 
@@ -332,9 +332,14 @@ def test_a_limit_and_middleware_go_together():
     run(scenario)
 
 
-def test_limits_are_not_negative():
-    with pytest.raises(ValueError):
-        sealwire.Node(max_handlers=-1)
-    with pytest.raises(ValueError):
-        sealwire.Node().route("x", max_handlers=-1)(print)
-    assert logging.getLogger("sealwire")
+@pytest.mark.parametrize("node", [sealwire.Node, sync.Node])
+def test_limits_are_whole_numbers_from_0_on(node):
+    def of_route(limit):
+        node().route("x", max_handlers=limit)(print)
+
+    for take in (lambda limit: node(max_handlers=limit), of_route):
+        with pytest.raises(sealwire.ArgumentError, match="max_handlers") as caught:
+            take(-1)
+        assert caught.value.code == "argument"
+        with pytest.raises(sealwire.ArgumentTypeError, match="max_handlers"):
+            take("1")

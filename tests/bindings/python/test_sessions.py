@@ -134,3 +134,11 @@ def test_threads_with_several_sessions_get_one_each(url):
         ticket = server.listen(url).ticket
         assert client.connect(ticket) is not client.connect(ticket)
         assert len(client.peers) == 2
+
+
+@pytest.mark.parametrize("node", [sealwire.Node, sync.Node])
+def test_several_sessions_is_yes_or_no(node):
+    for neither in ("no", 1, None):
+        with pytest.raises(sealwire.ArgumentTypeError, match="several_sessions") as caught:
+            node(several_sessions=neither)
+        assert caught.value.code == "argument"
