@@ -133,7 +133,7 @@ public:
     // Its session or dial is over or being closed; those that have waited for it go on at the end of the turn.
     void leave_sessions(const Peer& peer, const PeerId& id);
     void set_free(const std::vector<Peer*>& peers) { freed_.insert(freed_.end(), peers.begin(), peers.end()); }
-    void account(const PeerId* id, const Outbox::Undelivered& undelivered);
+    void account(const PeerId* id, const Outbox::Undelivered& undelivered, std::string_view unanswered);
     // They are over, and destroyed at the end of the turn.
     void finished(Peer& peer);
     void finished(Listening& listening);

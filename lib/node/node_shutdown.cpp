@@ -48,8 +48,9 @@ void Node::on_deadline() {
     }
 }
 
-void Node::account(const PeerId* id, const Outbox::Undelivered& undelivered) {
+void Node::account(const PeerId* id, const Outbox::Undelivered& undelivered, std::string_view unanswered) {
     if (!shutting_down_) return;
+    if (account_.blocking_route.empty()) account_.blocking_route = unanswered;
     if (undelivered.not_sent + undelivered.outcome_unknown + undelivered.exchanges == 0) return;
     account_.not_sent += undelivered.not_sent;
     account_.outcome_unknown += undelivered.outcome_unknown;

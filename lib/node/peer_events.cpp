@@ -305,7 +305,7 @@ void Peer::on_over(Event& event) {
     tell_notice();
     leave_half_open();
     const Outbox::Undelivered& undelivered = connection_->undelivered();
-    node_.account(&id_, undelivered);
+    node_.account(&id_, undelivered, connection_->unanswered_route());
     if (!told_) {  // nobody was told that it exists
         if (waited) log(half_open->busy_log, LogLevel::warning, {Errc::limit, "busy: a handshake waited in vain"});
         // Of these a line was written when it happened.

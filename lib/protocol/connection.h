@@ -136,6 +136,7 @@ public:
     uint64_t records_sent() const { return sealer_ ? sealer_->counter() : 0; }
     uint64_t records_received() const { return opener_ ? opener_->counter() : 0; }
     const Outbox::Undelivered& undelivered() const { return undelivered_; }  // after `closed`
+    std::string_view unanswered_route() const { return inbox_.route_text(undelivered_.unanswered); }
     // Why it ended, with particulars; after `closed`.
     const Error& why() const { return why_; }
     // Something for the log of this side alone (a stranger's failed handshake is answered by silence); once each.

@@ -123,7 +123,7 @@ bool Inbox::on_open(const Frame& frame, size_t size, const ChunkRef& chunk) {
         event.taken = token;
     };
     if (last) {
-        if (record) begin_exchange(*record, 0);
+        if (record) begin_exchange(*record, route.index, 0);
         Event& event = events_.emplace_back();  // made in its place: moving one costs as much as all the rest
         fill(event);
         event.body = frame.body;
@@ -159,15 +159,16 @@ bool Inbox::resolve_route(const Frame& frame, RouteText& route) {
 }
 
 // A message of an OPEN is whole: its handler may start.
-void Inbox::begin_exchange(Record& record, size_t parts) {
+void Inbox::begin_exchange(Record& record, uint32_t route, size_t parts) {
     ++record.held;
     if (record.expects == Expects::none && parts == 0) return;
     note(Note::Kind::peer_opened, record.number, static_cast<uint64_t>(record.expects), record.talks);
+    notes_.back().message = route;
 }
 
 void Inbox::deliver_open(Record& record, Event event) {
     event.has_body = true;
-    begin_exchange(record, event.part_count);
+    begin_exchange(record, event.route_index, event.part_count);
     push(std::move(event));
     deliver_parts(record);
 }

@@ -72,6 +72,10 @@ public:
 
     // Exchanges of the peer that are not over here, and own ones that wait for an answer.
     bool idle() const { return records_.empty(); }
+    // Of the peer's table, 1-based; empty for what is none.
+    std::string_view route_text(uint32_t index) const {
+        return index - 1 < routes_.size() ? std::string_view(*routes_[index - 1]) : std::string_view();
+    }
     // Nothing that was handed to the application, or will be, is still to be given back: no message of the peer's
     // opening, and no reply that is owed a receipt.
     bool all_taken() const { return charged_ == taken_charge_ && receipts_owed_ == 0; }
@@ -199,7 +203,7 @@ private:
     bool on_answer(const Frame& frame, const ChunkRef& chunk);
     void tell_talk(Event& event, Outbox& outbox);
     void insert_lost(std::vector<Event>& lost);
-    void begin_exchange(Record& record, size_t parts);
+    void begin_exchange(Record& record, uint32_t route, size_t parts);
     void deliver_open(Record& record, Event event);
     void refuse_open(const Taken& taken, WireCode code, bool answer, uint64_t parts);
     bool known(uint64_t number) const { return (number >> 1) < ((number & 1) ? peer_opened_ : own_opened_); }

@@ -148,7 +148,8 @@ bool Inbox::take_mail(Outbox& outbox) {
 void Inbox::apply(const Note& note, Outbox& outbox) {
     switch (note.kind) {
         case Note::Kind::peer_opened:
-            return outbox.peer_opened(note.number, static_cast<Expects>(note.amount), note.code != 0);
+            return outbox.peer_opened(note.number, static_cast<Expects>(note.amount), note.code != 0,
+                                      static_cast<uint32_t>(note.message));
         case Note::Kind::credit: return outbox.credit(note.number, note.amount, false);
         case Note::Kind::grant: return outbox.credit(note.number, note.amount, true);
         case Note::Kind::slots: return outbox.slots(note.amount, note.number);

@@ -257,11 +257,12 @@ void Outbox::channel_up(const PeerGrant& grant) {
     peer_message_limit_ = grant.message;
 }
 
-void Outbox::peer_opened(uint64_t number, Expects expects, bool talks) {
+void Outbox::peer_opened(uint64_t number, Expects expects, bool talks, uint32_t route) {
     Exchange& exchange = exchanges_.insert(number);
     exchange = Exchange{};
     exchange.many = expects == Expects::many;
     exchange.talks = talks;
+    exchange.route = route;
     exchange.side_open = expects != Expects::none;
 }
 

@@ -195,7 +195,7 @@ public:
     // Initiator, before ACCEPT. `known`: what the peer can is, and `questions` says it.
     void early_channel(bool known = false, bool questions = false);
     // An exchange of the peer that may be answered or has parts; `talks`: both sides may ask.
-    void peer_opened(uint64_t number, Expects expects, bool talks = false);
+    void peer_opened(uint64_t number, Expects expects, bool talks = false, uint32_t route = 0);
     // Fills user; forgets own exchanges, closes the peer's until forget(). False: it was over already.
     // `lost`: events of its questions and parts, to come before.
     bool exchange_over(uint64_t number, Event* done, std::vector<Event>& lost);
@@ -243,6 +243,7 @@ public:
         uint64_t not_sent = 0;
         uint64_t outcome_unknown = 0;
         uint64_t exchanges = 0;
+        uint32_t unanswered = 0;  // the route of a request of the peer that was not answered, by its place in the table
     };
     // Settles every message that is not settled; `peer_received` is what the peer said that it has, or kUnknownReceived.
     static constexpr uint64_t kUnknownReceived = UINT64_MAX;
@@ -299,6 +300,7 @@ private:
         Talk* talk = nullptr;        // owned; once there was a question
         uint32_t credit = static_cast<uint32_t>(kFirstCredit);
         uint32_t messages = 0;  // of this side so far
+        uint32_t route = 0;     // of the peer's: its place in the table
         bool mine = false;
         bool many = false;       // of the peer's: it takes any number of replies
         bool side_open = false;  // this side may still send

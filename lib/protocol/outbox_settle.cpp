@@ -189,6 +189,7 @@ Outbox::Undelivered Outbox::finish(uint64_t peer_received, Errc why, std::vector
         if (pending.expects != Expects::none) unsent_requests.push_back(pending.number);
         else outcomes.push_back({pending.receipt, Errc::not_sent});
     }
+    Undelivered result;
     std::vector<Event> done;
     std::vector<Event> parts;
     exchanges_.for_each([&](uint64_t number, Exchange& exchange) {
@@ -216,11 +217,11 @@ Outbox::Undelivered Outbox::finish(uint64_t peer_received, Errc why, std::vector
         Event event{.kind = EventKind::done, .mine = exchange.mine, .errc = why};
         event.number = number;
         event.user = exchange.user;
+        if (exchange.side_open && result.unanswered == 0) result.unanswered = exchange.route;
         done.push_back(std::move(event));
     });
     std::sort(unsent_requests.begin(), unsent_requests.end());
     std::sort(done.begin(), done.end(), [](const Event& a, const Event& b) { return a.number < b.number; });
-    Undelivered result;
     for (Event& event : done) {
         if (!event.mine) continue;
         const bool unsent = std::binary_search(unsent_requests.begin(), unsent_requests.end(), event.number);

@@ -113,7 +113,7 @@ export interface CloseReport {
   eventsHeld: number
   /** A handler in the node's own thread kept it from ending in time: in C alone, handlers here run in the thread of JavaScript. */
   callbackBlocked: boolean
-  /** The route of that handler, or empty. */
+  /** The route of that handler, or else of one that had not answered at the deadline, or empty. */
   blockingRoute: string
   /** The first peers with something undelivered. */
   peers: { id: string; notSent: number; outcomeUnknown: number; exchanges: number }[]

@@ -55,7 +55,7 @@ class CloseReport(NamedTuple):
     exchanges: int
     events_held: int
     callback_blocked: bool
-    blocking_route: str
+    blocking_route: str  # of a handler that had not answered at the deadline, or ""
     peers: Tuple[Undelivered, ...]
 
 

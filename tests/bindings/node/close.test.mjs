@@ -23,7 +23,7 @@ for (const [name, url] of Object.entries(transports)) {
     const stuck = assert.rejects(peer.request('stuck', undefined, { timeout: Infinity }))
     await peer.ping() // behind the request
     const report = await server.close(100)
-    assert.deepEqual([report.deadlinePassed, report.exchanges, report.peers.length], [true, 1, 1])
+    assert.deepEqual([report.deadlinePassed, report.exchanges, report.blockingRoute, report.peers.length], [true, 1, 'stuck', 1])
     assert.equal(typeof report.eventsHeld, 'number')
     await stuck
   })

@@ -37,7 +37,7 @@ def test_a_handler_that_never_ends_holds_up_no_close(url):
             asked = asyncio.ensure_future(peer.request("stuck", timeout=math.inf))
             await peer.ping()
             report = await server.close(0.1)
-            assert (report.deadline_passed, report.exchanges, len(report.peers)) == (True, 1, 1)
+            assert (report.deadline_passed, report.exchanges, report.blocking_route, len(report.peers)) == (True, 1, "stuck", 1)
             (end,) = await asyncio.gather(asked, return_exceptions=True)
             assert isinstance(end, sealwire.Error)
 
@@ -61,7 +61,7 @@ def test_a_thread_that_serves_holds_up_no_close(url):
         asking.start()
         begun.wait()
         report = server.close(0.1)
-        assert (report.deadline_passed, report.exchanges, len(report.peers)) == (True, 1, 1)
+        assert (report.deadline_passed, report.exchanges, report.blocking_route, len(report.peers)) == (True, 1, "stuck", 1)
         asking.join()
         assert isinstance(ends[0], sealwire.Error)
         go.set()
