@@ -270,8 +270,7 @@ void Peer::give_way(bool was_ending) {
     if (connection_->established()) {
         set_stage(Stage::closing);
         gates_off_ = true;
-        constexpr auto kCode = static_cast<uint32_t>(WireCode::replaced);
-        if (was_ending) connection_->close(now, kCode, "a newer session took its place", patience);
+        if (was_ending) connection_->close(now, 0, {}, patience);  // it ends as it was going to, only sooner
         else connection_->replace(now, "a newer session took its place");
     } else if (!dialled_) {
         connection_->reject(now, static_cast<uint32_t>(WireCode::yield), "the session that was dialled here stands");
