@@ -145,6 +145,8 @@ class Cell:
             client_status = self.client.finish() if self.client else None
             if proxy:
                 proxy.stop()
+            if client_status == 0 and self.fault != "kill":
+                self.server.wait_for("closed")  # else it would end by itself what it has not seen to be over
             server_status = self.server.finish()
         if not self.complaints:
             self.expect(proxy.error is None, f"the proxy failed: {proxy.error}")
