@@ -221,7 +221,13 @@ void Node::accepted(uint64_t listener, std::shared_ptr<HalfOpen> half_open, std:
     added.start_accepted();
 }
 
-void Node::leave_sessions(const Peer& peer, const PeerId& id) { set_free(sessions_.over(peer, id)); }
+// Without memory nobody is set free: who waits is told at its own deadline.
+void Node::leave_sessions(const Peer& peer, const PeerId& id) {
+    try {
+        set_free(sessions_.over(peer, id));
+    } catch (const std::bad_alloc&) {  // see above
+    }
+}
 
 void Node::finished(Peer& peer) {
     if (peer.index >= peers_.size() || peers_[peer.index].get() != &peer) return;
@@ -274,7 +280,13 @@ void Node::drain_dirty() {
 
 // One after the other, and not from within each other: each may fail at once and set the next free.
 void Node::drain_freed() {
-    for (size_t i = 0; i < freed_.size(); ++i) freed_[i]->go_on();
+    for (size_t i = 0; i < freed_.size(); ++i) {
+        try {
+            freed_[i]->go_on();
+        } catch (const std::bad_alloc&) {
+            freed_[i]->abort({Errc::no_memory});
+        }
+    }
     freed_.clear();
 }
 

@@ -117,7 +117,7 @@ void Peer::start_dial() {
 }
 
 void Peer::go_on() {
-    if (over_) return;
+    if (over_ || connecting_ || (dialled_ && pipe_)) return;
     if (dialled_) return start_dial();
     if (welcome_) let_in(*std::exchange(welcome_, std::nullopt));
     else decide();
@@ -147,6 +147,9 @@ void Peer::on_connect_failed(Error error) {
 
 void Peer::on_dial_timeout() {
     if (connection_->established() || connection_->closed()) return;
+    if (!pipe_ && !connecting_) {
+        return abort({Errc::connect_timeout, "another connect to the same address was under way for all of its time"});
+    }
     if (!pipe_) return abort({Errc::connect_timeout, "no connection within the time for everything"});
     if (!received_) return abort({Errc::no_answer, "no answer to message 1 within the time for everything"});
     abort({Errc::handshake_timeout, "the peer proved its key but did not decide within the time for everything"});
@@ -263,22 +266,29 @@ void Peer::end_now(Error why) {
     if (!over_) abort(std::move(why));
 }
 
-void Peer::give_way(bool was_ending) {
-    if (over_) return;
+void Peer::give_way() {
+    if (over_ || connection_->ending()) return;
     const Time now = node_.loop().now();
-    const Time patience = after(now, kLastWords);
     if (connection_->established()) {
         set_stage(Stage::closing);
         gates_off_ = true;
-        if (was_ending) connection_->close(now, 0, {}, patience);  // it ends as it was going to, only sooner
-        else connection_->replace(now, "a newer session took its place");
+        connection_->replace(now, "a newer session took its place");
     } else if (!dialled_) {
         connection_->reject(now, static_cast<uint32_t>(WireCode::yield), "the session that was dialled here stands");
     } else if (connection_->awaits_accept()) {
-        connection_->hurry(patience);  // the answer tells for sure that nothing of this dial was taken
+        connection_->hurry(after(now, kLastWords));  // the answer tells for sure that nothing of this dial was taken
     } else {
         connection_->abort(now, {Errc::replaced, "the session that the peer dialled stands"});
     }
+    drive();
+}
+
+// It ends as it was going to, only sooner.
+void Peer::end_soon() {
+    if (over_ || connection_->ending()) return;
+    gates_off_ = true;
+    const Time now = node_.loop().now();
+    connection_->close(now, 0, {}, after(now, kLastWords));
     drive();
 }
 

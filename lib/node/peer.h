@@ -110,9 +110,10 @@ public:
     void start_accepted();
     // What it has waited for, another dial or a session, is over.
     void go_on();
-    // Another session with the same peer stands from now on: this session, dial or newcomer ends. was_ending: of a session that
-    // its peer is closing, which has a while to do so.
-    void give_way(bool was_ending);
+    // Another session with the same peer stands from now on: this session, dial or newcomer ends.
+    void give_way();
+    // Its peer is closing it, and has had a while.
+    void end_soon();
     // Of one that waits for its handshake to begin: lets it, if it is its turn; drive() is to follow.
     Begin begin_handshake();
     // Brings everything up to date after an input or command: see connection.h.

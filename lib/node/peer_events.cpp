@@ -277,15 +277,16 @@ void Peer::on_up(Event& event) {
     if (!connection_->established()) return;  // and ended at once
     const Sessions::Change change = node_.sessions().up(*this, id_, connection_->peer_instance());
     node_.set_free(change.freed);
-    if (change.replaced) change.replaced->give_way(change.was_ending);
-    for (Peer* late : change.late) late->give_way(false);
+    if (change.replaced) change.replaced->give_way();
+    if (change.overdue) change.overdue->end_soon();
+    for (Peer* late : change.late) late->give_way();
 }
 
 // A dial that has failed while a session with the same peer came up did not fail: that session is what it was for.
 void Peer::name_successor(NodeEvent& closed) const {
     const Peer* standing = node_.sessions().standing(id_);
-    const bool failed_dial =
-        dialled_ && !node_.sessions().several() && counters_.sessions.get() == 0 && closed.errc != Errc::ok;
+    const bool failed_dial = dialled_ && !node_.sessions().several() && counters_.sessions.get() == 0 &&
+                             closed.errc != Errc::ok && closed.errc != Errc::closed && closed.errc != Errc::no_memory;
     if (!standing || (!failed_dial && closed.errc != Errc::replaced)) return;
     closed.errc = Errc::replaced;
     closed.instead = standing->handle();

@@ -2,6 +2,7 @@
 #include "node/sessions.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace sealwire {
 
@@ -57,15 +58,19 @@ Sessions::Change Sessions::up(Peer& peer, const PeerId& id, const Instance& from
     std::erase_if(pair.dials, [&](const OwnDial& own) { return own.peer == &peer; });
     std::erase_if(pair.newcomers, [&](const Arrived& one) { return one.peer == &peer; });
     Change change;
-    if (!several_ && pair.session) change.replaced = pair.session, change.was_ending = pair.ending;
+    if (!several_ && pair.session && pair.ending) {
+        change.overdue = std::exchange(pair.drains, pair.session);
+    } else if (!several_) {
+        change.replaced = pair.session;
+    }
     const bool same = from.id == pair.from.id;
     pair.from = {from.id, same ? std::max(from.dials, pair.from.dials) : from.dials};
     pair.session = &peer;
     pair.ending = false;
     for (const OwnDial& own : pair.dials) change.late.push_back(own.peer);
-    for (const Arrived& one : pair.newcomers) {
+    for (Arrived& one : pair.newcomers) {
         if (pair.is_late(one.from)) change.late.push_back(one.peer);
-        else if (one.waits) change.freed.push_back(one.peer);
+        else if (std::exchange(one.waits, false)) change.freed.push_back(one.peer);
     }
     return change;
 }
@@ -80,6 +85,7 @@ std::vector<Peer*> Sessions::over(const Peer& peer, const PeerId& id) {
     Pair* const pair = find(id);
     if (!pair) return freed;
     if (pair->session == &peer) pair->session = nullptr, pair->ending = false;
+    if (pair->drains == &peer) pair->drains = nullptr;
     std::erase_if(pair->newcomers, [&](const Arrived& one) { return one.peer == &peer; });
     const auto own = std::find_if(pair->dials.begin(), pair->dials.end(), [&](auto& one) { return one.peer == &peer; });
     if (own != pair->dials.end()) {
@@ -88,10 +94,10 @@ std::vector<Peer*> Sessions::over(const Peer& peer, const PeerId& id) {
         if (!gone.waits) {
             const auto next = std::find_if(pair->dials.begin(), pair->dials.end(),
                                            [&](auto& one) { return one.waits && one.address == gone.address; });
-            if (next != pair->dials.end()) freed.push_back(next->peer);
+            if (next != pair->dials.end()) next->waits = false, freed.push_back(next->peer);
         }
-        for (const Arrived& one : pair->newcomers) {
-            if (one.waits) freed.push_back(one.peer);
+        for (Arrived& one : pair->newcomers) {
+            if (std::exchange(one.waits, false)) freed.push_back(one.peer);
         }
     }
     if (pair->empty()) pairs_.erase(id.without_sign());

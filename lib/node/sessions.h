@@ -20,8 +20,8 @@ public:
     // several: none of this holds, and every dial and newcomer is as good as any.
     Sessions(const PeerId& self, bool several) : self_(self), several_(several) {}
 
-    // go: it may dial. wait: another dial to the same address is under way; it is among those that over() sets free, or gives
-    // way. stands: there is a session already.
+    // go: it may dial. wait: another dial to the same address is under way; it is among those that over() sets free, which is
+    // its turn from then on, or gives way. stands: there is a session already.
     enum class Dial : uint8_t { go, wait, stands };
     Dial begin(Peer& dial, const PeerId& id, std::string_view address);
     // Its HELLO is out: from now on the two ends settle by their ids whose dial stands.
@@ -36,12 +36,12 @@ public:
     // It is connected: the session with that peer, from now on. What goes for it:
     struct Change {
         Peer* replaced = nullptr;  // the session before it
-        bool was_ending = false;   // ... which the peer was closing
+        Peer* overdue = nullptr;   // one that was closing when that was closed already
         std::vector<Peer*> late;   // dials of this node, and newcomers of the same time
         std::vector<Peer*> freed;  // newcomers that have waited and are not late: they ask again
     };
     Change up(Peer& peer, const PeerId& id, const Instance& from);
-    // The peer is closing its session: a dial does not find it any more, and a newer one lets it end.
+    // The peer is closing its session: a dial does not find it any more, and a newer one lets it end, but not two of them.
     void ending(const Peer& peer, const PeerId& id);
     // It is over, or is being closed by this side. Who asks again now, because it has waited for this one. For any peer, any number
     // of times.
@@ -67,12 +67,13 @@ private:
     struct Pair {
         Peer* session = nullptr;
         bool ending = false;
-        Instance from;  // the other end of the session, with the most dials that it has told
+        Peer* drains = nullptr;  // the session before it, which was ending when it came
+        Instance from;           // the other end of the session, with the most dials that it has told
         std::vector<OwnDial> dials;
         std::vector<Arrived> newcomers;
 
         bool is_late(const Instance& other) const;
-        bool empty() const { return !session && dials.empty() && newcomers.empty(); }
+        bool empty() const { return !session && !drains && dials.empty() && newcomers.empty(); }
     };
     Pair* find(const PeerId& id);
 

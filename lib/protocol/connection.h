@@ -123,6 +123,7 @@ public:
     // A PONG is to come: time is to be told to receive() exactly.
     bool awaits_pong() const { return !pings_.empty(); }
     bool closed() const { return closed_told_; }
+    bool ending() const { return phase_ == Phase::closing || phase_ == Phase::over; }  // its last word is out
     // A valid mac1 was seen: a stranger no more (for the listener's classes of half-open pipes).
     bool mac1_valid() const { return mac1_valid_; }
     const PeerId* peer() const { return peer_known_ ? &peer_ : nullptr; }  // proved, or being dialled

@@ -60,7 +60,7 @@ TEST_CASE("while a session is up a dial finds it, whatever the sign of the key, 
     CHECK(sessions.size() == 0);
 }
 
-TEST_CASE("a session that the peer is closing is not found by a dial, and has a while to end when it is replaced") {
+TEST_CASE("a session that the peer is closing is not found by a dial, and ends beside the next, but not beside two") {
     Sessions sessions(self, false);
     sessions.up(a, higher, start(1, 0));
     sessions.ending(b, higher);
@@ -68,12 +68,44 @@ TEST_CASE("a session that the peer is closing is not found by a dial, and has a 
     sessions.ending(a, higher);
     CHECK(sessions.standing(higher) == nullptr);
     CHECK(sessions.begin(b, higher, kThere) == Dial::go);
-    const Sessions::Change change = sessions.up(b, higher, start(1, 0));
-    CHECK(change.replaced == &a);
-    CHECK(change.was_ending);
+    Sessions::Change change = sessions.up(b, higher, start(1, 0));
+    CHECK(change.replaced == nullptr);
+    CHECK(change.overdue == nullptr);
     CHECK(sessions.standing(higher) == &b);
+    sessions.ending(b, higher);
+    CHECK(sessions.begin(c, higher, kThere) == Dial::go);
+    change = sessions.up(c, higher, start(1, 0));
+    CHECK(change.replaced == nullptr);
+    CHECK(change.overdue == &a);
     CHECK(sessions.over(a, higher) == Peers{});
-    CHECK(sessions.standing(higher) == &b);
+    CHECK(sessions.over(b, higher) == Peers{});
+    CHECK(sessions.standing(higher) == &c);
+    sessions.ending(c, higher);
+    CHECK(sessions.up(d, higher, start(1, 1)).overdue == nullptr);
+    CHECK(sessions.over(c, higher) == Peers{});
+    CHECK(sessions.over(d, higher) == Peers{});
+    CHECK(sessions.size() == 0);
+}
+
+TEST_CASE("who is set free has the turn: when it is over before it went on, the next is set free, and nobody twice") {
+    Sessions sessions(self, false);
+    CHECK(sessions.begin(a, higher, kThere) == Dial::go);
+    CHECK(sessions.begin(b, higher, kThere) == Dial::wait);
+    CHECK(sessions.begin(c, higher, kThere) == Dial::wait);
+    CHECK(sessions.over(a, higher) == Peers{&b});
+    CHECK(sessions.begin(d, higher, kThere) == Dial::wait);  // it is b's turn, though it has not gone on yet
+    CHECK(sessions.over(b, higher) == Peers{&c});
+    CHECK(sessions.begin(c, higher, kThere) == Dial::go);
+    CHECK(sessions.over(c, higher) == Peers{&d});
+    CHECK(sessions.over(d, higher) == Peers{});
+
+    CHECK(sessions.begin(a, higher, kThere) == Dial::go);
+    CHECK(sessions.begin(b, higher, kElsewhere) == Dial::go);
+    sessions.said_hello(a, higher);
+    CHECK(sessions.arrives(c, higher, start(1, 1)) == Newcomer::wait);
+    CHECK(sessions.over(a, higher) == Peers{&c});
+    CHECK(sessions.over(b, higher) == Peers{});
+    CHECK(sessions.arrives(c, higher, start(1, 1)) == Newcomer::welcome);
 }
 
 TEST_CASE("dials to one address come one after another, those to another address beside them") {
@@ -159,7 +191,7 @@ TEST_CASE("a newcomer replaces the session, unless it is of the same start and w
     // Another process comes first, then the first one's later dial, then one that told no start.
     Sessions::Change change = sessions.up(c, lower, start(2, 1));
     CHECK(change.replaced == &a);
-    CHECK_FALSE(change.was_ending);
+    CHECK(change.overdue == nullptr);
     change = sessions.up(b, lower, start(1, 6));
     CHECK(change.replaced == &c);
     CHECK(sessions.over(a, lower) == Peers{});
