@@ -688,7 +688,7 @@ static inline void sw_connect_options_init(sw_connect_options *options) {
  *   before it, or the two would replace each other for ever.
  * - A dial that leads to a session that is up does not tell the peer its `data`, and whoever closes that session ends it for all
  *   who got it. A peer that vanished without a word looks up until a send or ping fails: dials lead to it until then.
- * - A session that is being closed has at most 2 s left once a newer one comes.
+ * - A session that is being closed goes on to its own deadline beside a newer one; a second such one has 2 s.
  * Since 0.1. */
 SW_API sw_result sw_node_connect(sw_node node, sw_text ticket, const sw_connect_options *options, sw_peer *out);
 /* The answer to SW_EVENT_PEER_PROVED: data for the other application, at most 60 KiB, of which it takes 2 KiB unless it says
