@@ -85,15 +85,15 @@ TEST_CASE("256 parts that nobody reads, each filled to its credit, cost less tha
 
 TEST_CASE("131,000 fragments of one byte over each of 50 connections cost less than twice what was sent") {
     constexpr uint64_t kMessages = 250;
-    const uint64_t fragments = scaled(131'000) / kMessages;
-    std::deque<Receiver> receivers(50);
+    constexpr uint64_t kFragments = 131'000 / kMessages;
+    std::deque<Receiver> receivers(scaled(50));
     for (Receiver& receiver : receivers) receiver.connect();
     watch_allocations();
     uint64_t sent = 0;
     for (Receiver& receiver : receivers) {
         std::vector<Frame> frames;
-        for (uint64_t i = 0; i < kMessages; ++i) frames.push_back(open(1, "x", fragments + 2));
-        for (uint64_t k = 0; k < fragments; ++k) {
+        for (uint64_t i = 0; i < kMessages; ++i) frames.push_back(open(1, "x", kFragments + 2));
+        for (uint64_t k = 0; k < kFragments; ++k) {
             for (uint64_t i = 0; i < kMessages; ++i) frames.push_back(said(2 * i, 0, "x"));
         }
         for (const Frame& frame : frames) sent += written(frame).size();

@@ -497,8 +497,8 @@ typedef struct sw_close_report {
     uint32_t callback_blocked; /* 1: a callback was still running at the deadline */
     uint32_t peer_count;       /* peers with something undelivered; the first SW_CLOSE_REPORT_PEERS are listed */
     sw_close_peer peers[SW_CLOSE_REPORT_PEERS];
-    char blocking_route[256]; /* the route whose callback was running at the deadline, or else one with a request that was
-                                 not answered; empty when none */
+    /* The route whose callback was running at the deadline, or else one with a request that was not answered; or empty. */
+    char blocking_route[256];
 } sw_close_report;
 
 typedef struct sw_event_node_closed {
