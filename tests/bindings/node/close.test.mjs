@@ -19,9 +19,11 @@ for (const [name, url] of Object.entries(transports)) {
   })
 
   test(`${name}: a handler that never ends holds up no close`, async (t) => {
-    const { server, peer } = await pair(t, { url: url(), routes: { stuck: () => new Promise(() => {}) } })
+    let begin
+    const begun = new Promise((resolve) => (begin = resolve))
+    const { server, peer } = await pair(t, { url: url(), routes: { stuck: () => (begin(), new Promise(() => {})) } })
     const stuck = assert.rejects(peer.request('stuck', undefined, { timeout: Infinity }))
-    await peer.ping() // behind the request
+    await begun
     const report = await server.close(100)
     assert.deepEqual([report.deadlinePassed, report.exchanges, report.blockingRoute, report.peers.length], [true, 1, 'stuck', 1])
     assert.equal(typeof report.eventsHeld, 'number')

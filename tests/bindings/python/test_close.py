@@ -33,9 +33,15 @@ def test_close_returns_at_its_deadline_and_reports_what_was_not_delivered_and_to
 
 def test_a_handler_that_never_ends_holds_up_no_close(url):
     async def scenario():
-        async with pair(url, routes={"stuck": stuck}) as (server, _, peer):
+        begun = asyncio.Event()
+
+        async def never(request):
+            begun.set()
+            await stuck(request)
+
+        async with pair(url, routes={"stuck": never}) as (server, _, peer):
             asked = asyncio.ensure_future(peer.request("stuck", timeout=math.inf))
-            await peer.ping()
+            await begun.wait()
             report = await server.close(0.1)
             assert (report.deadline_passed, report.exchanges, report.blocking_route, len(report.peers)) == (True, 1, "stuck", 1)
             (end,) = await asyncio.gather(asked, return_exceptions=True)
