@@ -277,7 +277,8 @@ void run_many(const char* what, bool cramped, uint64_t otherwise) {
     CHECK(connected * 10 > runs * 6);
     CHECK(total.done == total.requests);
     CHECK(total.written * 20 > total.sends);
-    CHECK(total.answered * 20 > total.questions);  // about a tenth
+    CHECK((total.questions < 200 ||
+           total.answered * 20 > total.questions));  // about a tenth, where there are enough to tell
 }
 
 }  // namespace
