@@ -16,7 +16,8 @@ namespace {
 using sealwire_tables::Kind, sealwire_tables::kOfNodes, sealwire_tables::kOfPeers, sealwire_tables::kOfRoutes;
 using Metric = sealwire_tables::Field<sw_stats>;
 
-constexpr const char* kRoundTrip = "Round trip of the last ping.";
+constexpr Metric kRoundTrip{"round_trip_us",      &sw_stats::round_trip_us,       Kind::gauge,
+                            "round_trip_seconds", "Round trip of the last ping.", true};
 
 using ByPeer = std::map<std::string, sw_stats>;
 
@@ -48,26 +49,15 @@ public:
 };
 
 // Sums under one name, peers under another: adding up a metric's lines counts nothing twice.
-void put(Text& text, const Metric& metric, const sw_stats& sums, const ByPeer& peers) {
+void put(Text& text, const Metric& metric, const sw_stats& sums, const ByPeer& peers, double unit = 1) {
     if (metric.kind == Kind::cause) return;
     const char* const kind = metric.kind == Kind::gauge ? "gauge" : "counter";
     text.head(metric.metric, metric.help, kind);
-    text.line(metric.metric, "", sums.*metric.field);
+    text.line(metric.metric, "", sums.*metric.field, unit);
     if (!metric.of_peers || peers.empty()) return;
     const std::string name = std::string("peer_") + metric.metric;
     text.head(name, metric.help, kind);
-    for (const auto& [id, stats] : peers) text.line(name, "{peer=\"" + id + "\"}", stats.*metric.field);
-}
-
-void put_round_trip(Text& text, const sw_stats& sums, const ByPeer& peers) {
-    constexpr double kUnit = 1e-6;
-    text.head("round_trip_seconds", kRoundTrip, "gauge");
-    text.line("round_trip_seconds", "", sums.round_trip_us, kUnit);
-    if (peers.empty()) return;
-    text.head("peer_round_trip_seconds", kRoundTrip, "gauge");
-    for (const auto& [id, stats] : peers) {
-        text.line("peer_round_trip_seconds", "{peer=\"" + id + "\"}", stats.round_trip_us, kUnit);
-    }
+    for (const auto& [id, stats] : peers) text.line(name, "{peer=\"" + id + "\"}", stats.*metric.field, unit);
 }
 
 }  // namespace
@@ -89,7 +79,7 @@ std::string metrics_text(const sealwire::node& node, const std::vector<sealwire:
     Text text;
     for (const Metric& metric : kOfPeers) put(text, metric, sums, by_peer);
     for (const Metric& metric : kOfNodes) put(text, metric, sums, {});
-    put_round_trip(text, sums, by_peer);
+    put(text, kRoundTrip, sums, by_peer, 1e-6);
     text.head("dropped_messages_total", "Messages that went nowhere, by cause.", "counter");
     for (const Metric& metric : kOfPeers) {
         if (metric.kind != Kind::cause) continue;

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <system_error>
 
+#include "base/hex.h"
 #include "crypto/identity.h"
 
 namespace sealwire {
@@ -122,13 +123,8 @@ Result<void> Identity::save(const std::string& path) const {
     if (file.get() < 0)
         return file_error(path, errno == EEXIST ? "exists already and is not overwritten" : system_text());
 
-    static constexpr char kDigits[] = "0123456789abcdef";
     Secret<65> line;
-    for (size_t i = 0; i < 32; ++i) {
-        line.data()[2 * i] = static_cast<uint8_t>(kDigits[seed()[i] >> 4]);
-        line.data()[2 * i + 1] = static_cast<uint8_t>(kDigits[seed()[i] & 15]);
-    }
-    line.data()[64] = '\n';
+    *put_hex(seed(), line.data()) = '\n';
     const std::string head = std::string(kFirstLine) + "\n# peer id " + id().text() +
                              "\n# whoever has the next line is this peer: keep it secret\n";
     if (write_all(file.get(), as_bytes(head)) && write_all(file.get(), line.bytes()) && ::fsync(file.get()) == 0 &&

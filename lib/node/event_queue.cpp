@@ -1,6 +1,5 @@
 // Copies of events, their queue, and the three ways to be told that it is not empty.
 #include "node/event_queue.h"
-#include "base/free_block.h"
 
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -8,6 +7,8 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+
+#include "base/free_block.h"
 
 namespace sealwire {
 

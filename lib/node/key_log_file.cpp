@@ -9,6 +9,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/hex.h"
 #include "crypto/secret.h"
 #include "file/source_file.h"
 
@@ -28,11 +29,8 @@ public:
         size_ += text.size();
     }
     void put_hex(Bytes bytes) {
-        static constexpr char kDigits[] = "0123456789abcdef";
-        for (const uint8_t byte : bytes) {
-            text_.data()[size_++] = static_cast<uint8_t>(kDigits[byte >> 4]);
-            text_.data()[size_++] = static_cast<uint8_t>(kDigits[byte & 15]);
-        }
+        sealwire::put_hex(bytes, text_.data() + size_);
+        size_ += 2 * bytes.size();
     }
     void put_line(std::string_view label, const ChannelKeys& keys, std::span<const uint8_t, 32> key) {
         put(label);

@@ -6,6 +6,16 @@
 
 namespace sealwire {
 
+namespace {
+
+// Its entry among dials or newcomers; the end: it has none.
+template <class List>
+auto entry_of(List& list, const Peer& peer) {
+    return std::find_if(list.begin(), list.end(), [&](const auto& one) { return one.peer == &peer; });
+}
+
+}  // namespace
+
 bool Sessions::Pair::is_late(const Instance& other) const {
     return session && other.known() && other.id == from.id && other.dials <= from.dials;
 }
@@ -15,16 +25,16 @@ Sessions::Pair* Sessions::find(const PeerId& id) {
     return found == pairs_.end() ? nullptr : &found->second;
 }
 
-Peer* Sessions::standing(const PeerId& id) const {
-    const auto found = pairs_.find(id.without_sign());
-    return found == pairs_.end() || found->second.ending ? nullptr : found->second.session;
+Peer* Sessions::standing(const PeerId& id) {
+    const Pair* const pair = find(id);
+    return pair && !pair->ending ? pair->session : nullptr;
 }
 
 Sessions::Dial Sessions::begin(Peer& dial, const PeerId& id, std::string_view address) {
     if (several_) return Dial::go;
     Pair& pair = pairs_[id.without_sign()];
     if (pair.session && !pair.ending) return Dial::stands;
-    const auto mine = std::find_if(pair.dials.begin(), pair.dials.end(), [&](auto& one) { return one.peer == &dial; });
+    const auto mine = entry_of(pair.dials, dial);
     const bool busy = std::any_of(pair.dials.begin(), pair.dials.end(), [&](const OwnDial& other) {
         return other.peer != &dial && !other.waits && other.address == address;
     });
@@ -34,9 +44,9 @@ Sessions::Dial Sessions::begin(Peer& dial, const PeerId& id, std::string_view ad
 }
 
 void Sessions::said_hello(const Peer& dial, const PeerId& id) {
-    Pair* pair = find(id);
+    Pair* const pair = find(id);
     if (!pair) return;
-    for (OwnDial& own : pair->dials) own.said_hello = own.said_hello || own.peer == &dial;
+    if (const auto own = entry_of(pair->dials, dial); own != pair->dials.end()) own->said_hello = true;
 }
 
 Sessions::Newcomer Sessions::arrives(Peer& newcomer, const PeerId& id, const Instance& from) {
@@ -46,8 +56,7 @@ Sessions::Newcomer Sessions::arrives(Peer& newcomer, const PeerId& id, const Ins
     const bool lower = compare_holders(self_, id) == std::strong_ordering::less;
     const bool waits =
         lower && std::any_of(pair.dials.begin(), pair.dials.end(), [](const OwnDial& own) { return own.said_hello; });
-    const auto mine = std::find_if(pair.newcomers.begin(), pair.newcomers.end(),
-                                   [&](const Arrived& one) { return one.peer == &newcomer; });
+    const auto mine = entry_of(pair.newcomers, newcomer);
     if (mine == pair.newcomers.end()) pair.newcomers.push_back({&newcomer, from, waits});
     else mine->waits = waits;
     return waits ? Newcomer::wait : Newcomer::welcome;
@@ -87,7 +96,7 @@ std::vector<Peer*> Sessions::over(const Peer& peer, const PeerId& id) {
     if (pair->session == &peer) pair->session = nullptr, pair->ending = false;
     if (pair->drains == &peer) pair->drains = nullptr;
     std::erase_if(pair->newcomers, [&](const Arrived& one) { return one.peer == &peer; });
-    const auto own = std::find_if(pair->dials.begin(), pair->dials.end(), [&](auto& one) { return one.peer == &peer; });
+    const auto own = entry_of(pair->dials, peer);
     if (own != pair->dials.end()) {
         const OwnDial gone = std::move(*own);
         pair->dials.erase(own);

@@ -48,7 +48,7 @@ public:
     std::vector<Peer*> over(const Peer& peer, const PeerId& id);
 
     // The session with that peer; null: none, or it is ending.
-    Peer* standing(const PeerId& id) const;
+    Peer* standing(const PeerId& id);
     bool several() const { return several_; }
     size_t size() const { return pairs_.size(); }
 

@@ -54,12 +54,8 @@ void StatsBook::remove(Peer& peer) {
     const std::lock_guard lock(mutex_);
     gone_.add(peer.locked_stats(), true);
     peer.each_route_sent([this](std::string_view name, const RouteSent& sent) {
-        auto found = gone_routes_.find(name);
-        if (found == gone_routes_.end()) {
-            const bool room = gone_routes_.size() < kGoneRoutes;
-            found = gone_routes_.try_emplace(room ? std::string(name) : std::string()).first;
-        }
-        found->second.sent.add(sent);
+        const bool room = gone_routes_.size() < kGoneRoutes || gone_routes_.count(name) > 0;
+        gone_routes_[room ? std::string(name) : std::string()].sent.add(sent);
     });
     peers_[peer.stats_index] = peers_.back();
     peers_[peer.stats_index]->stats_index = peer.stats_index;
@@ -74,11 +70,7 @@ Stats StatsBook::sum() const {
 }
 
 void StatsBook::add_routes(RouteTable& to) const {
-    const auto add = [&to](std::string_view name, const RouteSent& sent) {
-        auto found = to.find(name);
-        if (found == to.end()) found = to.try_emplace(std::string(name)).first;
-        found->second.sent.add(sent);
-    };
+    const auto add = [&to](std::string_view name, const RouteSent& sent) { to[std::string(name)].sent.add(sent); };
     const std::lock_guard lock(mutex_);
     for (const auto& [name, route] : gone_routes_) add(name, route.sent);
     for (Peer* peer : peers_) peer->each_route_sent(add);

@@ -1,9 +1,10 @@
 // Bytes in and out, time and the end of a connection; the handshake's and the channel's frames are in the files beside.
 #include "protocol/connection.h"
-#include "base/free_block.h"
 
 #include <algorithm>
 #include <cassert>
+
+#include "base/free_block.h"
 
 namespace sealwire {
 

@@ -52,9 +52,9 @@ struct ConnectionConfig {
 //     sync       with the outbox's lock held: mail goes both ways, and what may be sent is taken
 //     outputs    poll_output(buffer), poll_event(), next_timeout()
 //
-// After any input or command: sync, then poll_output until it gives 0 (or the transport is full), then poll_event until
-// it is null, saying written() when the transport has taken all of it, giving Taken back by taken() when a message's handler has returned; again while wants_sync(). The loop in
-// node/peer.cpp and that of tests/sim are the models. An event `done` that is not `mine` is followed, with the outbox's
+// After any input or command: sync, then poll_output until it gives 0 (or the transport is full), saying written() when the
+// transport has taken all of it, then poll_event until it is null, giving Taken back by taken() when a message's handler
+// has returned; again while wants_sync(). The loop in node/peer.cpp and that of tests/sim are the models. An event `done` that is not `mine` is followed, with the outbox's
 // lock held, by outbox.forget(number), after its user was asked for once more (the handler may have set it since).
 // `closed` is the last event, exactly once; then only output and wants_transport_close() count. All functions but those of
 // the outbox belong to one thread.

@@ -192,6 +192,7 @@ Outbox::Undelivered Outbox::finish(uint64_t peer_received, Errc why, std::vector
     Undelivered result;
     std::vector<Event> done;
     std::vector<Event> parts;
+    std::vector<std::pair<uint64_t, void*>> untold;  // exchanges of the peer whose last event is still to come
     exchanges_.for_each([&](uint64_t number, Exchange& exchange) {
         std::vector<uint64_t> receipts;
         const bool request = exchange.mine && (exchange.peer_open || exchange.parts);
@@ -213,6 +214,8 @@ Outbox::Undelivered Outbox::finish(uint64_t peer_received, Errc why, std::vector
             drop_parts(exchange);
         }
         const bool answered = !exchange.mine && !exchange.side_open && !exchange.user;
+        if (!exchange.mine && !exchange.forgets && (exchange.over || !answered))
+            untold.emplace_back(number, exchange.user);
         if (exchange.over || answered || (exchange.mine && !request)) return;
         Event event{.kind = EventKind::done, .mine = exchange.mine, .errc = why};
         event.number = number;
@@ -238,15 +241,8 @@ Outbox::Undelivered Outbox::finish(uint64_t peer_received, Errc why, std::vector
 
     refuse_ = Errc::closed;
     waiting_.clear();
-    // Of the peer's exchanges whose last event is still to come the user may be set until then: see forget().
-    std::vector<std::pair<uint64_t, void*>> untold;
-    exchanges_.for_each([&](uint64_t number, const Exchange& exchange) {
-        const bool answered = !exchange.side_open && !exchange.user;
-        if (!exchange.mine && !exchange.forgets && (exchange.over || !answered))
-            untold.emplace_back(number, exchange.user);
-    });
     exchanges_.clear();
-    for (const auto& [number, user] : untold) {
+    for (const auto& [number, user] : untold) {  // their user may be set until then: see forget()
         Exchange& exchange = exchanges_.insert(number);
         exchange = Exchange{};
         exchange.over = true;

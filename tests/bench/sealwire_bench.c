@@ -278,23 +278,28 @@ static void make_file(struct bench *b, const char *path, const void *block, size
     if (!file || fclose(file) != 0) bench_fail("cannot write %s", path);
 }
 
+static sw_part send_part(struct bench *b, sw_part_head *head) {
+    sw_part part;
+    sw_send_options options;
+    sw_send_options_init(&options);
+    options.route = b->route;
+    options.parts = head;
+    options.part_count = 1;
+    options.part_handles = &part;
+    options.user = b;
+    check(sw_peer_send(b->peers[0], kNoText, (sw_bytes){NULL, 0}, &options), "sw_peer_send");
+    return part;
+}
+
 /* W1f: a file of 1 GiB is sent to the peer from now on. */
 static void start_file(struct bench *b, const char *path) {
     const size_t size = 1 << 20;
     void *block = calloc(1, size);
     sw_part_head head;
-    sw_part part;
-    sw_send_options options;
     make_file(b, path, block, size);
     free(block);
     check(sw_file_open((sw_text){path, strlen(path)}, NULL, &head), "sw_file_open");
-    sw_send_options_init(&options);
-    options.route = b->route;
-    options.parts = &head;
-    options.part_count = 1;
-    options.part_handles = &part;
-    options.user = b;
-    check(sw_peer_send(b->peers[0], kNoText, (sw_bytes){NULL, 0}, &options), "sw_peer_send");
+    send_part(b, &head);
 }
 
 static void run_requests(struct bench *b) {
@@ -398,8 +403,6 @@ static void write_stream(struct bench *b, sw_part part) {
 static void run_parts(struct bench *b) {
     char path[256];
     sw_part_head head;
-    sw_part part;
-    sw_send_options options;
     connect_peers(b, 1);
     memset(&head, 0, sizeof head);
     path_of(b->options, "source", path);
@@ -408,12 +411,7 @@ static void run_parts(struct bench *b) {
         make_file(b, path, b->body, b->options->size);
         check(sw_file_open((sw_text){path, strlen(path)}, NULL, &head), "sw_file_open");
     }
-    sw_send_options_init(&options);
-    options.route = b->route;
-    options.parts = &head;
-    options.part_count = 1;
-    options.part_handles = &part;
-    check(sw_peer_send(b->peers[0], kNoText, (sw_bytes){NULL, 0}, &options), "sw_peer_send");
+    const sw_part part = send_part(b, &head);
     if (!is_file(b->options)) write_stream(b, part);
     wait_count(b, &b->closed, 1);
     if (is_file(b->options)) unlink(path);

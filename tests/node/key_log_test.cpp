@@ -176,6 +176,24 @@ std::string read_with(const Line& line, std::vector<uint8_t> bytes, size_t hands
     return text;
 }
 
+void serve(Node& server, Told& told, const std::string& path) {
+    uint64_t listener = 0;
+    server.routes().set("words", {});
+    REQUIRE(server.listen("unix://" + path, ListeningOptions{}, &listener));
+    told.wait([&] { return told.listening; });
+}
+
+// One message, to the server that is reached there; then both close.
+void say_words(Node& client, Node& server, Told& server_told, const std::string& path) {
+    uint64_t peer = 0;
+    REQUIRE(client.connect("unix://" + path + "#" + server.id().text(), DialOptions{}, &peer));
+    OutMessage message{.route = "words", .body = as_bytes(kSecretBody)};
+    REQUIRE(Peer::send(peer, message, nullptr, nullptr, nullptr) == Errc::ok);
+    server_told.wait([&] { return server_told.message; });
+    static_cast<void>(client.close(kSecond));
+    static_cast<void>(server.close(kSecond));
+}
+
 }  // namespace
 
 TEST_CASE("a key log's lines open what was recorded, and its warning comes without a log") {
@@ -186,18 +204,9 @@ TEST_CASE("a key log's lines open what was recorded, and its warning comes witho
     auto client = open(client_told, keys);
     REQUIRE(server);
     REQUIRE(client);
-    uint64_t listener = 0;
-    (*server)->routes().set("words", {});
-    REQUIRE((*server)->listen("unix://" + folder.path + "/server", ListeningOptions{}, &listener));
-    server_told.wait([&] { return server_told.listening; });
+    serve(**server, server_told, folder.path + "/server");
     Recorder recorder(folder.path + "/proxy", folder.path + "/server");
-    uint64_t peer = 0;
-    REQUIRE((*client)->connect("unix://" + folder.path + "/proxy#" + (*server)->id().text(), DialOptions{}, &peer));
-    OutMessage message{.route = "words", .body = as_bytes(kSecretBody)};
-    REQUIRE(Peer::send(peer, message, nullptr, nullptr, nullptr) == Errc::ok);
-    server_told.wait([&] { return server_told.message; });
-    static_cast<void>((*client)->close(kSecond));
-    static_cast<void>((*server)->close(kSecond));
+    say_words(**client, **server, server_told, folder.path + "/proxy");
     recorder.join();
 
     REQUIRE(client_told.lines.size() == 1);
@@ -230,17 +239,8 @@ TEST_CASE("both ends write the same keys, one behind the other in one file") {
     auto client = open(client_told, keys);
     REQUIRE(server);
     REQUIRE(client);
-    uint64_t listener = 0;
-    (*server)->routes().set("words", {});
-    REQUIRE((*server)->listen("unix://" + folder.path + "/server", ListeningOptions{}, &listener));
-    server_told.wait([&] { return server_told.listening; });
-    uint64_t peer = 0;
-    REQUIRE((*client)->connect("unix://" + folder.path + "/server#" + (*server)->id().text(), DialOptions{}, &peer));
-    OutMessage message{.route = "words", .body = as_bytes(kSecretBody)};
-    REQUIRE(Peer::send(peer, message, nullptr, nullptr, nullptr) == Errc::ok);
-    server_told.wait([&] { return server_told.message; });
-    static_cast<void>((*client)->close(kSecond));
-    static_cast<void>((*server)->close(kSecond));
+    serve(**server, server_told, folder.path + "/server");
+    say_words(**client, **server, server_told, folder.path + "/server");
     const std::vector<Line> lines = lines_of(keys);
     REQUIRE(lines.size() == 4);
     for (const size_t i : {0, 1}) {

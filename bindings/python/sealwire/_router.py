@@ -168,27 +168,20 @@ class Router:
         except _errors.Status as status:
             return self._answer(request, status)
         except Exception as second:
-            logger.error("the error handler failed for peer %s", request.peer.id, exc_info=second,
-                         extra=fields(request.peer, "handler_failed", request.route))
+            report_error_handler(request, second)
             return self._answer(request, error)
         self._fail(request, error)
 
     def _answer(self, request: Request, error: BaseException) -> None:
-        try:
-            if isinstance(error, _errors.Status) and request.wants_reply and not request.answered:
-                try:
-                    return request.status(error.status, error.text, error._details)
-                except (_errors.ArgumentError, TypeError, ValueError, OverflowError) as refused:  # what no status can carry
-                    error = refused
-        except _errors.Error:
+        left = untold(request, error)
+        if left is None:
             return
-        self._fail(request, error)
-        if not isinstance(error, Exception):
-            if isinstance(error, asyncio.CancelledError):
+        self._fail(request, left)
+        if not isinstance(left, Exception):
+            if isinstance(left, asyncio.CancelledError):
                 return
-            raise error
-        logger.error("the handler of %r failed for peer %s", request.route, request.peer.id, exc_info=error,
-                     extra=fields(request.peer, "handler_failed", request.route))
+            raise left
+        report_handler(request, left)
 
     def _fail(self, request: Request, error: BaseException) -> None:
         route = self._routes.get(request.route) or self._routes.get("")
@@ -197,6 +190,30 @@ class Router:
             request._fail(words(error, tell))
         except _errors.Error:
             pass
+
+
+def untold(request: Any, error: BaseException) -> Optional[BaseException]:
+    """Answers by a Status that a handler raised. What is to be told and reported after all: nothing, when that was done or the
+    request has ended; else the error, or why no status can carry it."""
+    if not isinstance(error, _errors.Status) or not request.wants_reply or request.answered:
+        return error
+    try:
+        request.status(error.status, error.text, error._details)
+    except (_errors.ArgumentError, TypeError, ValueError, OverflowError) as refused:
+        return refused
+    except _errors.Error:
+        pass
+    return None
+
+
+def report_handler(request: Any, error: BaseException) -> None:
+    logger.error("the handler of %r failed for peer %s", request.route, request.peer.id, exc_info=error,
+                 extra=fields(request.peer, "handler_failed", request.route))
+
+
+def report_error_handler(request: Any, error: BaseException) -> None:
+    logger.error("the error handler failed for peer %s", request.peer.id, exc_info=error,
+                 extra=fields(request.peer, "handler_failed", request.route))
 
 
 async def _through(chain: Sequence[Middleware], handler: Handler, request: Request) -> Any:

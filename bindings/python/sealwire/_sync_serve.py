@@ -11,7 +11,7 @@ from sealwire import _errors, _native
 from sealwire._deciding import Decisions, data_bytes
 from sealwire._log import fields, logger
 from sealwire._replies import leave, too_many
-from sealwire._router import words
+from sealwire._router import report_error_handler, report_handler, untold, words
 from sealwire._sending import Answer, answer_of
 from sealwire._sync_messages import Request
 from sealwire._sync_peer import Peer
@@ -178,19 +178,13 @@ class Serving:
                 return self._fail(request, words(error, tell)) if result is None else complete(request, result)
             except Exception as second:
                 if not isinstance(second, _errors.Status):
-                    logger.error("the error handler failed for peer %s", request.peer.id, exc_info=second,
-                                 extra=fields(request.peer, "handler_failed", request.route))
+                    report_error_handler(request, second)
                 error = second
-        if isinstance(error, _errors.Status) and request.wants_reply and not request.answered:
-            try:
-                return request.status(error.status, error.text, error._details)
-            except (_errors.ArgumentError, TypeError, ValueError, OverflowError) as refused:  # what no status can carry
-                error = refused
-            except _errors.Error:
-                return
-        logger.error("the handler of %r failed for peer %s", request.route, request.peer.id, exc_info=error,
-                     extra=fields(request.peer, "handler_failed", request.route))
-        self._fail(request, words(error, tell))
+        left = untold(request, error)
+        if left is None:
+            return
+        report_handler(request, left)
+        self._fail(request, words(left, tell))
 
     def _fail(self, request: Request, text: str) -> None:
         try:

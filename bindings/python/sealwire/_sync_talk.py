@@ -7,30 +7,16 @@ from sealwire._messages import BodyLike
 from sealwire._outcome import Outcome
 from sealwire._sync_messages import GLANCE, Reply
 from sealwire._sync_replies import Queue, Replies
-from sealwire._talk import Turn
+from sealwire._talk import Hearing, Turn
 
 if TYPE_CHECKING:
     from sealwire._sync_peer import Peer
 
 
-class Ear(Queue):
-    """What the other side of a conversation says, and who waits for which answer. In `peer._talks` until the exchange is over."""
-
+class Ear(Hearing, Queue):
     __slots__ = ("peer", "number", "asked")
-
-    def __init__(self, peer: "Peer") -> None:
-        super().__init__()
-        self.peer = peer
-        self.number = 0
-        self.asked: Dict[int, Outcome] = {}
-
-    def begin(self, number: int) -> None:
-        self.number = number
-        self.peer._talks[number] = self
-
-    def _on_done(self, error: Optional[BaseException]) -> None:
-        self.peer._talks.pop(self.number, None)
-        super()._on_done(error)
+    peer: "Peer"
+    asked: Dict[int, Outcome]
 
     def ask(self, body: BodyLike, metadata: Optional[Metadata], trace: Union[str, bytes, None]) -> "Said":
         more = extras(metadata, trace)

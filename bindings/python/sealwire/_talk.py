@@ -14,24 +14,34 @@ if TYPE_CHECKING:
     from sealwire._peer import Peer
 
 
-class Ear(Queue):
-    """What the other side of a conversation says, and who waits for which answer. In `peer._talks` until the exchange is over."""
+class Hearing:
+    """What the other side of a conversation says, and who waits for which answer. In `peer._talks` until the exchange is over. The
+    part of an Ear that is the same in either face, before its queue."""
 
-    __slots__ = ("peer", "number", "asked")
+    __slots__ = ()
+    peer: Any
+    number: int
+    asked: Any
 
-    def __init__(self, peer: "Peer") -> None:
+    def __init__(self, peer: Any) -> None:
         super().__init__()
         self.peer = peer
-        self.number = 0
-        self.asked: "Dict[int, asyncio.Future[Said]]" = {}
+        self.number = 0  # type: ignore[misc]  # a slot of the face's class
+        self.asked = {}
 
     def begin(self, number: int) -> None:
-        self.number = number
+        self.number = number  # type: ignore[misc]  # likewise
         self.peer._talks[number] = self
 
     def _on_done(self, error: Optional[BaseException]) -> None:
         self.peer._talks.pop(self.number, None)
-        super()._on_done(error)
+        super()._on_done(error)  # type: ignore[misc]  # of the queue behind it
+
+
+class Ear(Hearing, Queue):
+    __slots__ = ("peer", "number", "asked")
+    peer: "Peer"
+    asked: "Dict[int, asyncio.Future[Said]]"
 
     async def ask(self, body: BodyLike, metadata: Optional[Metadata], trace: Union[str, bytes, None]) -> "Said":
         more = extras(metadata, trace)
