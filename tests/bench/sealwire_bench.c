@@ -18,7 +18,8 @@ struct bench {
     pthread_mutex_t mutex; /* guards what follows; callbacks take it for what the main thread waits for only */
     pthread_cond_t changed;
     bool listening, last_seen, finished, writable, part_over;
-    bool file_over; /* W1f, of the callbacks alone */
+    bool file_over;       /* W1f, of the callbacks alone: it was sent, or at the server, saved */
+    sw_exchange last_ask; /* the closing message, which is answered when the file is saved */
     uint32_t connected, closed;
     char ticket[SW_ADDRESS_TEXT_SIZE];
     /* of the callbacks alone */
@@ -106,6 +107,10 @@ static void on_part_done(struct bench *b, const sw_event_part_done *done) {
     if (b->options->kind == 7) {
         b->received = done->bytes / b->options->size;
         b->last_ns = bench_now_ns();
+    } else {
+        b->file_over = true;
+        if (b->last_ask.number)
+            check(sw_exchange_reply(b->last_ask, (sw_bytes){b->body, b->options->size}, NULL), "reply");
     }
     tell(b, &b->part_over, NULL);
 }
@@ -123,7 +128,8 @@ static void on_message(const sw_event *event, void *user) {
     const bool last = bench_message_last(body);
     if (last) b->announced = bench_message_number(body);
     else if (b->options->kind != 7) b->received++;
-    if (message->expects) check(sw_exchange_reply(message->exchange, message->body, NULL), "sw_exchange_reply");
+    if (message->expects && last && is_file(b->options) && !b->file_over) b->last_ask = message->exchange;
+    else if (message->expects) check(sw_exchange_reply(message->exchange, message->body, NULL), "sw_exchange_reply");
     if (!last) return;
     if (b->options->kind != 7) b->last_ns = bench_now_ns();
     tell(b, &b->last_seen, NULL);
