@@ -8,6 +8,7 @@ import sys
 import pytest
 
 SOURCE_ROOT = pathlib.Path(os.environ.get("SEALWIRE_SOURCE_ROOT", pathlib.Path(__file__).resolve().parents[3]))
+SCRIPT_S = 300 if "SEALWIRE_SANITIZED" in os.environ else 60
 sys.path.insert(0, str(SOURCE_ROOT / "tests" / "support"))
 
 
@@ -62,6 +63,6 @@ def script(folder_of_package, tmp_path):
     def start(source, *arguments, **options):
         path = tmp_path / "script.py"
         path.write_text(source)
-        return subprocess.run([sys.executable, str(path), *arguments], text=True, capture_output=True, timeout=300 if "SEALWIRE_SANITIZED" in os.environ else 60,
+        return subprocess.run([sys.executable, str(path), *arguments], text=True, capture_output=True, timeout=SCRIPT_S,
                               env={**os.environ, "PYTHONPATH": folder_of_package}, **options)
     return start
