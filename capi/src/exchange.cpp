@@ -1,7 +1,11 @@
 // Exchanges: sending, requesting, answering, cancelling.
+#include <algorithm>
+#include <array>
+
 #include "edge.h"
 #include "file.h"
 #include "node/peer.h"
+#include "node/random.h"
 #include "node/routes.h"
 
 using namespace sealwire;
@@ -133,7 +137,10 @@ class Extras {
 public:
     template <class Options>
     sw_result set(const Options& options, OutMessage& out) {
-        const sw_bytes key = options.idempotency_key;
+        return set(options, options.idempotency_key, out);
+    }
+    template <class Options>
+    sw_result set(const Options& options, sw_bytes key, OutMessage& out) {
         const sw_bytes trace = options.trace_context;
         if (options.metadata_count == 0 && key.size == 0 && trace.size == 0) return SW_OK;
         if (key.size != 0 && (!valid(key) || key.size != kKeySize)) return bad("an idempotency key has 16 bytes");
@@ -156,6 +163,33 @@ private:
     static constexpr std::string_view kMetadataRule =
         "metadata is UTF-8, names of 1 to 255 bytes, at most 4096 bytes in all";
     ChunkRef block_;
+};
+
+// How often a request is made.
+sw_result set_retries(const sw_request_options& options, RetryPlan& plan) {
+    if (options.attempts <= 1) return SW_OK;
+    if (options.expects == SW_EXPECTS_MANY) return bad("a request of many replies is made once");
+    if (options.part_count > 0) return bad("a request with parts is made once");
+    if (options.converse) return bad("a conversation is begun once");
+    plan.attempts = options.attempts;
+    plan.first = options.backoff_ms == SW_NEVER ? 0 : duration_of(options.backoff_ms, plan.first);
+    plan.most = duration_of(options.backoff_max_ms, std::max(plan.first, plan.most));
+    if (plan.most == kNever || plan.first > plan.most)
+        return bad("backoff_max_ms is at least backoff_ms, and a duration");
+    return SW_OK;
+}
+
+// A request's own idempotency key, or a new one where it is made again.
+class Key {
+public:
+    sw_bytes of(const sw_request_options& options) {
+        if (options.idempotency_key.size != 0 || options.attempts <= 1) return options.idempotency_key;
+        words_ = {random_number(), random_number()};
+        return {words_.data(), sizeof words_};
+    }
+
+private:
+    std::array<uint64_t, kKeySize / sizeof(uint64_t)> words_{};
 };
 
 sw_result send_with_parts(sw_peer peer, const sw_send_options& options, OutMessage& message, Body& content,
@@ -239,8 +273,11 @@ sw_result sw_peer_request(sw_peer peer, sw_text route, sw_bytes body, const sw_r
         const Expects expects = options.expects == SW_EXPECTS_MANY ? Expects::many : Expects::one;
         PartList parts;
         if (const sw_result r = parts.set(options, message); r != SW_OK) return r;
+        RetryPlan plan;
+        if (const sw_result r = set_retries(options, plan); r != SW_OK) return r;
         Extras extras;
-        if (const sw_result r = extras.set(options, message); r != SW_OK) return r;
+        Key key;
+        if (const sw_result r = extras.set(options, key.of(options), message); r != SW_OK) return r;
         message.timeout_ms = options.timeout_ms;
         message.converse = options.converse != 0;
         if (options.between_ms != 0) message.between_ms = options.between_ms;
@@ -248,6 +285,7 @@ sw_result sw_peer_request(sw_peer peer, sw_text route, sw_bytes body, const sw_r
         if (out) out->peer = peer;
         uint64_t number = 0;
         uint64_t* const at = out ? &out->number : &number;
+        if (plan.attempts > 1) return content.finish(Peer::request(peer.value, message, plan, options.user, at));
         std::vector<Peer::FilePart> files;
         if (const sw_result r = parts.files(peer, files); r != SW_OK) return r;
         const Errc errc = Peer::request(peer.value, message, expects, options.user, at, files);

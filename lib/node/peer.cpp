@@ -1,6 +1,7 @@
 // Peer's life on the loop thread: the only place where a protocol connection and a transport's pipe meet.
 #include "node/peer.h"
 
+#include <algorithm>
 #include <ctime>
 #include <new>
 
@@ -371,6 +372,10 @@ void Peer::sync() {
     const std::lock_guard lock(*mutex_);
     dirty_.store(false, std::memory_order_relaxed);
     unflushed_.store(0, std::memory_order_relaxed);
+    if (retries_) {
+        retries_->advance(now);
+        retry_at_ = retries_->next();
+    }
     connection_->sync(now);
 }
 
@@ -443,7 +448,7 @@ void Peer::finish_transport() {
 }
 
 void Peer::set_timer() {
-    const Time next = connection_->next_timeout();
+    const Time next = over_ ? connection_->next_timeout() : std::min(connection_->next_timeout(), retry_at_);
     if (timer_.armed() ? timer_.at() != next : next != kNever) timer_.set(next);
 }
 

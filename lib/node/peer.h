@@ -18,6 +18,7 @@
 #include "node/handle_table.h"
 #include "node/held_messages.h"
 #include "node/node_event.h"
+#include "node/retries.h"
 #include "node/routes.h"
 #include "node/stats.h"
 #include "node/transfer.h"
@@ -56,6 +57,8 @@ public:
     // `*number` is written before the loop can see the request; may be null.
     static Errc request(uint64_t peer, OutMessage& message, Expects expects, void* user, uint64_t* number,
                         std::span<FilePart> files = {});
+    // The same, made again as planned; it has a key and expects one reply.
+    static Errc request(uint64_t peer, OutMessage& message, const RetryPlan& plan, void* user, uint64_t* number);
     static Errc reply(uint64_t peer, uint64_t number, OutMessage& message, uint64_t* receipt,
                       std::span<FilePart> files = {});
     static Errc status(uint64_t peer, uint64_t number, uint32_t code, std::string_view text, Bytes details,
@@ -174,6 +177,9 @@ private:
     // Runs a command on the loop thread, if the peer still lives then.
     static Errc post(Locked& peer, std::function<void(Peer&)> command);
     static Errc resolve(const Locked& peer, OutMessage& message);
+    void set_timeout(OutMessage& message) const;
+    uint64_t of_outbox(uint64_t number) const { return retries_ ? retries_->of_outbox(number) : number; }
+    uint64_t of_application(uint64_t number) const;
 
     void register_handle();
     void turn();
@@ -201,6 +207,8 @@ private:
     void drop_behind(const HeldMessages::Held& held);
     // Of a request with a key: it is answered by the node's answers, and not to be delivered.
     bool is_answered(const Event& event);
+    bool is_attempt(Event& event);
+    void tell_ended();
     void on_part(Event& event);
     bool on_transfer(const Event& event, const std::shared_ptr<Transfer>& transfer);
     std::shared_ptr<Transfer> transfer_of(uint64_t number, uint64_t part, bool last);
@@ -237,12 +245,14 @@ private:
 
     // Under the lock.
     Outbox outbox_;
+    std::unique_ptr<Retries> retries_;  // once a request is to be made again
     Stage stage_;
     PingLimit pings_;
     std::vector<std::shared_ptr<Transfer>> transfers_;
     std::atomic<size_t> transfer_count_{0};                          // of transfers_
     std::optional<std::array<uint8_t, kSessionIdSize>> session_id_;  // once connected
     std::atomic<bool> keyed_{false};                                 // a request with an idempotency key came
+    std::atomic<bool> retrying_{false};                              // there are retries_
     std::atomic<void*> user_{nullptr};
     Gate gate_;                         // of its messages
     std::atomic<bool> release_{false};  // a gate was opened since what waits was last looked at
@@ -259,6 +269,7 @@ private:
     std::unique_ptr<Connecting> connecting_;
     Timer timer_;
     std::unique_ptr<Timer> dial_timer_;
+    Time retry_at_ = kNever;  // the next time of retries_
     Time dial_timeout_ = 0;
     Time keepalive_ = 0;
     std::vector<uint8_t> remainder_;  // output that the pipe did not take yet

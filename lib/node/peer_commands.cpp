@@ -67,10 +67,7 @@ Errc Peer::request(uint64_t handle, OutMessage& message, Expects expects, void* 
     Locked peer = lock(handle);
     if (!peer) return peer.errc();
     if (const Errc errc = resolve(peer, message); errc != Errc::ok) return errc;
-    if (message.timeout_ms == 0) {
-        const Time limit = peer->node_.limits().request;
-        message.timeout_ms = limit == kNever ? UINT32_MAX : static_cast<uint32_t>(limit / kMillisecond);
-    }
+    peer->set_timeout(message);
     uint64_t opened = 0;
     if (!files.empty()) peer->transfers_.reserve(peer->transfers_.size() + files.size());
     if (const Errc errc = peer->outbox_.request(message, expects, user, opened); errc != Errc::ok) return errc;
@@ -81,6 +78,29 @@ Errc Peer::request(uint64_t handle, OutMessage& message, Expects expects, void* 
     wake(node);
     start(files);
     return Errc::ok;
+}
+
+Errc Peer::request(uint64_t handle, OutMessage& message, const RetryPlan& plan, void* user, uint64_t* number) {
+    Locked peer = lock(handle);
+    if (!peer) return peer.errc();
+    if (const Errc errc = resolve(peer, message); errc != Errc::ok) return errc;
+    peer->set_timeout(message);
+    if (!peer->retries_) peer->retries_ = std::make_unique<Retries>(peer->outbox_);
+    peer->retrying_.store(true, std::memory_order_relaxed);
+    uint64_t opened = 0;
+    if (const Errc errc = peer->retries_->begin(message, plan, user, opened); errc != Errc::ok) return errc;
+    if (number) *number = opened;
+    const std::shared_ptr<Node> node = peer->touch(message.body.size());
+    peer.unlock();
+    wake(node);
+    return Errc::ok;
+}
+
+// A request that names none has the node's.
+void Peer::set_timeout(OutMessage& message) const {
+    if (message.timeout_ms != 0) return;
+    const Time limit = node_.limits().request;
+    message.timeout_ms = limit == kNever ? UINT32_MAX : static_cast<uint32_t>(limit / kMillisecond);
 }
 
 Errc Peer::reply(uint64_t handle, uint64_t number, OutMessage& message, uint64_t* receipt, std::span<FilePart> files) {
@@ -114,7 +134,8 @@ Errc Peer::cancel(uint64_t handle, uint64_t number, uint32_t code) {
     Locked peer = lock(handle);
     if (!peer) return peer.errc();
     const uint32_t wire = code == 0 ? static_cast<uint32_t>(WireCode::cancelled) : code;
-    if (const Errc errc = peer->outbox_.cancel(number, wire); errc != Errc::ok) return errc;
+    const std::optional<Errc> retried = peer->retries_ ? peer->retries_->cancel(number, wire) : std::nullopt;
+    if (const Errc errc = retried ? *retried : peer->outbox_.cancel(number, wire); errc != Errc::ok) return errc;
     const std::shared_ptr<Node> node = peer->touch(0);
     peer.unlock();
     wake(node);
@@ -134,7 +155,7 @@ Errc Peer::write_part(uint64_t handle, uint64_t number, uint64_t part, const Par
 Errc Peer::read_part(uint64_t handle, uint64_t number, uint64_t part, uint64_t amount) {
     Locked peer = lock(handle);
     if (!peer) return peer.errc();
-    if (const Errc errc = peer->outbox_.read(number, part, amount); errc != Errc::ok) return errc;
+    if (const Errc errc = peer->outbox_.read(peer->of_outbox(number), part, amount); errc != Errc::ok) return errc;
     const std::shared_ptr<Node> node = peer->touch(0);
     peer.unlock();
     wake(node);
@@ -145,7 +166,8 @@ Errc Peer::cancel_part(uint64_t handle, uint64_t number, uint64_t part, uint32_t
     Locked peer = lock(handle);
     if (!peer) return peer.errc();
     const uint32_t wire = code == 0 ? static_cast<uint32_t>(WireCode::cancelled) : code;
-    if (const Errc errc = peer->outbox_.cancel_part(number, part, wire); errc != Errc::ok) return errc;
+    const Errc errc = peer->outbox_.cancel_part(peer->of_outbox(number), part, wire);
+    if (errc != Errc::ok) return errc;
     const std::shared_ptr<Node> node = peer->touch(0);
     peer.unlock();
     wake(node);
@@ -154,7 +176,9 @@ Errc Peer::cancel_part(uint64_t handle, uint64_t number, uint64_t part, uint32_t
 
 Errc Peer::set_exchange_user(uint64_t handle, uint64_t number, void* user) {
     Locked peer = lock(handle);
-    return peer ? peer->outbox_.set_user(number, user) : peer.errc();
+    if (!peer) return peer.errc();
+    const std::optional<Errc> retried = peer->retries_ ? peer->retries_->set_user(number, user) : std::nullopt;
+    return retried ? *retried : peer->outbox_.set_user(number, user);
 }
 
 Errc Peer::ask(uint64_t handle, uint64_t number, OutMessage& message, uint64_t* receipt, uint64_t& question) {
@@ -190,13 +214,16 @@ Errc Peer::answer_status(uint64_t handle, uint64_t number, uint64_t question, ui
 
 Errc Peer::running(uint64_t handle, uint64_t number) {
     Locked peer = lock(handle);
-    return peer ? peer->outbox_.running(number) : peer.errc();
+    if (!peer) return peer.errc();
+    const std::optional<Errc> retried = peer->retries_ ? peer->retries_->running(number) : std::nullopt;
+    return retried ? *retried : peer->outbox_.running(number);
 }
 
 Errc Peer::running(uint64_t handle, Outbox::Running& all, uint64_t& queued_bytes) {
     Locked peer = lock(handle);
     if (!peer) return peer.errc();
     all = peer->outbox_.running();
+    if (peer->retries_) all.requests += static_cast<uint64_t>(peer->retries_->beyond_attempts());
     queued_bytes = peer->outbox_.queued_bytes();
     return Errc::ok;
 }
@@ -206,14 +233,19 @@ Errc Peer::message_uuid(uint64_t handle, uint64_t number, bool own, uint64_t pla
     if (!peer) return peer.errc();
     if (!peer->session_id_) return Errc::state;
     const uint64_t parity = peer->outbox_.wire_id_parity();
-    out = sealwire::message_uuid(*peer->session_id_, own == (parity == 0), number ^ parity, place);
+    const uint64_t exchange = peer->of_outbox(number);
+    out = sealwire::message_uuid(*peer->session_id_, own == (parity == 0), exchange ^ parity, place);
     return Errc::ok;
 }
 
 Errc Peer::set_deadlines(uint64_t handle, const DeadlineChange& change) {
     Locked peer = lock(handle);
     if (!peer) return peer.errc();
-    if (const Errc errc = peer->outbox_.set_deadlines(change); errc != Errc::ok) return errc;
+    DeadlineChange meant = change;
+    meant.number = peer->of_outbox(change.number);
+    const bool retried = peer->retries_ && meant.number == change.number && peer->retries_->running(change.number);
+    if (retried) return Errc::state;  // its attempts have theirs
+    if (const Errc errc = peer->outbox_.set_deadlines(meant); errc != Errc::ok) return errc;
     const std::shared_ptr<Node> node = peer->touch(0);
     peer.unlock();
     wake(node);

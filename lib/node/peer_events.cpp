@@ -6,6 +6,7 @@ namespace sealwire {
 
 void Peer::deliver() {
     if (!held_.empty()) release_held();
+    tell_ended();
     while (Event* event = connection_->poll_event()) {
         handle_event(*event);
         if (node_.urgent()) node_.flush_urgent();
@@ -26,7 +27,7 @@ NodeEvent Peer::event_of(NodeEventKind kind, const Event& event) const {
     out.body = event.body;
     out.tlvs = event.tlvs;
     out.chunk = event.keeper();
-    out.number = event.number;
+    out.number = of_application(event.number);
     out.first = event.first;
     out.last_number = event.last_number;
     out.clock_difference_ms = event.clock_difference_ms;
@@ -38,6 +39,7 @@ NodeEvent Peer::event_of(NodeEventKind kind, const Event& event) const {
 
 void Peer::handle_event(Event& event) {
     if (!held_.empty() && wait_behind(event)) return;
+    if (retrying_.load(std::memory_order_relaxed) && is_attempt(event)) return;
     switch (event.kind) {
         case EventKind::message: return on_message(event);
         case EventKind::reply:
@@ -97,6 +99,49 @@ void Peer::handle_event(Event& event) {
             return node_.emit(out);
         }
     }
+}
+
+// Of a request that is made again: true where the application is told nothing of it.
+bool Peer::is_attempt(Event& event) {
+    switch (event.kind) {
+        case EventKind::done:
+            if (!event.mine) return false;
+            break;
+        case EventKind::reply:
+        case EventKind::part_data:
+        case EventKind::part_end:
+        case EventKind::part_done: break;
+        default: return false;
+    }
+    {
+        const std::lock_guard lock(*mutex_);
+        const Retries::Verdict verdict = retries_->on_event(event, node_.loop().now());
+        retry_at_ = retries_->next();
+        if (verdict != Retries::Verdict::swallow) return false;
+    }
+    if (event.has_body || event.kind == EventKind::part_data) connection_->taken(event.taken);
+    return true;
+}
+
+// Of requests that are made again and ended between two attempts.
+void Peer::tell_ended() {
+    while (retrying_.load(std::memory_order_relaxed)) {
+        Event event;
+        {
+            const std::lock_guard lock(*mutex_);
+            if (!retries_->take_ended(event)) return;
+        }
+        NodeEvent out = event_of(NodeEventKind::done, event);
+        out.user = event.user;
+        node_.emit(out);
+    }
+}
+
+// The number by which the application knows an exchange.
+uint64_t Peer::of_application(uint64_t number) const {
+    if (!retrying_.load(std::memory_order_relaxed)) return number;
+    const std::lock_guard lock(*mutex_);
+    return retries_->of_application(number);
 }
 
 void Peer::on_part(Event& event) {
@@ -295,6 +340,11 @@ void Peer::name_successor(NodeEvent& closed) const {
 void Peer::on_over(Event& event) {
     gates_off_ = true;
     release_held();  // one-way messages: what has arrived is not lost
+    if (retrying_.load(std::memory_order_relaxed)) {
+        const std::lock_guard lock(*mutex_);
+        retries_->end_all();
+    }
+    tell_ended();
     over_ = true;
     if (id_known_) node_.leave_sessions(*this, id_);
     counters_.connected.set(0);

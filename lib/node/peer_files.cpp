@@ -27,6 +27,7 @@ Errc Peer::save_part(uint64_t handle, uint64_t number, uint64_t part, const std:
     Locked peer = lock(handle);
     if (!peer) return peer.errc();
     peer->transfers_.reserve(peer->transfers_.size() + 1);
+    number = peer->of_outbox(number);
     if (const Errc errc = peer->outbox_.save(number, part); errc != Errc::ok) return errc;
     transfer->bind(handle, number, part);
     peer->transfers_.push_back(transfer);
@@ -67,7 +68,7 @@ void Peer::tell_progress(uint64_t handle, uint64_t number, uint64_t part, uint64
         NodeEvent event{.kind = NodeEventKind::part_progress};
         event.peer = self.handle_;
         event.id = &self.id_;
-        event.number = number;
+        event.number = self.of_application(number);
         event.first = part;
         event.last_number = bytes;
         event.total = total;

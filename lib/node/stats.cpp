@@ -113,7 +113,7 @@ Stats Peer::stats() const {
             .connected = c.connected.get(),
             .queued_bytes = outbox_.queued_bytes(),
             .untaken_bytes = c.untaken_bytes.get(),
-            .requests_running = running.requests,
+            .requests_running = running.requests + (retries_ ? static_cast<uint64_t>(retries_->beyond_attempts()) : 0),
             .serving = running.serving,
             .questions = running.questions,
             .round_trip_us = c.round_trip_us.get()};

@@ -40,12 +40,12 @@ Errc Outbox::open(const OutMessage& message, Expects expects, void* user, uint64
     if (message.type > kMaxType) return Errc::argument;
     if (message.body.size() > peer_message_limit_) return Errc::too_big;
     if (const Errc errc = check_parts(message); errc != Errc::ok) return errc;
-    if (queue_full()) return Errc::again;
+    if (!message.forced && queue_full()) return Errc::again;
     if (message.receipt && no_receipt_left()) return Errc::again;
     const bool single = message.size() <= kMaxFrameBody && message.parts.empty();
     const bool converse = message.converse && expects != Expects::none;
     const bool needs_slot = expects != Expects::none || !single;
-    number = opened_ << 1;
+    number = next_number();
     receipt = next_receipt_++;
     counts_.body_bytes += message.body.size();
     if (expects != Expects::none) ++counts_.requests;

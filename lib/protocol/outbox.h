@@ -32,6 +32,7 @@ struct OutMessage {
     bool written = false;               // to be told when its last byte was handed to the transport
     bool more = false;                  // of replies: not the last
     bool converse = false;              // of requests: both sides may ask while it runs
+    bool forced = false;                // of requests: taken also while the queue is full
     uint32_t timeout_ms = UINT32_MAX;   // of requests: the deadline of the first reply; UINT32_MAX: none
     uint32_t between_ms = UINT32_MAX;   // ... from each reply to the next or the end
     uint32_t total_ms = UINT32_MAX;     // ... of the whole exchange
@@ -132,6 +133,9 @@ public:
     Running running() const;
     // Stops taking new exchanges; what is queued still goes out.
     void refuse_new(Errc why) { refuse_ = why; }
+    Errc refuses() const { return refuse_; }
+    // Of the next message that send() or request() takes.
+    uint64_t next_number() const { return opened_ << 1; }
 
     // ---- Mail for the inbox, which takes it at the next sync ----
     struct Opened {

@@ -256,6 +256,11 @@ static void a_request(sw_peer peer) {
     options.timeout_ms = percent(30) ? 1 + below(50) : 0;
     options.converse = percent(50);
     options.total_ms = percent(10) ? 1 + below(50) : 0;
+    if (percent(20)) {
+        options.attempts = below(6);
+        options.backoff_ms = percent(50) ? SW_NEVER : below(10);
+        options.backoff_max_ms = percent(80) ? 0 : below(20);
+    }
     some_extras(&options.metadata, &options.metadata_count, &options.trace_context);
     options.user = &P;
     options.parts = heads;

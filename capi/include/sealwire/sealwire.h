@@ -761,7 +761,15 @@ typedef struct sw_request_options {
     uint32_t between_ms; /* from each reply to the next or the end; 0: none. Since 0.1 */
     uint32_t total_ms;   /* for the whole exchange; 0: none. Since 0.1 */
     uint32_t converse;   /* 1: either side may ask while it runs. Since 0.1 */
-    uint32_t reserved;
+    /* With more than one attempt the request is made again, under one idempotency key (of the library's making where none is
+     * given), so that its handler runs once: where timeout_ms, which is for each attempt, passes, and where it was refused for a
+     * limit or not sent. What runs goes on beside the next attempt, whose answer it is; total_ms is for all of them. One reply,
+     * no parts and no conversation. Its exchange is the first attempt's, with one DONE: that of the answer, or how the last attempt
+     * failed. Its deadlines cannot be changed. A session that ends ends it. Since 0.1. */
+    uint32_t attempts; /* at most; 0 or 1: one */
+    uint32_t
+        backoff_ms; /* before the second a pause of anything from 0 to that, doubled for each; default 100, SW_NEVER none */
+    uint32_t backoff_max_ms; /* the longest; default 5,000, or backoff_ms where that is more */
 } sw_request_options;
 
 static inline void sw_send_options_init(sw_send_options *options) {

@@ -289,6 +289,9 @@ struct request_options {
     std::vector<sw_pair> metadata{};
     std::string_view trace_context{};
     std::string_view idempotency_key{};
+    uint32_t attempts = 1;  // at most, as of sw_request_options; `timeout_ms` is for each
+    uint32_t backoff_ms = 0;
+    uint32_t backoff_max_ms = 0;
 };
 
 class peer {
@@ -332,6 +335,9 @@ public:
         raw.total_ms = options.total_ms;
         raw.converse = options.converse ? 1 : 0;
         raw.route = options.route;
+        raw.attempts = options.attempts;
+        raw.backoff_ms = options.backoff_ms;
+        raw.backoff_max_ms = options.backoff_max_ms;
         put_extras(options, raw);
         auto handler = std::make_unique<asked>(std::move(done));
         raw.user = static_cast<detail::pending*>(handler.get());
