@@ -234,6 +234,12 @@ Retries::Verdict Retries::on_event(Event& event, Time now) {
             return Verdict::swallow;
         }
     }
+    // Its answer went to another attempt, as it cannot be repeated: that one is still to tell it.
+    if (event.errc == Errc::outcome_unknown && retry.attempts.size() > 1) {
+        drop_attempt(retry, exchange);
+        retry.left = 0;
+        return Verdict::swallow;
+    }
     event.number = retry.number;
     event.user = retry.user;
     retry.over = retry.told = true;

@@ -165,6 +165,19 @@ TEST_CASE("a refusal of the last attempt does not end what still runs") {
     CHECK(told.number == 0);
 }
 
+TEST_CASE("an attempt that is told that its answer is gone leaves it to the one that has it") {
+    Bench b;
+    REQUIRE(b.begin({.attempts = 9, .first = 0}, 20) == Errc::ok);
+    b.next();
+    CHECK(b.running() == Numbers{0, 2});
+    CHECK(b.done(2, Errc::outcome_unknown) == Verdict::swallow);
+    Event reply = b.event(EventKind::reply, 0);
+    CHECK(b.retries.on_event(reply, b.now) == Verdict::pass);
+    Event told;
+    CHECK(b.done(0, Errc::ok, &told) == Verdict::pass);
+    CHECK(told.errc == Errc::ok);
+}
+
 TEST_CASE("the total is for all attempts, also within a pause") {
     Bench b;
     REQUIRE(b.begin({.attempts = 9, .first = kSecond}, 20, 50) == Errc::ok);
