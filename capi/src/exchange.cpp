@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 
+#include "draft.h"
 #include "edge.h"
 #include "file.h"
 #include "node/peer.h"
@@ -41,6 +42,10 @@ public:
         if (given_) given_->release();
         return SW_OK;
     }
+    // Of an OPEN.
+    sw_result finish(Errc errc, const OutMessage& message) {
+        return errc != Errc::ok && message.foreign ? failed(errc, "the draft is of another node") : finish(errc);
+    }
 
 private:
     Chunk* given_ = nullptr;
@@ -55,9 +60,21 @@ sw_result set_route(sw_text route, sw_route interned, OutMessage& out) {
     return SW_OK;
 }
 
-sw_result set_type(uint32_t type, OutMessage& out) {
-    if (type > SW_BODY_CBOR) return bad("type is no value of sw_body_type");
-    out.type = static_cast<uint8_t>(type);
+sw_result set_type(uint32_t type, OutMessage& out) { return read_type(type, out.type); }
+
+// What opens an exchange: its own route and type, or its draft's.
+template <class Options>
+sw_result set_head(sw_text route, const Options& options, OutMessage& out) {
+    const sw_draft* const draft = options.draft;
+    if (!draft) {
+        const sw_result r = set_route(route, options.route, out);
+        return r == SW_OK ? set_type(options.type, out) : r;
+    }
+    if (route.size != 0 || options.route != 0) return bad("a route is given, and a draft, which has one");
+    if (options.type != 0) return bad("a type is given, and a draft, which has one");
+    out.interned = draft->route;
+    out.node = draft->node;
+    out.type = draft->type;
     return SW_OK;
 }
 
@@ -142,26 +159,23 @@ public:
     template <class Options>
     sw_result set(const Options& options, sw_bytes key, OutMessage& out) {
         const sw_bytes trace = options.trace_context;
-        if (options.metadata_count == 0 && key.size == 0 && trace.size == 0) return SW_OK;
+        const sw_draft* const draft = options.draft;
+        if (options.metadata_count == 0 && key.size == 0 && trace.size == 0) {
+            if (draft) out.tlvs = draft->block.get();
+            return SW_OK;
+        }
         if (key.size != 0 && (!valid(key) || key.size != kKeySize)) return bad("an idempotency key has 16 bytes");
         if (trace.size != 0 && (!valid(trace) || trace.size != kTraceSize)) return bad("a trace context has 25 bytes");
-        if (options.metadata_count > 0 && !options.metadata) return bad("metadata is null");
-        if (options.metadata_count > kMaxMetadata / 3) return bad(kMetadataRule);  // the shortest pair has 3 bytes
-        std::vector<TextPair> pairs(options.metadata_count);
-        for (size_t i = 0; i < pairs.size(); ++i) {
-            const sw_pair& pair = options.metadata[i];
-            if (!valid(pair.name) || !valid(pair.value)) return bad(kMetadataRule);
-            pairs[i] = {view(pair.name), view(pair.value)};
-        }
-        if (!valid_metadata(pairs)) return bad(kMetadataRule);
-        block_ = write_message_tlvs(view(key), view(trace), pairs);
+        const Bytes before = draft ? draft->metadata : Bytes();
+        std::vector<TextPair> pairs;
+        const sw_result r = read_metadata(options.metadata, options.metadata_count, before.size(), pairs);
+        if (r != SW_OK) return r;
+        block_ = write_message_tlvs(view(key), view(trace), pairs, before);
         out.tlvs = block_.get();
         return SW_OK;
     }
 
 private:
-    static constexpr std::string_view kMetadataRule =
-        "metadata is UTF-8, names of 1 to 255 bytes, at most 4096 bytes in all";
     ChunkRef block_;
 };
 
@@ -202,7 +216,7 @@ sw_result send_with_parts(sw_peer peer, const sw_send_options& options, OutMessa
     if (const sw_result r = parts.files(peer, files); r != SW_OK) return r;
     const Errc errc = Peer::send(peer.value, message, options.receipt_number, options.user, at, files);
     if (errc == Errc::ok) parts.give(peer, *at, options.part_count);
-    return content.finish(errc);
+    return content.finish(errc, message);
 }
 
 }  // namespace
@@ -245,8 +259,7 @@ sw_result sw_peer_send(sw_peer peer, sw_text route, sw_bytes body, const sw_send
         if (!options) return bad(kSizeRule);
         OutMessage message;
         Body content;
-        if (const sw_result r = set_route(route, options->route, message); r != SW_OK) return r;
-        if (const sw_result r = set_type(options->type, message); r != SW_OK) return r;
+        if (const sw_result r = set_head(route, *options, message); r != SW_OK) return r;
         if (const sw_result r = content.set(body, options->message, message); r != SW_OK) return r;
         if (options->more) return bad("more is for replies");
         if (const sw_result r = set_receipt(options->receipt, message); r != SW_OK) return r;
@@ -255,7 +268,8 @@ sw_result sw_peer_send(sw_peer peer, sw_text route, sw_bytes body, const sw_send
         Extras extras;
         if (const sw_result r = extras.set(*options, message); r != SW_OK) return r;
         if (options->part_count > 0) return send_with_parts(peer, *options, message, content, number);
-        return content.finish(Peer::send(peer.value, message, options->receipt_number, nullptr, number));
+        const Errc errc = Peer::send(peer.value, message, options->receipt_number, nullptr, number);
+        return content.finish(errc, message);
     });
 }
 
@@ -266,8 +280,7 @@ sw_result sw_peer_request(sw_peer peer, sw_text route, sw_bytes body, const sw_r
         if (!read_options(given, options)) return bad(kSizeRule);
         OutMessage message;
         Body content;
-        if (const sw_result r = set_route(route, options.route, message); r != SW_OK) return r;
-        if (const sw_result r = set_type(options.type, message); r != SW_OK) return r;
+        if (const sw_result r = set_head(route, options, message); r != SW_OK) return r;
         if (const sw_result r = content.set(body, options.message, message); r != SW_OK) return r;
         if (options.expects > SW_EXPECTS_MANY) return bad("expects is no value of sw_expects");
         const Expects expects = options.expects == SW_EXPECTS_MANY ? Expects::many : Expects::one;
@@ -285,12 +298,15 @@ sw_result sw_peer_request(sw_peer peer, sw_text route, sw_bytes body, const sw_r
         if (out) out->peer = peer;
         uint64_t number = 0;
         uint64_t* const at = out ? &out->number : &number;
-        if (plan.attempts > 1) return content.finish(Peer::request(peer.value, message, plan, options.user, at));
+        if (plan.attempts > 1) {
+            const Errc errc = Peer::request(peer.value, message, plan, options.user, at);
+            return content.finish(errc, message);
+        }
         std::vector<Peer::FilePart> files;
         if (const sw_result r = parts.files(peer, files); r != SW_OK) return r;
         const Errc errc = Peer::request(peer.value, message, expects, options.user, at, files);
         if (errc == Errc::ok) parts.give(peer, *at, options.part_count);
-        return content.finish(errc);
+        return content.finish(errc, message);
     });
 }
 
@@ -300,7 +316,7 @@ sw_result sw_exchange_reply(sw_exchange exchange, sw_bytes body, const sw_send_o
         if (!read_options(given, options)) return bad(kSizeRule);
         OutMessage message;
         Body content;
-        if (options.route != 0) return bad("a reply has no route");
+        if (options.route != 0 || options.draft) return bad("a reply has no route, and so no draft");
         if (options.idempotency_key.size != 0) return bad("a reply has no idempotency key");
         if (const sw_result r = set_type(options.type, message); r != SW_OK) return r;
         if (const sw_result r = content.set(body, options.message, message); r != SW_OK) return r;
@@ -327,7 +343,7 @@ sw_result talk(sw_exchange exchange, sw_bytes body, const sw_send_options* given
     if (!read_options(given, options)) return bad(kSizeRule);
     OutMessage message;
     Body content;
-    if (options.route != 0) return bad("a question or an answer has no route");
+    if (options.route != 0 || options.draft) return bad("a question or an answer has no route, and so no draft");
     if (options.idempotency_key.size != 0) return bad("a question or an answer has no idempotency key");
     if (options.more) return bad("more is for replies");
     if (const sw_result r = set_type(options.type, message); r != SW_OK) return r;

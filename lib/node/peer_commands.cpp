@@ -40,7 +40,12 @@ std::shared_ptr<Node> Peer::touch(size_t bytes) {
 }
 
 Errc Peer::resolve(const Locked& peer, OutMessage& message) {
-    if (message.interned == 0 || peer->outbox_.knows(message.interned)) return Errc::ok;
+    if (message.interned == 0) return Errc::ok;
+    if (message.node != 0 && message.node != peer->node_.handle()) {  // the number means another route here
+        message.foreign = true;
+        return Errc::argument;
+    }
+    if (peer->outbox_.knows(message.interned)) return Errc::ok;
     const std::string* route = peer->node_.routes().interned(message.interned);
     if (!route) return Errc::argument;
     message.route = *route;

@@ -41,8 +41,8 @@ TlvStatus read_message_tlvs(Bytes block, MessageTlvs& out) {
     return supported ? TlvStatus::ok : TlvStatus::unsupported;
 }
 
-bool valid_metadata(std::span<const TextPair> metadata) {
-    size_t size = 0;
+bool valid_metadata(std::span<const TextPair> metadata, size_t taken) {
+    size_t size = taken;
     for (const TextPair& pair : metadata) {
         if (!valid_pair(pair.name, pair.value) || pair.value.size() > kMaxMetadata) return false;
         size += pair_size(pair);
@@ -51,8 +51,8 @@ bool valid_metadata(std::span<const TextPair> metadata) {
     return true;
 }
 
-ChunkRef write_message_tlvs(Bytes key, Bytes trace, std::span<const TextPair> metadata) {
-    size_t pairs = 0;
+ChunkRef write_message_tlvs(Bytes key, Bytes trace, std::span<const TextPair> metadata, Bytes before) {
+    size_t pairs = before.size();
     for (const TextPair& pair : metadata) pairs += pair_size(pair);
     const auto entry = [](size_t size) { return size ? 1 + varint_size(size) + size : 0; };
     const size_t size = entry(key.size()) + entry(trace.size()) + entry(pairs);
@@ -69,6 +69,7 @@ ChunkRef write_message_tlvs(Bytes key, Bytes trace, std::span<const TextPair> me
     if (pairs > 0) {
         out.varint(message_tlv::metadata);
         out.varint(pairs);
+        out.bytes(before);
         for (const TextPair& pair : metadata) {
             out.sized(as_bytes(pair.name));
             out.sized(as_bytes(pair.value));

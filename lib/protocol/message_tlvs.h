@@ -50,10 +50,10 @@ bool for_each_pair(Bytes metadata, Each each) {
     return true;
 }
 
-// Names of 1 to 255 bytes, all of it UTF-8, and within kMaxMetadata.
-bool valid_metadata(std::span<const TextPair> metadata);
+// Names of 1 to 255 bytes, all of it UTF-8, and within kMaxMetadata, of which `taken` bytes are used already.
+bool valid_metadata(std::span<const TextPair> metadata, size_t taken = 0);
 // The block of all but the deadline, in a chunk of its size; null when there is nothing to say. `key` and `trace` are of
-// their sizes or empty.
-ChunkRef write_message_tlvs(Bytes key, Bytes trace, std::span<const TextPair> metadata);
+// their sizes or empty. `before`: pairs that were written once (MessageTlvs::metadata), which go before the others.
+ChunkRef write_message_tlvs(Bytes key, Bytes trace, std::span<const TextPair> metadata, Bytes before = {});
 
 }  // namespace sealwire

@@ -25,6 +25,7 @@ namespace sealwire {
 struct OutMessage {
     std::string_view route{};  // of OPENs
     uint32_t interned = 0;     // the node's number for the route; 0: none
+    uint64_t node = 0;         // whose number that is; 0: that of the peer's node
     Bytes body{};
     Chunk* owner = nullptr;  // keeps `body`; on success the outbox holds a reference of its own
     uint8_t type = 0;
@@ -33,6 +34,7 @@ struct OutMessage {
     bool more = false;                  // of replies: not the last
     bool converse = false;              // of requests: both sides may ask while it runs
     bool forced = false;                // of requests: taken also while the queue is full
+    bool foreign = false;               // refused: `interned` is the number of another node
     uint32_t timeout_ms = UINT32_MAX;   // of requests: the deadline of the first reply; UINT32_MAX: none
     uint32_t between_ms = UINT32_MAX;   // ... from each reply to the next or the end
     uint32_t total_ms = UINT32_MAX;     // ... of the whole exchange

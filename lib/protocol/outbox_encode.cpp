@@ -35,7 +35,7 @@ uint8_t* put_tlvs(uint8_t* to, uint32_t timeout_ms, Bytes rest) {
     return put_bytes(to, rest);
 }
 
-Bytes bytes_of(const ChunkRef& tlvs) { return tlvs ? Bytes(tlvs->data(), tlvs->capacity()) : Bytes(); }
+Bytes bytes_of(const Chunk* tlvs) { return tlvs ? Bytes(tlvs->data(), tlvs->capacity()) : Bytes(); }
 
 }  // namespace
 
@@ -214,17 +214,18 @@ uint8_t* Outbox::put_open_head(Route* route, std::string_view text, uint64_t fla
 
 // An OPEN of one frame, straight from the caller's bytes, when nothing waits before it. False: it has to wait.
 bool Outbox::open_at_once(const OutMessage& message, Expects expects, uint64_t number, uint64_t receipt) {
-    if (!waiting_.empty() || ahead() || message.tlvs || message.converse) return false;
+    if (!waiting_.empty() || ahead() || message.converse) return false;
     Route* const route = find_route(message.route, message.interned);
     const bool request = expects != Expects::none;
-    if (!route || !may_open(route->first.size(), message.body.size(), request, 0)) return false;
+    if (!route || !may_open(route->first.size(), message.size(), request, 0)) return false;
     const uint64_t begin = sequence_end_;
+    const Bytes tlvs = bytes_of(message.tlvs);
     const uint32_t timeout_ms = request ? message.deadline_ms() : UINT32_MAX;
     uint64_t flags = static_cast<uint64_t>(expects) | open_flag::last | open_flag::end;
-    if (timeout_ms != UINT32_MAX) flags |= open_flag::tlvs;
+    if (timeout_ms != UINT32_MAX || !tlvs.empty()) flags |= open_flag::tlvs;
     if (message.receipt) flags |= open_flag::receipt;
-    uint8_t* at = put_open_head(route, {}, flags, message.type, message.body.size());
-    if (timeout_ms != UINT32_MAX) at = put_tlvs(at, timeout_ms, {});
+    uint8_t* at = put_open_head(route, {}, flags, message.type, message.size());
+    if (flags & open_flag::tlvs) at = put_tlvs(at, timeout_ms, tlvs);
     at = put_bytes(put_varint(at, message.body.size()), message.body);
     charged_ += commit_to(at) + kObjectCost;
     count(route, message.body.size(), request);
@@ -245,7 +246,7 @@ void Outbox::encode_open(const Pending& pending) {
     }
     const Bytes body = pending.body;
     const Bytes head = pending.head();
-    const Bytes tlvs = bytes_of(pending.tlvs);
+    const Bytes tlvs = bytes_of(pending.tlvs.get());
     const bool last = head.size() == body.size() && pending.part_count == 0;
     const bool deadline = pending.expects != Expects::none && pending.timeout_ms != UINT32_MAX;
     uint64_t flags = static_cast<uint64_t>(pending.expects);
@@ -289,7 +290,7 @@ void Outbox::encode_first(Exchange& exchange, Pending& pending) {
     const uint64_t begin = sequence_end_;
     const Bytes body = pending.body;
     const Bytes head = pending.head();
-    const Bytes tlvs = bytes_of(pending.tlvs);
+    const Bytes tlvs = bytes_of(pending.tlvs.get());
     const bool last = head.size() == body.size() && pending.part_count == 0;
     uint64_t flags = message_flag::first;
     if (!tlvs.empty()) flags |= message_flag::tlvs;

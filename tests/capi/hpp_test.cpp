@@ -194,7 +194,35 @@ void talk(Server& server, Client& client) {
     by.metadata = {sealwire::pair_of("for", "nobody"), sealwire::pair_of("by", " by Ada")};
     client.peer.send("note", "said", by);
     tap_ok(server.board.wait([&] { return server.note == "said by Ada"; }), "metadata is looked up by name");
+    const sealwire::draft draft = client.node.draft("note", {SW_BODY_UTF8, {sealwire::pair_of("by", " by a draft")}});
+    client.peer.send(draft, "said");
+    tap_ok(server.board.wait([&] { return server.note == "said by a draft"; }),
+           "a draft stands for route and metadata");
+    by.metadata = {sealwire::pair_of("by", "hidden by the draft's, which is first")};
+    tap_ok(
+        client.peer.try_send(draft, "more", by) && server.board.wait([&] { return server.note == "more by a draft"; }),
+        "and the call's come behind");
     sealwire::message body(3);
+    std::memcpy(body.data(), "one", 3);
+    tap_ok(client.peer.try_send(draft, body) && !body.get() &&
+               server.board.wait([&] { return server.note == "one by a draft"; }),
+           "a message is handed over by a draft");
+    sealwire::draft echo = client.node.draft("echo");
+    echo = client.node.draft("echo", {SW_BODY_JSON, {}});
+    sealwire::request_options timed;
+    timed.timeout_ms = 60000;
+    std::string answer;
+    client.peer.request(echo, "[1]", timed, [&](const sealwire::outcome& done) { answer = done.body(); });
+    tap_ok(client.wait([&] { return !answer.empty(); }) && answer == "[1]", "a request by a draft is answered");
+    bool refused = false;
+    try {
+        by.type = SW_BODY_JSON;
+        client.peer.send(draft, "x", by);
+    } catch (const sealwire::error& error) {
+        refused = error.code() == SW_ERR_ARG;
+    }
+    tap_ok(refused, "a type beside a draft is refused");
+    body = sealwire::message(3);
     std::memcpy(body.data(), "two", 3);
     tap_ok(client.peer.try_send("note", body) && !body.get() && server.board.wait([&] { return server.note == "two"; }),
            "a message is handed over");

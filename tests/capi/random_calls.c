@@ -210,6 +210,29 @@ static void some_extras(const sw_pair **metadata, size_t *count, sw_bytes *trace
     if (percent(50)) *trace = (sw_bytes){kBytes, percent(98) ? SW_TRACE_CONTEXT_SIZE : below(40)};
 }
 
+/* Out of the pool, so that nobody else frees it; mostly none. */
+static sw_draft *take_draft(void) {
+    sw_draft *draft = NULL;
+    if (percent(20)) SWAP(drafts, draft);
+    if (draft || percent(95)) return draft;
+    sw_draft_options options;
+    sw_bytes none = {NULL, 0};
+    sw_draft_options_init(&options);
+    DID(draft_options_init);
+    options.size = a_size(sizeof options);
+    options.type = percent(98) ? below(5) : (uint32_t)lot();
+    some_extras(&options.metadata, &options.metadata_count, &none);
+    CALL(draft_create, a_node(), a_route(), percent(80) ? &options : NULL, percent(98) ? &draft : NULL);
+    return draft;
+}
+
+static void put_draft(sw_draft *draft) {
+    if (draft) SWAP(drafts, draft);
+    if (!draft) return;
+    sw_draft_free(draft);
+    DID(draft_free);
+}
+
 static void a_send(sw_peer peer) {
     sw_send_options options;
     sw_part_head heads[4];
@@ -230,10 +253,14 @@ static void a_send(sw_peer peer) {
     if (percent(10)) options.route = below(6);
     if (percent(10)) SWAP(messages, message);
     options.message = message;
-    const sw_text route = options.route ? no_text() : a_route();
+    sw_draft *draft = take_draft();
+    options.draft = draft;
+    if (draft && percent(90)) options.route = options.type = 0;
+    const sw_text route = options.route || (draft && percent(90)) ? no_text() : a_route();
     const sw_bytes body = message ? no_bytes() : a_body();
-    const sw_result result = CALL(peer_send, peer, route, body, percent(70) || message ? &options : NULL);
+    const sw_result result = CALL(peer_send, peer, route, body, percent(70) || message || draft ? &options : NULL);
     after_parts(heads, count_, parts);
+    put_draft(draft);
     if (message && (result != SW_OK || options.size < sizeof options)) {
         /* It may not have been seen by an "older caller": then it is still ours, as on failure. */
         if (result != SW_OK || options.size < offsetof(sw_send_options, message) + sizeof message) {
@@ -267,11 +294,16 @@ static void a_request(sw_peer peer) {
     const size_t count_ = some_parts(heads);
     options.part_count = count_;
     options.part_handles = parts;
+    sw_draft *draft = take_draft();
+    options.draft = draft;
+    if (draft && percent(90)) options.type = 0;
+    const sw_text route = draft && percent(90) ? no_text() : a_route();
     sw_exchange *out = percent(95) ? &exchange : NULL;
-    if (CALL(peer_request, peer, a_route(), a_body(), percent(80) ? &options : NULL, out) == SW_OK && out) {
+    if (CALL(peer_request, peer, route, a_body(), percent(80) || draft ? &options : NULL, out) == SW_OK && out) {
         PUT(own, exchange);
     }
     after_parts(heads, count_, parts);
+    put_draft(draft);
 }
 
 static void answer(sw_exchange exchange) {
@@ -281,6 +313,8 @@ static void answer(sw_exchange exchange) {
     sw_send_options_init(&options);
     options.more = percent(20);
     options.receipt = percent(20) ? below(4) : 0;
+    sw_draft *draft = percent(5) ? take_draft() : NULL;
+    options.draft = draft;
     options.parts = heads;
     const size_t count_ = some_parts(heads);
     options.part_count = count_;
@@ -301,6 +335,7 @@ static void answer(sw_exchange exchange) {
         default: CALL(exchange_set_user, exchange, &P);
     }
     after_parts(heads, count_, parts);
+    put_draft(draft);
 }
 
 static void look_up(sw_exchange exchange) {
@@ -826,6 +861,7 @@ static void close_all(void) {
     for (int i = 0; i < POOL; ++i) sw_event_release(P.held[i]);
     for (int i = 0; i < 16; ++i) sw_message_release(P.messages[i]);
     for (int i = 0; i < 8; ++i) sw_identity_free(P.identities[i]);
+    for (int i = 0; i < 8; ++i) sw_draft_free(P.drafts[i]);
 }
 
 int main(void) {

@@ -16,7 +16,7 @@
     X(listener_ticket) X(listener_close) X(connect_options_init) X(node_connect) X(peer_hello) X(peer_accept) X(peer_reject)    \
     X(peer_set_user) X(peer_get_id) X(peer_ping) X(peer_pause) X(peer_resume) X(node_pause) X(node_resume) X(peer_close) X(send_options_init) X(request_options_init)       \
     X(peer_send) X(peer_request) X(exchange_reply) X(exchange_status) X(exchange_status_with) X(exchange_cancel) X(exchange_set_user)     \
-    X(message_create) X(message_wrap) X(message_data) X(message_size) X(message_retain) X(message_release) \
+    X(draft_options_init) X(draft_create) X(draft_free) X(message_create) X(message_wrap) X(message_data) X(message_size) X(message_retain) X(message_release) \
     X(part_options_init) X(part_write) X(part_read) X(part_cancel) X(deadlines_init) X(exchange_set_deadlines) X(exchange_ask) X(question_answer) X(question_status) X(exchange_uuid) X(exchange_running) X(peer_running) \
     X(file_options_init) X(file_open) X(file_close) X(save_options_init) X(part_save) \
     X(hasher_create) X(hasher_add) X(hasher_digest) X(hasher_free)
@@ -84,6 +84,7 @@ typedef struct pool {
     sw_question questions[POOL];
     sw_message *messages[16];
     sw_identity *identities[8];
+    sw_draft *drafts[8];
     const sw_event *held[POOL];
     sw_node nodes[4]; /* that come and go */
     char tickets[8][SW_ADDRESS_TEXT_SIZE];

@@ -46,6 +46,19 @@ TEST_CASE("what is written is read, in order, and nothing is no block") {
     CHECK(text_of(bytes_of(write_message_tlvs({}, {}, std::span(pairs, 1)))) == "a=1;");
 }
 
+TEST_CASE("pairs that were written once go before others, as if all were written anew") {
+    const TextPair pairs[] = {{"a", "1"}, {"b", ""}, {std::string_view("c"), "2"}};
+    MessageTlvs once;
+    const ChunkRef written = write_message_tlvs({}, {}, std::span(pairs, 2));
+    REQUIRE(read_message_tlvs(bytes_of(written), once) == TlvStatus::ok);
+    const ChunkRef both = write_message_tlvs(as_bytes(std::string_view(kKey)), as_bytes(std::string_view(kTrace)),
+                                             std::span(pairs + 2, 1), once.metadata);
+    CHECK(as_text(bytes_of(both)) == as_text(bytes_of(all_of_it(pairs))));
+    CHECK(as_text(bytes_of(write_message_tlvs({}, {}, {}, once.metadata))) == as_text(bytes_of(written)));
+    CHECK(valid_metadata(std::span(pairs, 1), kMaxMetadata - 4));
+    CHECK(!valid_metadata(std::span(pairs, 1), kMaxMetadata - 3));
+}
+
 TEST_CASE("metadata is UTF-8 with names of 1 to 255 bytes, and 4 KiB at most") {
     const auto valid = [](std::string_view name, std::string_view value) {
         const TextPair pair{name, value};

@@ -3,6 +3,7 @@
 
 #include <doctest.h>
 
+#include "protocol/message_tlvs.h"
 #include "protocol/peers.h"
 
 using namespace sealwire;
@@ -560,4 +561,41 @@ TEST_CASE("one exchange's replies fill a quarter of the queue, the others go on,
     const std::string large = pattern(300'000);  // more than the share: one at least
     reply.body = as_bytes(large);
     CHECK(flood(5) == 1);
+}
+
+TEST_CASE("messages that wait share the block of what they carry, and one whose turn it is keeps none of it") {
+    Sender alice;
+    const TextPair pair{"kind", "order"};
+    const ChunkRef block = write_message_tlvs({}, {}, std::span(&pair, 1));
+    const auto say = [&] {
+        OutMessage out = message("body");
+        out.tlvs = block.get();
+        REQUIRE(alice.outbox.send(out, nullptr) == Errc::ok);
+    };
+    for (int i = 0; i < 3; ++i) say();
+    CHECK(!block->unique());
+    alice.up();
+    CHECK(alice.take() == 3);
+    CHECK(block->unique());
+    const uint64_t before = alice.outbox.sequence_end();
+    say();
+    CHECK(alice.outbox.sequence_end() > before);
+    CHECK(block->unique());
+    CHECK(alice.take() == 1);
+    for (const OwnedFrame& each : alice.frames) {
+        CHECK(as_text(each.frame.tlvs) == as_text({block->data(), block->capacity()}));
+        CHECK(as_text(each.frame.body) == "body");
+    }
+    // With the deadline of a request before it.
+    OutMessage out = message("body");
+    out.tlvs = block.get();
+    out.timeout_ms = 5'000;
+    uint64_t number = 0;
+    REQUIRE(alice.outbox.request(out, Expects::one, nullptr, number) == Errc::ok);
+    CHECK(block->unique());
+    CHECK(alice.take() == 1);
+    MessageTlvs read;
+    REQUIRE(read_message_tlvs(alice.last().tlvs, read) == TlvStatus::ok);
+    CHECK(read.timeout_ms == 5'000);
+    CHECK(as_text(read.metadata) == as_text(Bytes(block->data(), block->capacity()).last(read.metadata.size())));
 }

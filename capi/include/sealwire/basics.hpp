@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "sealwire.h"
 
@@ -164,6 +165,28 @@ public:
 
 private:
     sw_message* owned_ = nullptr;
+};
+
+// What many messages of a node have in common: goes where the route goes. From node::draft.
+class draft {
+public:
+    draft(sw_node node, std::string_view route, sw_body_type type, const std::vector<sw_pair>& metadata) {
+        sw_draft_options options;
+        sw_draft_options_init(&options);
+        options.type = static_cast<uint32_t>(type);
+        options.metadata = metadata.data();
+        options.metadata_count = metadata.size();
+        sw_draft* made = nullptr;
+        check(sw_draft_create(node, text_of(route), &options, &made));
+        owned_.reset(made);
+    }
+    const sw_draft* get() const { return owned_.get(); }
+
+private:
+    struct free {
+        void operator()(sw_draft* draft) const { sw_draft_free(draft); }
+    };
+    std::unique_ptr<sw_draft, free> owned_;
 };
 
 }  // namespace sealwire

@@ -25,7 +25,7 @@
  *   sw_event_retain keeps event and views longer. Ignore event types that you do not know. A message counts as taken
  *   when its callback returns or its event is released; receipts and the sender's flow control follow from that.
  * Ownership.  sw_bytes and sw_text that you pass are copied when queued. sw_message is the zero-copy way: on success the
- *   library takes your reference, on failure you keep it. Opaque pointers (sw_identity, sw_message) are freed by you.
+ *   library takes your reference, on failure you keep it. Opaque pointers (sw_identity, sw_message, sw_draft) are freed by you.
  * Options.  Each struct starts with `size`, set by its _init function; zero is the default of every other field. NULL
  *   stands for all defaults. Durations: 0 is the default, SW_NEVER is none.
  * Errors.  sw_result has fixed numbers; sw_result_name, _text and _hint say what happened and what to do about it,
@@ -178,6 +178,7 @@ typedef struct sw_identity sw_identity;
 typedef struct sw_message sw_message;
 typedef struct sw_file sw_file;
 typedef struct sw_hasher sw_hasher;
+typedef struct sw_draft sw_draft;
 typedef struct sw_event sw_event;
 
 /* For the _init functions of options: all zero, which is each field's default. They are inline so that a program that was
@@ -735,6 +736,7 @@ typedef struct sw_send_options {
     size_t metadata_count;
     sw_bytes trace_context;   /* SW_TRACE_CONTEXT_SIZE bytes */
     sw_bytes idempotency_key; /* SW_IDEMPOTENCY_KEY_SIZE bytes */
+    const sw_draft *draft;    /* in place of route and type, and metadata before those given here. Since 0.1 */
 } sw_send_options;
 
 typedef struct sw_request_options {
@@ -770,6 +772,7 @@ typedef struct sw_request_options {
     uint32_t
         backoff_ms; /* before the second a pause of anything from 0 to that, doubled for each; default 100, SW_NEVER none */
     uint32_t backoff_max_ms; /* the longest; default 5,000, or backoff_ms where that is more */
+    const sw_draft *draft;   /* as in sw_send_options. Since 0.1 */
 } sw_request_options;
 
 static inline void sw_send_options_init(sw_send_options *options) {
@@ -779,6 +782,23 @@ static inline void sw_request_options_init(sw_request_options *options) {
     if (options) options->size = (uint32_t)sw_zero(options, sizeof *options);
 }
 
+typedef struct sw_draft_options {
+    uint32_t size;
+    uint32_t type;           /* sw_body_type */
+    const sw_pair *metadata; /* at most SW_METADATA_MAX bytes, those of each message's own included */
+    size_t metadata_count;
+} sw_draft_options;
+
+static inline void sw_draft_options_init(sw_draft_options *options) {
+    if (options) options->size = (uint32_t)sw_zero(options, sizeof *options);
+}
+/* What many messages of a node have in common: a route, a type, and metadata, checked and encoded once, so that each costs less to
+ * send. It goes into the options of sw_peer_send and sw_peer_request, whose route is then empty and whose type is 0 (else
+ * SW_ERR_ARG, as for a peer of another node); key, trace context and more metadata may be given beside it. It never changes:
+ * any threads may use it at once. SW_ERR_TOO_MANY beyond 65,536 routes of drafts and sw_node_intern. Since 0.1. */
+SW_API sw_result sw_draft_create(sw_node node, sw_text route, const sw_draft_options *options, sw_draft **out);
+/* Once no call uses it: messages that were taken need it no more, and its node may be closed already. NULL is allowed. Since 0.1. */
+SW_API void sw_draft_free(sw_draft *draft);
 /* Fire and forget; encrypted, in order, delivered at most once. Routes: 1 to 255 bytes of UTF-8. Since 0.1. */
 SW_API sw_result sw_peer_send(sw_peer peer, sw_text route, sw_bytes body, const sw_send_options *options);
 /* One reply, status or failure: SW_EVENT_DONE follows, exactly once. `out` may be NULL. Since 0.1. */

@@ -294,6 +294,11 @@ struct request_options {
     uint32_t backoff_max_ms = 0;
 };
 
+struct draft_options {
+    sw_body_type type = SW_BODY_BYTES;
+    std::vector<sw_pair> metadata{};
+};
+
 class peer {
 public:
     peer() : raw_{} {}
@@ -319,51 +324,40 @@ public:
     }
     // The zero-copy way: takes the message when it returns true.
     bool try_send(std::string_view route, message& body, const send_options& options = {}) const {
-        sw_send_options raw = raw_options(options);
-        raw.message = body.get();
-        if (!taken(sw_peer_send(raw_, text_of(route), {}, &raw))) return false;
-        body.release();
-        return true;
+        return try_hand_over(route, body, raw_options(options));
     }
     // `done` is called exactly once, unless the request throws.
     exchange request(std::string_view route, std::string_view body, const request_options& options,
                      outcome_fn done) const {
-        sw_request_options raw;
-        sw_request_options_init(&raw);
-        raw.type = options.type;
-        raw.timeout_ms = options.timeout_ms;
-        raw.total_ms = options.total_ms;
-        raw.converse = options.converse ? 1 : 0;
-        raw.route = options.route;
-        raw.attempts = options.attempts;
-        raw.backoff_ms = options.backoff_ms;
-        raw.backoff_max_ms = options.backoff_max_ms;
-        put_extras(options, raw);
-        auto handler = std::make_unique<asked>(std::move(done));
-        raw.user = static_cast<detail::pending*>(handler.get());
-        sw_exchange out;
-        check(sw_peer_request(raw_, text_of(route), bytes_of(body), &raw, &out));
-        (void)handler.release();  // the node frees it after SW_EVENT_DONE
-        return exchange(out);
+        return ask(route, body, options, nullptr, std::move(done));
     }
     exchange request(std::string_view route, std::string_view body, outcome_fn done) const {
         return request(route, body, {}, std::move(done));
     }
     // A one-way message that carries parts: gives the handles to write them by. SW_EVENT_DONE follows, to on_event.
     std::vector<part> send(std::string_view route, std::string_view body, const std::vector<part_head>& heads) const {
-        std::vector<sw_part_head> raw_heads;
-        for (const part_head& head : heads) raw_heads.push_back(head.raw());
-        std::vector<sw_part> raw_parts(heads.size());
-        sw_send_options options;
-        sw_send_options_init(&options);
-        options.parts = raw_heads.data();
-        options.part_count = raw_heads.size();
-        options.part_handles = raw_parts.data();
-        check(sw_peer_send(raw_, text_of(route), bytes_of(body), &options));
-        for (const part_head& head : heads) {
-            if (head.opened) head.opened->taken();
-        }
-        return std::vector<part>(raw_parts.begin(), raw_parts.end());
+        return send_parts(route, body, nullptr, heads);
+    }
+    // The same by a draft of this peer's node, which has route and type: the options leave those out, and what they have of
+    // metadata comes behind the draft's.
+    void send(const draft& draft, std::string_view body, const send_options& options = {}) const {
+        if (!try_send(draft, body, options)) throw error(SW_ERR_AGAIN, sw_error_detail());
+    }
+    bool try_send(const draft& draft, std::string_view body, const send_options& options = {}) const {
+        const sw_send_options raw = raw_options(options, draft.get());
+        return taken(sw_peer_send(raw_, {}, bytes_of(body), &raw));
+    }
+    bool try_send(const draft& draft, message& body, const send_options& options = {}) const {
+        return try_hand_over({}, body, raw_options(options, draft.get()));
+    }
+    exchange request(const draft& draft, std::string_view body, const request_options& options, outcome_fn done) const {
+        return ask({}, body, options, draft.get(), std::move(done));
+    }
+    exchange request(const draft& draft, std::string_view body, outcome_fn done) const {
+        return request(draft, body, {}, std::move(done));
+    }
+    std::vector<part> send(const draft& draft, std::string_view body, const std::vector<part_head>& heads) const {
+        return send_parts({}, body, draft.get(), heads);
     }
     // What it has done and has to do; until it is closed.
     sw_stats stats() const {
@@ -395,9 +389,54 @@ private:
         }
         outcome_fn fn;
     };
-    static sw_send_options raw_options(const send_options& options) {
+    bool try_hand_over(std::string_view route, message& body, sw_send_options raw) const {
+        raw.message = body.get();
+        if (!taken(sw_peer_send(raw_, text_of(route), {}, &raw))) return false;
+        body.release();
+        return true;
+    }
+    exchange ask(std::string_view route, std::string_view body, const request_options& options, const sw_draft* draft,
+                 outcome_fn done) const {
+        sw_request_options raw;
+        sw_request_options_init(&raw);
+        raw.type = options.type;
+        raw.timeout_ms = options.timeout_ms;
+        raw.total_ms = options.total_ms;
+        raw.converse = options.converse ? 1 : 0;
+        raw.route = options.route;
+        raw.draft = draft;
+        raw.attempts = options.attempts;
+        raw.backoff_ms = options.backoff_ms;
+        raw.backoff_max_ms = options.backoff_max_ms;
+        put_extras(options, raw);
+        auto handler = std::make_unique<asked>(std::move(done));
+        raw.user = static_cast<detail::pending*>(handler.get());
+        sw_exchange out;
+        check(sw_peer_request(raw_, text_of(route), bytes_of(body), &raw, &out));
+        (void)handler.release();  // the node frees it after SW_EVENT_DONE
+        return exchange(out);
+    }
+    std::vector<part> send_parts(std::string_view route, std::string_view body, const sw_draft* draft,
+                                 const std::vector<part_head>& heads) const {
+        std::vector<sw_part_head> raw_heads;
+        for (const part_head& head : heads) raw_heads.push_back(head.raw());
+        std::vector<sw_part> raw_parts(heads.size());
+        sw_send_options options;
+        sw_send_options_init(&options);
+        options.draft = draft;
+        options.parts = raw_heads.data();
+        options.part_count = raw_heads.size();
+        options.part_handles = raw_parts.data();
+        check(sw_peer_send(raw_, text_of(route), bytes_of(body), &options));
+        for (const part_head& head : heads) {
+            if (head.opened) head.opened->taken();
+        }
+        return std::vector<part>(raw_parts.begin(), raw_parts.end());
+    }
+    static sw_send_options raw_options(const send_options& options, const sw_draft* draft = nullptr) {
         sw_send_options raw;
         sw_send_options_init(&raw);
+        raw.draft = draft;
         raw.type = options.type;
         raw.route = options.route;
         raw.receipt = options.stages || !options.receipt ? options.stages : uint32_t{SW_RECEIPT_ACKNOWLEDGED};
@@ -618,6 +657,10 @@ public:
         sw_route out = 0;
         check(sw_node_intern(raw_, text_of(route), &out));
         return out;
+    }
+    // What is said once of many messages. Keep it while calls use it; it may outlive messages and node.
+    sealwire::draft draft(std::string_view route, const draft_options& options = {}) const {
+        return sealwire::draft(raw_, route, options.type, options.metadata);
     }
     // on_listening follows, or SW_EVENT_LISTENER_CLOSED to on_event.
     sealwire::listener listen(std::string_view url, const sw_listen_options* options = nullptr) {
