@@ -53,8 +53,10 @@ def test_a_message_has_one_uuid_at_both_ends(url):
     async def scenario():
         seen = []
 
-        def look(request):
+        async def look(request):
             seen.append(request.uuid)
+            for part in request.parts:
+                await part.read()
             return str(request.reply_uuid())
 
         async with pair(url, routes={"look": look}) as (_, _, peer):
