@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sealwire import _errors, _native, _rpc
 from sealwire._carried import Metadata, extras
+from sealwire._draft import RouteLike
 from sealwire._durations import NEVER, milliseconds
 from sealwire._log import fields, logger
 from sealwire._messages import BodyLike, Reply, Request
@@ -49,16 +50,16 @@ class Peer(Session):
     # ---- Messages ----
 
     @overload
-    async def send(self, route: str, body: BodyLike = b"", *, receipt: Receipt = False, parts: Sequence[Stream] = (),
+    async def send(self, route: RouteLike, body: BodyLike = b"", *, receipt: Receipt = False, parts: Sequence[Stream] = (),
                    metadata: Optional[Metadata] = None, trace: Union[str, bytes, None] = None,
                    uuid: Literal[False] = False) -> None: ...
 
     @overload
-    async def send(self, route: str, body: BodyLike = b"", *, receipt: Receipt = False, parts: Sequence[Stream] = (),
+    async def send(self, route: RouteLike, body: BodyLike = b"", *, receipt: Receipt = False, parts: Sequence[Stream] = (),
                    metadata: Optional[Metadata] = None, trace: Union[str, bytes, None] = None,
                    uuid: Literal[True]) -> UUID: ...
 
-    async def send(self, route: str, body: BodyLike = b"", *, receipt: Receipt = False, parts: Sequence[Stream] = (),
+    async def send(self, route: RouteLike, body: BodyLike = b"", *, receipt: Receipt = False, parts: Sequence[Stream] = (),
                    metadata: Optional[Metadata] = None, trace: Union[str, bytes, None] = None,
                    uuid: bool = False) -> Optional[UUID]:
         """Sends, waiting for room. With `receipt` it returns when the peer's handler has taken the message, or with "written" already
@@ -85,7 +86,7 @@ class Peer(Session):
         finally:
             self._receipts.pop(number, None)
 
-    async def _send_with_parts(self, route: str, body: BodyLike, wanted: int, parts: Sequence[Stream],
+    async def _send_with_parts(self, route: RouteLike, body: BodyLike, wanted: int, parts: Sequence[Stream],
                                more: Any = None, uuid: bool = False) -> Optional[UUID]:
         streams = await prepared(parts)
         try:
@@ -124,7 +125,7 @@ class Peer(Session):
             if not failed.cancel():
                 failed.exception()  # seen: it is raised here, or another one is
 
-    async def request(self, route: str, body: BodyLike = b"", *, timeout: Optional[float] = None,
+    async def request(self, route: RouteLike, body: BodyLike = b"", *, timeout: Optional[float] = None,
                       parts: Sequence[Stream] = (), total: Optional[float] = None, metadata: Optional[Metadata] = None,
                       trace: Union[str, bytes, None] = None, idempotency_key: Optional[bytes] = None, attempts: int = 1,
                       backoff: Backoff = 0.1) -> Reply:
@@ -158,7 +159,7 @@ class Peer(Session):
             self._cancel(number)
             raise
 
-    async def _request_with_parts(self, route: str, body: BodyLike, timeout: Optional[float], parts: Sequence[Stream],
+    async def _request_with_parts(self, route: RouteLike, body: BodyLike, timeout: Optional[float], parts: Sequence[Stream],
                                   more: Tuple[Any, int, int, bool]) -> Reply:
         streams = await prepared(parts)
 
@@ -197,7 +198,7 @@ class Peer(Session):
                     raise stream._error from None
             raise
 
-    def request_many(self, route: str, body: BodyLike = b"", *, timeout: Optional[float] = None,
+    def request_many(self, route: RouteLike, body: BodyLike = b"", *, timeout: Optional[float] = None,
                      parts: Sequence[Stream] = (), between: Optional[float] = None, total: Optional[float] = None,
                      metadata: Optional[Metadata] = None, trace: Union[str, bytes, None] = None,
                      idempotency_key: Optional[bytes] = None) -> Replies:
@@ -206,7 +207,7 @@ class Peer(Session):
         more = extras(metadata, trace, idempotency_key), milliseconds(between), milliseconds(total), False
         return Replies(self, route, body, timeout, parts, more)
 
-    def converse(self, route: str, body: BodyLike = b"", *, timeout: Optional[float] = None, parts: Sequence[Stream] = (),
+    def converse(self, route: RouteLike, body: BodyLike = b"", *, timeout: Optional[float] = None, parts: Sequence[Stream] = (),
                  between: Optional[float] = None, total: Optional[float] = None, metadata: Optional[Metadata] = None,
                  trace: Union[str, bytes, None] = None) -> Conversation:
         """A request in which both sides ask while it runs: `async with peer.converse(...) as talk`. `timeout` is until the
@@ -235,7 +236,7 @@ class Peer(Session):
         """Calls a function of the peer without waiting for it, as `send` does; failures are told in its log alone."""
         await self.send(_rpc.ROUTE, _rpc.body_of(name, arguments), receipt=receipt)
 
-    async def _request_with_room(self, route: str, body: BodyLike,
+    async def _request_with_room(self, route: RouteLike, body: BodyLike,
                                  timeout: Optional[float]) -> "Tuple[asyncio.Future[Reply], int]":
         return await self._with_room(timeout, lambda left: self._request(route, body, left))
 

@@ -5,6 +5,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Deque, List, Optional, Sequence, Tuple
 
 from sealwire import _errors, _native
+from sealwire._draft import RouteLike
 from sealwire._durations import milliseconds
 from sealwire._messages import BodyLike, Reply, Request
 from sealwire._sending import Answer, answer_of, give_up, heads
@@ -100,7 +101,7 @@ class Replies(Deadlines):
 
     __slots__ = ("_peer", "_route", "_body", "_timeout", "_parts", "_more", "_queue", "_number")
 
-    def __init__(self, peer: "Peer", route: str, body: BodyLike, timeout: Optional[float], parts: Sequence[Stream],
+    def __init__(self, peer: "Peer", route: RouteLike, body: BodyLike, timeout: Optional[float], parts: Sequence[Stream],
                  more: Tuple[Any, int, int, bool] = (None, 0, 0, False)) -> None:
         self._peer = peer
         self._route = route

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from sealwire import _errors, _native, _rpc
 from sealwire._carried import Metadata, extras
+from sealwire._draft import RouteLike
 from sealwire._durations import NEVER, milliseconds
 from sealwire._messages import BodyLike
 from sealwire._outcome import Outcome
@@ -42,14 +43,14 @@ class Peer(Session):
     # ---- Messages ----
 
     @overload
-    def send(self, route: str, body: BodyLike = b"", *, receipt: Receipt = False, parts: Sequence[Stream] = (),
+    def send(self, route: RouteLike, body: BodyLike = b"", *, receipt: Receipt = False, parts: Sequence[Stream] = (),
              metadata: Optional[Metadata] = None, trace: Union[str, bytes, None] = None, uuid: Literal[False] = False) -> None: ...
 
     @overload
-    def send(self, route: str, body: BodyLike = b"", *, receipt: Receipt = False, parts: Sequence[Stream] = (),
+    def send(self, route: RouteLike, body: BodyLike = b"", *, receipt: Receipt = False, parts: Sequence[Stream] = (),
              metadata: Optional[Metadata] = None, trace: Union[str, bytes, None] = None, uuid: Literal[True]) -> UUID: ...
 
-    def send(self, route: str, body: BodyLike = b"", *, receipt: Receipt = False, parts: Sequence[Stream] = (),
+    def send(self, route: RouteLike, body: BodyLike = b"", *, receipt: Receipt = False, parts: Sequence[Stream] = (),
              metadata: Optional[Metadata] = None, trace: Union[str, bytes, None] = None, uuid: bool = False) -> Optional[UUID]:
         """Sends, waiting for room. With `receipt` it returns when the peer's handler has taken the message, or with "written" already
         when the last byte of its body was handed to the system; with `parts` when all of those that have a source were sent, and it
@@ -93,7 +94,7 @@ class Peer(Session):
         finally:
             self._receipts.pop(number, None)
 
-    def _start(self, route: str, body: BodyLike, timeout: Optional[float], parts: Sequence[Stream], more: Tuple[Any, int, int, bool],
+    def _start(self, route: RouteLike, body: BodyLike, timeout: Optional[float], parts: Sequence[Stream], more: Tuple[Any, int, int, bool],
                replies: Any, room: Optional[float] = None) -> Tuple[Any, int]:
         """Opens an exchange, waiting for room, at most `room` seconds: what its end settles, and its number."""
         streams = prepared(parts)
@@ -132,7 +133,7 @@ class Peer(Session):
                 failed(stream._error)
         return user, number
 
-    def request(self, route: str, body: BodyLike = b"", *, timeout: Optional[float] = None, parts: Sequence[Stream] = (),
+    def request(self, route: RouteLike, body: BodyLike = b"", *, timeout: Optional[float] = None, parts: Sequence[Stream] = (),
                 total: Optional[float] = None, metadata: Optional[Metadata] = None, trace: Union[str, bytes, None] = None,
                 idempotency_key: Optional[bytes] = None, attempts: int = 1, backoff: Backoff = 0.1) -> Reply:
         """Sends and waits for the answer. `timeout` in seconds; None is the node's default, NEVER none. Ctrl-C cancels the request at
@@ -162,7 +163,7 @@ class Peer(Session):
         one: Reply = reply.pop() if type(reply) is list else reply  # a list: one with parts
         return one
 
-    def request_many(self, route: str, body: BodyLike = b"", *, timeout: Optional[float] = None, parts: Sequence[Stream] = (),
+    def request_many(self, route: RouteLike, body: BodyLike = b"", *, timeout: Optional[float] = None, parts: Sequence[Stream] = (),
                      between: Optional[float] = None, total: Optional[float] = None, metadata: Optional[Metadata] = None,
                      trace: Union[str, bytes, None] = None, idempotency_key: Optional[bytes] = None) -> Replies:
         """Asks for any number of replies: `for reply in peer.request_many(...)`. It is sent when the iteration begins; `timeout` counts
@@ -170,7 +171,7 @@ class Peer(Session):
         more = extras(metadata, trace, idempotency_key), milliseconds(between), milliseconds(total), False
         return Replies(self, route, body, timeout, parts, more)
 
-    def converse(self, route: str, body: BodyLike = b"", *, timeout: Optional[float] = None, parts: Sequence[Stream] = (),
+    def converse(self, route: RouteLike, body: BodyLike = b"", *, timeout: Optional[float] = None, parts: Sequence[Stream] = (),
                  between: Optional[float] = None, total: Optional[float] = None, metadata: Optional[Metadata] = None,
                  trace: Union[str, bytes, None] = None) -> Conversation:
         """A request in which both sides ask while it runs: `with peer.converse(...) as talk`. `timeout` is until the handler first says

@@ -5,6 +5,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Deque, Optional, Sequence, Tuple
 
 from sealwire import _errors
+from sealwire._draft import RouteLike
 from sealwire._messages import BodyLike
 from sealwire._replies import Deadlines
 from sealwire._sync_messages import Reply
@@ -65,7 +66,7 @@ class Replies(Deadlines):
 
     __slots__ = ("_peer", "_arguments", "_queue", "_number")
 
-    def __init__(self, peer: "Peer", route: str, body: BodyLike, timeout: Optional[float], parts: Sequence[Stream],
+    def __init__(self, peer: "Peer", route: RouteLike, body: BodyLike, timeout: Optional[float], parts: Sequence[Stream],
                  more: Tuple[Any, int, int, bool]) -> None:
         self._peer = peer
         self._arguments = route, body, timeout, parts, more

@@ -334,6 +334,27 @@ bool Body::set(PyObject* object) {
         return true;
     }
     if (Py_TYPE(object) == encoded_class) return set_encoded(object);
+    return set_json(object);
+}
+
+bool Body::set_as(uint32_t wanted, PyObject* object, PyObject* kind, PyObject* encode) {
+    const bool is_text = PyUnicode_Check(object), is_buffer = PyObject_CheckBuffer(object);
+    const bool is_encoded = Py_TYPE(object) == encoded_class;
+    if (is_encoded || (is_buffer && wanted <= SW_BODY_JSON) || (is_text && wanted == SW_BODY_UTF8)) {
+        if (!set(object)) return false;
+        if (!is_encoded) type = wanted;
+        if (type == wanted) return true;
+    } else if (wanted == SW_BODY_JSON) {
+        return set_json(object);
+    } else if (wanted > SW_BODY_JSON) {
+        const Ref made(PyObject_CallFunctionObjArgs(encode, object, kind, nullptr));
+        return made ? set_encoded(made.get()) : raise_argument() != nullptr;
+    }
+    PyErr_Format(PyExc_TypeError, "the draft's kind is %S: %R is no body for it", kind, object);
+    return raise_argument() != nullptr;
+}
+
+bool Body::set_json(PyObject* object) {
     kept_ = Ref(PyObject_CallOneArg(to_json, object));
     sw_text text{};
     if (!kept_) return raise_argument() != nullptr;

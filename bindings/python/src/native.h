@@ -138,6 +138,7 @@ struct Message {
 extern PyTypeObject* core_type;
 extern PyTypeObject* peer_type;
 extern PyTypeObject* message_type;
+extern PyTypeObject* draft_type;
 extern PyTypeObject* request_class;  // the Python half's subclasses of Message
 extern PyTypeObject* reply_class;
 extern PyTypeObject* said_class;  // of questions and answers
@@ -146,6 +147,7 @@ extern PyTypeObject* said_class;  // of questions and answers
 bool add_core_type(PyObject* module);
 bool add_peer_type(PyObject* module);
 bool add_message_type(PyObject* module);
+bool add_draft_type(PyObject* module);
 
 // Sets the Python exception of a failed call, made by sealwire._errors; null, so that it can be returned.
 PyObject* raise_result(sw_result result, PyObject* peer = nullptr);
@@ -162,11 +164,15 @@ public:
     Body& operator=(const Body&) = delete;
     ~Body();
     bool set(PyObject* object);  // false: an exception is set
+    // The same for one of this type, named `kind`: str as UTF-8 and anything as JSON, where bytes are taken as encoded already, or by
+    // `encode` of the Python half.
+    bool set_as(uint32_t wanted, PyObject* object, PyObject* kind, PyObject* encode);
     sw_bytes bytes{};
     uint32_t type = SW_BODY_BYTES;
 
 private:
     bool set_encoded(PyObject* object);
+    bool set_json(PyObject* object);
     Py_buffer buffer_{};
     Ref kept_;
 };
@@ -179,9 +185,13 @@ public:
     Extras& operator=(const Extras&) = delete;
     bool set(PyObject* object);  // false: an exception is set
     template <class Options>
-    void give(Options& options) const {
+    void give_metadata(Options& options) const {
         options.metadata = pairs_.data();
         options.metadata_count = pairs_.size();
+    }
+    template <class Options>
+    void give(Options& options) const {
+        give_metadata(options);
         options.trace_context = trace_;
         options.idempotency_key = key_;
     }
@@ -197,6 +207,27 @@ PyCFunction fast(Function* function) {  // of METH_FASTCALL
 }
 
 bool text_of(PyObject* object, sw_text& out);
+
+// What opens an exchange: a route, a str, and a body; or a Draft and a body, which is encoded as that says.
+class Outgoing {
+public:
+    bool set(PyObject* target, PyObject* what) {  // false: an exception is set
+        if (PyObject_TypeCheck(target, draft_type)) return set_draft(target, what);
+        return text_of(target, route) && body.set(what);
+    }
+    template <class Options>
+    void give(Options& options) const {
+        options.draft = draft_;
+        options.type = draft_ ? 0 : body.type;
+    }
+    bool plain() const { return !draft_ && body.type == SW_BODY_BYTES; }
+    sw_text route{};
+    Body body;
+
+private:
+    bool set_draft(PyObject* target, PyObject* what);
+    const sw_draft* draft_ = nullptr;  // of the Draft, which the caller holds
+};
 // The sum of sw_receipt_stage that is wanted. False: an exception is set.
 bool stages_of(PyObject* object, uint32_t& out);
 

@@ -96,42 +96,40 @@ PyObject* make_parts(CoreState* state, PyObject* peer, const sw_part_info* parts
     return PyObject_CallFunctionObjArgs(hook, peer, infos.get(), nullptr);
 }
 
-// (route, body, stages, heads, extras): (exchange, part numbers, receipt number or None); False when the queue is full.
+// (route or Draft, body, stages, heads, extras): (exchange, part numbers, receipt number or None); False when the queue is full.
 PyObject* send_parts(PyObject* object, PyObject* const* args, Py_ssize_t count) {
-    sw_text route{};
-    Body body;
+    Outgoing out;
     Heads heads;
     Extras extras;
-    if (!takes(count, 5) || !text_of(args[0], route) || !body.set(args[1]) || !heads.set(args[3])) return nullptr;
+    if (!takes(count, 5) || !out.set(args[0], args[1]) || !heads.set(args[3])) return nullptr;
     if (!extras.set(args[4])) return nullptr;
     uint64_t receipt = 0;
     sw_exchange exchange{};
     sw_send_options options;
     sw_send_options_init(&options);
-    options.type = body.type;
+    out.give(options);
     if (!stages_of(args[2], options.receipt)) return nullptr;
     options.receipt_number = options.receipt ? &receipt : nullptr;
     options.exchange = &exchange;
     heads.give(options);
     extras.give(options);
-    const sw_result result = sw_peer_send(self_of(object)->handle, route, body.bytes, &options);
+    const sw_result result = sw_peer_send(self_of(object)->handle, out.route, out.body.bytes, &options);
     if (result == SW_ERR_AGAIN) Py_RETURN_FALSE;
     if (result != SW_OK) return raise_result(result, object);
     PyObject* number = options.receipt ? PyLong_FromUnsignedLongLong(receipt) : Ref::borrow(Py_None).release();
     return Py_BuildValue("(KNN)", exchange.number, heads.numbers(), number);
 }
 
-// (route, body, timeout_ms, replies or None, heads, extras, between_ms, total_ms, converse): (user, exchange, part numbers); None when the queue is full. The
+// (route or Draft, body, timeout_ms, replies or None, heads, extras, between_ms, total_ms, converse): (user, exchange, part numbers); None when the queue is full. The
 // exchange owns a reference to its user, `replies` or a future of the one reply, until its DONE.
 PyObject* open_exchange(PyObject* object, PyObject* const* args, Py_ssize_t count) {
     if (!takes(count, 9)) return nullptr;
     CoreState* state = state_of(self_of(object)->core);
-    sw_text route{};
-    Body body;
+    Outgoing out;
     Heads heads;
     Extras extras;
     if (!extras.set(args[5])) return nullptr;
-    if (!state || !text_of(args[0], route) || !body.set(args[1]) || !heads.set(args[4])) return nullptr;
+    if (!state || !out.set(args[0], args[1]) || !heads.set(args[4])) return nullptr;
     const unsigned long timeout = PyLong_AsUnsignedLong(args[2]);
     const unsigned long between = PyLong_AsUnsignedLong(args[6]);
     const unsigned long total = PyLong_AsUnsignedLong(args[7]);
@@ -141,7 +139,7 @@ PyObject* open_exchange(PyObject* object, PyObject* const* args, Py_ssize_t coun
     if (!user) return nullptr;
     sw_request_options options;
     sw_request_options_init(&options);
-    options.type = body.type;
+    out.give(options);
     options.timeout_ms = static_cast<uint32_t>(timeout);
     options.between_ms = static_cast<uint32_t>(between);
     options.total_ms = static_cast<uint32_t>(total);
@@ -151,7 +149,7 @@ PyObject* open_exchange(PyObject* object, PyObject* const* args, Py_ssize_t coun
     heads.give(options);
     extras.give(options);
     sw_exchange exchange{};
-    const sw_result result = sw_peer_request(self_of(object)->handle, route, body.bytes, &options, &exchange);
+    const sw_result result = sw_peer_request(self_of(object)->handle, out.route, out.body.bytes, &options, &exchange);
     if (result == SW_ERR_AGAIN) Py_RETURN_NONE;
     if (result != SW_OK) return raise_result(result, object);
     Py_INCREF(user.get());  // the exchange's

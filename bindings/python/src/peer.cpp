@@ -9,6 +9,8 @@ PyTypeObject* peer_type = nullptr;
 
 namespace {
 
+PyObject* no_body = nullptr;  // bytes
+
 Peer* self_of(PyObject* object) { return reinterpret_cast<Peer*>(object); }
 
 int peer_init(PyObject* object, PyObject* args, PyObject*) {
@@ -44,65 +46,62 @@ void peer_dealloc(PyObject* object) {
     Py_DECREF(type);
 }
 
-// (route, body, stages): the receipt number, or None without one; False when the queue is full.
+// (route or Draft, body, stages): the receipt number, or None without one; False when the queue is full.
 PyObject* send(PyObject* object, PyObject* const* args, Py_ssize_t count) {
     if (count != 3) return PyErr_SetString(PyExc_TypeError, "_send takes route, body, stages"), nullptr;
-    sw_text route{};
-    Body body;
-    if (!text_of(args[0], route) || !body.set(args[1])) return nullptr;
+    Outgoing out;
+    if (!out.set(args[0], args[1])) return nullptr;
     uint64_t number = 0;
     sw_send_options options;
     sw_send_options_init(&options);
-    options.type = body.type;
+    out.give(options);
     if (!stages_of(args[2], options.receipt)) return nullptr;
     options.receipt_number = options.receipt ? &number : nullptr;
-    const sw_result result = sw_peer_send(self_of(object)->handle, route, body.bytes, &options);
+    const sw_result result = sw_peer_send(self_of(object)->handle, out.route, out.body.bytes, &options);
     if (result == SW_ERR_AGAIN) Py_RETURN_FALSE;
     if (result != SW_OK) return raise_result(result, object);
     if (options.receipt) return PyLong_FromUnsignedLongLong(number);
     Py_RETURN_NONE;
 }
 
-// (route, body="") raises QueueFull when there is no room.
+// (route or Draft, body="") raises QueueFull when there is no room.
 PyObject* send_nowait(PyObject* object, PyObject* const* args, Py_ssize_t count) {
     if (count < 1 || count > 2) return PyErr_SetString(PyExc_TypeError, "send_nowait takes route and body"), nullptr;
-    sw_text route{};
-    Body body;
-    if (!text_of(args[0], route) || (count > 1 && !body.set(args[1]))) return nullptr;
+    Outgoing out;
+    if (!out.set(args[0], count > 1 ? args[1] : no_body)) return nullptr;
     sw_result result = SW_OK;
-    if (body.type == SW_BODY_BYTES) {
-        result = sw_peer_send(self_of(object)->handle, route, body.bytes, nullptr);
+    if (out.plain()) {
+        result = sw_peer_send(self_of(object)->handle, out.route, out.body.bytes, nullptr);
     } else {
         sw_send_options options;
         sw_send_options_init(&options);
-        options.type = body.type;
-        result = sw_peer_send(self_of(object)->handle, route, body.bytes, &options);
+        out.give(options);
+        result = sw_peer_send(self_of(object)->handle, out.route, out.body.bytes, &options);
     }
     if (result != SW_OK) return raise_result(result, object);
     Py_RETURN_NONE;
 }
 
-// (route, body, timeout_ms): (future of the Reply, exchange number); None when the queue is full. The exchange owns a
+// (route or Draft, body, timeout_ms): (future of the Reply, exchange number); None when the queue is full. The exchange owns a
 // reference to the future, its `user`, until its DONE.
 PyObject* request(PyObject* object, PyObject* const* args, Py_ssize_t count) {
     if (count != 3) return PyErr_SetString(PyExc_TypeError, "_request takes route, body, timeout_ms"), nullptr;
     Peer* self = self_of(object);
     CoreState* state = state_of(self->core);
     if (!state) return nullptr;
-    sw_text route{};
-    Body body;
-    if (!text_of(args[0], route) || !body.set(args[1])) return nullptr;
+    Outgoing out;
+    if (!out.set(args[0], args[1])) return nullptr;
     const unsigned long timeout = PyLong_AsUnsignedLong(args[2]);
     if (PyErr_Occurred()) return nullptr;
     Ref future(new_future(state));
     if (!future) return nullptr;
     sw_request_options options;
     sw_request_options_init(&options);
-    options.type = body.type;
+    out.give(options);
     options.timeout_ms = static_cast<uint32_t>(timeout);
     options.user = future.get();
     sw_exchange exchange{};
-    const sw_result result = sw_peer_request(self->handle, route, body.bytes, &options, &exchange);
+    const sw_result result = sw_peer_request(self->handle, out.route, out.body.bytes, &options, &exchange);
     if (result == SW_ERR_AGAIN) Py_RETURN_NONE;
     if (result != SW_OK) return raise_result(result, object);
     Py_INCREF(future.get());  // the exchange's
@@ -216,7 +215,8 @@ PyType_Spec spec = {"sealwire._native.Peer", sizeof(Peer), 0,
 
 bool add_peer_type(PyObject* module) {
     peer_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
-    if (!peer_type) return false;
+    no_body = PyBytes_FromStringAndSize(nullptr, 0);
+    if (!peer_type || !no_body) return false;
     Py_INCREF(peer_type);
     return PyModule_AddObject(module, "Peer", reinterpret_cast<PyObject*>(peer_type)) == 0;
 }

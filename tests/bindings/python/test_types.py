@@ -32,6 +32,9 @@ async def main() -> None:
         async for request in node.messages("news"):
             request.reply(None)
         value = (await peer.request("greet", sealwire.encode([1], "messagepack"))).decode()
+        draft: sealwire.Draft = node.draft("greet", kind="json", metadata={"by": "Ada"})
+        await peer.send(draft, [1], metadata=[("by", "Eve")])
+        news: List[str] = [one.text() async for one in peer.request_many(draft)]
         encoded: sealwire.Encoded = sealwire.encode(value, "cbor")
         print(text, body, ids, encoded.kind)
         WRONG
