@@ -2,7 +2,6 @@
 #include "node/retries.h"
 
 #include <algorithm>
-#include <memory>
 #include <new>
 
 #include "node/random.h"
@@ -44,17 +43,12 @@ Time RetryPlan::longest_pauses(uint32_t made) const {
     return sum;
 }
 
-Retries::~Retries() {
-    heap_.clear();
-    attempts_.for_each([](uint64_t exchange, Retry* retry) {
-        if (retry->number == exchange) delete retry;
-    });
-}
-
 // ---- Commands ----
 
 Errc Retries::begin(OutMessage message, const RetryPlan& plan, void* user, uint64_t& number) {
-    auto retry = std::make_unique<Retry>();
+    std::list<Retry> fresh(1);
+    const auto retry = fresh.begin();
+    retry->self = retry;
     retry->route = message.route;
     retry->body = message.owner ? View{ChunkRef::share(message.owner), message.body} : View::copy_of(message.body);
     retry->tlvs = ChunkRef::share(message.tlvs);
@@ -69,12 +63,12 @@ Errc Retries::begin(OutMessage message, const RetryPlan& plan, void* user, uint6
     message.total_ms = UINT32_MAX;
     retry->message = message;
     retry->attempts.reserve(kMostAttempts);
-    if (ended_.capacity() == count_) ended_.reserve(count_ * 2 + 4);
+    if (ended_.capacity() == all_.size()) ended_.reserve(all_.size() * 2 + 4);
     const uint64_t next = outbox_.next_number();
     fresh_.push_back(next);
     Errc errc = Errc::no_memory;
     try {
-        attempts_.insert(next) = retry.get();
+        attempts_.insert(next) = &*retry;
         errc = outbox_.request(next_attempt(*retry, retry->total_ms), Expects::one, user, number);
     } catch (const std::bad_alloc&) {}
     if (errc != Errc::ok) {
@@ -85,8 +79,7 @@ Errc Retries::begin(OutMessage message, const RetryPlan& plan, void* user, uint6
     retry->message.forced = true;
     retry->number = number;
     retry->attempts.push_back(number);
-    ++count_;
-    retry.release();  // attempts_ owns it
+    all_.splice(all_.end(), fresh);
     return Errc::ok;
 }
 
@@ -131,10 +124,9 @@ uint64_t Retries::of_application(uint64_t exchange) const {
 
 int64_t Retries::beyond_attempts() const {
     int64_t sum = 0;
-    attempts_.for_each([&](uint64_t exchange, const Retry* retry) {
-        if (retry->number != exchange || retry->over) return;
-        sum += 1 - static_cast<int64_t>(retry->attempts.size());
-    });
+    for (const Retry& retry : all_) {
+        if (!retry.over) sum += 1 - static_cast<int64_t>(retry.attempts.size());
+    }
     return sum;
 }
 
@@ -264,9 +256,9 @@ bool Retries::take_ended(Event& done) {
 }
 
 void Retries::end_all() {
-    attempts_.for_each([this](uint64_t exchange, Retry* retry) {
-        if (retry->number == exchange && !retry->over) finish(*retry, retry->errc, retry->code);
-    });
+    for (Retry& retry : all_) {
+        if (!retry.over) finish(retry, retry.errc, retry.code);
+    }
 }
 
 // It ends without a word from an exchange: take_ended tells.
@@ -296,8 +288,7 @@ void Retries::drop_attempt(Retry& retry, uint64_t exchange) {
 void Retries::forget_if_over(Retry& retry) {
     if (!retry.over || !retry.told || !retry.attempts.empty()) return;
     attempts_.erase(retry.number);
-    --count_;
-    delete &retry;
+    all_.erase(retry.self);
 }
 
 }  // namespace sealwire

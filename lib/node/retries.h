@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <list>
 #include <optional>
 #include <string>
 #include <vector>
@@ -34,7 +35,6 @@ struct RetryPlan {
 class Retries {
 public:
     explicit Retries(Outbox& outbox) : outbox_(outbox) {}
-    ~Retries();
     Retries(const Retries&) = delete;
     Retries& operator=(const Retries&) = delete;
 
@@ -86,6 +86,7 @@ private:
         bool over = false;
         bool told = false;  // ... and the application knows
         HeapPlace place;
+        std::list<Retry>::iterator self;  // in all_
     };
 
     Retry* find(uint64_t number) const;  // by its number, not told
@@ -101,10 +102,10 @@ private:
     void forget_if_over(Retry& retry);
 
     Outbox& outbox_;
-    FlatMap<Retry*> attempts_;     // by exchange; a retry's number stays until it is forgotten. Owns them
-    std::vector<uint64_t> fresh_;  // begun since the last advance: their clocks do not run yet
-    std::vector<Retry*> ended_;    // over, and not told; room for all
-    size_t count_ = 0;
+    std::list<Retry> all_;
+    FlatMap<Retry*> attempts_;               // by exchange; a retry's number stays until it is forgotten
+    std::vector<uint64_t> fresh_;            // begun since the last advance: their clocks do not run yet
+    std::vector<Retry*> ended_;              // over, and not told; room for all
     Heap<Retry, Time, &Retry::place> heap_;  // that wait for a time
 };
 

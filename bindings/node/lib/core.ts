@@ -60,10 +60,8 @@ export class Core implements CommandOwner {
   private keep: Node | undefined
 
   /** In milliseconds, of requests that name no timeout. */
-  readonly requestTimeout: number
 
   constructor(options: NativeOptions) {
-    this.requestTimeout = options.requestTimeout === 0 ? 30_000 : options.requestTimeout === 0xffffffff ? Infinity : options.requestTimeout
     this.box = new native.NodeBox(options, this.wake)
     this.commands = new Commands(this.box, this)
     this.over = new Promise((resolve) => (this.overSettle = resolve))

@@ -44,8 +44,9 @@ export type NativeParts = number | number[]
 /** Names and values in turn, trace, key. */
 export type NativeExtras = [pairs: string[], trace: Uint8Array | undefined, key: Uint8Array | undefined]
 
-/** Of a request: extras, between, total, converse; of a message: the sum of sw_receipt_stage that is wanted. */
-export type NativeMore = [extras: NativeExtras | undefined, between: number, total: number, converse: number, receipt: number]
+/** Of a request: extras, between, total, converse, and how often it is made; of a message: the sum of sw_receipt_stage that is wanted. */
+export type NativeMore = [extras: NativeExtras | undefined, between: number, total: number, converse: number, receipt: number,
+  attempts: number, backoff: number, backoffMost: number]
 
 export interface NativeListenOptions {
   backlog: number

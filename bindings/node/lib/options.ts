@@ -1,7 +1,7 @@
 // Reading options: durations, sizes, signals.
 import { argumentError } from './errors.js'
 
-const NEVER = 0xffffffff
+export const NEVER = 0xffffffff
 
 /** Milliseconds as the native half takes them: 0 is the default, NEVER none. */
 export function duration(value: number | undefined, name: string): number {

@@ -13,7 +13,7 @@ import { duration, messageCount, onAbort } from './options.js'
 import { OutParts } from './outparts.js'
 import { Parts } from './part.js'
 import { stageOf, type ClosePeerOptions, type PeerEvents, type RequestOptions, type SendOptions } from './peer_options.js'
-import { insist } from './retry.js'
+import { type Attempts, attemptsOf, once } from './retry.js'
 import { Remote } from './rpc.js'
 import type { PeerStats, Pong, Running } from './stats.js'
 import { Expects, Flag, Op, R, ReceiptStage } from './table.js'
@@ -42,11 +42,11 @@ export interface Pending extends Settle<Reply> {
 const done = Promise.resolve()
 
 // What the commands of a turn have no place for.
-function moreOf(options: RequestOptions, converse: boolean): NativeMore | undefined {
+function moreOf(options: RequestOptions, converse: boolean, attempts?: Attempts): NativeMore | undefined {
   const { between, total, idempotencyKey } = options
   const extras = extrasOf(options, idempotencyKey)
-  if (!extras && between === undefined && total === undefined && !converse) return undefined
-  return [extras, duration(between, 'between'), duration(total, 'total'), converse ? 1 : 0, 0]
+  if (!extras && between === undefined && total === undefined && !converse && !attempts) return undefined
+  return [extras, duration(between, 'between'), duration(total, 'total'), converse ? 1 : 0, 0, ...(attempts ?? once)]
 }
 
 /** A remote program. `id` is proved by the handshake. */
@@ -192,7 +192,7 @@ export class Peer extends Emitter<PeerEvents> {
         core.remove(tag) // nothing tells of its end
         if (!receipt) over()
       }
-      const more: NativeMore = [extras, 0, 0, 0, stage]
+      const more: NativeMore = [extras, 0, 0, 0, stage, ...once]
       this.ask(Expects.none, route, body, { resolve: over, reject }, undefined, parts, 0, signal, more, queued)
     })
   }
@@ -272,9 +272,6 @@ export class Peer extends Emitter<PeerEvents> {
    * comes before their bytes.
    */
   request(route: string, body?: Body, options?: RequestOptions): Promise<Reply> {
-    if (options?.attempts !== undefined && options.attempts !== 1) {
-      return insist((one) => this.request(route, body, one), options, this.core.requestTimeout)
-    }
     return new Promise((resolve, reject) => {
       if (this.state !== PeerState.open) throw this.closedError()
       check(options, 'request')
@@ -282,7 +279,7 @@ export class Peer extends Emitter<PeerEvents> {
       if (signal?.aborted) throw signal.reason
       const timeout = options === undefined ? 0 : duration(options.timeout, 'timeout')
       const parts = options?.parts && options.parts.length > 0 ? new OutParts(options.parts) : undefined
-      const more = options === undefined ? undefined : moreOf(options, false)
+      const more = options === undefined ? undefined : moreOf(options, false, attemptsOf(options))
       this.ask(Expects.one, route, body, { resolve, reject }, undefined, parts, timeout, signal, more)
     })
   }

@@ -8,6 +8,7 @@ import type { NativeMore } from './native.js'
 import { OutParts } from './outparts.js'
 import { Part } from './part.js'
 import type { Peer } from './peer.js'
+import { once } from './retry.js'
 import { E, type Expects, Op, R } from './table.js'
 
 /** What is stated of a part that came, and its number. */
@@ -19,7 +20,7 @@ export interface Came {
   carried?: Carried
 }
 
-export const nothingMore: NativeMore = [undefined, 0, 0, 0, 0]
+export const nothingMore: NativeMore = [undefined, 0, 0, 0, 0, ...once]
 
 /** Sends a message with parts, or lets it wait for room. Its `pending` is settled when it is over. */
 export function open(core: Core, peer: Peer, expects: Expects, route: string, body: Body, parts: OutParts, timeout: number, tag: number,

@@ -154,8 +154,8 @@ sw_exchange NodeBox::exchange_arg(const Napi::CallbackInfo& info) const {
     return {peer_arg(info), u32_arg(info[1]) | static_cast<uint64_t>(u32_arg(info[2])) << 32};
 }
 
-// (peer, route, type, body, expects, tag, timeout, heads, extras, between, total, converse, receipt) => a result, or the numbers of
-// Heads::numbers(), and behind them the receipt's. What is sent without an answer has a tag, too: its end comes as DONE.
+// (peer, route, type, body, expects, tag, timeout, heads, extras, between, total, converse, receipt, attempts, backoff, the longest)
+// => a result, or the numbers of Heads::numbers(), and behind them the receipt's. What is sent without an answer has a tag, too: its end comes as DONE.
 Napi::Value NodeBox::open_parts(const Napi::CallbackInfo& info) {
     const Napi::Env env = info.Env();
     const uint32_t slot = u32_arg(info[0]);
@@ -192,6 +192,9 @@ Napi::Value NodeBox::open_parts(const Napi::CallbackInfo& info) {
         options.between_ms = u32_arg(info[9]);
         options.total_ms = u32_arg(info[10]);
         options.converse = u32_arg(info[11]);
+        options.attempts = u32_arg(info[13]);
+        options.backoff_ms = u32_arg(info[14]);
+        options.backoff_max_ms = u32_arg(info[15]);
         heads.set(options);
         extras.set(options);
         result = sw_peer_request(peer.handle, text_of(route), bytes_arg(info[3]), &options, &requests_[tag]);

@@ -13,7 +13,7 @@ from sealwire._log import fields, logger
 from sealwire._messages import BodyLike, Reply, Request
 from sealwire._outcome import fail, settle
 from sealwire._replies import Replies
-from sealwire._retry import Backoff, insist, key_of, pauses
+from sealwire._retry import Attempts, Backoff, attempts_of
 from sealwire._session import Session, stages
 from sealwire._sending import give_up, heads
 from sealwire._streams import Stream, attach, prepared
@@ -136,16 +136,9 @@ class Peer(Session):
         With `attempts` it is made again, under one key, so that its handler runs once: where `timeout` passes, which is for each,
         and where it was refused for a limit or not sent. `backoff`, in seconds, is the longest pause before the second, doubled
         for each, up to 5 s; or (first, longest)."""
-        if attempts != 1:
-            if parts:
-                raise _errors.argument("a request with parts is made once")
-            key = key_of(idempotency_key)
-            limit = self.node.request_timeout if timeout is None else timeout
-            milliseconds(limit)  # a duration?
-            return await insist(lambda left: self.request(route, body, timeout=left, total=total, metadata=metadata, trace=trace,
-                                                          idempotency_key=key), limit, pauses(attempts, backoff))
-        if parts or metadata or trace or idempotency_key or total is not None:
-            more = extras(metadata, trace, idempotency_key), 0, milliseconds(total), False
+        if parts or metadata or trace or idempotency_key or total is not None or attempts != 1:
+            made = attempts_of(attempts, backoff, bool(parts))
+            more = extras(metadata, trace, idempotency_key), 0, milliseconds(total), False, made
             return await self._request_with_parts(route, body, timeout, parts, more)
         started = self._request(route, body, 0 if timeout is None else milliseconds(timeout))
         if started is None:
@@ -160,7 +153,7 @@ class Peer(Session):
             raise
 
     async def _request_with_parts(self, route: RouteLike, body: BodyLike, timeout: Optional[float], parts: Sequence[Stream],
-                                  more: Tuple[Any, int, int, bool]) -> Reply:
+                                  more: Tuple[Any, int, int, bool, Attempts]) -> Reply:
         streams = await prepared(parts)
 
         def start(left: int) -> "Optional[Tuple[asyncio.Future[Reply], int, List[int]]]":
@@ -204,7 +197,7 @@ class Peer(Session):
                      idempotency_key: Optional[bytes] = None) -> Replies:
         """Asks for any number of replies: `async for reply in peer.request_many(...)`. It is sent when the iteration begins;
         `timeout` counts from there and is for the first reply, `between` for each later one, `total` for all of them."""
-        more = extras(metadata, trace, idempotency_key), milliseconds(between), milliseconds(total), False
+        more = extras(metadata, trace, idempotency_key), milliseconds(between), milliseconds(total), False, None
         return Replies(self, route, body, timeout, parts, more)
 
     def converse(self, route: RouteLike, body: BodyLike = b"", *, timeout: Optional[float] = None, parts: Sequence[Stream] = (),
@@ -212,7 +205,7 @@ class Peer(Session):
                  trace: Union[str, bytes, None] = None) -> Conversation:
         """A request in which both sides ask while it runs: `async with peer.converse(...) as talk`. `timeout` is until the
         handler first says anything, `between` for each time after that."""
-        more = extras(metadata, trace), milliseconds(between), milliseconds(total), True
+        more = extras(metadata, trace), milliseconds(between), milliseconds(total), True, None
         return Conversation(self, route, body, timeout, parts, more)
 
     async def wait_for(self, route: str, filter: Optional[Filter] = None, timeout: Optional[float] = None) -> Request:

@@ -102,7 +102,7 @@ class Replies(Deadlines):
     __slots__ = ("_peer", "_route", "_body", "_timeout", "_parts", "_more", "_queue", "_number")
 
     def __init__(self, peer: "Peer", route: RouteLike, body: BodyLike, timeout: Optional[float], parts: Sequence[Stream],
-                 more: Tuple[Any, int, int, bool] = (None, 0, 0, False)) -> None:
+                 more: Tuple[Any, int, int, bool, None] = (None, 0, 0, False, None)) -> None:
         self._peer = peer
         self._route = route
         self._body = body

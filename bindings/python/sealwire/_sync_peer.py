@@ -10,12 +10,11 @@ from sealwire._draft import RouteLike
 from sealwire._durations import NEVER, milliseconds
 from sealwire._messages import BodyLike
 from sealwire._outcome import Outcome
-from sealwire._retry import Backoff, key_of, pauses
+from sealwire._retry import Attempts, Backoff, attempts_of
 from sealwire._sending import give_up, heads
 from sealwire._session import Session, stages
 from sealwire._sync_messages import Reply, Request
 from sealwire._sync_replies import Replies, Results
-from sealwire._sync_retry import insist
 from sealwire._sync_streams import Stream, prepared
 from sealwire._sync_talk import Conversation, Ear
 from sealwire._sync_waits import Filter
@@ -94,11 +93,11 @@ class Peer(Session):
         finally:
             self._receipts.pop(number, None)
 
-    def _start(self, route: RouteLike, body: BodyLike, timeout: Optional[float], parts: Sequence[Stream], more: Tuple[Any, int, int, bool],
-               replies: Any, room: Optional[float] = None) -> Tuple[Any, int]:
-        """Opens an exchange, waiting for room, at most `room` seconds: what its end settles, and its number."""
+    def _start(self, route: RouteLike, body: BodyLike, timeout: Optional[float], parts: Sequence[Stream],
+               more: Tuple[Any, int, int, bool, Attempts], replies: Any) -> Tuple[Any, int]:
+        """Opens an exchange, waiting for room: what its end settles, and its number."""
         streams = prepared(parts)
-        limit = room if room is not None else self.node.request_timeout if timeout is None else timeout
+        limit = self.node.request_timeout if timeout is None else timeout
         end = None if limit == NEVER else self.node._clock() + limit
         left = milliseconds(timeout)
         try:
@@ -109,8 +108,7 @@ class Peer(Session):
                         break
                     if not self._changed.wait(None if end is None else max(end - self.node._clock(), 0)):
                         raise _errors.make(80, "the send queue had no room", peer=self.id, endpoint=self.address)
-                    if room is None:
-                        left = milliseconds(NEVER if end is None else max(end - self.node._clock(), 0.001))
+                    left = milliseconds(NEVER if end is None else max(end - self.node._clock(), 0.001))
                 user, number, places = opened
                 if replies is not None:
                     replies.begin(number)
@@ -140,19 +138,12 @@ class Peer(Session):
         the peer. `parts`: streams and files to go with it, which go on when the reply has come before their end; what a source
         raises before is raised here. `total` is for all of the exchange, parts included. `attempts` and `backoff` as of
         sealwire.Peer."""
-        if attempts != 1:
-            if parts:
-                raise _errors.argument("a request with parts is made once")
-            limit = self.node.request_timeout if timeout is None else timeout
-            milliseconds(limit)  # a duration?
-            again = extras(metadata, trace, key_of(idempotency_key)), 0, milliseconds(total), False
-            return insist(lambda left: self._start(route, body, left, (), again, None, limit), self._cancel, limit,
-                          pauses(attempts, backoff))
+        made = attempts_of(attempts, backoff, bool(parts))
         started: Optional[Tuple[Any, int]] = None
-        if not parts and total is None and not metadata and not trace and idempotency_key is None:
+        if not parts and total is None and not metadata and not trace and idempotency_key is None and made is None:
             started = self._request(route, body, milliseconds(timeout))
         if started is None:
-            more = extras(metadata, trace, idempotency_key), 0, milliseconds(total), False
+            more = extras(metadata, trace, idempotency_key), 0, milliseconds(total), False, made
             started = self._start(route, body, timeout, parts, more, None)
         outcome, number = started
         try:
@@ -168,7 +159,7 @@ class Peer(Session):
                      trace: Union[str, bytes, None] = None, idempotency_key: Optional[bytes] = None) -> Replies:
         """Asks for any number of replies: `for reply in peer.request_many(...)`. It is sent when the iteration begins; `timeout` counts
         from there and is for the first reply, `between` for each later one, `total` for all of them."""
-        more = extras(metadata, trace, idempotency_key), milliseconds(between), milliseconds(total), False
+        more = extras(metadata, trace, idempotency_key), milliseconds(between), milliseconds(total), False, None
         return Replies(self, route, body, timeout, parts, more)
 
     def converse(self, route: RouteLike, body: BodyLike = b"", *, timeout: Optional[float] = None, parts: Sequence[Stream] = (),
@@ -176,7 +167,7 @@ class Peer(Session):
                  trace: Union[str, bytes, None] = None) -> Conversation:
         """A request in which both sides ask while it runs: `with peer.converse(...) as talk`. `timeout` is until the handler first says
         anything, `between` for each time after that."""
-        more = extras(metadata, trace), milliseconds(between), milliseconds(total), True
+        more = extras(metadata, trace), milliseconds(between), milliseconds(total), True, None
         return Conversation(self, route, body, timeout, parts, more)
 
     def wait_for(self, route: str, filter: Optional[Filter] = None, timeout: Optional[float] = None) -> Request:

@@ -67,7 +67,7 @@ class Replies(Deadlines):
     __slots__ = ("_peer", "_arguments", "_queue", "_number")
 
     def __init__(self, peer: "Peer", route: RouteLike, body: BodyLike, timeout: Optional[float], parts: Sequence[Stream],
-                 more: Tuple[Any, int, int, bool]) -> None:
+                 more: Tuple[Any, int, int, bool, None]) -> None:
         self._peer = peer
         self._arguments = route, body, timeout, parts, more
         self._queue: Optional[Queue] = None

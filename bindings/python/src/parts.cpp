@@ -78,6 +78,12 @@ bool takes(Py_ssize_t count, Py_ssize_t wanted) {
     return false;
 }
 
+// None, or (attempts, backoff_ms, backoff_max_ms).
+bool attempts_of(PyObject* from, sw_request_options& options) {
+    if (from == Py_None) return true;
+    return PyArg_ParseTuple(from, "III", &options.attempts, &options.backoff_ms, &options.backoff_max_ms) != 0;
+}
+
 }  // namespace
 
 // The objects of the Python half for the parts that came with a message; null with an exception set.
@@ -120,10 +126,11 @@ PyObject* send_parts(PyObject* object, PyObject* const* args, Py_ssize_t count) 
     return Py_BuildValue("(KNN)", exchange.number, heads.numbers(), number);
 }
 
-// (route or Draft, body, timeout_ms, replies or None, heads, extras, between_ms, total_ms, converse): (user, exchange, part numbers); None when the queue is full. The
-// exchange owns a reference to its user, `replies` or a future of the one reply, until its DONE.
+// (route or Draft, body, timeout_ms, replies or None, heads, extras, between_ms, total_ms, converse, None or (attempts, backoff_ms, backoff_max_ms)):
+// (user, exchange, part numbers); None when the queue is full. The exchange owns a reference to its user, `replies` or a future of the
+// one reply, until its DONE.
 PyObject* open_exchange(PyObject* object, PyObject* const* args, Py_ssize_t count) {
-    if (!takes(count, 9)) return nullptr;
+    if (!takes(count, 10)) return nullptr;
     CoreState* state = state_of(self_of(object)->core);
     Outgoing out;
     Heads heads;
@@ -144,6 +151,7 @@ PyObject* open_exchange(PyObject* object, PyObject* const* args, Py_ssize_t coun
     options.between_ms = static_cast<uint32_t>(between);
     options.total_ms = static_cast<uint32_t>(total);
     options.converse = args[8] == Py_True;
+    if (!attempts_of(args[9], options)) return nullptr;
     options.expects = many ? SW_EXPECTS_MANY : SW_EXPECTS_ONE;
     options.user = user.get();
     heads.give(options);
