@@ -200,6 +200,21 @@ static void session_ends(void) {
     tap_ok(dones_of(unsent) == 1, "which is told once");
 }
 
+static void of_a_draft(sw_peer peer) {
+    sw_draft *mine, *foreign;
+    sw_exchange exchange;
+    sw_request_options options = again(2, 0, 0);
+    MUST(sw_draft_create(client.node, text("held"), NULL, &mine));
+    MUST(sw_draft_create(server.node, text("held"), NULL, &foreign));
+    options.draft = mine;
+    MUST(sw_peer_request(peer, no_text(), bytes("status"), &options, &exchange));
+    tap_ok(box_done(&client, exchange).code == 77, "a draft is sent again as anything");
+    options.draft = foreign;
+    CHECK_IS(sw_peer_request(peer, no_text(), bytes("status"), &options, &exchange), SW_ERR_ARG);
+    sw_draft_free(mine);
+    sw_draft_free(foreign);
+}
+
 static void misuse(sw_peer peer) {
     sw_request_options options = again(2, 0, 0);
     sw_part_head head;
@@ -238,6 +253,7 @@ int main(void) {
     cancelled(peer, back);
     reply_with_parts(peer, back);
     session_ends();
+    of_a_draft(peer);
     misuse(peer);
     box_close(&client);
     box_close(&server);
