@@ -13,8 +13,10 @@ namespace {
 constexpr size_t kMostAttempts = 4;  // that run at once: while so many do, a further one is only waited for
 constexpr uint32_t kSlackMs = 5000;  // that the peer may take beyond all attempts: here it is decided when they end
 
-// It has not run, or its answer may still be waited for.
+// Another attempt may end otherwise: this one has not run, or its answer may still be waited for.
 bool worth_another(Errc errc) { return errc == Errc::timeout || errc == Errc::limit || errc == Errc::not_sent; }
+// It may have run.
+bool open_ended(Errc errc) { return errc == Errc::timeout || errc == Errc::outcome_unknown; }
 
 uint32_t milliseconds(Time end, Time now) {
     if (end == kNever) return UINT32_MAX;
@@ -64,23 +66,37 @@ Errc Retries::begin(OutMessage message, const RetryPlan& plan, void* user, uint6
     retry->message = message;
     retry->attempts.reserve(kMostAttempts);
     if (ended_.capacity() == all_.size()) ended_.reserve(all_.size() * 2 + 4);
-    const uint64_t next = outbox_.next_number();
-    fresh_.push_back(next);
-    Errc errc = Errc::no_memory;
-    try {
-        attempts_.insert(next) = &*retry;
-        errc = outbox_.request(next_attempt(*retry, retry->total_ms), Expects::one, user, number);
-    } catch (const std::bad_alloc&) {}
-    if (errc != Errc::ok) {
+    retry->number = outbox_.next_number();
+    fresh_.push_back(retry->number);
+    if (const Errc errc = send(*retry, retry->total_ms); errc != Errc::ok) {
         fresh_.pop_back();
-        attempts_.erase(next);
         return errc;
     }
     retry->message.forced = true;
-    retry->number = number;
-    retry->attempts.push_back(number);
+    number = retry->number;
     all_.splice(all_.end(), fresh);
     return Errc::ok;
+}
+
+// One attempt. The peer is told as long as it and all that follow may take.
+Errc Retries::send(Retry& retry, uint32_t total_ms) {
+    OutMessage message = retry.message;
+    if (message.timeout_ms != UINT32_MAX) {
+        const uint64_t waits = uint64_t{message.timeout_ms} * (uint64_t{retry.left} + 1);
+        const auto pauses = static_cast<uint64_t>(retry.plan.longest_pauses(retry.made) / kMillisecond);
+        message.timeout_ms = static_cast<uint32_t>(std::min<uint64_t>(waits + pauses + kSlackMs, UINT32_MAX - 1));
+    }
+    message.timeout_ms = std::min(message.timeout_ms, total_ms);
+    const uint64_t next = outbox_.next_number();
+    uint64_t exchange = next;
+    Errc errc = Errc::no_memory;
+    try {
+        attempts_.insert(next) = &retry;
+        errc = outbox_.request(message, Expects::one, retry.user, exchange);
+    } catch (const std::bad_alloc&) {}
+    if (errc == Errc::ok) retry.attempts.push_back(next);  // has room
+    else attempts_.erase(next);
+    return errc;
 }
 
 Retries::Retry* Retries::find(uint64_t number) const {
@@ -132,19 +148,8 @@ int64_t Retries::beyond_attempts() const {
 
 // ---- Loop thread ----
 
-// The peer is told as long as this attempt and all that follow may take.
-OutMessage Retries::next_attempt(const Retry& retry, uint32_t total_ms) const {
-    OutMessage message = retry.message;
-    if (message.timeout_ms != UINT32_MAX) {
-        const uint64_t waits = uint64_t{message.timeout_ms} * (uint64_t{retry.left} + 1);
-        const auto pauses = static_cast<uint64_t>(retry.plan.longest_pauses(retry.made) / kMillisecond);
-        message.timeout_ms = static_cast<uint32_t>(std::min<uint64_t>(waits + pauses + kSlackMs, UINT32_MAX - 1));
-    }
-    message.timeout_ms = std::min(message.timeout_ms, total_ms);
-    return message;
-}
-
 void Retries::start_clock(Retry& retry, Time now) {
+    retry.pausing = false;
     const auto duration = [](uint32_t ms) { return ms == UINT32_MAX ? kNever : Time{ms} * kMillisecond; };
     if (retry.made == 1) retry.end = after(now, duration(retry.total_ms));
     schedule(retry, after(now, duration(retry.message.timeout_ms)));
@@ -172,25 +177,14 @@ void Retries::pause(Retry& retry, Time now) {
 }
 
 void Retries::attempt(Retry& retry, Time now) {
-    retry.pausing = false;
     --retry.left;
     ++retry.made;
-    if (retry.attempts.size() < kMostAttempts) {
-        uint64_t exchange = outbox_.next_number();
-        attempts_.insert(exchange) = &retry;
-        const OutMessage message = next_attempt(retry, milliseconds(retry.end, now));
-        const Errc errc = outbox_.request(message, Expects::one, retry.user, exchange);
-        if (errc == Errc::ok) {
-            retry.attempts.push_back(exchange);
-        } else {
-            attempts_.erase(outbox_.next_number());
-            if (retry.attempts.empty()) {
-                const bool ending = errc == Errc::closed || errc == Errc::closing;
-                return finish(retry, ending ? retry.errc : errc, ending ? retry.code : 0);
-            }
-            retry.left = 0;  // what runs is all that there will be
-        }
+    const Errc errc = retry.attempts.size() < kMostAttempts ? send(retry, milliseconds(retry.end, now)) : Errc::ok;
+    if (errc != Errc::ok && retry.attempts.empty()) {
+        const bool ending = errc == Errc::closed || errc == Errc::closing;
+        return finish(retry, ending ? retry.errc : errc, ending ? retry.code : 0);
     }
+    if (errc != Errc::ok) retry.left = 0;  // what runs is all that there will be
     start_clock(retry, now);
 }
 
@@ -216,20 +210,8 @@ Retries::Verdict Retries::on_event(Event& event, Time now) {
         if (event.kind == EventKind::reply) event.number = retry.number;
         return Verdict::pass;
     }
-    if (retry.winner == kNone && worth_another(event.errc) && outbox_.refuses() == Errc::ok) {
-        retry.errc = event.errc;
-        retry.code = event.code;
-        const bool more = retry.left > 0;
-        if (more || retry.attempts.size() > 1) {
-            drop_attempt(retry, exchange);
-            if (more && !retry.pausing) pause(retry, now);
-            return Verdict::swallow;
-        }
-    }
-    // Its answer went to another attempt, as it cannot be repeated: that one is still to tell it.
-    if (event.errc == Errc::outcome_unknown && retry.attempts.size() > 1) {
+    if (retry.winner == kNone && fails(retry, event, now)) {
         drop_attempt(retry, exchange);
-        retry.left = 0;
         return Verdict::swallow;
     }
     event.number = retry.number;
@@ -238,6 +220,23 @@ Retries::Verdict Retries::on_event(Event& event, Time now) {
     close(retry, exchange);
     drop_attempt(retry, exchange);
     return Verdict::pass;
+}
+
+// One attempt did, which says nothing of the others: true where there are some, or will be.
+bool Retries::fails(Retry& retry, Event& event, Time now) {
+    if (!worth_another(event.errc) && !open_ended(event.errc)) return false;
+    retry.may_have_run |= open_ended(event.errc);
+    retry.errc = event.errc;
+    retry.code = event.code;
+    // Its answer went to another attempt, as it cannot be repeated, or nobody can be asked any more.
+    if (!worth_another(event.errc) || outbox_.refuses() != Errc::ok) {
+        retry.left = 0;
+        if (retry.pausing) start_clock(retry, now);
+    }
+    if (retry.left > 0 && !retry.pausing) pause(retry, now);
+    if (retry.left > 0 || retry.attempts.size() > 1) return true;
+    if (retry.may_have_run && event.errc == Errc::not_sent) event.errc = Errc::outcome_unknown;
+    return false;
 }
 
 bool Retries::take_ended(Event& done) {
@@ -264,7 +263,7 @@ void Retries::end_all() {
 // It ends without a word from an exchange: take_ended tells.
 void Retries::finish(Retry& retry, Errc errc, uint32_t code) {
     retry.over = true;
-    retry.errc = errc;
+    retry.errc = retry.may_have_run && errc == Errc::not_sent ? Errc::outcome_unknown : errc;
     retry.code = code;
     ended_.push_back(&retry);
     close(retry, kNone);

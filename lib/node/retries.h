@@ -82,6 +82,7 @@ private:
         Time end = kNever;          // of them all
         Errc errc = Errc::timeout;  // how the last attempt has failed; of one that is over, how it ended
         uint32_t code = 0;
+        bool may_have_run = false;  // an attempt has ended, and nobody knows whether it ran
         bool pausing = false;
         bool over = false;
         bool told = false;  // ... and the application knows
@@ -90,7 +91,8 @@ private:
     };
 
     Retry* find(uint64_t number) const;  // by its number, not told
-    OutMessage next_attempt(const Retry& retry, uint32_t total_ms) const;
+    Errc send(Retry& retry, uint32_t total_ms);
+    bool fails(Retry& retry, Event& event, Time now);
     void schedule(Retry& retry, Time at) { heap_.set(retry, at < retry.end ? at : retry.end); }
     void start_clock(Retry& retry, Time now);
     void step(Retry& retry, Time now);

@@ -178,6 +178,50 @@ TEST_CASE("an attempt that is told that its answer is gone leaves it to the one 
     CHECK(told.errc == Errc::ok);
 }
 
+TEST_CASE("an answer that is gone ends a pause as well") {
+    Bench b;
+    REQUIRE(b.begin({.attempts = 3, .first = kSecond, .most = kSecond}, 20) == Errc::ok);
+    while (b.running().size() < 2) b.next();
+    CHECK(b.done(2, Errc::limit) == Verdict::swallow);  // it pauses
+    Event gone;
+    CHECK(b.done(0, Errc::outcome_unknown, &gone) == Verdict::pass);
+    CHECK(gone.errc == Errc::outcome_unknown);
+    CHECK(b.retries.next() == kNever);
+
+    Bench c;
+    REQUIRE(c.begin({.attempts = 4, .first = kSecond, .most = kSecond}, 20) == Errc::ok);
+    while (c.running().size() < 3) c.next();
+    CHECK(c.done(4, Errc::limit) == Verdict::swallow);
+    CHECK(c.done(2, Errc::outcome_unknown) == Verdict::swallow);  // the first is to tell the answer
+    CHECK(c.retries.next() <= c.now + 20 * kMs);
+    c.next();
+    Event told;
+    REQUIRE(c.retries.take_ended(told));
+    CHECK(told.errc == Errc::timeout);
+}
+
+TEST_CASE("what may have run is never told as not sent") {
+    for (const Errc first : {Errc::outcome_unknown, Errc::not_sent}) {
+        Bench b;
+        REQUIRE(b.begin({.attempts = 3, .first = 0}, 20) == Errc::ok);
+        b.next();
+        b.outbox.refuse_new(Errc::closed);
+        CHECK(b.done(0, first) == Verdict::swallow);
+        Event told;
+        CHECK(b.done(2, Errc::not_sent, &told) == Verdict::pass);
+        CHECK(told.errc == first);
+    }
+    Bench b;
+    REQUIRE(b.begin({.attempts = 3, .first = kSecond}, 20) == Errc::ok);
+    REQUIRE(b.done(0, Errc::timeout) == Verdict::swallow);
+    b.next();
+    REQUIRE(b.done(2, Errc::not_sent) == Verdict::swallow);
+    b.retries.end_all();
+    Event told;
+    REQUIRE(b.retries.take_ended(told));
+    CHECK(told.errc == Errc::outcome_unknown);
+}
+
 TEST_CASE("the total is for all attempts, also within a pause") {
     Bench b;
     REQUIRE(b.begin({.attempts = 9, .first = kSecond}, 20, 50) == Errc::ok);
