@@ -31,7 +31,12 @@ void FileSend::work() {
     while (wants_block(room)) {
         if (!read_block(room)) return;
         hand_over();
+        tell_written();
     }
+    tell_written();
+}
+
+void FileSend::tell_written() {
     uint64_t written;
     {
         const std::lock_guard lock(mutex_);

@@ -33,6 +33,7 @@ private:
     bool wants_block(bool& room);
     bool read_block(bool room);
     void fail_with(const Error& why);
+    void tell_written();
     void hand_over();
     void drop_blocks();
 
