@@ -32,6 +32,8 @@ export interface CommandOwner {
   /** A command failed; the buffer is free for others. */
   failed(command: Command, result: number): void
   errorFor(command: Command, result: number): Error
+  /** Messages to this peer wait for room. */
+  blocked(peer: number): boolean
   /** A command that waited will never be run. */
   abandon(command: Command, reason: unknown): void
   /** The receipt of a message has this number. */
@@ -104,8 +106,8 @@ export class Commands {
 
   /**
    * Adds a command. `route` is empty for those without one. A body that is handed over by itself is run at once: then the
-   * result is `again` when it was not taken, in place of a call of the owner, and a message that is refused throws. `more`:
-   * further bits of Flag.
+   * result is `again` when it was not taken, in place of a call of the owner, and a message that is refused throws. Also `again` where
+   * the commands of the turn were too many, and those before it were not taken. `more`: further bits of Flag.
    */
   put(op: Op, peer: number, route: string, body: Body, tag: number, low: number, high: number, receipt?: Settle<void>, more = 0): R.ok | R.again {
     const number = route === '' ? 0 : this.numberOf(route)
@@ -149,7 +151,11 @@ export class Commands {
     if (bytes === undefined && text.length * 3 > LARGE) bytes = Buffer.from(text)
     const large = bytes !== undefined && bytes.length > LARGE
     const room = (bytes === undefined ? text.length * 3 : large ? 0 : bytes.length) + 256
-    if (this.count === MAX_COMMANDS || this.used + room > TEXT_BYTES) this.flush()
+    if (this.count === MAX_COMMANDS || this.used + room > TEXT_BYTES) {
+      this.flush()
+      // Those before it wait now, and it stands behind them.
+      if ((op === Op.send || op === Op.request) && this.owner.blocked(peer)) return R.again
+    }
 
     let offset = this.used
     let routeLength = 0

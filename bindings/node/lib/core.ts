@@ -208,6 +208,10 @@ export class Core implements CommandOwner {
     this.peers[slot]?.receipts.set(number, settle)
   }
 
+  blocked(peer: number): boolean {
+    return this.peers[peer]?.blocked ?? false
+  }
+
   failed(command: Command, result: number): void {
     const peer = this.peers[command.peer]
     if (result === R.again && peer && peer.state !== PeerState.closed) {

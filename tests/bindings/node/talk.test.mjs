@@ -72,6 +72,17 @@ for (const [name, url] of Object.entries(transports)) {
     assert.deepEqual(taken, Array.from({ length: 2001 }, (_, i) => i))
   })
 
+  test(`${name}: messages of one turn keep their order where they fill the memory of commands, and the queue`, async (t) => {
+    const got = []
+    const { peer } = await pair(t, { url: url(), client: { limits: { sendQueueBytes: 64 * 1024 } },
+      routes: { log: (message) => void got.push(message.json().i) } })
+    const long = 'x'.repeat(5000)
+    const all = Array.from({ length: 200 }, (_, i) => (i % 10 === 5 ? peer.request('log', { i, long }) : peer.send('log', { i, long })))
+    await Promise.all(all)
+    await peer.request('log', { i: 200 })
+    assert.deepEqual(got, Array.from({ length: 201 }, (_, i) => i))
+  })
+
   test(`${name}: a message is written before it is taken, or fails`, async (t) => {
     const taken = []
     const { server, peer } = await pair(t, { url: url(), routes: { x: (message) => taken.push(message.text()) } })
