@@ -23,6 +23,13 @@ export class Encoded {
   }
 }
 
+/** The number of a kind. */
+export function typeOf(kind: BodyKind): number {
+  const type = kinds.indexOf(kind)
+  if (type < 0) throw argumentError(`${String(kind)} is none of ${kinds.join(', ')}`)
+  return type
+}
+
 export function kindOf(bodyType: number): string {
   return kinds[Math.max(0, bodyType)] ?? 'other'
 }

@@ -1,5 +1,6 @@
 // Commands: those of one turn, gathered in the memory that the native half reads, and given to it in one call.
 import { Encoded, jsonOf } from './codecs.js'
+import { Draft } from './draft.js'
 import { argumentError } from './errors.js'
 import type { Body } from './message.js'
 import type { NativeNode } from './native.js'
@@ -8,11 +9,14 @@ import { BodyType, C, COMMAND_ROW, EVENT_ROW, Flag, Flush, MAX_COMMANDS, MAX_EVE
 const LARGE = 64 * 1024 // a body from here on is handed over by itself
 const MAX_INTERNED = 1024 // routes with a number; others are sent as text
 
+/** Where a message goes. */
+export type Target = string | Draft
+
 /** A command that could not be run yet, or failed. */
 export interface Command {
   op: Op
   peer: number
-  route: string
+  route: Target
   body: Uint8Array
   bodyType: number
   tag: number
@@ -62,6 +66,7 @@ export class Commands {
   private scheduled = false
   private readonly numbers = new Map<string, number>()
   private readonly names = new Map<number, string>()
+  private drafts: (Draft | undefined)[] = [] // by row: they live until it has been run
   private receipts: { row: number; settle: Settle<void> }[] = []
 
   constructor(
@@ -105,12 +110,20 @@ export class Commands {
   }
 
   /**
-   * Adds a command. `route` is empty for those without one. A body that is handed over by itself is run at once: then the
+   * Adds a command. `route`, or a draft, is empty for those without one. A body that is handed over by itself is run at once: then the
    * result is `again` when it was not taken, in place of a call of the owner, and a message that is refused throws. Also `again` where
-   * the commands of the turn were too many, and those before it were not taken. `more`: further bits of Flag.
+   * the commands of the turn were too many, and those before it were not taken. `more`:
+   * further bits of Flag.
    */
-  put(op: Op, peer: number, route: string, body: Body, tag: number, low: number, high: number, receipt?: Settle<void>, more = 0): R.ok | R.again {
-    const number = route === '' ? 0 : this.numberOf(route)
+  put(op: Op, peer: number, route: Target, body: Body, tag: number, low: number, high: number, receipt?: Settle<void>, more = 0): R.ok | R.again {
+    let number = 0
+    let draft: Draft | undefined
+    if (typeof route === 'object') {
+      draft = this.draftOf(route)
+      body = draft.fit(body)
+    } else if (route !== '') {
+      number = this.numberOf(route)
+    }
     let bytes: Uint8Array | undefined
     let text = ''
     let flags: number = BodyType.bytes
@@ -130,7 +143,19 @@ export class Commands {
       text = jsonOf(body)
       flags = BodyType.json
     }
+    if (draft !== undefined) {
+      flags = draft.typeFor(flags)
+      number = draft.place(flags)
+      more |= Flag.draft
+    }
     return this.encode(op, peer, number, route, bytes, text, flags | more, tag, low, high, receipt)
+  }
+
+  /** A draft of this node; throws where it is none. */
+  draftOf(route: Draft): Draft {
+    if (!(route instanceof Draft)) throw argumentError('a route is a string, or a draft')
+    if (route.commands !== this) throw argumentError('the draft is of another node')
+    return route
   }
 
   /** Adds a command that failed with `again` once more. */
@@ -138,7 +163,8 @@ export class Commands {
     if (command.run) return command.run()
     const { op, peer, route, body, bodyType, tag, low, high, receipt } = command
     try {
-      return this.encode(op, peer, this.numberOf(route), route, body, '', bodyType, tag, low, high, receipt)
+      const number = typeof route === 'string' ? this.numberOf(route) : this.draftOf(route).place(bodyType & Flag.typeMask)
+      return this.encode(op, peer, number, route, body, '', bodyType, tag, low, high, receipt)
     } catch (error) {
       this.owner.abandon(command, error)
       return R.ok
@@ -146,7 +172,7 @@ export class Commands {
   }
 
   // `bytes`, or where there are none `text`, is the body; `flags` its type.
-  private encode(op: Op, peer: number, number: number, route: string, bytes: Uint8Array | undefined, text: string, flags: number,
+  private encode(op: Op, peer: number, number: number, route: Target, bytes: Uint8Array | undefined, text: string, flags: number,
     tag: number, low: number, high: number, receipt: Settle<void> | undefined): R.ok | R.again {
     if (bytes === undefined && text.length * 3 > LARGE) bytes = Buffer.from(text)
     const large = bytes !== undefined && bytes.length > LARGE
@@ -159,7 +185,9 @@ export class Commands {
 
     let offset = this.used
     let routeLength = 0
-    if (number === 0 && route !== '') {
+    if (typeof route !== 'string') {
+      this.drafts[this.count] = route
+    } else if (number === 0 && route !== '') {
       routeLength = this.text.write(route, offset)
       offset += routeLength
     }
@@ -208,12 +236,14 @@ export class Commands {
     const failed = external ? this.native.flush(count, flags, external) : this.native.flush(count, flags)
     this.count = 0
     this.used = 0
+    const drafts = this.drafts
+    if (drafts.length > 0) this.drafts = []
     if (failed === 0 && this.receipts.length === 0) return R.ok
-    return this.settle(failed, external ? count - 1 : -1)
+    return this.settle(failed, external ? count - 1 : -1, drafts)
   }
 
   // Failed commands are copied first: who hears of them may add others.
-  private settle(failed: number, externalRow: number): R.ok | R.again {
+  private settle(failed: number, externalRow: number, drafts: (Draft | undefined)[]): R.ok | R.again {
     const receipts = this.receipts
     this.receipts = []
     let last: R.ok | R.again = R.ok
@@ -225,8 +255,8 @@ export class Commands {
       const result = this.failures[2 * i + 1]!
       const receipt = settleOf.get(row)
       if (row === externalRow && result === R.again) last = R.again
-      else if (row === externalRow && this.rows[row * COMMAND_ROW + C.op] === Op.send && !receipt) refused = this.owner.errorFor(this.command(row, receipt), result)
-      else commands.push([this.command(row, receipt), result])
+      else if (row === externalRow && this.rows[row * COMMAND_ROW + C.op] === Op.send && !receipt) refused = this.owner.errorFor(this.command(row, receipt, drafts[row]), result)
+      else commands.push([this.command(row, receipt, drafts[row]), result])
       settleOf.delete(row)
     }
     for (const [row, settle] of settleOf) {
@@ -239,7 +269,7 @@ export class Commands {
     return last
   }
 
-  private command(row: number, receipt: Settle<void> | undefined): Command {
+  private command(row: number, receipt: Settle<void> | undefined, draft: Draft | undefined): Command {
     const rows = this.rows
     const at = row * COMMAND_ROW
     const offset = rows[at + C.offset]!
@@ -249,9 +279,9 @@ export class Commands {
     return {
       op: rows[at + C.op]!,
       peer: rows[at + C.peer]!,
-      route: this.names.get(number) ?? this.text.toString('utf8', offset - routeLength, offset),
+      route: draft ?? this.names.get(number) ?? this.text.toString('utf8', offset - routeLength, offset),
       body: flags & Flag.external ? empty : Uint8Array.prototype.slice.call(this.text, offset, offset + rows[at + C.length]!),
-      bodyType: flags & (Flag.typeMask | Flag.many | Flag.written),
+      bodyType: flags & (Flag.typeMask | Flag.many | Flag.written | Flag.draft),
       tag: rows[at + C.tag]!,
       low: rows[at + C.low]!,
       high: rows[at + C.high]!,
@@ -261,9 +291,10 @@ export class Commands {
 }
 
 /** A command that waits for room, made from the same arguments as put(). */
-export function commandOf(op: Op, peer: number, route: string, body: Body, tag: number, low: number, receipt?: Settle<void>,
+export function commandOf(op: Op, peer: number, route: Target, body: Body, tag: number, low: number, receipt?: Settle<void>,
   more = 0): Command {
-  const [bytes, type] = encoded(body)
+  const [bytes, type] = typeof route === 'string' ? encoded(body) : encodedBy(route, body)
+  if (typeof route !== 'string') more |= Flag.draft
   return { op, peer, route, body: bytes, bodyType: type | more, tag, low, high: 0, receipt }
 }
 
@@ -274,4 +305,10 @@ export function encoded(body: Body): [Uint8Array, number] {
   const plain = bytes ?? (body === undefined ? empty : Buffer.from(typeof body === 'string' ? body : jsonOf(body)))
   const bodyType = bytes || body === undefined ? BodyType.bytes : typeof body === 'string' ? BodyType.utf8 : BodyType.json
   return [plain, bodyType]
+}
+
+/** The same by a draft. */
+export function encodedBy(draft: Draft, body: Body): [Uint8Array, number] {
+  const [bytes, type] = encoded(draft.fit(body))
+  return [bytes, draft.typeFor(type)]
 }

@@ -8,6 +8,7 @@ export {
 export type { CarriedOptions } from './carried.js'
 export { Conversation, Said } from './conversation.js'
 export { Encoded, encode, type BodyKind } from './codecs.js'
+export { Draft, type DraftOptions } from './draft.js'
 export { File, type FileOptions } from './file.js'
 export { Emitter, SealwireEvent } from './emitter.js'
 export { Identity, network, peerId, ticket } from './identity.js'

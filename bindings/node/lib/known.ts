@@ -1,5 +1,6 @@
 // The names of all options: one that is not known, by a slip of the pen, is refused rather than ignored.
 import { argumentError } from './errors.js'
+import type { DraftOptions } from './draft.js'
 import type { ListenOptions } from './listener.js'
 import type { ConnectOptions, Limits, NodeOptions } from './node.js'
 import type { ClosePeerOptions, RequestOptions, SendOptions } from './peer_options.js'
@@ -28,6 +29,7 @@ const names = {
     backlog: 1, ipv6Only: 1, unixMode: 1, keepalive: 1, maxHandshakes: 1, maxHandshakesPerAddress: 1, handshakesPerSecond: 1,
     handshakeBurst: 1, handshakeSharePercent: 1, signal,
   }),
+  draft: namesOf<DraftOptions>({ type: 1, metadata: 1 }),
   send: namesOf<SendOptions>({ ...carried, receipt: 1, signal, parts: 1, uuid: 1 }),
   request: namesOf<RequestOptions>({ ...carried, timeout: 1, between: 1, total: 1, idempotencyKey: 1, signal, parts: 1, attempts: 1, backoff: 1 }),
   close: namesOf<ClosePeerOptions>({ code: 1, text: 1, deadline: 1 }),

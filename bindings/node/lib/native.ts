@@ -64,6 +64,8 @@ export interface NativeNode {
   id(): string
   shared(): ArrayBuffer
   intern(route: string): number
+  draft(route: string, type: number, extras: NativeExtras | undefined): number
+  freeDraft(number: number): void
   route(name: string, number: number, held: boolean): void
   unroute(name: string): void
   setAllowed(ids: Uint8Array): void
@@ -81,7 +83,8 @@ export interface NativeNode {
   terminate(): void
   poll(): Polled
   flush(count: number, flags: number, external?: Uint8Array): number
-  openParts(peer: number, route: string, type: number, body: Uint8Array, expects: number, tag: number, timeout: number,
+  /** `route`: or the number of a draft. */
+  openParts(peer: number, route: string | number, type: number, body: Uint8Array, expects: number, tag: number, timeout: number,
     heads: NativeHead[], ...more: NativeMore): NativeParts
   reply(peer: number, low: number, high: number, type: number, body: Uint8Array, more: number, heads: NativeHead[] | undefined, extras: NativeExtras | undefined): NativeParts
   ask(peer: number, low: number, high: number, type: number, body: Uint8Array, extras: NativeExtras | undefined): number | number[]

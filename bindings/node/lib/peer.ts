@@ -1,6 +1,6 @@
 // Peer: a remote program, known by its key, and what can be sent to it.
 import { extrasOf } from './carried.js'
-import { commandOf, type Command, type Settle } from './commands.js'
+import { commandOf, type Command, type Settle, type Target } from './commands.js'
 import { Conversation } from './conversation.js'
 import type { Core } from './core.js'
 import { Emitter } from './emitter.js'
@@ -31,7 +31,7 @@ export const enum PeerState {
 /** @internal A request under way. */
 export interface Pending extends Settle<Reply> {
   peer: Peer
-  route: string
+  route: Target
   settled: boolean
   forget: (() => void) | undefined // of its AbortSignal
   many: Replies | undefined // of a request for any number of replies
@@ -117,9 +117,9 @@ export class Peer extends Emitter<PeerEvents> {
   }
 
   /** Sends a message. Settled when it is queued, which waits for room; with `receipt` when it has come as far as that says. */
-  send(route: string, body: Body, options: SendOptions & { uuid: true }): Promise<string>
-  send(route: string, body?: Body, options?: SendOptions): Promise<void>
-  send(route: string, body?: Body, options?: SendOptions): Promise<void | string> {
+  send(route: Target, body: Body, options: SendOptions & { uuid: true }): Promise<string>
+  send(route: Target, body?: Body, options?: SendOptions): Promise<void>
+  send(route: Target, body?: Body, options?: SendOptions): Promise<void | string> {
     if (this.state !== PeerState.open) return Promise.reject(this.closedError())
     try {
       if (options !== undefined) return this.sendWith(route, body, options)
@@ -131,7 +131,7 @@ export class Peer extends Emitter<PeerEvents> {
     }
   }
 
-  private sendWith(route: string, body: Body, options: SendOptions): Promise<void | string> {
+  private sendWith(route: Target, body: Body, options: SendOptions): Promise<void | string> {
     check(options, 'send')
     const { receipt, signal, parts, uuid } = options
     if (signal?.aborted) return Promise.reject(signal.reason)
@@ -172,7 +172,7 @@ export class Peer extends Emitter<PeerEvents> {
   }
 
   // Settled when its parts have ended, where it has any, and with its receipt, where one is wanted.
-  private sendMore(route: string, body: Body, { receipt, signal, parts: given = [], uuid }: SendOptions,
+  private sendMore(route: Target, body: Body, { receipt, signal, parts: given = [], uuid }: SendOptions,
     extras: NativeExtras | undefined): Promise<void | string> {
     const stage = stageOf(receipt)
     return new Promise((resolve, reject) => {
@@ -198,7 +198,7 @@ export class Peer extends Emitter<PeerEvents> {
   }
 
   // What is settled by an exchange's end.
-  private ask(expects: Expects, route: string, body: Body, { resolve, reject }: Settle<Reply>, many: Replies | undefined,
+  private ask(expects: Expects, route: Target, body: Body, { resolve, reject }: Settle<Reply>, many: Replies | undefined,
     parts: OutParts | undefined, timeout: number, signal: AbortSignal | undefined, native?: NativeMore,
     sent?: (tag: number, receipt: number | undefined) => void): number {
     const core = this.core
@@ -259,7 +259,7 @@ export class Peer extends Emitter<PeerEvents> {
   }
 
   /** Sends a message if there is room; false where there is none, then a `writable` event follows. */
-  trySend(route: string, body?: Body): boolean {
+  trySend(route: Target, body?: Body): boolean {
     if (this.state !== PeerState.open) throw this.closedError()
     if (this.blocked) return false
     if (this.core.commands.put(Op.send, this.slot, route, body, 0, 0, 0) === R.ok) return true
@@ -271,7 +271,7 @@ export class Peer extends Emitter<PeerEvents> {
    * Asks; settled with the one answer, or rejected with a StatusError, TimeoutError, RequestError, ... An answer with parts
    * comes before their bytes.
    */
-  request(route: string, body?: Body, options?: RequestOptions): Promise<Reply> {
+  request(route: Target, body?: Body, options?: RequestOptions): Promise<Reply> {
     return new Promise((resolve, reject) => {
       if (this.state !== PeerState.open) throw this.closedError()
       check(options, 'request')
@@ -288,7 +288,7 @@ export class Peer extends Emitter<PeerEvents> {
    * Asks for any number of replies, at once; they are read by `for await`. Leaving the loop, or the signal, cancels the
    * request at the peer. `timeout` is for the first reply. A failure is thrown behind the replies that came before it.
    */
-  requestMany(route: string, body?: Body, options: RequestOptions = {}): Replies {
+  requestMany(route: Target, body?: Body, options: RequestOptions = {}): Replies {
     return this.many(route, body, options, moreOf(options, false), (host) => new Replies(host))
   }
 
@@ -296,7 +296,7 @@ export class Peer extends Emitter<PeerEvents> {
    * A request in which both sides ask while it runs: `for await` gives questions and replies of the handler, `ask()` asks it.
    * Leaving the loop, or the signal, cancels it at the peer. `timeout` is until the handler first says anything.
    */
-  converse(route: string, body?: Body, options: RequestOptions = {}): Conversation {
+  converse(route: Target, body?: Body, options: RequestOptions = {}): Conversation {
     return this.many(route, body, options, moreOf(options, true), (host, at) => new Conversation(host, at))
   }
 
@@ -324,7 +324,7 @@ export class Peer extends Emitter<PeerEvents> {
     return stats
   }
 
-  private many<T extends Replies>(route: string, body: Body, options: RequestOptions, more: NativeMore | undefined,
+  private many<T extends Replies>(route: Target, body: Body, options: RequestOptions, more: NativeMore | undefined,
     make: (host: RepliesHost, at: { core: Core; peer: Peer; low: number; high: number }) => T): T {
     if (this.state !== PeerState.open) throw this.closedError()
     const { core } = this

@@ -51,6 +51,7 @@ export const enum Flag {
   external = 0x200,
   many = 0x400,
   written = 0x800, // with receipt: wanted when the message is written
+  draft = 0x1000, // the number of the route is that of a draft
 }
 
 export const enum Flush {

@@ -1,5 +1,5 @@
 // Messages with parts, and replies of which more follow: calls of their own, beside the commands of one turn.
-import { encoded, type Command } from './commands.js'
+import { encoded, encodedBy, type Command, type Target } from './commands.js'
 import type { Core } from './core.js'
 import { errorOf } from './errors.js'
 import { Answer, type Body, type Reply, type Request } from './message.js'
@@ -23,12 +23,14 @@ export interface Came {
 export const nothingMore: NativeMore = [undefined, 0, 0, 0, 0, ...once]
 
 /** Sends a message with parts, or lets it wait for room. Its `pending` is settled when it is over. */
-export function open(core: Core, peer: Peer, expects: Expects, route: string, body: Body, parts: OutParts, timeout: number, tag: number,
+export function open(core: Core, peer: Peer, expects: Expects, route: Target, body: Body, parts: OutParts, timeout: number, tag: number,
   more: NativeMore = nothingMore, sent?: (receipt: number | undefined) => void): void {
-  const [bytes, type] = encoded(body)
+  const draft = typeof route === 'string' ? undefined : core.commands.draftOf(route)
+  const [bytes, type] = draft ? encodedBy(draft, body) : encoded(body)
+  const where = draft ? draft.place(type) : (route as string)
   const run = (): R.ok | R.again => {
     core.commands.flush() // what was sent before goes before
-    const opened = core.box.openParts(peer.slot, route, type, bytes, expects, tag, timeout, parts.heads, ...more)
+    const opened = core.box.openParts(peer.slot, where, type, bytes, expects, tag, timeout, parts.heads, ...more)
     if (opened === R.again) return R.again
     if (typeof opened === 'number') core.abandon(command, errorOf(opened, { peer: peer.id, detail: `to ${route}` }))
     else {

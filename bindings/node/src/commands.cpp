@@ -16,6 +16,7 @@ constexpr int32_t kWantsReceipt = 0x100;
 constexpr int32_t kExternal = 0x200;  // the body is the argument of flush()
 constexpr int32_t kMany = 0x400;      // any number of replies
 constexpr int32_t kWritten = 0x800;   // with kWantsReceipt: when it is written
+constexpr int32_t kDraft = 0x1000;    // the number of the route is that of a draft
 
 uint64_t get64(const int32_t* row) {
     return static_cast<uint32_t>(row[kLow]) | static_cast<uint64_t>(static_cast<uint32_t>(row[kHigh])) << 32;
@@ -84,12 +85,20 @@ sw_result NodeBox::run(int32_t* row, sw_bytes external) {
     }
 }
 
+// Route and type, or the draft that has them; false where there is none.
+template <class Options>
+bool NodeBox::set_head(const int32_t* row, Options& options) const {
+    if (row[kFlags] & kDraft) return (options.draft = draft_at(static_cast<uint32_t>(row[kRoute]))) != nullptr;
+    options.type = static_cast<uint32_t>(row[kFlags] & kTypeMask);
+    options.route = static_cast<sw_route>(row[kRoute]);
+    return true;
+}
+
 sw_result NodeBox::run_send(int32_t* row, Peer& peer, sw_text route, sw_bytes body) {
     if (peer.blocked) return SW_ERR_AGAIN;
     sw_send_options options;
     sw_send_options_init(&options);
-    options.type = static_cast<uint32_t>(row[kFlags] & kTypeMask);
-    options.route = static_cast<sw_route>(row[kRoute]);
+    if (!set_head(row, options)) return SW_ERR_ARG;
     uint64_t receipt = 0;
     if (row[kFlags] & kWantsReceipt) {
         options.receipt = row[kFlags] & kWritten ? SW_RECEIPT_WRITTEN : SW_RECEIPT_ACKNOWLEDGED;
@@ -108,8 +117,7 @@ sw_result NodeBox::run_request(int32_t* row, Peer& peer, sw_text route, sw_bytes
     if (tag >= requests_.size()) requests_.resize(size_t{tag} + 1);
     sw_request_options options;
     sw_request_options_init(&options);
-    options.type = static_cast<uint32_t>(row[kFlags] & kTypeMask);
-    options.route = static_cast<sw_route>(row[kRoute]);
+    if (!set_head(row, options)) return SW_ERR_ARG;
     options.timeout_ms = static_cast<uint32_t>(row[kLow]);
     options.expects = row[kFlags] & kMany ? SW_EXPECTS_MANY : SW_EXPECTS_ONE;
     options.user = reinterpret_cast<void*>(static_cast<uintptr_t>(tag));

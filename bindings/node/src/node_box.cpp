@@ -32,6 +32,8 @@ Napi::Function NodeBox::define(Napi::Env env) {
                            InstanceMethod<&NodeBox::id>("id"),
                            InstanceMethod<&NodeBox::shared>("shared"),
                            InstanceMethod<&NodeBox::intern>("intern"),
+                           InstanceMethod<&NodeBox::draft>("draft"),
+                           InstanceMethod<&NodeBox::free_draft>("freeDraft"),
                            InstanceMethod<&NodeBox::route>("route"),
                            InstanceMethod<&NodeBox::unroute>("unroute"),
                            InstanceMethod<&NodeBox::set_allowed>("setAllowed"),
@@ -92,7 +94,10 @@ NodeBox::NodeBox(const Napi::CallbackInfo& info) : Napi::ObjectWrap<NodeBox>(inf
     napi_add_env_cleanup_hook(env, on_environment_end, this);
 }
 
-NodeBox::~NodeBox() { end(); }
+NodeBox::~NodeBox() {
+    end();
+    for (sw_draft* draft : drafts_) sw_draft_free(draft);
+}
 
 void NodeBox::open(Napi::Env env, const Napi::Object& given) {
     const auto number = [&](const char* name) { return given.Get(name).As<Napi::Number>(); };

@@ -77,6 +77,8 @@ private:
     // ---- commands.cpp ----
     Napi::Value flush(const Napi::CallbackInfo& info);
     sw_result run(int32_t* row, sw_bytes external);
+    template <class Options>
+    bool set_head(const int32_t* row, Options& options) const;
     sw_result run_send(int32_t* row, Peer& peer, sw_text route, sw_bytes body);
     sw_result run_request(int32_t* row, Peer& peer, sw_text route, sw_bytes body);
     sw_result take(uint32_t place);
@@ -99,6 +101,9 @@ private:
     Napi::Value set_deadlines(const Napi::CallbackInfo& info);
     Napi::Value uuid(const Napi::CallbackInfo& info);
     Napi::Value running(const Napi::CallbackInfo& info);
+    Napi::Value draft(const Napi::CallbackInfo& info);
+    void free_draft(const Napi::CallbackInfo& info);
+    const sw_draft* draft_at(uint32_t place) const { return place < drafts_.size() ? drafts_[place] : nullptr; }
     sw_exchange talk_arg(const Napi::CallbackInfo& info) const;
 
     // ---- stats.cpp ----
@@ -128,6 +133,8 @@ private:
 
     std::vector<sw_exchange> requests_;  // by the number that lib/ gave the request; own ones
     std::unordered_map<uint32_t, sw_listener> listeners_;
+    std::vector<sw_draft*> drafts_;  // by the number that lib/ knows them by; null where that is free
+    std::vector<uint32_t> free_drafts_;
 };
 
 }  // namespace sealwire_node

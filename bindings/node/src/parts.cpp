@@ -154,7 +154,7 @@ sw_exchange NodeBox::exchange_arg(const Napi::CallbackInfo& info) const {
     return {peer_arg(info), u32_arg(info[1]) | static_cast<uint64_t>(u32_arg(info[2])) << 32};
 }
 
-// (peer, route, type, body, expects, tag, timeout, heads, extras, between, total, converse, receipt, attempts, backoff, the longest)
+// (peer, route or draft, type, body, expects, tag, timeout, heads, extras, between, total, converse, receipt, attempts, backoff, the longest)
 // => a result, or the numbers of Heads::numbers(), and behind them the receipt's. What is sent without an answer has a tag, too: its end comes as DONE.
 Napi::Value NodeBox::open_parts(const Napi::CallbackInfo& info) {
     const Napi::Env env = info.Env();
@@ -162,7 +162,10 @@ Napi::Value NodeBox::open_parts(const Napi::CallbackInfo& info) {
     if (!wake_ || slot >= peers_.size()) return to_js(env, SW_ERR_CLOSED);
     Peer& peer = peers_[slot];
     if (peer.blocked) return to_js(env, SW_ERR_AGAIN);
-    const std::string route = text_arg(info[1]);
+    const sw_draft* const draft = info[1].IsNumber() ? draft_at(u32_arg(info[1])) : nullptr;
+    if (info[1].IsNumber() && !draft) return to_js(env, SW_ERR_ARG);
+    const std::string route = draft ? std::string() : text_arg(info[1]);
+    const uint32_t type = draft ? 0 : u32_arg(info[2]);
     const uint32_t expects = u32_arg(info[4]), tag = u32_arg(info[5]);
     if (tag >= requests_.size()) requests_.resize(size_t{tag} + 1);
     void* user = reinterpret_cast<void*>(static_cast<uintptr_t>(tag));
@@ -174,7 +177,8 @@ Napi::Value NodeBox::open_parts(const Napi::CallbackInfo& info) {
     if (expects == SW_EXPECTS_NONE) {
         sw_send_options options;
         sw_send_options_init(&options);
-        options.type = u32_arg(info[2]);
+        options.type = type;
+        options.draft = draft;
         options.user = user;
         options.exchange = &requests_[tag];
         options.receipt = stages;
@@ -185,7 +189,8 @@ Napi::Value NodeBox::open_parts(const Napi::CallbackInfo& info) {
     } else {
         sw_request_options options;
         sw_request_options_init(&options);
-        options.type = u32_arg(info[2]);
+        options.type = type;
+        options.draft = draft;
         options.timeout_ms = u32_arg(info[6]);
         options.expects = expects;
         options.user = user;

@@ -51,6 +51,33 @@ sw_exchange NodeBox::talk_arg(const Napi::CallbackInfo& info) const {
     return tag < requests_.size() ? requests_[tag] : sw_exchange{};
 }
 
+// (route, type, extras) => its number
+Napi::Value NodeBox::draft(const Napi::CallbackInfo& info) {
+    const std::string route = text_arg(info[0]);
+    const Extras extras(info[2]);
+    sw_draft_options options;
+    sw_draft_options_init(&options);
+    options.type = u32_arg(info[1]);
+    extras.set_metadata(options);
+    if (free_drafts_.empty()) {
+        free_drafts_.push_back(static_cast<uint32_t>(drafts_.size()));
+        drafts_.push_back(nullptr);
+    }
+    const uint32_t place = free_drafts_.back();
+    check(info.Env(), sw_draft_create(node_, text_of(route), &options, &drafts_[place]));
+    free_drafts_.pop_back();
+    return Napi::Number::New(info.Env(), place);
+}
+
+// (number): nothing names it any more.
+void NodeBox::free_draft(const Napi::CallbackInfo& info) {
+    const uint32_t place = u32_arg(info[0]);
+    if (!draft_at(place)) return;
+    sw_draft_free(drafts_[place]);
+    drafts_[place] = nullptr;
+    free_drafts_.push_back(place);
+}
+
 // (exchange..., type, body, extras) => a result, or [the question's number]
 Napi::Value NodeBox::ask(const Napi::CallbackInfo& info) {
     const Extras extras(info[5]);

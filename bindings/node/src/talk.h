@@ -13,9 +13,13 @@ class Extras {
 public:
     explicit Extras(const Napi::Value& value);
     template <class Options>
-    void set(Options& options) const {
+    void set_metadata(Options& options) const {
         options.metadata = pairs_.data();
         options.metadata_count = pairs_.size();
+    }
+    template <class Options>
+    void set(Options& options) const {
+        set_metadata(options);
         options.trace_context = trace_;
         options.idempotency_key = key_;
     }

@@ -93,7 +93,7 @@ test('it loads in a worker thread, also after another worker that used it has en
 })
 
 test('its types serve an ESM and a CommonJS program', () => {
-  const code = `import { Answer, encode, Encoded, Node, type BodyKind, OutStream, StatusError, version, type NodeOptions, type Part, type Peer, type Request } from 'sealwire'
+  const code = `import { Answer, type Draft, encode, Encoded, Node, type BodyKind, OutStream, StatusError, version, type NodeOptions, type Part, type Peer, type Request } from 'sealwire'
     const text: string = version
     const options: NodeOptions = { allow: 'anyone', limits: { exchangeSlots: 512 }, onAsk: async (ask) => ask.id.length === 52 }
     export async function talk(ticket: string, signal: AbortSignal): Promise<string> {
@@ -107,6 +107,9 @@ test('its types serve an ESM and a CommonJS program', () => {
       const kind: BodyKind = 'cbor', packed: Encoded = encode([text], kind)
       const value: unknown = (await peer.request('greet', packed)).decode()
       if (value === null) return packed.type
+      const draft: Draft = node.draft('greet', { type: kind, metadata: { by: 'Ada' } })
+      await peer.send(draft, [1], { metadata: [['by', 'Eve']], receipt: true })
+      if (!peer.trySend(draft)) return String(draft.type) + (await peer.request(draft)).text()
       const upload = new OutStream({ name: 'log', kind: 'file', size: 3 })
       upload.end('abc')
       for await (const reply of peer.requestMany('tail', null, { timeout: 100, signal, parts: [upload] })) {
