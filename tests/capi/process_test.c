@@ -46,9 +46,11 @@ static void signals(void) {
     memset(&action, 0, sizeof action);
     action.sa_handler = on_tick;
     sigaction(SIGALRM, &action, &before);
+    char abstract[64];
+    snprintf(abstract, sizeof abstract, "unix:@sealwire-signals-%ld", (long)getpid());
     setitimer(ITIMER_REAL, &fast, NULL);
     for (unsigned round = 0; (unsigned long)ticks < wanted && round < 200; ++round) {
-        open_both(round % 2 ? "tcp://127.0.0.1:0" : "unix:@sealwire-signals", 1);
+        open_both(round % 2 ? "tcp://127.0.0.1:0" : abstract, 1);
         for (const unsigned long until = (unsigned long)ticks + 100; (unsigned long)ticks < until && asked < 3000000;) {
             for (int i = 0; i < 20; ++i, ++asked) answered += answers(peers[0]) ? 1 : 0;
             pthread_mutex_lock(&client.mutex); /* notes are kept; these are not looked at again */
