@@ -17,6 +17,8 @@ constexpr uint32_t kSlackMs = 5000;  // that the peer may take beyond all attemp
 bool worth_another(Errc errc) { return errc == Errc::timeout || errc == Errc::limit || errc == Errc::not_sent; }
 // It may have run.
 bool open_ended(Errc errc) { return errc == Errc::timeout || errc == Errc::outcome_unknown; }
+// It has not run.
+bool has_not_run(Errc errc) { return errc == Errc::not_sent || errc == Errc::limit; }
 
 uint32_t milliseconds(Time end, Time now) {
     if (end == kNever) return UINT32_MAX;
@@ -141,7 +143,11 @@ uint64_t Retries::of_application(uint64_t exchange) const {
 int64_t Retries::beyond_attempts() const {
     int64_t sum = 0;
     for (const Retry& retry : all_) {
-        if (!retry.over) sum += 1 - static_cast<int64_t>(retry.attempts.size());
+        if (retry.over || retry.winner != kNone) continue;  // the outbox counts the attempt that has won
+        ++sum;
+        for (const uint64_t each : retry.attempts) {
+            if (outbox_.running(each) == Errc::ok) --sum;
+        }
     }
     return sum;
 }
@@ -235,7 +241,7 @@ bool Retries::fails(Retry& retry, Event& event, Time now) {
     }
     if (retry.left > 0 && !retry.pausing) pause(retry, now);
     if (retry.left > 0 || retry.attempts.size() > 1) return true;
-    if (retry.may_have_run && event.errc == Errc::not_sent) event.errc = Errc::outcome_unknown;
+    if (retry.may_have_run && has_not_run(event.errc)) event.errc = Errc::outcome_unknown, event.code = 0;
     return false;
 }
 
@@ -263,8 +269,9 @@ void Retries::end_all() {
 // It ends without a word from an exchange: take_ended tells.
 void Retries::finish(Retry& retry, Errc errc, uint32_t code) {
     retry.over = true;
-    retry.errc = retry.may_have_run && errc == Errc::not_sent ? Errc::outcome_unknown : errc;
-    retry.code = code;
+    const bool unknown = retry.may_have_run && has_not_run(errc);
+    retry.errc = unknown ? Errc::outcome_unknown : errc;
+    retry.code = unknown ? 0 : code;
     ended_.push_back(&retry);
     close(retry, kNone);
 }

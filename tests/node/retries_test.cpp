@@ -200,6 +200,45 @@ TEST_CASE("an answer that is gone ends a pause as well") {
     CHECK(told.errc == Errc::timeout);
 }
 
+TEST_CASE("a request counts as one while it runs, also when the ends of its attempts are on the way") {
+    Bench b;
+    REQUIRE(b.begin({.attempts = 3, .first = 0}, 20) == Errc::ok);
+    b.next();
+    b.next();
+    const auto requests = [&] {
+        return static_cast<int64_t>(b.outbox.running().requests) + b.retries.beyond_attempts();
+    };
+    CHECK(b.running() == Numbers{0, 2, 4});
+    CHECK(requests() == 1);
+    Event reply = b.event(EventKind::reply, 2);  // which cancels the others
+    CHECK(b.retries.on_event(reply, b.now) == Verdict::pass);
+    CHECK(requests() == 1);
+    std::vector<Event> lost;
+    Event done = b.event(EventKind::done, 2);
+    b.outbox.exchange_over(2, &done, lost);  // as the session does before it is told
+    CHECK(requests() == 0);
+    CHECK(b.retries.on_event(done, b.now) == Verdict::pass);
+    CHECK(requests() == 0);
+}
+
+TEST_CASE("what may have run is never told as refused") {
+    Bench b;
+    REQUIRE(b.begin({.attempts = 2, .first = 0}, 20) == Errc::ok);
+    b.next();
+    CHECK(b.done(0, Errc::outcome_unknown) == Verdict::swallow);
+    Event told;
+    CHECK(b.done(2, Errc::limit, &told) == Verdict::pass);
+    CHECK(told.errc == Errc::outcome_unknown);
+    Bench c;
+    REQUIRE(c.begin({.attempts = 3, .first = kSecond}, 20) == Errc::ok);
+    REQUIRE(c.done(0, Errc::timeout) == Verdict::swallow);
+    c.next();
+    REQUIRE(c.done(2, Errc::limit) == Verdict::swallow);
+    c.retries.end_all();
+    REQUIRE(c.retries.take_ended(told));
+    CHECK(told.errc == Errc::outcome_unknown);
+}
+
 TEST_CASE("what may have run is never told as not sent") {
     for (const Errc first : {Errc::outcome_unknown, Errc::not_sent}) {
         Bench b;
