@@ -13,7 +13,7 @@ export function attemptsOf({ attempts = 1, backoff = 100, parts }: RequestOption
   if (attempts === 1) return undefined
   if (parts && parts.length > 0) throw argumentError('a request with parts is made once')
   if (!Number.isInteger(attempts) || attempts < 1 || attempts > NEVER) throw argumentError('attempts are a whole number from 1 on')
-  const { first, most } = typeof backoff === 'number' ? { first: backoff, most: Math.max(backoff, MOST) } : backoff
+  const { first, most } = typeof backoff === 'number' ? { first: backoff, most: Math.max(backoff, MOST) } : (Object(backoff) as typeof backoff)
   if (!(first >= 0 && most >= first) || first === Infinity) {
     throw argumentError('backoff is a number of milliseconds, or a first and a longest one')
   }

@@ -19,7 +19,11 @@ def attempts_of(attempts: int, backoff: Backoff, parts: bool) -> Attempts:
         raise _errors.argument("a request with parts is made once")
     if not isinstance(attempts, int) or not 1 <= attempts < 2**32:
         raise _errors.argument("attempts are a whole number from 1 on")
-    first, most = backoff if isinstance(backoff, tuple) else (backoff, max(backoff, _MOST))
-    if not 0 <= first <= most or first == math.inf:
+    try:
+        first, most = backoff if isinstance(backoff, tuple) else (backoff, max(backoff, _MOST))
+        good = 0 <= first <= most and first != math.inf
+    except (TypeError, ValueError):
+        good = False
+    if not good:
         raise _errors.argument("backoff is a number of seconds, or a first and a longest one")
     return attempts, milliseconds(first or NEVER), milliseconds(min(most, 4e6) or None)

@@ -117,7 +117,7 @@ test('attempts end with the last, with what no attempt changes, and with the sig
   control.abort()
   await asked
   for (const wrong of [{ attempts: 0 }, { attempts: 2, backoff: -1 }, { attempts: 2, backoff: { first: 2, most: 1 } },
-    { attempts: 2, parts: [{ source: 'x' }] }]) {
+    { attempts: 2, backoff: null }, { attempts: 2, backoff: '1' }, { attempts: 2, parts: [{ source: 'x' }] }]) {
     await assert.rejects(peer.request('fails', '', wrong), { code: 'argument' })
   }
 })

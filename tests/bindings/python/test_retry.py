@@ -151,6 +151,7 @@ def test_attempts_end_with_the_last_and_with_what_no_attempt_changes():
             with pytest.raises(sealwire.NoRouteError):
                 await peer.request("nowhere", attempts=3)
             for wrong in ({"attempts": 0}, {"attempts": 2, "backoff": -1}, {"attempts": 2, "backoff": (2, 1)},
+                          {"attempts": 2, "backoff": None}, {"attempts": 2, "backoff": "1"}, {"attempts": 2, "backoff": (1, 2, 3)},
                           {"attempts": 2, "parts": [sealwire.Stream(b"x")]}):
                 with pytest.raises(sealwire.ArgumentError):
                     await peer.request("fails", **wrong)
