@@ -234,13 +234,13 @@ def test_counters_batches_arrivals_and_uuids(url):
     several = {"several_sessions": True}
     routes = {"look": lambda request: seen.append(request.uuid) or str(request.reply_uuid())}
     with pair(url, several, several, routes=routes) as (server, client, peer):
+        assert peer.send("look", uuid=True, receipt=True) == seen[0]  # the server knows of the first session now
         came = server.arrivals()
         there = in_thread(next, came)
         until(lambda: server._arrivals)
         client.connect(next(iter(server._listeners.values())).ticket)
         assert there.result(DEADLINE).id == client.id
         server_waits = in_thread(list, came)
-        assert peer.send("look", uuid=True, receipt=True) == seen[0]
         reply = peer.request("look")
         assert reply.request_uuid == seen[1] and reply.text() == str(reply.uuid)
         with server.messages("many") as messages:
