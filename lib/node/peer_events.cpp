@@ -117,6 +117,7 @@ bool Peer::is_attempt(Event& event) {
         const std::lock_guard lock(*mutex_);
         const Retries::Verdict verdict = retries_->on_event(event, node_.loop().now());
         retry_at_ = retries_->next();
+        if (!outbox_.mail().empty()) touch(0);  // of attempts that are cancelled
         if (verdict != Retries::Verdict::swallow) return false;
     }
     if (event.has_body || event.kind == EventKind::part_data) connection_->taken(event.taken);

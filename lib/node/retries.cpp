@@ -220,10 +220,10 @@ Retries::Verdict Retries::on_event(Event& event, Time now) {
         drop_attempt(retry, exchange);
         return Verdict::swallow;
     }
+    close(retry, exchange);
     event.number = retry.number;
     event.user = retry.user;
     retry.over = retry.told = true;
-    close(retry, exchange);
     drop_attempt(retry, exchange);
     return Verdict::pass;
 }

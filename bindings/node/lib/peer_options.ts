@@ -38,7 +38,7 @@ export interface RequestOptions extends CarriedOptions {
   idempotencyKey?: Uint8Array
   /**
    * Of request(): it is made again, under one key, so that its handler runs once: where `timeout` passes, which is for each, and
-   * where it was refused for a limit or not sent. Default: 1.
+   * where the peer refused it unrun for a limit; `total` is for all of them. Default: 1.
    */
   attempts?: number
   /** The longest pause in milliseconds before the second attempt, doubled for each, up to 5,000; or first and longest. Default: 100. */

@@ -180,7 +180,7 @@ class Node(Endpoint[Peer, Request], Handling, Waiting):
             self._deciding.hellos.pop(handle, None)
 
     async def arrivals(self) -> "AsyncIterator[Peer]":
-        """Every peer that connects to this node from now on."""
+        """Every peer that connects to this node once the iteration has begun."""
         queue: asyncio.Queue[Optional[Peer]] = asyncio.Queue()
         self._arrivals.append(queue)
         try:

@@ -156,7 +156,7 @@ class Node(Endpoint[Peer, Request]):
             self._deciding.hellos.pop(handle, None)
 
     def arrivals(self) -> Iterator[Peer]:
-        """Every peer that connects to this node from now on."""
+        """Every peer that connects to this node once the iteration has begun."""
         came: "queue.SimpleQueue[Optional[Peer]]" = queue.SimpleQueue()
         with self._mutex:
             if self._closed.done():

@@ -584,9 +584,9 @@ typedef struct sw_node_options {
     /* What applications tell each other with the handshake. Since 0.1. */
     sw_bytes accept_data;            /* for who is let in without a question; at most 60 KiB, copied */
     uint32_t application_data_bytes; /* that are taken of a peer's; default 2 KiB, at most 60 KiB */
-    uint32_t
-        ask_allowed; /* 1: SW_EVENT_PEER_ASKS comes about those too that the list or SW_ACCESS_ANYONE lets in, so that
-                             each is told something of its own: data of sw_peer_accept, which is awaited as ever */
+    /* 1: SW_EVENT_PEER_ASKS comes about those too that the list or SW_ACCESS_ANYONE lets in, so that each is told something of
+     * its own: data of sw_peer_accept, which is awaited as ever. */
+    uint32_t ask_allowed;
     /* That all peers may use together beyond what each is granted at first (send queues beyond 64 KiB, windows beyond
      * window_bytes, messages beyond 64 KiB while they come, streams beyond 16 KiB), a quarter for each of these four; default
      * 1 GiB, at least 1 MiB. Who finds it used up waits. Since 0.1. */
@@ -746,31 +746,31 @@ typedef struct sw_request_options {
     uint32_t timeout_ms; /* for the first reply; 0: the node's, SW_NEVER: none */
     sw_message *message;
     void *user; /* of the exchange's events */
-    uint32_t
-        expects; /* 0 or SW_EXPECTS_ONE: one reply, with DONE; SW_EXPECTS_MANY: any number of REPLYs, then DONE. While
-                         parts of either side are not at their end, the one reply comes as REPLY, and DONE when they are */
+    /* 0 or SW_EXPECTS_ONE: one reply, with DONE; SW_EXPECTS_MANY: any number of REPLYs, then DONE. While parts of either side
+     * are not at their end, the one reply comes as REPLY, and DONE when they are. */
+    uint32_t expects;
     const sw_part_head *parts;
     size_t part_count;
     sw_part *part_handles;
     const sw_pair *metadata; /* as in sw_send_options. Since 0.1 */
     size_t metadata_count;
     sw_bytes trace_context;
-    sw_bytes
-        idempotency_key; /* of SW_IDEMPOTENCY_KEY_SIZE random bytes: the peer runs no second request of this key and
-                                 identity, but answers it as the first, whose end it waits for; SW_ERR_OUTCOME_UNKNOWN, for ten
-                                 minutes, where it has that answer no more (60 s, 1,024 of them, 4 MiB) or never kept it (many
-                                 replies, parts, or none) */
+    /* Of SW_IDEMPOTENCY_KEY_SIZE random bytes: the peer runs no second request of this key and identity, but answers it as the
+     * first, whose end it waits for; SW_ERR_OUTCOME_UNKNOWN, for ten minutes, where it has that answer no more (60 s, 1,024 of
+     * them, 4 MiB) or never kept it (many replies, parts, or none). */
+    sw_bytes idempotency_key;
     uint32_t between_ms; /* from each reply to the next or the end; 0: none. Since 0.1 */
     uint32_t total_ms;   /* for the whole exchange; 0: none. Since 0.1 */
     uint32_t converse;   /* 1: either side may ask while it runs. Since 0.1 */
     /* With more than one attempt the request is made again, under one idempotency key (of the library's making where none is
-     * given), so that its handler runs once: where timeout_ms, which is for each attempt, passes, and where it was refused for a
-     * limit or not sent. What runs goes on beside the next attempt, whose answer it is; total_ms is for all of them. One reply,
-     * no parts and no conversation. Its exchange is the first attempt's, with one DONE: that of the answer, or how the last attempt
-     * failed. Its deadlines cannot be changed. A session that ends ends it. Since 0.1. */
+     * given), so that its handler runs once: where timeout_ms, which is for each attempt, passes, and where the peer refused it
+     * unrun for a limit (no release does that yet). What runs goes on beside the next attempt, whose answer it is; total_ms is for
+     * all of them. One reply, no parts and no conversation. Its exchange is the first attempt's, and so are its UUIDs, with one
+     * DONE: that of the answer, or how the last attempt failed. Its deadlines cannot be changed. A session that ends ends it. The
+     * body is kept until its DONE; up to four attempts run at once, each in a slot of the peer's. Since 0.1. */
     uint32_t attempts; /* at most; 0 or 1: one */
-    uint32_t
-        backoff_ms; /* before the second a pause of anything from 0 to that, doubled for each; default 100, SW_NEVER none */
+    /* Before the second attempt is a pause of anything from 0 to that, doubled for each; default 100, SW_NEVER none. */
+    uint32_t backoff_ms;
     uint32_t backoff_max_ms; /* the longest; default 5,000, or backoff_ms where that is more */
     const sw_draft *draft;   /* as in sw_send_options. Since 0.1 */
 } sw_request_options;
