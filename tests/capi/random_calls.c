@@ -652,8 +652,10 @@ static void a_callback(const sw_event *event, void *user) {
     own_node = event->node;
     look_at(event);
     if (is_calm()) return;
-    if (event->type == SW_EVENT_QUESTION && percent(50)) {
-        CALL(question_answer, event->as.message.question, event->as.message.body, NULL, NULL);
+    if (event->type == SW_EVENT_QUESTION && percent(60)) {
+        const sw_question question = event->as.message.question;
+        if (percent(70)) CALL(question_answer, question, event->as.message.body, NULL, NULL);
+        else CALL(question_status, question, a_code(), some_words());
     }
     if (event->type == SW_EVENT_MESSAGE && !event->as.message.last && percent(50)) {
         sw_question question;
