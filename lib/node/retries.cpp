@@ -13,12 +13,12 @@ namespace {
 constexpr size_t kMostAttempts = 4;  // that run at once: while so many do, a further one is only waited for
 constexpr uint32_t kSlackMs = 5000;  // that the peer may take beyond all attempts: here it is decided when they end
 
-// Another attempt may end otherwise: this one has not run, or its answer may still be waited for.
-bool worth_another(Errc errc) { return errc == Errc::timeout || errc == Errc::limit || errc == Errc::not_sent; }
-// It may have run.
-bool open_ended(Errc errc) { return errc == Errc::timeout || errc == Errc::outcome_unknown; }
 // It has not run.
 bool has_not_run(Errc errc) { return errc == Errc::not_sent || errc == Errc::limit; }
+// It may have run.
+bool open_ended(Errc errc) { return errc == Errc::timeout || errc == Errc::outcome_unknown; }
+// Another attempt may end otherwise: this one has not run, or its answer may still be waited for.
+bool worth_another(Errc errc) { return errc == Errc::timeout || has_not_run(errc); }
 
 uint32_t milliseconds(Time end, Time now) {
     if (end == kNever) return UINT32_MAX;
@@ -241,8 +241,13 @@ bool Retries::fails(Retry& retry, Event& event, Time now) {
     }
     if (retry.left > 0 && !retry.pausing) pause(retry, now);
     if (retry.left > 0 || retry.attempts.size() > 1) return true;
-    if (retry.may_have_run && has_not_run(event.errc)) event.errc = Errc::outcome_unknown, event.code = 0;
+    be_truthful(retry, event.errc, event.code);
     return false;
+}
+
+// What may have run is not told as if it had not, whichever attempt tells last.
+void Retries::be_truthful(const Retry& retry, Errc& errc, uint32_t& code) {
+    if (retry.may_have_run && has_not_run(errc)) errc = Errc::outcome_unknown, code = 0;
 }
 
 bool Retries::take_ended(Event& done) {
@@ -268,10 +273,10 @@ void Retries::end_all() {
 
 // It ends without a word from an exchange: take_ended tells.
 void Retries::finish(Retry& retry, Errc errc, uint32_t code) {
+    be_truthful(retry, errc, code);
     retry.over = true;
-    const bool unknown = retry.may_have_run && has_not_run(errc);
-    retry.errc = unknown ? Errc::outcome_unknown : errc;
-    retry.code = unknown ? 0 : code;
+    retry.errc = errc;
+    retry.code = code;
     ended_.push_back(&retry);
     close(retry, kNone);
 }

@@ -93,6 +93,7 @@ private:
     Retry* find(uint64_t number) const;  // by its number, not told
     Errc send(Retry& retry, uint32_t total_ms);
     bool fails(Retry& retry, Event& event, Time now);
+    static void be_truthful(const Retry& retry, Errc& errc, uint32_t& code);
     void schedule(Retry& retry, Time at) { heap_.set(retry, at < retry.end ? at : retry.end); }
     void start_clock(Retry& retry, Time now);
     void step(Retry& retry, Time now);

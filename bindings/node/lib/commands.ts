@@ -110,10 +110,9 @@ export class Commands {
   }
 
   /**
-   * Adds a command. `route`, or a draft, is empty for those without one. A body that is handed over by itself is run at once: then the
-   * result is `again` when it was not taken, in place of a call of the owner, and a message that is refused throws. Also `again` where
-   * the commands of the turn were too many, and those before it were not taken. `more`:
-   * further bits of Flag.
+   * Adds a command. `route` is a draft, a text, or empty for those without one. A body that is handed over by itself is run at once: then
+   * the result is `again` when it was not taken, in place of a call of the owner, and a message that is refused throws. Also `again`
+   * where the commands of the turn were too many, and those before it were not taken. `more`: further bits of Flag.
    */
   put(op: Op, peer: number, route: Target, body: Body, tag: number, low: number, high: number, receipt?: Settle<void>, more = 0): R.ok | R.again {
     let number = 0

@@ -59,8 +59,6 @@ export class Core implements CommandOwner {
   private face: WeakRef<Node> | undefined
   private keep: Node | undefined
 
-  /** In milliseconds, of requests that name no timeout. */
-
   constructor(options: NativeOptions) {
     this.box = new native.NodeBox(options, this.wake)
     this.commands = new Commands(this.box, this)

@@ -154,8 +154,9 @@ sw_exchange NodeBox::exchange_arg(const Napi::CallbackInfo& info) const {
     return {peer_arg(info), u32_arg(info[1]) | static_cast<uint64_t>(u32_arg(info[2])) << 32};
 }
 
-// (peer, route or draft, type, body, expects, tag, timeout, heads, extras, between, total, converse, receipt, attempts, backoff, the longest)
-// => a result, or the numbers of Heads::numbers(), and behind them the receipt's. What is sent without an answer has a tag, too: its end comes as DONE.
+// (peer, route or draft, type, body, expects, tag, timeout, heads, extras, between, total, converse, receipt, attempts, backoff, its
+// longest) => a result, or the numbers of Heads::numbers(), and behind them the receipt's. What is sent without an answer has a tag,
+// too: its end comes as DONE.
 Napi::Value NodeBox::open_parts(const Napi::CallbackInfo& info) {
     const Napi::Env env = info.Env();
     const uint32_t slot = u32_arg(info[0]);

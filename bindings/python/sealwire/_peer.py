@@ -134,8 +134,8 @@ class Peer(Session):
         when the reply has come before their end; what a source raises before is raised here. `total` is for all of the
         exchange, parts included. `metadata`, a mapping of texts, `trace`, a W3C traceparent, and the key of 16 bytes are carried.
         With `attempts` it is made again, under one key, so that its handler runs once: where `timeout` passes, which is for each,
-        and where the peer refused it unrun for a limit. `total` is for all of them. `backoff`, in seconds, is the longest pause before the second, doubled
-        for each, up to 5 s; or (first, longest)."""
+        and where the peer refused it unrun for a limit; `total` is for all of them. `backoff`, in seconds, is the longest pause before
+        the second, doubled for each, up to 5 s; or (first, longest)."""
         if parts or metadata or trace or idempotency_key or total is not None or attempts != 1:
             made = attempts_of(attempts, backoff, bool(parts))
             more = extras(metadata, trace, idempotency_key), 0, milliseconds(total), False, made

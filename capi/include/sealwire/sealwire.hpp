@@ -189,6 +189,26 @@ private:
     sw_question raw_;
 };
 
+namespace detail {
+
+// Sends what `send` does by `options`, with parts: gives the handles to write them by.
+template <class Send>
+std::vector<part> with_parts(sw_send_options& options, const std::vector<part_head>& heads, Send send) {
+    std::vector<sw_part_head> raw_heads;
+    for (const part_head& head : heads) raw_heads.push_back(head.raw());
+    std::vector<sw_part> raw_parts(heads.size());
+    options.parts = raw_heads.data();
+    options.part_count = raw_heads.size();
+    options.part_handles = raw_parts.data();
+    check(send());
+    for (const part_head& head : heads) {
+        if (head.opened) head.opened->taken();
+    }
+    return std::vector<part>(raw_parts.begin(), raw_parts.end());
+}
+
+}  // namespace detail
+
 class exchange {
 public:
     exchange() : raw_{} {}
@@ -206,20 +226,10 @@ public:
     // A last reply that carries parts: gives the handles to write them by.
     std::vector<part> reply(std::string_view body, const std::vector<part_head>& heads,
                             sw_body_type type = SW_BODY_BYTES) const {
-        std::vector<sw_part_head> raw_heads;
-        for (const part_head& head : heads) raw_heads.push_back(head.raw());
-        std::vector<sw_part> raw_parts(heads.size());
         sw_send_options options;
         sw_send_options_init(&options);
         options.type = type;
-        options.parts = raw_heads.data();
-        options.part_count = raw_heads.size();
-        options.part_handles = raw_parts.data();
-        sealwire::check(sw_exchange_reply(raw_, bytes_of(body), &options));
-        for (const part_head& head : heads) {
-            if (head.opened) head.opened->taken();
-        }
-        return std::vector<part>(raw_parts.begin(), raw_parts.end());
+        return detail::with_parts(options, heads, [&] { return sw_exchange_reply(raw_, bytes_of(body), &options); });
     }
     void reply(message body, sw_body_type type = SW_BODY_BYTES) const {
         sw_send_options options;
@@ -418,20 +428,11 @@ private:
     }
     std::vector<part> send_parts(std::string_view route, std::string_view body, const sw_draft* draft,
                                  const std::vector<part_head>& heads) const {
-        std::vector<sw_part_head> raw_heads;
-        for (const part_head& head : heads) raw_heads.push_back(head.raw());
-        std::vector<sw_part> raw_parts(heads.size());
         sw_send_options options;
         sw_send_options_init(&options);
         options.draft = draft;
-        options.parts = raw_heads.data();
-        options.part_count = raw_heads.size();
-        options.part_handles = raw_parts.data();
-        check(sw_peer_send(raw_, text_of(route), bytes_of(body), &options));
-        for (const part_head& head : heads) {
-            if (head.opened) head.opened->taken();
-        }
-        return std::vector<part>(raw_parts.begin(), raw_parts.end());
+        return detail::with_parts(options, heads,
+                                  [&] { return sw_peer_send(raw_, text_of(route), bytes_of(body), &options); });
     }
     static sw_send_options raw_options(const send_options& options, const sw_draft* draft = nullptr) {
         sw_send_options raw;
