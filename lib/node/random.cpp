@@ -6,6 +6,7 @@
 #include "crypto/init.h"
 #include "crypto/network.h"
 #include "crypto/sodium_rng.h"
+#include "transport/tls_library.h"
 
 namespace sealwire {
 
@@ -28,7 +29,8 @@ uint64_t random_number() {
 }
 
 std::string bundled_versions() {
-    return std::string("libsodium ") + sodium_library_version() + ", libuv " + uv_version_string();
+    return std::string("libsodium ") + sodium_library_version() + ", libuv " + uv_version_string() + ", " +
+           tls_library_version();
 }
 
 }  // namespace sealwire
