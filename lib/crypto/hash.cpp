@@ -40,6 +40,12 @@ bool blake2b(MutableBytes out, Bytes key, Bytes first, Bytes second) {
     return ok;
 }
 
+Hash32 hmac_sha512_256(std::span<const uint8_t, 32> key, Bytes message) {
+    Hash32 out;
+    crypto_auth_hmacsha512256(out.data(), message.data(), message.size(), key.data());
+    return out;
+}
+
 namespace {
 
 crypto_generichash_state* state_in(std::array<uint8_t, 384>& room) {

@@ -1,4 +1,4 @@
-// Hashes and key derivation: SHA-256, HKDF-SHA256, BLAKE2b, KDF(secret, label), a keyed table hash.
+// Hashes and key derivation: SHA-256, HKDF-SHA256, HMAC-SHA-512-256, BLAKE2b, KDF(secret, label), a keyed table hash.
 #pragma once
 
 #include <array>
@@ -22,6 +22,9 @@ void hkdf_sha256_extract(Bytes salt, Bytes input, Secret<32>& prk);
 // BLAKE2b of first || second with an output of out.size() bytes (16 to 64) and a key of 0 or 16 to 64 bytes; false when
 // a size is out of range.
 [[nodiscard]] bool blake2b(MutableBytes out, Bytes key, Bytes first, Bytes second = {});
+
+// HMAC-SHA-512-256 (the first half of HMAC-SHA-512), NaCl's crypto_auth.
+Hash32 hmac_sha512_256(std::span<const uint8_t, 32> key, Bytes message);
 
 // BLAKE2b-256 of bytes that come one after the other.
 class Blake2b256 {

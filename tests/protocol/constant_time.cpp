@@ -13,6 +13,8 @@
 #include "crypto/network.h"
 #include "protocol/handshake.h"
 #include "protocol/record.h"
+#include "protocol/shs_box.h"
+#include "protocol/shs_handshake.h"
 #include "support/tap.h"
 #include "support/test_rng.h"
 
@@ -108,6 +110,46 @@ void handshake_and_records(Suite suite) {
     point(good, false, "records are sealed and opened, with new keys in between");
 }
 
+void secret_handshake_and_boxes() {
+    SecretRng rng(11);
+    const Identity alice = Identity::generate(rng);
+    const Identity bob = Identity::generate(rng);
+    ShsNetwork network;
+    rng.fill(network.mutable_bytes());
+    ShsClient client(alice, bob.id(), network);
+    ShsServer server(bob, network);
+    std::array<uint8_t, kShsHelloSize> hello{};
+    std::array<uint8_t, kShsHelloSize> back{};
+    std::array<uint8_t, kShsAuthenticateSize> authenticate{};
+    std::array<uint8_t, kShsAcceptSize> accept{};
+    point(client.create_hello(rng, hello).has_value(), false, "a client's hello is written");
+    point(shs_hello_shows(network, on_the_wire(hello)), false, "a hello's mac is checked");
+    point(server.consume_hello(hello).has_value() && server.create_hello(rng, back).has_value(), false,
+          "a client's hello is read, the server's written");
+    point(client.consume_hello(on_the_wire(back)).has_value(), false, "a server's hello is read");
+    point(client.create_authenticate(authenticate).has_value(), false, "authenticate is written");
+    const auto seen_client = server.consume_authenticate(on_the_wire(authenticate));
+    point(seen_client.has_value() && *seen_client == alice.id(), false, "authenticate is read");
+    auto server_keys = server.create_accept(accept);
+    point(server_keys.has_value(), false, "accept is written");
+    auto client_keys = client.consume_accept(on_the_wire(accept));
+    point(client_keys.has_value(), false, "accept is read");
+    if (!client_keys || !server_keys) return;
+    BoxSealer sealer(std::move(client_keys->send_key), client_keys->send_nonce);
+    BoxOpener opener(std::move(server_keys->receive_key), server_keys->receive_nonce);
+    std::array<uint8_t, kBoxHeaderSize + 100> box{};
+    mark_secret(box.data() + kBoxHeaderSize, 100);
+    sealer.seal(box.data(), 100);
+    Bytes in = on_the_wire(box);
+    std::array<uint8_t, kMaxBoxBody> body{};
+    size_t size = 0;
+    point(opener.open(in, body.data(), size) == BoxOpener::Status::body && size == 100, false,
+          "a box is sealed and opened");
+    std::array<uint8_t, kShsHelloSize> other{};
+    rng.fill(other);
+    point(!shs_hello_shows(network, on_the_wire(other)), false, "a hello of another network is refused");
+}
+
 void refusals() {
     Pair pair(Suite::chacha20_poly1305);
     std::array<uint8_t, kMessage1Size> one{};
@@ -155,6 +197,7 @@ int main() {
     if (RUNNING_ON_VALGRIND == 0) return tap_ok(0, "the program runs under valgrind"), tap_done();
     sealwire::handshake_and_records(sealwire::Suite::chacha20_poly1305);
     sealwire::handshake_and_records(sealwire::Suite::aegis256);
+    sealwire::secret_handshake_and_boxes();
     sealwire::refusals();
     sealwire::planted();
     return tap_done();

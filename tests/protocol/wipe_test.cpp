@@ -7,6 +7,8 @@
 
 #include "protocol/by_hand.h"
 #include "protocol/record.h"
+#include "protocol/shs_box.h"
+#include "protocol/shs_by_hand.h"
 
 using namespace sealwire;
 using namespace sealwire::test;
@@ -136,6 +138,81 @@ TEST_CASE("no freed or dead memory holds a secret of the handshake, whether it s
                 watch = nullptr;
             }
             CHECK(seen.blocks > 0);
+            CHECK(seen.found == 0);
+        }
+    }
+}
+
+TEST_CASE(
+    "no freed or dead memory holds a secret of a Secret Handshake or its stream, whether it succeeds or fails at any "
+    "step") {
+    const Identity alice = identity_number(1);
+    const Identity bob = identity_number(2);
+    const ShsNetwork network = shs_network(7);
+    for (int stop = 0; stop <= 6; ++stop) {
+        for (const bool bad : {false, true}) {
+            Watch seen;
+            for (const uint64_t seed : {41, 42}) {
+                SeededRng rng(seed);
+                ShsState side(alice, network);
+                std::array<uint8_t, kShsHelloSize> hello{};
+                side.create_hello(rng, hello);
+                seen.add(side.ephemeral.bytes());
+            }
+            seen.add(alice.curve_secret().bytes());
+            seen.add(bob.curve_secret().bytes());
+            seen.add(network.bytes());
+            {
+                const ShsMessages done = shake_shs(alice, bob, network, 41, 42);
+                seen.add(done.client.send_key.bytes());
+                seen.add(done.client.receive_key.bytes());
+                SeededRng rng(41);
+                std::array<uint8_t, kShsHelloSize> hello{};
+                std::array<uint8_t, kShsAuthenticateSize> authenticate{};
+                ShsClient client(alice, bob.id(), network);
+                REQUIRE(client.create_hello(rng, hello));
+                REQUIRE(client.consume_hello(done.server_hello));
+                REQUIRE(client.create_authenticate(authenticate));
+                const ShsState& state = ShsTest::state(client);
+                seen.add(state.shared.bytes());
+                seen.add(state.first.bytes());
+                seen.add(state.box_key(false).bytes());
+                seen.add(state.opened.bytes().first(32));
+            }
+            {
+                SeededRng rng_a(41);
+                SeededRng rng_b(42);
+                std::array<uint8_t, kShsHelloSize> client_hello{};
+                std::array<uint8_t, kShsHelloSize> server_hello{};
+                std::array<uint8_t, kShsAuthenticateSize> authenticate{};
+                std::array<uint8_t, kShsAcceptSize> accept{};
+                watch = &seen;
+                {
+                    Searched<ShsClient> client(seen, alice, bob.id(), network);
+                    Searched<ShsServer> server(seen, bob, network);
+                    const auto steps = [&] {
+                        if (stop == 0 || !client->create_hello(rng_a, client_hello) || stop == 1) return;
+                        if (bad && stop == 2) client_hello[40] ^= 1;
+                        if (!server->consume_hello(client_hello) || !server->create_hello(rng_b, server_hello)) return;
+                        if (stop == 2) return;
+                        if (bad && stop == 3) server_hello[40] ^= 1;
+                        if (!client->consume_hello(server_hello) || stop == 3) return;
+                        if (!client->create_authenticate(authenticate) || stop == 4) return;
+                        if (bad && stop == 5) authenticate[40] ^= 1;
+                        if (!server->consume_authenticate(authenticate) || stop == 5) return;
+                        Searched<Result<ShsKeys>> keys(seen, server->create_accept(accept));
+                        if (bad && stop == 6) accept[40] ^= 1;
+                        Searched<Result<ShsKeys>> others(seen, client->consume_accept(accept));
+                        if (bad) return;
+                        ShsKeys taken = std::move(**keys.operator->());
+                        Searched<BoxSealer> sealer(seen, std::move(taken.send_key), taken.send_nonce);
+                        uint8_t box[kBoxHeaderSize + 3] = {};
+                        sealer->seal(box, 3);
+                    };
+                    steps();
+                }
+                watch = nullptr;
+            }
             CHECK(seen.found == 0);
         }
     }

@@ -14,6 +14,7 @@ public:
     static Json parse(std::string_view text);
 
     bool is_null() const { return kind_ == Kind::null; }
+    bool is_object() const { return kind_ == Kind::object; }
     bool has(const std::string& key) const { return members_.count(key) != 0; }
     // A missing member, a wrong kind: throws std::runtime_error.
     const Json& operator[](const std::string& key) const;
