@@ -36,6 +36,9 @@ SAME(PART_PROGRESS, part_progress);
 SAME(QUESTION, question);
 SAME(ANSWER, answer);
 SAME(PEER_PROVED, peer_proved);
+SAME(PIPE_OUTPUT, pipe_output);
+SAME(PIPE_ROOM, pipe_room);
+SAME(PIPE_CLOSED, pipe_closed);
 #undef SAME
 
 static_assert(sizeof(PeerId) == sizeof(sw_peer_id));
@@ -155,7 +158,8 @@ void EventBox::show(const NodeEvent& event) {
         }
         case NodeEventKind::peer_asks:
             face.as.peer_asks = {id_or_zero(event.id), text_of(event.address), bytes_of(event.body),
-                                 {event.listener},     event.allowed,          0};
+                                 {event.listener},     event.allowed,          0,
+                                 {event.pipe}};
             face.size = size_with(face.as.peer_asks);
             break;
         case NodeEventKind::peer_proved:
@@ -171,6 +175,7 @@ void EventBox::show(const NodeEvent& event) {
             connected.suite = event.suite;
             connected.clock_difference_ms = event.clock_difference_ms;
             connected.listener = {event.listener};
+            connected.pipe = {event.pipe};
             face.size = size_with(connected);
             break;
         }
@@ -269,6 +274,16 @@ void EventBox::show(const NodeEvent& event) {
             face.size = size_with(progress);
             break;
         }
+        case NodeEventKind::pipe_output:
+        case NodeEventKind::pipe_room:
+            face.as.pipe = {{event.pipe}};
+            face.size = size_with(face.as.pipe);
+            break;
+        case NodeEventKind::pipe_closed:
+            face.as.pipe_closed = {
+                {event.pipe}, bytes_of(event.body), result_of_event(event), 0, text_of(event.detail)};
+            face.size = size_with(face.as.pipe_closed);
+            break;
         case NodeEventKind::receipt:
             face.as.receipt = {event.first, event.last_number, result_of_event(event), event.code};
             face.size = size_with(face.as.receipt);

@@ -3,6 +3,7 @@
 
 #include "edge.h"
 #include "node/node.h"
+#include "peer.h"
 
 using namespace sealwire;
 using namespace sealwire::capi;
@@ -17,24 +18,34 @@ constexpr std::string_view kReasonRule = "text is no text of at most 1024 bytes"
 
 }  // namespace
 
+namespace sealwire::capi {
+
+Result<DialOptions> dial_options_of(const sw_connect_options* given) {
+    sw_connect_options options;
+    if (!read_options(given, options)) return fail(Errc::argument, std::string(kSizeRule));
+    if (!valid(options.data)) return fail(Errc::argument, "data is null or too large");
+    if (options.data.size > kMaxApplicationData) return fail(Errc::too_big, "data is above 60 KiB");
+    DialOptions dial;
+    dial.timeout = duration_of(options.timeout_ms, dial.timeout);
+    dial.keepalive = Time{options.keepalive_s} * kSecond;
+    dial.user = options.user;
+    dial.data = view(options.data);
+    dial.data_on_demand = options.data_on_demand != 0;
+    return dial;
+}
+
+}  // namespace sealwire::capi
+
 sw_result sw_node_connect(sw_node node, sw_text ticket, const sw_connect_options* given, sw_peer* out) {
     return guarded([&] {
         if (!out) return bad("out is null");
         if (!valid(ticket)) return bad("ticket is not a text");
-        sw_connect_options options;
-        if (!read_options(given, options)) return bad(kSizeRule);
-        if (!valid(options.data)) return bad("data is null or too large");
-        if (options.data.size > kMaxApplicationData) return failed(Errc::too_big, "data is above 60 KiB");
+        const auto dial = dial_options_of(given);
+        if (!dial) return failed(dial.error());
         Errc errc = Errc::ok;
         const std::shared_ptr<Node> self = Node::find(node.value, errc);
         if (!self) return failed(errc);
-        DialOptions dial;
-        dial.timeout = duration_of(options.timeout_ms, dial.timeout);
-        dial.keepalive = Time{options.keepalive_s} * kSecond;
-        dial.user = options.user;
-        dial.data = view(options.data);
-        dial.data_on_demand = options.data_on_demand != 0;
-        return result_of(self->connect(view(ticket), dial, &out->value));
+        return result_of(self->connect(view(ticket), *dial, &out->value));
     });
 }
 

@@ -10,7 +10,7 @@
 
 namespace sealwire {
 
-enum class HandleKind : uint8_t { node = 1, listener = 2, peer = 3, topic = 4 };
+enum class HandleKind : uint8_t { node = 1, listener = 2, peer = 3, topic = 4, pipe = 5 };
 
 // A handle is kind (4 bits), slot (20), generation (40), xor a random constant of this copy of the library whose kind bits
 // are zero, so that 0 is never one. Slots never move and are never freed: a stale handle finds a slot whose handle is

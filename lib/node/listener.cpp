@@ -43,6 +43,18 @@ Errc Listening::close(uint64_t listener) {
     return Errc::ok;
 }
 
+bool Listening::belongs_to(uint64_t listener, const Node& node, Errc& errc) {
+    const HandleTable::Locked<Listening> locked(HandleTable::process(), listener, HandleKind::listener);
+    errc = locked.errc();
+    if (locked && &locked->node_ != &node) errc = Errc::argument;
+    return errc == Errc::ok;
+}
+
+std::shared_ptr<HalfOpen> Listening::half_open_of(uint64_t listener) {
+    const HandleTable::Locked<Listening> locked(HandleTable::process(), listener, HandleKind::listener);
+    return locked ? locked->half_open_ : nullptr;
+}
+
 void Listening::start() {
     if (over_) return;
     if (node_.closing()) return over({Errc::closed, "the node is closing"});

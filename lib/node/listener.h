@@ -26,6 +26,10 @@ public:
     // state before it listens.
     static Result<std::string> ticket(uint64_t listener);
     static Errc close(uint64_t listener);
+    // handle or closed, or argument: it is another node's.
+    static bool belongs_to(uint64_t listener, const Node& node, Errc& errc);
+    // Null when it is closed. Loop thread.
+    static std::shared_ptr<HalfOpen> half_open_of(uint64_t listener);
 
     // ---- For the node ----
     // Any thread.

@@ -9,7 +9,9 @@
 #include "crypto/ticket.h"
 #include "node/fork_guard.h"
 #include "node/listener.h"
+#include "node/own_list.h"
 #include "node/peer.h"
+#include "node/piping.h"
 #include "node/random.h"
 #include "protocol/handshake.h"
 
@@ -34,24 +36,6 @@ Time coarse_now() {
 
 std::shared_ptr<const Identity> identity_of(const NodeConfig& config) {
     return config.identity ? config.identity : std::make_shared<const Identity>(new_identity());
-}
-
-// A list whose items know their places.
-template <class T>
-void append(std::vector<std::unique_ptr<T>>& list, std::unique_ptr<T> item) {
-    item->index = list.size();
-    list.push_back(std::move(item));
-}
-
-template <class T>
-std::unique_ptr<T> take_out(std::vector<std::unique_ptr<T>>& list, T& item) {
-    std::unique_ptr<T> taken = std::move(list[item.index]);
-    if (item.index + 1 != list.size()) {
-        list[item.index] = std::move(list.back());
-        list[item.index]->index = item.index;
-    }
-    list.pop_back();
-    return taken;
 }
 
 }  // namespace
@@ -206,11 +190,15 @@ Result<void> Node::allow_messages(std::string_view route, uint64_t count) {
     return {};
 }
 
-void Node::accepted(uint64_t listener, std::shared_ptr<HalfOpen> half_open, std::unique_ptr<Pipe> pipe) {
-    if (shutting_down_) return;
+void Node::accepted(uint64_t listener, std::shared_ptr<HalfOpen> half_open, std::unique_ptr<Pipe> pipe,
+                    uint64_t carried) {
+    if (shutting_down_) {
+        if (carried != 0) note_pipe(carried, {Errc::closed, "the node is closing"});
+        return;
+    }
     std::unique_ptr<Peer> peer;
     try {
-        peer = std::make_unique<Peer>(*this, listener, std::move(half_open), std::move(pipe));
+        peer = std::make_unique<Peer>(*this, listener, std::move(half_open), std::move(pipe), carried);
     } catch (const std::bad_alloc&) {
         return log(LogLevel::error, Errc::no_memory, {}, {}, "no memory for a new pipe: it is refused");
     }
@@ -310,11 +298,12 @@ void Node::after_turn() {
     share_freed_memory();
     watch_key_log();
     drain_freed();
+    tell_gone_pipings();
     clear_graveyard();
     complete_if_over();
     queue_->flush();
     const std::lock_guard lock(dirty_mutex_);
-    if (!dirty_.empty())
+    if (!dirty_.empty() || !gone_pipings_.empty())
         loop_->wake();  // callbacks of this drain have sent: one more turn, after a look at the sockets
 }
 
@@ -328,6 +317,7 @@ void Node::clear_graveyard() {
     }
     dead_peers_.clear();
     dead_listenings_.clear();
+    dead_pipings_.clear();
 }
 
 void Node::arm_sweep() {
@@ -346,7 +336,7 @@ void Node::sweep() {
 
 void Node::emit(NodeEvent& event, const Route* route) {
     event.node = handle_;
-    if (!event.user && event.peer == 0 && event.listener == 0) event.user = config_.user;
+    if (!event.user && event.peer == 0 && event.listener == 0 && event.pipe == 0) event.user = config_.user;
     if (muted_.load(std::memory_order_relaxed)) return;
     if (config_.queued) {
         std::unique_ptr<QueuedEvent> queued = queue_->recycle();

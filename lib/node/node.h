@@ -32,8 +32,10 @@ namespace sealwire {
 class Listening;
 class Pipe;
 class Peer;
+class Piping;
 struct DialOptions;
 struct ListeningOptions;
+struct PipingOptions;
 
 struct NodeConfig {
     std::shared_ptr<const Identity> identity;  // null: a new one
@@ -82,6 +84,10 @@ public:
     // `*out` is written before the loop can see the command.
     Result<void> listen(std::string_view url, const ListeningOptions& options, uint64_t* out);
     Result<void> connect(std::string_view ticket, const DialOptions& options, uint64_t* out);
+    // The same over pipes of the application.
+    Result<void> connect_pipe(const PeerId& id, const PipingOptions& pipe, const DialOptions& options,
+                              uint64_t* pipe_out, uint64_t* out);
+    Result<void> accept_pipe(const PipingOptions& pipe, uint64_t* pipe_out);
 
     // So many more messages to a registered route are delivered, of all peers; Gate::kOpen: any number. Those that may not be
     // wait at their peers. state: there is no such route.
@@ -122,7 +128,13 @@ public:
     MutableBytes scratch() { return {scratch_.get(), kScratch}; }
     // Loop thread: the one event of kind message, to be filled and emitted.
     NodeEvent& message_event() { return message_event_; }
-    void accepted(uint64_t listener, std::shared_ptr<HalfOpen> half_open, std::unique_ptr<Pipe> pipe);
+    // `carried`: the handle of the pipe, where the application carries it.
+    void accepted(uint64_t listener, std::shared_ptr<HalfOpen> half_open, std::unique_ptr<Pipe> pipe,
+                  uint64_t carried = 0);
+    // The end of a peer's pipe is near, and why.
+    void note_pipe(uint64_t pipe, const Error& why);
+    // Its last event is emitted, and it is destroyed, at the end of the turn.
+    void piping_gone(Piping& piping) { gone_pipings_.push_back(&piping); }
     // A handshake that may not begin yet: it is asked again. Until it has begun or is over.
     void wait_to_begin(Peer& peer);
     void wait_no_more(Peer& peer);
@@ -148,6 +160,8 @@ private:
     void after_turn();
     void drain_dirty();
     void drain_freed();
+    void tell_gone_pipings();
+    void open_accepted(Piping& piping);
     void share_freed_memory();
     template <class Each>
     void for_each_peer(Each each);
@@ -204,6 +218,10 @@ private:
     std::vector<std::unique_ptr<Listening>> listenings_;
     std::vector<std::unique_ptr<Peer>> dead_peers_;
     std::vector<std::unique_ptr<Listening>> dead_listenings_;
+    std::vector<std::unique_ptr<Piping>> pipings_;
+    std::vector<Piping*> gone_pipings_;
+    std::vector<std::unique_ptr<Piping>> dead_pipings_;
+    std::shared_ptr<HalfOpen> pipes_half_open_;  // of pipes that are accepted without a listener
     std::vector<Peer*> draining_;
     std::vector<Peer*> freed_;  // peers that have waited for others
     bool urgent_ = false;

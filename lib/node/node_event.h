@@ -40,6 +40,9 @@ enum class NodeEventKind : uint8_t {
     question = 20,
     answer = 21,
     peer_proved = 22,
+    pipe_output = 23,
+    pipe_room = 24,
+    pipe_closed = 25,
 };
 
 struct CloseReport {
@@ -87,6 +90,7 @@ struct NodeEvent {
     uint64_t node = 0;  // handles
     uint64_t peer = 0;
     uint64_t listener = 0;
+    uint64_t pipe = 0;     // that the application carries
     uint64_t instead = 0;  // of closed: the peer that stands in its place
     void* user = nullptr;
     void* route_user = nullptr;

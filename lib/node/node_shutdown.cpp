@@ -6,6 +6,7 @@
 #include "node/listener.h"
 #include "node/node.h"
 #include "node/peer.h"
+#include "node/piping.h"
 
 namespace sealwire {
 
@@ -74,7 +75,8 @@ bool Node::files_are_over() {
 }
 
 void Node::complete_if_over() {
-    if (!shutting_down_ || completed_ || !peers_.empty() || !listenings_.empty() || !files_are_over()) return;
+    if (!shutting_down_ || completed_ || !peers_.empty() || !listenings_.empty()) return;
+    if (!pipings_.empty() || !files_are_over()) return;
     completed_ = true;
     complete();
 }

@@ -59,13 +59,15 @@ Peer::Peer(Node& node, Ticket ticket, const DialOptions& options)
     register_handle();
 }
 
-Peer::Peer(Node& node, uint64_t listener, std::shared_ptr<HalfOpen> half_open, std::unique_ptr<Pipe> pipe)
+Peer::Peer(Node& node, uint64_t listener, std::shared_ptr<HalfOpen> half_open, std::unique_ptr<Pipe> pipe,
+           uint64_t carried)
     : node_(node),
       dialled_(false),
       listener_(listener),
       outbox_(node.limits(), false, node.budget()),
       stage_(Stage::handshaking),
       pipe_(std::move(pipe)),
+      carried_(carried),
       timer_(node.loop().timers(), [this] { on_timer(); }),
       half_open_(std::move(half_open)),
       address_(pipe_->remote_address()) {
@@ -109,6 +111,7 @@ void Peer::start_dial() {
         case Sessions::Dial::stands: return abort({Errc::replaced, "a session with this peer is up already"});
         case Sessions::Dial::go: break;
     }
+    if (carried_ != 0) return on_connected(std::move(unused_pipe_));
     ConnectOptions options;
     options.timeout = dial_timeout_ == kNever ? 0 : dial_timeout_;
     options.tcp.keepalive = keepalive_;
@@ -157,16 +160,6 @@ void Peer::on_dial_timeout() {
 }
 
 // ---- The pipe ----
-
-void Peer::start_accepted() {
-    if (Peer* oldest = half_open_->enter(*this, place_)) {
-        const Error why{Errc::limit, "too many strangers: the oldest is dropped"};
-        oldest->log(half_open_->dropped_log, LogLevel::info, why);
-        oldest->abort(why);
-    }
-    pipe_->start(*this);
-    set_timer();
-}
 
 void Peer::on_bytes(Bytes bytes) {
     received_ = true;
@@ -442,6 +435,7 @@ void Peer::finish_transport() {
     }
     if (over_ && (!pipe_ || connection_->wants_transport_close())) {
         pipe_.reset();
+        unused_pipe_.reset();
         connecting_.reset();
         node_.finished(*this);
     }

@@ -105,11 +105,15 @@ public:
     // One that is to be dialled, any thread; start_dial() follows on the loop thread.
     Peer(Node& node, Ticket ticket, const DialOptions& options);
     // One that has connected, loop thread.
-    Peer(Node& node, uint64_t listener, std::shared_ptr<HalfOpen> half_open, std::unique_ptr<Pipe> pipe);
+    // `carried`: the handle of its pipe, where the application carries it.
+    Peer(Node& node, uint64_t listener, std::shared_ptr<HalfOpen> half_open, std::unique_ptr<Pipe> pipe,
+         uint64_t carried = 0);
     ~Peer();
 
     uint64_t handle() const { return handle_; }
     void start_dial();
+    // In place of it: over a pipe that the application carries.
+    void dial_over(std::unique_ptr<Pipe> pipe, uint64_t carried);
     void start_accepted();
     // What it has waited for, another dial or a session, is over.
     void go_on();
@@ -267,6 +271,8 @@ private:
     std::unique_ptr<Connection> connection_;
     std::unique_ptr<Pipe> pipe_;
     std::unique_ptr<Connecting> connecting_;
+    std::unique_ptr<Pipe> unused_pipe_;  // to be dialled over
+    uint64_t carried_ = 0;               // handle of the pipe, where the application carries it
     Timer timer_;
     std::unique_ptr<Timer> dial_timer_;
     Time retry_at_ = kNever;  // the next time of retries_

@@ -279,6 +279,7 @@ void Peer::decide() {
     out.allowed = allowed;
     out.address = address_;
     out.listener = listener_;
+    out.pipe = carried_;
     node_.emit(out);
 }
 
@@ -316,6 +317,7 @@ void Peer::on_up(Event& event) {
     }
     out.address = address_;
     out.listener = listener_;
+    out.pipe = carried_;
     out.dialled = dialled_;
     out.suite = connection_->suite();
     node_.emit(out);
@@ -352,6 +354,7 @@ void Peer::on_over(Event& event) {
     dial_timer_.reset();
     connecting_.reset();
     const Error& why = connection_->why();
+    if (carried_ != 0) node_.note_pipe(carried_, why);
     const std::shared_ptr<HalfOpen> half_open = half_open_;
     const bool waited = waits_;
     tell_notice();

@@ -17,7 +17,7 @@
 #define DEADLINE_S 60 /* of every wait: generous, since only a failure reaches it */
 #define MAX_NOTES 4096
 #define NOTE_BYTES 192
-#define EVENT_TYPES 23 /* one more than the highest */
+#define EVENT_TYPES 26 /* one more than the highest */
 
 static inline sw_text text(const char *zero_terminated) {
     sw_text out = {zero_terminated, strlen(zero_terminated)};
@@ -75,6 +75,7 @@ typedef struct note {
     sw_exchange exchange;
     sw_question question, asks;
     sw_peer instead;
+    sw_pipe pipe;
     sw_result result;
     uint32_t code;
     uint32_t number; /* suite, expects, body type, level: as the type wants */
@@ -137,6 +138,7 @@ static inline void note_fill(note *n, const sw_event *event) {
             n->id = event->as.peer_asks.id;
             n->listener = event->as.peer_asks.listener;
             n->code = event->as.peer_asks.allowed;
+            n->pipe = event->as.peer_asks.pipe;
             n->size = event->as.peer_asks.data.size;
             note_put(n->bytes, event->as.peer_asks.data.data, event->as.peer_asks.data.size);
             note_put(n->detail, event->as.peer_asks.address.data, event->as.peer_asks.address.size);
@@ -150,6 +152,7 @@ static inline void note_fill(note *n, const sw_event *event) {
             n->listener = event->as.connected.listener;
             n->number = event->as.connected.suite;
             n->code = event->as.connected.dialled;
+            n->pipe = event->as.connected.pipe;
             n->size = event->as.connected.data.size;
             n->first =
                 (uint64_t)(event->as.connected.clock_difference_ms < 0 ? -event->as.connected.clock_difference_ms
@@ -246,6 +249,14 @@ static inline void note_fill(note *n, const sw_event *event) {
             n->first = event->as.part_progress.bytes;
             n->size = event->as.part_progress.size;
             n->last = event->as.part_progress.own;
+            break;
+        case SW_EVENT_PIPE_OUTPUT:
+        case SW_EVENT_PIPE_ROOM: n->pipe = event->as.pipe.pipe; break;
+        case SW_EVENT_PIPE_CLOSED:
+            n->pipe = event->as.pipe_closed.pipe;
+            n->result = event->as.pipe_closed.result;
+            n->size = event->as.pipe_closed.rest.size;
+            note_put(n->detail, event->as.pipe_closed.detail.data, event->as.pipe_closed.detail.size);
             break;
         case SW_EVENT_NODE_CLOSED: n->code = event->as.node_closed.report->deadline_passed; break;
         default: break;

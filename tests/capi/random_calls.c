@@ -469,6 +469,71 @@ static void peer_calls(void) {
     }
 }
 
+/* Two ends, which the callbacks of their events carry to each other. */
+static void two_pipes(void) {
+    sw_pipe_options options;
+    sw_connect_options connect;
+    sw_peer peer;
+    sw_peer_id id;
+    sw_pipe ends[2] = {{0}, {0}};
+    sw_pipe_options_init(&options);
+    sw_connect_options_init(&connect);
+    DID(pipe_options_init);
+    options.size = a_size(sizeof options);
+    options.buffer_bytes = percent(50) ? 0 : percent(98) ? 1 + below(5000) : (uint32_t)lot();
+    options.address = percent(95) ? text("pipe:random") : (sw_text){kBytes, below(400)};
+    connect.timeout_ms = 500;
+    const sw_node accepting = a_node();
+    if (sw_node_id(accepting, &id) != SW_OK) return;
+    lock();
+    const unsigned at = below(16);
+    const sw_pipe old = P.pipes[at][0];
+    unlock();
+    if (old.value) CALL(pipe_fail, old, percent(90) ? no_text() : some_words());
+    if (CALL(node_accept_pipe, accepting, percent(80) ? &options : NULL, percent(98) ? &ends[1] : NULL) != SW_OK)
+        return;
+    if (CALL(node_connect_pipe, a_node(), percent(98) ? &id : NULL, percent(80) ? &options : NULL,
+             percent(50) ? &connect : NULL, &ends[0], &peer) == SW_OK) {
+        keep_peer(peer);
+    }
+    lock();
+    P.pipes[at][0] = ends[0];
+    P.pipes[at][1] = ends[1];
+    unlock();
+}
+
+static sw_pipe a_pipe(sw_pipe *other) {
+    lock();
+    const unsigned at = below(16), side = below(2);
+    const sw_pipe pipe = P.pipes[at][side];
+    *other = P.pipes[at][1 - side];
+    unlock();
+    return (sw_pipe){spoil(pipe.value)};
+}
+
+static void carry(sw_pipe pipe, sw_pipe other) {
+    static __thread char room[20000];
+    size_t size = 0;
+    while (CALL(pipe_take, pipe, room, sizeof room, &size) == SW_OK && size > 0) {
+        while (CALL(pipe_give, other, (sw_bytes){room, size}) == SW_ERR_AGAIN && percent(50)) {}
+    }
+}
+
+static void pipe_calls(void) {
+    sw_pipe other;
+    size_t size;
+    char room[100];
+    const sw_pipe pipe = a_pipe(&other);
+    switch (below(40)) {
+        case 0: CALL(pipe_give, pipe, a_body()); break;
+        case 1: CALL(pipe_take, pipe, percent(90) ? room : NULL, below(100), percent(98) ? &size : NULL); break;
+        case 2: CALL(pipe_end, pipe); break;
+        case 3: CALL(pipe_fail, pipe, some_words()); break;
+        case 4: two_pipes(); break;
+        default: carry(pipe, other);
+    }
+}
+
 static void listener_calls(void) {
     const char *const urls[] = {"tcp://127.0.0.1:0",        "tcp://127.0.0.1:0", "tcp://[::1]:0", "tcp://127.0.0.1:1x",
                                 "unix:///no/such/folder/x", "ftp://x",           server_address};
@@ -596,6 +661,19 @@ static void look_at(const sw_event *event) {
             outcome(event->as.closed.result);
             forget_peer(event->peer);
             break;
+        case SW_EVENT_PIPE_OUTPUT:
+        case SW_EVENT_PIPE_ROOM: {
+            sw_pipe pipe = event->as.pipe.pipe, other = {0};
+            lock();
+            for (unsigned i = 0; i < 32; ++i) {
+                if (P.pipes[i / 2][i % 2].value == pipe.value) other = P.pipes[i / 2][1 - i % 2];
+            }
+            unlock();
+            if (event->type == SW_EVENT_PIPE_OUTPUT) carry(pipe, other);
+            else carry(other, pipe);
+            break;
+        }
+        case SW_EVENT_PIPE_CLOSED: outcome(event->as.pipe_closed.result); break;
         case SW_EVENT_DONE: outcome(event->as.done.result); break;
         case SW_EVENT_RECEIPT: outcome(event->as.receipt.result); break;
         case SW_EVENT_LOG: outcome(event->as.log.result); break;
@@ -644,6 +722,7 @@ static void any_call(int in_callback) {
     else if (kind < 92) node_calls(in_callback);
     else if (kind < 94) identity_calls();
     else if (kind < 95) listener_calls();
+    else if (kind < 96) pipe_calls();
     else plain_calls();
 }
 

@@ -19,6 +19,7 @@
     X(draft_options_init) X(draft_create) X(draft_free) X(message_create) X(message_wrap) X(message_data) X(message_size) X(message_retain) X(message_release) \
     X(part_options_init) X(part_write) X(part_read) X(part_cancel) X(deadlines_init) X(exchange_set_deadlines) X(exchange_ask) X(question_answer) X(question_status) X(exchange_uuid) X(exchange_running) X(peer_running) \
     X(file_options_init) X(file_open) X(file_close) X(save_options_init) X(part_save) \
+    X(pipe_options_init) X(node_connect_pipe) X(node_accept_pipe) X(pipe_give) X(pipe_take) X(pipe_end) X(pipe_fail) \
     X(hasher_create) X(hasher_add) X(hasher_digest) X(hasher_free)
 /* clang-format on */
 
@@ -86,7 +87,8 @@ typedef struct pool {
     sw_identity *identities[8];
     sw_draft *drafts[8];
     const sw_event *held[POOL];
-    sw_node nodes[4]; /* that come and go */
+    sw_pipe pipes[16][2]; /* each pair is carried to each other */
+    sw_node nodes[4];     /* that come and go */
     char tickets[8][SW_ADDRESS_TEXT_SIZE];
 } pool;
 static pool P = {.mutex = PTHREAD_MUTEX_INITIALIZER};

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "io/loop.h"
+#include "transport/carrier.h"
 #include "transport/memory.h"
 #include "transport/transport.h"
 
@@ -22,15 +23,15 @@ namespace sealwire::transport_test {
 
 inline constexpr Time kGenerous = 30 * kSecond;
 
-enum class Kind { memory, memory_sliced, tcp4, tcp6, unix_path, unix_abstract };
-inline constexpr Kind kKinds[] = {Kind::memory, Kind::memory_sliced, Kind::tcp4,
-                                  Kind::tcp6,   Kind::unix_path,     Kind::unix_abstract};
+enum class Kind { memory, memory_sliced, tcp4, tcp6, unix_path, unix_abstract, custom };
+inline constexpr Kind kKinds[] = {Kind::memory,    Kind::memory_sliced, Kind::tcp4,  Kind::tcp6,
+                                  Kind::unix_path, Kind::unix_abstract, Kind::custom};
 inline const char* name_of(Kind kind) {
-    constexpr const char* kNames[] = {"memory",       "memory, sliced and late", "tcp v4", "tcp v6", "unix path",
-                                      "unix abstract"};
+    constexpr const char* kNames[] = {"memory",    "memory, sliced and late", "tcp v4", "tcp v6",
+                                      "unix path", "unix abstract",           "custom"};
     return kNames[static_cast<int>(kind)];
 }
-inline bool is_socket(Kind kind) { return kind != Kind::memory && kind != Kind::memory_sliced; }
+inline bool is_socket(Kind kind) { return kind != Kind::memory && kind != Kind::memory_sliced && kind != Kind::custom; }
 
 // A directory that goes, with the files it was asked for.
 class TempDir {
@@ -258,6 +259,49 @@ public:
     std::function<void()> when_failed;
 };
 
+// Puts an application between a transport's pipes and those of the test, so that these are custom ones.
+class Carriers {
+public:
+    std::unique_ptr<Pipe> over(Loop& loop, std::unique_ptr<Pipe> inner) {
+        std::erase_if(all_, [](const std::unique_ptr<Carrier>& carrier) { return carrier->over(); });
+        all_.push_back(std::make_unique<Carrier>(loop, std::move(inner), kBuffer));
+        return all_.back()->pipe();
+    }
+
+private:
+    static constexpr size_t kBuffer = 30'000;
+    std::vector<std::unique_ptr<Carrier>> all_;
+};
+
+class CarriedAcceptor final : public ListenerHandler {
+public:
+    CarriedAcceptor(Loop& loop, Carriers& carriers, Acceptor& acceptor)
+        : loop_(loop), carriers_(carriers), acceptor_(acceptor) {}
+    void on_accept(std::unique_ptr<Pipe> pipe) override { acceptor_.on_accept(carriers_.over(loop_, std::move(pipe))); }
+    void on_listener_error(Error error) override { acceptor_.on_listener_error(std::move(error)); }
+    void on_listener_closed() override { acceptor_.on_listener_closed(); }
+
+private:
+    Loop& loop_;
+    Carriers& carriers_;
+    Acceptor& acceptor_;
+};
+
+class CarriedConnector final : public ConnectHandler {
+public:
+    CarriedConnector(Loop& loop, Carriers& carriers, Connector& connector)
+        : loop_(loop), carriers_(carriers), connector_(connector) {}
+    void on_connected(std::unique_ptr<Pipe> pipe) override {
+        connector_.on_connected(carriers_.over(loop_, std::move(pipe)));
+    }
+    void on_connect_failed(Error error) override { connector_.on_connect_failed(std::move(error)); }
+
+private:
+    Loop& loop_;
+    Carriers& carriers_;
+    Connector& connector_;
+};
+
 struct Duo {
     std::unique_ptr<End> client;
     std::unique_ptr<End> server;
@@ -302,7 +346,7 @@ public:
     void listen() { listen(listen_address()); }
     void listen(const std::string& address) {
         Result<std::unique_ptr<Listener>> listener =
-            sealwire::listen(*loop, scheme(), address, listen_options, acceptor);
+            sealwire::listen(*loop, scheme(), address, listen_options, accept_handler());
         const std::string detail = listener ? "" : listener.error().detail;
         REQUIRE_MESSAGE(listener.has_value(), detail);
         acceptor.listener = std::move(*listener);
@@ -316,7 +360,7 @@ public:
     void connect(Connector& connector, const std::string& address) {
         const InCall in_call;
         Result<std::unique_ptr<Connecting>> connecting =
-            sealwire::connect(*loop, scheme(), address, connect_options, connector);
+            sealwire::connect(*loop, scheme(), address, connect_options, connect_handler(connector));
         const std::string detail = connecting ? "" : connecting.error().detail;
         REQUIRE_MESSAGE(connecting.has_value(), detail);
         connector.connecting = std::move(*connecting);
@@ -345,7 +389,21 @@ public:
     Acceptor acceptor;
 
 private:
+    ListenerHandler& accept_handler() {
+        if (kind_ != Kind::custom) return acceptor;
+        carried_acceptor_ = std::make_unique<CarriedAcceptor>(*loop, carriers_, acceptor);
+        return *carried_acceptor_;
+    }
+    ConnectHandler& connect_handler(Connector& connector) {
+        if (kind_ != Kind::custom) return connector;
+        carried_connectors_.push_back(std::make_unique<CarriedConnector>(*loop, carriers_, connector));
+        return *carried_connectors_.back();
+    }
+
     Kind kind_;
+    Carriers carriers_;
+    std::unique_ptr<CarriedAcceptor> carried_acceptor_;
+    std::vector<std::unique_ptr<CarriedConnector>> carried_connectors_;
 };
 
 // Open descriptors of this process.

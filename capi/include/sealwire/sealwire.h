@@ -8,9 +8,9 @@
  * Threads.  A node owns one loop thread, on which its callbacks run, never from inside a call of yours and with no lock
  *   held. Events of one peer come one at a time and in order. With `on_event` NULL no callback but `on_wake` runs, and
  *   events are fetched with sw_node_next_events on a thread of yours.
- * Handles.  Values, not pointers: sw_node, sw_listener, sw_peer, sw_exchange, sw_question, sw_part. All zero is no handle. A stale, foreign or
+ * Handles.  Values, not pointers: sw_node, sw_listener, sw_peer, sw_exchange, sw_question, sw_part, sw_pipe. All zero is no handle. A stale, foreign or
  *   null handle yields SW_ERR_HANDLE, never a crash. Each object has exactly one last event (NODE_CLOSED,
- *   LISTENER_CLOSED, PEER_CLOSED, DONE, PART_DONE); after it the handle is stale and the object's `user` is never used again: that
+ *   LISTENER_CLOSED, PEER_CLOSED, DONE, PART_DONE, PIPE_CLOSED); after it the handle is stale and the object's `user` is never used again: that
  *   is where to free it. Between close and that event calls yield SW_ERR_CLOSED. `*out` of a creating call is written
  *   before the loop can see the command.
  * Exchanges opened by the peer end for you with your last reply or status: that call is their end and no DONE follows,
@@ -172,6 +172,9 @@ typedef struct sw_part {
     sw_exchange exchange;
     uint64_t number; /* within its exchange; even for parts of the side that opened it */
 } sw_part;
+typedef struct sw_pipe {
+    uint64_t value;
+} sw_pipe;
 typedef uint32_t sw_route; /* from sw_node_intern; 0 is none */
 
 typedef struct sw_identity sw_identity;
@@ -254,8 +257,10 @@ typedef enum sw_event_type {
     SW_EVENT_QUESTION = 20, /* the peer asks on an exchange that runs: sw_event.message, to be answered. Since 0.1 */
     SW_EVENT_ANSWER = 21,   /* to a question of this side, once: sw_event.answer. Since 0.1 */
     SW_EVENT_PEER_PROVED =
-        22 /* dialled with data_on_demand: its key is proved, sw_peer_hello is awaited; sw_event.proved.
-                                 Since 0.1 */
+        22, /* dialled with data_on_demand: its key is proved, sw_peer_hello is awaited; sw_event.proved. Since 0.1 */
+    SW_EVENT_PIPE_OUTPUT = 23, /* of a pipe of the application: there is something for sw_pipe_take. Since 0.1 */
+    SW_EVENT_PIPE_ROOM = 24,   /* after SW_ERR_AGAIN of sw_pipe_give: there is room again. Since 0.1 */
+    SW_EVENT_PIPE_CLOSED = 25  /* last event of such a pipe: sw_event.pipe_closed. Since 0.1 */
 } sw_event_type;
 
 typedef enum sw_expects { SW_EXPECTS_NONE = 0, SW_EXPECTS_ONE = 1, SW_EXPECTS_MANY = 2 } sw_expects;
@@ -337,6 +342,7 @@ typedef struct sw_event_peer_asks {
     sw_listener listener;
     uint32_t allowed; /* 1: it would be let in without a question; the answer's data are wanted. Since 0.1 */
     uint32_t reserved;
+    sw_pipe pipe; /* from sw_node_accept_pipe, if it came that way. Since 0.1 */
 } sw_event_peer_asks;
 
 /* Since 0.1. */
@@ -353,6 +359,7 @@ typedef struct sw_event_connected {
     uint32_t suite;              /* 1 ChaCha20-Poly1305, 2 AEGIS-256 */
     int64_t clock_difference_ms; /* the peer's wall clock minus this one's */
     sw_listener listener;        /* through which it came; null when dialled */
+    sw_pipe pipe;                /* of the application, that carries it; null: none. Since 0.1 */
 } sw_event_connected;
 
 typedef struct sw_event_message {
@@ -480,6 +487,20 @@ typedef struct sw_event_log {
     sw_text route; /* that it is about, as the peer wrote it, or empty. Since 0.1 */
 } sw_event_log;
 
+/* Of PIPE_OUTPUT and PIPE_ROOM. Since 0.1. */
+typedef struct sw_event_pipe {
+    sw_pipe pipe;
+} sw_event_pipe;
+
+/* Since 0.1. */
+typedef struct sw_event_pipe_closed {
+    sw_pipe pipe;  /* its handle is stale now */
+    sw_bytes rest; /* the last bytes for the other end, behind those that were taken: to be sent before it is closed */
+    sw_result result; /* why, as of the peer that it carried; SW_OK: in good order */
+    uint32_t reserved;
+    sw_text detail;
+} sw_event_pipe_closed;
+
 #define SW_CLOSE_REPORT_PEERS 8
 typedef struct sw_close_peer {
     sw_peer_id id;
@@ -532,6 +553,8 @@ struct sw_event {
         sw_event_part_progress part_progress;
         sw_event_answer answer;
         sw_event_proved proved;
+        sw_event_pipe pipe;
+        sw_event_pipe_closed pipe_closed;
     } as;
 };
 
@@ -715,6 +738,48 @@ SW_API sw_result sw_peer_resume(sw_peer peer, uint64_t messages);
 /* Ends the session: running exchanges may end until the deadline (default 2,000 ms). code 0 or 64 to 4,095; text of at
  * most 1,024 bytes. Since 0.1. */
 SW_API sw_result sw_peer_close(sw_peer peer, uint32_t code, sw_text text, uint32_t deadline_ms);
+
+/* ---- Pipes of the application ------------------------------------------------------------------------------------ */
+
+/* Whatever carries bytes in order and without loss, in both directions, can carry sessions: a serial line, a QUIC stream, an SSH
+ * channel, two pipes of a child process. The application moves the bytes, the library encrypts them and does all else as over
+ * TCP. Any thread. */
+typedef struct sw_pipe_options {
+    uint32_t size;
+    uint32_t
+        buffer_bytes; /* that wait in each direction before who brings them has to; default 256 KiB, at most 64 MiB */
+    void *user;       /* of the pipe's events */
+    /* Where it leads, for people: `address` of events and log lines. At most 255 bytes without control characters; default "pipe:".
+     * One that begins with tcp:// (an address and a port) is counted by limits as a connection from there. */
+    sw_text address;
+    sw_listener listener; /* of a pipe that is accepted: whose limits hold for it and which events name; null: none */
+} sw_pipe_options;
+
+static inline void sw_pipe_options_init(sw_pipe_options *options) {
+    if (options) options->size = (uint32_t)sw_zero(options, sizeof *options);
+}
+/* sw_node_connect over such a pipe, at whose other end a node accepts it that holds the key of `id`. Both handles are written;
+ * SW_EVENT_PEER_CONNECTED or SW_EVENT_PEER_CLOSED follows for the peer, and SW_EVENT_PIPE_CLOSED for the pipe when nothing needs
+ * it any more. keepalive_s means nothing here. Since 0.1. */
+SW_API sw_result sw_node_connect_pipe(sw_node node, const sw_peer_id *id, const sw_pipe_options *pipe_options,
+                                      const sw_connect_options *options, sw_pipe *pipe, sw_peer *peer);
+/* Takes what dials at the other end of such a pipe as a listener takes a connection: the allow-list, SW_EVENT_PEER_ASKS, deadlines.
+ * SW_EVENT_PEER_CONNECTED names the pipe; who is refused, or a stranger, leads to SW_EVENT_PIPE_CLOSED alone. Since 0.1. */
+SW_API sw_result sw_node_accept_pipe(sw_node node, const sw_pipe_options *options, sw_pipe *pipe);
+/* Bytes that came from the other end, in their order: taken as a whole, and copied, while less than buffer_bytes wait; otherwise
+ * SW_ERR_AGAIN, nothing is taken, and exactly one SW_EVENT_PIPE_ROOM follows once it is below half. SW_ERR_STATE behind
+ * sw_pipe_end or sw_pipe_fail. Since 0.1. */
+SW_API sw_result sw_pipe_give(sw_pipe pipe, sw_bytes bytes);
+/* Bytes for the other end, as far as they are there and `room` has room; *size 0: none for now, and SW_EVENT_PIPE_OUTPUT tells of the
+ * next. It comes once until then: who cannot carry more may leave the rest, which slows the peer's senders down, and take it when it
+ * can. SW_ERR_CLOSED when all was taken and no more will come: the place to end one's own direction, if it has an end of its own.
+ * Since 0.1. */
+SW_API sw_result sw_pipe_take(sw_pipe pipe, void *into, size_t room, size_t *size);
+/* The other end sends no more: behind the bytes that were given. Since 0.1. */
+SW_API sw_result sw_pipe_end(sw_pipe pipe);
+/* The pipe is broken or closed: nothing can be sent any more. Bytes that were given are used first. SW_EVENT_PIPE_CLOSED follows;
+ * `text` of at most 1,024 bytes says why (detail of SW_EVENT_PEER_CLOSED). Since 0.1. */
+SW_API sw_result sw_pipe_fail(sw_pipe pipe, sw_text text);
 
 /* ---- Messages --------------------------------------------------------------------------------------------------- */
 

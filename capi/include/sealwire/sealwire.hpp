@@ -35,6 +35,7 @@
 #include <vector>
 
 #include "basics.hpp"
+#include "pipe.hpp"
 #include "router.hpp"
 
 namespace sealwire {
@@ -687,6 +688,22 @@ public:
         return peer(out);
     }
 
+    // Over a pipe that this program carries, to the node of that id. `options` have been initialised, or are NULL.
+    peer connect_pipe(const peer_id& id, pipe_options pipe_options, const sw_connect_options* options = nullptr) {
+        sw_peer out{};
+        state_->add_pipe(std::move(pipe_options), [&](const sw_pipe_options& raw, sw_pipe* pipe) {
+            const sw_peer_id raw_id = id;
+            return sw_node_connect_pipe(raw_, &raw_id, &raw, options, pipe, &out);
+        });
+        return peer(out);
+    }
+    // Takes what connects at the other end of a pipe; on_connected has the pipe in its event.
+    sealwire::pipe accept_pipe(pipe_options options) {
+        return state_->add_pipe(std::move(options), [&](const sw_pipe_options& raw, sw_pipe* pipe) {
+            return sw_node_accept_pipe(raw_, &raw, pipe);
+        });
+    }
+
     // With run_on::poll: waits at most so long for events, runs their handlers, says how many there were.
     size_t poll(uint32_t timeout_ms) {
         std::exception_ptr escaped;
@@ -774,6 +791,11 @@ private:
                 case SW_EVENT_PEER_CLOSED:
                     if (options.on_closed) return options.on_closed(from, event.as.closed);
                     break;
+                case SW_EVENT_PIPE_OUTPUT:
+                case SW_EVENT_PIPE_ROOM:
+                case SW_EVENT_PIPE_CLOSED:
+                    if (event.user) return on_pipe(event);
+                    break;
                 case SW_EVENT_LOG:
                     if (options.on_log) return options.on_log(event.as.log);
                     break;
@@ -784,6 +806,38 @@ private:
                 default: break;
             }
             if (options.on_event) options.on_event(event);
+        }
+        template <class Make>
+        sealwire::pipe add_pipe(pipe_options from, Make make) {
+            std::list<detail::pipe_entry> added;
+            added.emplace_back();
+            added.back().options = std::move(from);
+            detail::pipe_entry& entry = added.back();
+            {
+                const std::lock_guard<std::mutex> lock(mutex);
+                pipes.splice(pipes.end(), added);
+            }
+            sw_pipe out{};
+            const sw_result result = make(entry.raw(), &out);
+            if (result != SW_OK) forget_pipe(entry);
+            check(result);
+            return sealwire::pipe(out);
+        }
+        void on_pipe(const sw_event& event) {
+            auto& entry = *static_cast<detail::pipe_entry*>(event.user);
+            if (event.type != SW_EVENT_PIPE_CLOSED) return entry.deliver(event);
+            const std::list<detail::pipe_entry> gone = forget_pipe(entry);
+            entry.deliver(event);
+        }
+        std::list<detail::pipe_entry> forget_pipe(const detail::pipe_entry& entry) {
+            std::list<detail::pipe_entry> gone;
+            const std::lock_guard<std::mutex> lock(mutex);
+            for (auto at = pipes.begin(); at != pipes.end(); ++at) {
+                if (&*at != &entry) continue;
+                gone.splice(gone.begin(), pipes, at);
+                break;
+            }
+            return gone;
         }
         void handle(const incoming& message, const detail::route_entry& entry) {
             if (!has_middleware && entry.options.use.empty()) return entry.handler(message);
@@ -827,6 +881,7 @@ private:
         node_options options;
         std::mutex mutex;
         std::list<detail::route_entry> routes;  // addresses stay
+        std::list<detail::pipe_entry> pipes;    // likewise
         std::shared_ptr<const std::vector<middleware_fn>> middleware;
         std::atomic<bool> has_middleware{false};
         detail::turns turns;  // ends before the routes whose messages wait

@@ -1,0 +1,84 @@
+// A node's pipes that the application carries: the commands that make them, and their end.
+#include "node/listener.h"
+#include "node/node.h"
+#include "node/own_list.h"
+#include "node/peer.h"
+#include "node/piping.h"
+
+namespace sealwire {
+
+Result<void> Node::connect_pipe(const PeerId& id, const PipingOptions& pipe, const DialOptions& options,
+                                uint64_t* pipe_out, uint64_t* out) {
+    auto curve = id.to_curve();
+    if (!curve) return Unexpected{std::move(curve).error()};
+    if (same_holder(id, this->id())) return fail(Errc::self, "the key is this node's own");
+    Ticket ticket{{}, id, *curve};
+    auto piping = std::make_shared<std::unique_ptr<Piping>>(std::make_unique<Piping>(*this, pipe));
+    auto peer = std::make_shared<std::unique_ptr<Peer>>(std::make_unique<Peer>(*this, std::move(ticket), options));
+    if ((*piping)->handle() == 0 || (*peer)->handle() == 0) return fail(Errc::too_many, "all handles are in use");
+    const std::lock_guard lock(end_mutex_);
+    if (closing()) return fail(Errc::closed, "the node is closing");
+    *pipe_out = (*piping)->handle();
+    *out = (*peer)->handle();
+    loop_->post([this, piping, peer] {
+        Piping& carried = **piping;
+        Peer& added = **peer;
+        append(pipings_, std::move(*piping));
+        append(peers_, std::move(*peer));
+        added.dial_over(carried.open(), carried.handle());
+    });
+    return {};
+}
+
+Result<void> Node::accept_pipe(const PipingOptions& pipe, uint64_t* pipe_out) {
+    if (pipe.listener != 0) {
+        Errc errc = Errc::ok;
+        if (!Listening::belongs_to(pipe.listener, *this, errc)) {
+            return fail(errc, errc == Errc::argument ? "the listener is another node's" : "the listener is closed");
+        }
+    }
+    auto piping = std::make_shared<std::unique_ptr<Piping>>(std::make_unique<Piping>(*this, pipe));
+    if ((*piping)->handle() == 0) return fail(Errc::too_many, "all handles are in use");
+    const std::lock_guard lock(end_mutex_);
+    if (closing()) return fail(Errc::closed, "the node is closing");
+    *pipe_out = (*piping)->handle();
+    loop_->post([this, piping] {
+        Piping& added = **piping;
+        append(pipings_, std::move(*piping));
+        open_accepted(added);
+    });
+    return {};
+}
+
+void Node::open_accepted(Piping& piping) {
+    std::unique_ptr<Pipe> pipe = piping.open();
+    const uint64_t listener = piping.options().listener;
+    std::shared_ptr<HalfOpen> half_open = Listening::half_open_of(listener);
+    if (listener != 0 && !half_open) return piping.note({Errc::closed, "the listener is closed"});
+    if (listener == 0) {
+        if (!pipes_half_open_) pipes_half_open_ = std::make_shared<HalfOpen>();
+        half_open = pipes_half_open_;
+    }
+    accepted(listener, std::move(half_open), std::move(pipe), piping.handle());
+}
+
+void Node::note_pipe(uint64_t pipe, const Error& why) {
+    Piping* piping = nullptr;
+    {
+        const HandleTable::Locked<Piping> locked(HandleTable::process(), pipe, HandleKind::pipe);
+        if (locked) piping = &*locked;
+    }
+    if (piping) piping->note(why);
+}
+
+// Those that a callback ends come in the next turn.
+void Node::tell_gone_pipings() {
+    std::vector<Piping*> gone;
+    gone.swap(gone_pipings_);
+    for (Piping* piping : gone) {
+        piping->tell_closed();
+        dead_pipings_.push_back(take_out(pipings_, *piping));
+    }
+}
+
+}  // namespace sealwire

@@ -1,0 +1,24 @@
+// How a peer comes by a pipe that is there already: one that was accepted, or one that the application carries.
+#include "node/node.h"
+#include "node/peer.h"
+
+namespace sealwire {
+
+void Peer::start_accepted() {
+    if (Peer* oldest = half_open_->enter(*this, place_)) {
+        const Error why{Errc::limit, "too many strangers: the oldest is dropped"};
+        oldest->log(half_open_->dropped_log, LogLevel::info, why);
+        oldest->abort(why);
+    }
+    pipe_->start(*this);
+    set_timer();
+}
+
+void Peer::dial_over(std::unique_ptr<Pipe> pipe, uint64_t carried) {
+    unused_pipe_ = std::move(pipe);
+    carried_ = carried;
+    address_ = unused_pipe_->remote_address();
+    start_dial();
+}
+
+}  // namespace sealwire
