@@ -5,6 +5,7 @@
 
 #include "edge.h"
 #include "node/peer.h"
+#include "node/raw_peer.h"
 
 using namespace sealwire;
 using namespace sealwire::capi;
@@ -53,6 +54,7 @@ sw_exchange exchange_of(const NodeEvent& event) { return {{event.peer}, event.nu
 
 sw_part part_of(const NodeEvent& event) { return {exchange_of(event), event.first}; }
 
+uint32_t channel_of(const NodeEvent& event) { return event.raw ? SW_CHANNEL_SHS1 : SW_CHANNEL_SEALWIRE; }
 uint32_t is_own_part(const NodeEvent& event) { return ((event.number ^ event.first) & 1) == 0; }
 
 sw_part_info info_of(const NodeEvent& event, const PartInfo& part) {
@@ -157,9 +159,8 @@ void EventBox::show(const NodeEvent& event) {
             break;
         }
         case NodeEventKind::peer_asks:
-            face.as.peer_asks = {id_or_zero(event.id), text_of(event.address), bytes_of(event.body),
-                                 {event.listener},     event.allowed,          0,
-                                 {event.pipe}};
+            face.as.peer_asks = {id_or_zero(event.id), text_of(event.address), bytes_of(event.body), {event.listener},
+                                 event.allowed,        channel_of(event),      {event.pipe}};
             face.size = size_with(face.as.peer_asks);
             break;
         case NodeEventKind::peer_proved:
@@ -175,6 +176,14 @@ void EventBox::show(const NodeEvent& event) {
             connected.suite = event.suite;
             connected.clock_difference_ms = event.clock_difference_ms;
             connected.listener = {event.listener};
+            connected.channel = channel_of(event);
+            connected.reserved = 0;
+            connected.stream_out = connected.stream_in = {};
+            if (event.raw) {  // even for the side that opened, which is the one that dialled
+                const sw_exchange exchange{{event.peer}, event.number};
+                connected.stream_out = {exchange, event.dialled ? kShsDiallerPart : kShsListenerPart};
+                connected.stream_in = {exchange, event.dialled ? kShsListenerPart : kShsDiallerPart};
+            }
             connected.pipe = {event.pipe};
             face.size = size_with(connected);
             break;
@@ -372,7 +381,8 @@ void sw_event_release(const sw_event* event) {
             return;
         }
         const NodeEvent& source = heap->event();
-        if (source.owes) Peer::give_back(source.peer, source.taken);
+        if (source.owes && RawPeer::is(source.peer)) RawPeer::give_back(source.peer, source.taken);
+        else if (source.owes) Peer::give_back(source.peer, source.taken);
         const bool reuse = !heap->held();
         queue->release(std::unique_ptr<QueuedEvent>(heap), reuse);
     });

@@ -7,6 +7,7 @@
 #include "file.h"
 #include "node/peer.h"
 #include "node/random.h"
+#include "node/raw_peer.h"
 #include "node/routes.h"
 
 using namespace sealwire;
@@ -231,24 +232,29 @@ sw_result sw_part_write(sw_part part, sw_bytes bytes, const sw_part_options* giv
         Body content;
         if (const sw_result r = content.set(bytes, options.message, message); r != SW_OK) return r;
         if (message.body.empty() && !options.end) return content.finish(Errc::ok);
-        return content.finish(Peer::write_part(part.exchange.peer.value, part.exchange.number, part.number,
-                                               {.bytes = message.body,
-                                                .owner = message.owner,
-                                                .end = options.end != 0,
-                                                .algorithm = static_cast<uint8_t>(options.digest_algorithm),
-                                                .digest = view(options.digest)}));
+        const PartBytes piece{.bytes = message.body,
+                              .owner = message.owner,
+                              .end = options.end != 0,
+                              .algorithm = static_cast<uint8_t>(options.digest_algorithm),
+                              .digest = view(options.digest)};
+        const sw_exchange& exchange = part.exchange;
+        const auto write = RawPeer::is(exchange.peer.value) ? RawPeer::write_part : Peer::write_part;
+        return content.finish(write(exchange.peer.value, exchange.number, part.number, piece));
     });
 }
 
 sw_result sw_part_read(sw_part part, uint64_t bytes) {
-    return guarded(
-        [&] { return result_of(Peer::read_part(part.exchange.peer.value, part.exchange.number, part.number, bytes)); });
+    return guarded([&] {
+        const auto read = RawPeer::is(part.exchange.peer.value) ? RawPeer::read_part : Peer::read_part;
+        return result_of(read(part.exchange.peer.value, part.exchange.number, part.number, bytes));
+    });
 }
 
 sw_result sw_part_cancel(sw_part part, uint32_t code) {
     return guarded([&] {
         if (!valid_code(code)) return bad(kCodeRule);
-        return result_of(Peer::cancel_part(part.exchange.peer.value, part.exchange.number, part.number, code));
+        const auto cancel = RawPeer::is(part.exchange.peer.value) ? RawPeer::cancel_part : Peer::cancel_part;
+        return result_of(cancel(part.exchange.peer.value, part.exchange.number, part.number, code));
     });
 }
 
@@ -425,12 +431,16 @@ sw_result sw_exchange_status_with(sw_exchange exchange, uint32_t code, sw_text t
 sw_result sw_exchange_cancel(sw_exchange exchange, uint32_t code) {
     return guarded([&] {
         if (!valid_code(code)) return bad(kCodeRule);
-        return result_of(Peer::cancel(exchange.peer.value, exchange.number, code));
+        const auto cancel = RawPeer::is(exchange.peer.value) ? RawPeer::cancel : Peer::cancel;
+        return result_of(cancel(exchange.peer.value, exchange.number, code));
     });
 }
 
 sw_result sw_exchange_set_user(sw_exchange exchange, void* user) {
-    return guarded([&] { return result_of(Peer::set_exchange_user(exchange.peer.value, exchange.number, user)); });
+    return guarded([&] {
+        const auto set = RawPeer::is(exchange.peer.value) ? RawPeer::set_exchange_user : Peer::set_exchange_user;
+        return result_of(set(exchange.peer.value, exchange.number, user));
+    });
 }
 
 sw_result sw_exchange_set_deadlines(sw_exchange exchange, const sw_deadlines* given) {
@@ -459,7 +469,11 @@ sw_result sw_exchange_uuid(sw_exchange exchange, uint32_t own, uint64_t place, u
 }
 
 sw_result sw_exchange_running(sw_exchange exchange) {
-    return guarded([&] { return result_of(Peer::running(exchange.peer.value, exchange.number)); });
+    return guarded([&] {
+        const bool raw = RawPeer::is(exchange.peer.value);
+        return result_of(raw ? RawPeer::running(exchange.peer.value, exchange.number)
+                             : Peer::running(exchange.peer.value, exchange.number));
+    });
 }
 
 sw_result sw_peer_running(sw_peer peer, sw_running* out) {

@@ -3,6 +3,7 @@
 
 #include "edge.h"
 #include "node/node.h"
+#include "peer.h"
 
 using namespace sealwire;
 using namespace sealwire::capi;
@@ -39,10 +40,13 @@ sw_result sw_node_listen(sw_node node, sw_text url, const sw_listen_options* giv
         if (options.handshake_share_percent > 100 && options.handshake_share_percent != SW_NEVER) {
             return bad("handshake_share_percent is above 100");
         }
+        auto network = shs_network_of(options.channel, options.shs_network);
+        if (!network) return failed(network.error());
         Errc errc = Errc::ok;
         const std::shared_ptr<Node> self = Node::find(node.value, errc);
         if (!self) return failed(errc);
         ListeningOptions listening;
+        listening.shs = std::move(*network);
         listening.user = options.user;
         listening.handshakes = handshake_limits_of(options);
         listening.transport.backlog = options.backlog ? static_cast<int>(options.backlog) : 511;

@@ -3,6 +3,7 @@
 
 #include "edge.h"
 #include "node/node.h"
+#include "node/raw_peer.h"
 #include "peer.h"
 
 using namespace sealwire;
@@ -20,6 +21,18 @@ constexpr std::string_view kReasonRule = "text is no text of at most 1024 bytes"
 
 namespace sealwire::capi {
 
+Result<std::shared_ptr<const ShsNetwork>> shs_network_of(uint32_t channel, sw_bytes network) {
+    if (channel > SW_CHANNEL_SHS1) return fail(Errc::argument, "channel is no value of sw_channel");
+    if (channel == SW_CHANNEL_SEALWIRE) {
+        if (network.size == 0) return std::shared_ptr<const ShsNetwork>();
+        return fail(Errc::argument, "shs_network is of the channel shs1 alone");
+    }
+    if (!valid(network) || network.size != kShsNetworkSize) {
+        return fail(Errc::argument, "shs_network has 32 bytes, and the channel shs1 has no default for it");
+    }
+    return std::make_shared<const ShsNetwork>(view(network).first<kShsNetworkSize>());
+}
+
 Result<DialOptions> dial_options_of(const sw_connect_options* given) {
     sw_connect_options options;
     if (!read_options(given, options)) return fail(Errc::argument, std::string(kSizeRule));
@@ -31,6 +44,12 @@ Result<DialOptions> dial_options_of(const sw_connect_options* given) {
     dial.user = options.user;
     dial.data = view(options.data);
     dial.data_on_demand = options.data_on_demand != 0;
+    auto network = shs_network_of(options.channel, options.shs_network);
+    if (!network) return Unexpected{std::move(network).error()};
+    dial.shs = std::move(*network);
+    if (dial.shs && (!dial.data.empty() || dial.data_on_demand)) {
+        return fail(Errc::unsupported, "the channel shs1 carries no data with its handshake");
+    }
     return dial;
 }
 
@@ -59,7 +78,10 @@ sw_result sw_peer_hello(sw_peer peer, sw_bytes data) {
 sw_result sw_peer_accept(sw_peer peer, sw_bytes data) {
     return guarded([&] {
         if (!valid(data)) return bad("data is null or too large");
-        return result_of(Peer::accept(peer.value, view(data)));
+        if (!RawPeer::is(peer.value)) return result_of(Peer::accept(peer.value, view(data)));
+        const Errc errc = RawPeer::accept(peer.value, view(data));
+        return errc == Errc::unsupported ? failed(errc, "the channel shs1 carries no data with its handshake")
+                                         : result_of(errc);
     });
 }
 
@@ -67,19 +89,24 @@ sw_result sw_peer_reject(sw_peer peer, uint32_t code, sw_text text) {
     return guarded([&] {
         if (!valid_reason(text)) return bad(kReasonRule);
         if (!valid_code(code)) return bad(kCodeRule);
-        return result_of(Peer::reject(peer.value, code, view(text)));
+        const auto reject = RawPeer::is(peer.value) ? RawPeer::reject : Peer::reject;
+        return result_of(reject(peer.value, code, view(text)));
     });
 }
 
 sw_result sw_peer_set_user(sw_peer peer, void* user) {
-    return guarded([&] { return result_of(Peer::set_user(peer.value, user)); });
+    return guarded([&] {
+        const auto set = RawPeer::is(peer.value) ? RawPeer::set_user : Peer::set_user;
+        return result_of(set(peer.value, user));
+    });
 }
 
 sw_result sw_peer_get_id(sw_peer peer, sw_peer_id* out) {
     return guarded([&] {
         if (!out) return bad("out is null");
         PeerId id;
-        const Errc errc = Peer::get_id(peer.value, id);
+        const auto get = RawPeer::is(peer.value) ? RawPeer::get_id : Peer::get_id;
+        const Errc errc = get(peer.value, id);
         if (errc != Errc::ok) return failed(errc);
         put_id(id, *out);
         return SW_OK;
@@ -104,6 +131,10 @@ sw_result sw_peer_close(sw_peer peer, uint32_t code, sw_text text, uint32_t dead
     return guarded([&] {
         if (!valid_reason(text)) return bad(kReasonRule);
         if (!valid_code(code)) return bad(kCodeRule);
-        return result_of(Peer::close(peer.value, code, view(text), duration_of(deadline_ms, kDefaultEnd)));
+        const Time deadline = duration_of(deadline_ms, kDefaultEnd);
+        if (!RawPeer::is(peer.value)) return result_of(Peer::close(peer.value, code, view(text), deadline));
+        const Errc errc = RawPeer::close(peer.value, code, view(text), deadline);
+        return errc == Errc::unsupported ? failed(errc, "the channel shs1 carries no code and no words")
+                                         : result_of(errc);
     });
 }

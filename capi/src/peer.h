@@ -9,5 +9,7 @@ namespace sealwire::capi {
 
 // Its views are the caller's.
 Result<DialOptions> dial_options_of(const sw_connect_options* given);
+// The network identifier where the channel is shs1; null where it is not.
+Result<std::shared_ptr<const ShsNetwork>> shs_network_of(uint32_t channel, sw_bytes network);
 
 }  // namespace sealwire::capi

@@ -7,6 +7,7 @@
 #include "edge.h"
 #include "node/node.h"
 #include "node/peer.h"
+#include "node/raw_peer.h"
 
 using namespace sealwire;
 using namespace sealwire::capi;
@@ -66,7 +67,8 @@ sw_result sw_peer_get_stats(sw_peer peer, sw_stats* out) {
     return guarded([&] {
         if (!out || out->size < 8) return bad(kOutRule);
         Stats stats;
-        const Errc errc = Peer::get_stats(peer.value, stats);
+        const auto get = RawPeer::is(peer.value) ? RawPeer::get_stats : Peer::get_stats;
+        const Errc errc = get(peer.value, stats);
         if (errc != Errc::ok) return failed(errc);
         put(stats, *out);
         return SW_OK;

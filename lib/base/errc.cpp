@@ -100,7 +100,9 @@ constexpr auto kTable = std::to_array<ErrcInfo>({
      "file part, which may have any size."},
     {Errc::no_route, "no_route", "the peer has no handler for this route",
      "Check the route's spelling, or register a handler at the peer."},
-    {Errc::unsupported, "unsupported", "the peer cannot do this", "The peer is an older version; update it."},
+    {Errc::unsupported, "unsupported", "the peer cannot do this",
+     "The peer is an older version, which is to be updated; or it is connected by the channel shs1, which carries one "
+     "stream each way and nothing else."},
     {Errc::not_sent, "not_sent", "the message was not sent", "It surely did not reach the peer; it can be sent again."},
     {Errc::outcome_unknown, "outcome_unknown", "the connection ended before the outcome was known",
      "The peer may or may not have handled it; ask the peer before sending it again."},

@@ -70,8 +70,8 @@ bool HandshakeTime::below(Time now, uint32_t percent) {
     return used_ < static_cast<double>(kSpan) * 1000.0 * percent / 100.0;
 }
 
-Peer* HalfOpen::enter(Peer& peer, Place& place) {
-    Peer* evicted = strangers_.size() >= kStrangers ? strangers_.front() : nullptr;
+AnyPeer* HalfOpen::enter(AnyPeer& peer, Place& place) {
+    AnyPeer* evicted = strangers_.size() >= kStrangers ? strangers_.front() : nullptr;
     place.kind = Place::Class::stranger;
     place.stranger = strangers_.insert(strangers_.end(), &peer);
     return evicted;

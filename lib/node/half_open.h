@@ -13,7 +13,7 @@
 
 namespace sealwire {
 
-class Peer;
+class AnyPeer;
 
 inline constexpr uint32_t kNoLimit = UINT32_MAX;
 
@@ -77,14 +77,14 @@ public:
     // Where one pipe stands.
     struct Place {
         enum class Class { none, stranger, handshake } kind = Class::none;
-        std::list<Peer*>::iterator stranger;
+        std::list<AnyPeer*>::iterator stranger;
         std::string address;  // counted under; empty: not limited
     };
 
     explicit HalfOpen(const HandshakeLimits& limits = {}) : limits_(limits) {}
 
     // A new pipe. The stranger that has to go for it, or null.
-    Peer* enter(Peer& peer, Place& place);
+    AnyPeer* enter(AnyPeer& peer, Place& place);
     // It has shown a valid mac1. False: there are too many (busy), and it stays a stranger.
     bool promote(Place& place, std::string_view remote_address);
     // Of a promoted one: its arithmetic may begin now as far as the pace of its address goes. False: not yet.
@@ -111,7 +111,7 @@ private:
     void forget_idle_addresses(Time now);
 
     const HandshakeLimits limits_;
-    std::list<Peer*> strangers_;  // oldest first
+    std::list<AnyPeer*> strangers_;  // oldest first
     size_t handshakes_ = 0;
     std::unordered_map<std::string, Address> addresses_;
     size_t sweep_at_ = kSweepAt;

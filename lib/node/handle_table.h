@@ -10,7 +10,7 @@
 
 namespace sealwire {
 
-enum class HandleKind : uint8_t { node = 1, listener = 2, peer = 3, topic = 4, pipe = 5 };
+enum class HandleKind : uint8_t { node = 1, listener = 2, peer = 3, topic = 4, pipe = 5, raw_peer = 6 };
 
 // A handle is kind (4 bits), slot (20), generation (40), xor a random constant of this copy of the library whose kind bits
 // are zero, so that 0 is never one. Slots never move and are never freed: a stale handle finds a slot whose handle is
@@ -81,7 +81,10 @@ private:
 
     Slot* lock(uint64_t handle, HandleKind kind, Errc& errc) {
         errc = Errc::handle;
-        if (handle >> 60 != static_cast<uint64_t>(kind)) return nullptr;
+        if (handle >> 60 != static_cast<uint64_t>(kind)) {
+            if (kind == HandleKind::peer) errc = of_raw_peer(handle);
+            return nullptr;
+        }
         Slot* slot = find(handle);
         if (!slot) return nullptr;
         slot->mutex.lock();
@@ -91,6 +94,13 @@ private:
         }
         slot->mutex.unlock();
         return nullptr;
+    }
+    // What a call for peers with sessions gets, of one that has none.
+    Errc of_raw_peer(uint64_t handle) {
+        Errc errc = Errc::handle;
+        if (handle >> 60 != static_cast<uint64_t>(HandleKind::raw_peer)) return errc;
+        if (Slot* slot = lock(handle, HandleKind::raw_peer, errc)) slot->mutex.unlock();
+        return errc == Errc::ok ? Errc::unsupported : errc;
     }
     Slot* find(uint64_t handle) {
         const uint64_t index = ((handle ^ secret_) / kSlotOne) % kSlots;

@@ -55,6 +55,11 @@ std::shared_ptr<HalfOpen> Listening::half_open_of(uint64_t listener) {
     return locked ? locked->half_open_ : nullptr;
 }
 
+std::shared_ptr<const ShsNetwork> Listening::shs_of(uint64_t listener) {
+    const HandleTable::Locked<Listening> locked(HandleTable::process(), listener, HandleKind::listener);
+    return locked ? locked->options_.shs : nullptr;
+}
+
 void Listening::start() {
     if (over_) return;
     if (node_.closing()) return over({Errc::closed, "the node is closing"});

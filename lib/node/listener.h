@@ -8,6 +8,7 @@
 #include "crypto/ticket.h"
 #include "node/half_open.h"
 #include "node/handle_table.h"
+#include "protocol/shs_handshake.h"
 #include "transport/transport.h"
 
 namespace sealwire {
@@ -18,6 +19,7 @@ struct ListeningOptions {
     ListenOptions transport;
     HandshakeLimits handshakes;
     void* user = nullptr;
+    std::shared_ptr<const ShsNetwork> shs;  // by the Secret Handshake of this network: RawPeers
 };
 
 class Listening final : private ListenerHandler {
@@ -30,6 +32,8 @@ public:
     static bool belongs_to(uint64_t listener, const Node& node, Errc& errc);
     // Null when it is closed. Loop thread.
     static std::shared_ptr<HalfOpen> half_open_of(uint64_t listener);
+    // Of the Secret Handshake; null: peers have sessions. Loop thread.
+    static std::shared_ptr<const ShsNetwork> shs_of(uint64_t listener);
 
     // ---- For the node ----
     // Any thread.

@@ -13,6 +13,7 @@
 #include "node/peer.h"
 #include "node/piping.h"
 #include "node/random.h"
+#include "node/raw_peer.h"
 #include "protocol/handshake.h"
 
 namespace sealwire {
@@ -158,6 +159,7 @@ Result<void> Node::connect(std::string_view ticket, const DialOptions& options, 
     if (!parsed) return Unexpected{std::move(parsed).error()};
     if (auto fits = usable(parsed->endpoint); !fits) return fits;
     if (same_holder(parsed->peer, id())) return fail(Errc::self, "the ticket's key is this node's own");
+    if (options.shs) return connect_raw(std::move(*parsed), options, out);
     auto peer = std::make_shared<std::unique_ptr<Peer>>(std::make_unique<Peer>(*this, std::move(*parsed), options));
     if ((*peer)->handle() == 0) return fail(Errc::too_many, "all handles are in use");
     const std::lock_guard lock(end_mutex_);
@@ -196,6 +198,9 @@ void Node::accepted(uint64_t listener, std::shared_ptr<HalfOpen> half_open, std:
         if (carried != 0) note_pipe(carried, {Errc::closed, "the node is closing"});
         return;
     }
+    if (auto network = Listening::shs_of(listener)) {
+        return accepted_raw(listener, std::move(network), std::move(half_open), std::move(pipe), carried);
+    }
     std::unique_ptr<Peer> peer;
     try {
         peer = std::make_unique<Peer>(*this, listener, std::move(half_open), std::move(pipe), carried);
@@ -226,20 +231,20 @@ void Node::finished(Listening& listening) { dead_listenings_.push_back(take_out(
 
 // ---- Handshakes that wait ----
 
-void Node::wait_to_begin(Peer& peer) {
+void Node::wait_to_begin(AnyPeer& peer) {
     waiting_.push_back(&peer);
     if (!waiting_timer_) waiting_timer_ = std::make_unique<Timer>(loop_->timers(), [this] { begin_waiting(); });
     if (!waiting_timer_->armed()) waiting_timer_->set(after(loop_->now(), kBeginInterval));
 }
 
-void Node::wait_no_more(Peer& peer) { std::erase(waiting_, &peer); }
+void Node::wait_no_more(AnyPeer& peer) { std::erase(waiting_, &peer); }
 
 void Node::begin_waiting() {
-    std::vector<Peer*> asked;
+    std::vector<AnyPeer*> asked;
     asked.swap(waiting_);
     waiting_.reserve(asked.size());
     short_of_time_ = false;
-    for (Peer* peer : asked) {
+    for (AnyPeer* peer : asked) {
         const Begin begin = short_of_time_ ? Begin::no_time : peer->begin_handshake();
         short_of_time_ = begin == Begin::no_time;
         if (begin == Begin::now) peer->drive();
@@ -316,6 +321,7 @@ void Node::clear_graveyard() {
         });
     }
     dead_peers_.clear();
+    dead_raw_peers_.clear();
     dead_listenings_.clear();
     dead_pipings_.clear();
 }

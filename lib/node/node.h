@@ -12,8 +12,10 @@
 
 #include "crypto/network.h"
 #include "crypto/sodium_rng.h"
+#include "crypto/ticket.h"
 #include "io/loop.h"
 #include "node/access.h"
+#include "node/any_peer.h"
 #include "node/event_queue.h"
 #include "node/half_open.h"
 #include "node/handle_table.h"
@@ -26,6 +28,7 @@
 #include "node/transfer.h"
 #include "protocol/connection.h"
 #include "protocol/replay_cache.h"
+#include "protocol/shs_handshake.h"
 
 namespace sealwire {
 
@@ -33,6 +36,7 @@ class Listening;
 class Pipe;
 class Peer;
 class Piping;
+class RawPeer;
 struct DialOptions;
 struct ListeningOptions;
 struct PipingOptions;
@@ -136,8 +140,11 @@ public:
     // Its last event is emitted, and it is destroyed, at the end of the turn.
     void piping_gone(Piping& piping) { gone_pipings_.push_back(&piping); }
     // A handshake that may not begin yet: it is asked again. Until it has begun or is over.
-    void wait_to_begin(Peer& peer);
-    void wait_no_more(Peer& peer);
+    void wait_to_begin(AnyPeer& peer);
+    void wait_no_more(AnyPeer& peer);
+    // Of Secret Handshakes: hellos that came before.
+    ReplayCache* shs_replays();
+    const Identity& identity() const { return *identity_; }
     HandshakeTime& handshake_time() { return handshake_time_; }
     // Others wait for the time of handshakes: a new one does not pass them by.
     bool short_of_time() const { return short_of_time_; }
@@ -148,6 +155,7 @@ public:
     void account(const PeerId* id, const Outbox::Undelivered& undelivered, std::string_view unanswered);
     // They are over, and destroyed at the end of the turn.
     void finished(Peer& peer);
+    void finished(RawPeer& peer);
     void finished(Listening& listening);
     // The last event of an object: its handle is stale when the application gets to see it, and closed until then.
     void emit_last(NodeEvent& event, uint64_t handle);
@@ -162,6 +170,9 @@ private:
     void drain_freed();
     void tell_gone_pipings();
     void open_accepted(Piping& piping);
+    void accepted_raw(uint64_t listener, std::shared_ptr<const ShsNetwork> network, std::shared_ptr<HalfOpen> half_open,
+                      std::unique_ptr<Pipe> pipe, uint64_t carried);
+    Result<void> connect_raw(Ticket ticket, const DialOptions& options, uint64_t* out);
     void share_freed_memory();
     template <class Each>
     void for_each_peer(Each each);
@@ -211,11 +222,14 @@ private:
     std::unique_ptr<uint8_t[]> scratch_;
     NodeEvent message_event_{.kind = NodeEventKind::message, .owes = true};
     HandshakeTime handshake_time_;
-    std::vector<Peer*> waiting_;  // to begin their handshake, oldest first
+    std::vector<AnyPeer*> waiting_;  // to begin their handshake, oldest first
     bool short_of_time_ = false;
     std::unique_ptr<Timer> waiting_timer_;
     std::vector<std::unique_ptr<Peer>> peers_;
     std::vector<std::unique_ptr<Listening>> listenings_;
+    std::vector<std::unique_ptr<RawPeer>> raw_peers_;
+    std::vector<std::unique_ptr<RawPeer>> dead_raw_peers_;
+    std::unique_ptr<ReplayCache> shs_replays_;  // once a Secret Handshake came
     std::vector<std::unique_ptr<Peer>> dead_peers_;
     std::vector<std::unique_ptr<Listening>> dead_listenings_;
     std::vector<std::unique_ptr<Piping>> pipings_;

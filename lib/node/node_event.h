@@ -90,6 +90,7 @@ struct NodeEvent {
     uint64_t node = 0;  // handles
     uint64_t peer = 0;
     uint64_t listener = 0;
+    bool raw = false;      // of a peer that carries one stream each way (channel shs1), the parts of exchange `number`
     uint64_t pipe = 0;     // that the application carries
     uint64_t instead = 0;  // of closed: the peer that stands in its place
     void* user = nullptr;

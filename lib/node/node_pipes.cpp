@@ -4,6 +4,7 @@
 #include "node/own_list.h"
 #include "node/peer.h"
 #include "node/piping.h"
+#include "node/raw_peer.h"
 
 namespace sealwire {
 
@@ -14,20 +15,27 @@ Result<void> Node::connect_pipe(const PeerId& id, const PipingOptions& pipe, con
     if (same_holder(id, this->id())) return fail(Errc::self, "the key is this node's own");
     Ticket ticket{{}, id, *curve};
     auto piping = std::make_shared<std::unique_ptr<Piping>>(std::make_unique<Piping>(*this, pipe));
-    auto peer = std::make_shared<std::unique_ptr<Peer>>(std::make_unique<Peer>(*this, std::move(ticket), options));
-    if ((*piping)->handle() == 0 || (*peer)->handle() == 0) return fail(Errc::too_many, "all handles are in use");
-    const std::lock_guard lock(end_mutex_);
-    if (closing()) return fail(Errc::closed, "the node is closing");
-    *pipe_out = (*piping)->handle();
-    *out = (*peer)->handle();
-    loop_->post([this, piping, peer] {
-        Piping& carried = **piping;
-        Peer& added = **peer;
-        append(pipings_, std::move(*piping));
-        append(peers_, std::move(*peer));
-        added.dial_over(carried.open(), carried.handle());
-    });
-    return {};
+    const auto dial = [&](auto peer, auto& list) -> Result<void> {
+        if ((*piping)->handle() == 0 || (*peer)->handle() == 0) return fail(Errc::too_many, "all handles are in use");
+        const std::lock_guard lock(end_mutex_);
+        if (closing()) return fail(Errc::closed, "the node is closing");
+        *pipe_out = (*piping)->handle();
+        *out = (*peer)->handle();
+        loop_->post([this, piping, peer, &list] {
+            Piping& carried = **piping;
+            auto& added = **peer;
+            append(pipings_, std::move(*piping));
+            append(list, std::move(*peer));
+            added.dial_over(carried.open(), carried.handle());
+        });
+        return {};
+    };
+    if (options.shs) {
+        auto raw = std::make_unique<RawPeer>(*this, std::move(ticket), options);
+        return dial(std::make_shared<std::unique_ptr<RawPeer>>(std::move(raw)), raw_peers_);
+    }
+    auto peer = std::make_unique<Peer>(*this, std::move(ticket), options);
+    return dial(std::make_shared<std::unique_ptr<Peer>>(std::move(peer)), peers_);
 }
 
 Result<void> Node::accept_pipe(const PipingOptions& pipe, uint64_t* pipe_out) {

@@ -7,6 +7,7 @@
 #include "node/node.h"
 #include "node/peer.h"
 #include "node/piping.h"
+#include "node/raw_peer.h"
 
 namespace sealwire {
 
@@ -40,12 +41,18 @@ void Node::begin_shutdown(Time deadline) {
     for (size_t i = peers_.size(); i-- > 0;) {
         if (i < peers_.size()) peers_[i]->shut_down(deadline);
     }
+    for (size_t i = raw_peers_.size(); i-- > 0;) {
+        if (i < raw_peers_.size()) raw_peers_[i]->shut_down(deadline);
+    }
 }
 
 void Node::on_deadline() {
-    if (!peers_.empty() || !listenings_.empty()) account_.deadline_passed = true;
+    if (!peers_.empty() || !raw_peers_.empty() || !listenings_.empty()) account_.deadline_passed = true;
     for (size_t i = peers_.size(); i-- > 0;) {
         if (i < peers_.size()) peers_[i]->end_now({Errc::ok, "the deadline of the node's end had passed"});
+    }
+    for (size_t i = raw_peers_.size(); i-- > 0;) {
+        if (i < raw_peers_.size()) raw_peers_[i]->abort({Errc::ok, "the deadline of the node's end had passed"});
     }
 }
 
@@ -76,7 +83,7 @@ bool Node::files_are_over() {
 
 void Node::complete_if_over() {
     if (!shutting_down_ || completed_ || !peers_.empty() || !listenings_.empty()) return;
-    if (!pipings_.empty() || !files_are_over()) return;
+    if (!raw_peers_.empty() || !pipings_.empty() || !files_are_over()) return;
     completed_ = true;
     complete();
 }

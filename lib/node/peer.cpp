@@ -2,10 +2,10 @@
 #include "node/peer.h"
 
 #include <algorithm>
-#include <ctime>
 #include <new>
 
 #include "base/free_block.h"
+#include "node/measured.h"
 #include "node/node.h"
 
 namespace sealwire {
@@ -16,26 +16,6 @@ constexpr int kRounds = 16;  // of one turn for one peer, then the others have t
 constexpr Time kRetry = 100 * kMillisecond;
 constexpr Time kLastWords = 2 * kSecond;  // for a session that is replaced while its peer closes it, or a dial's answer
 constexpr size_t kGather = 4 * 1024;      // bytes of commands that wait for the end of what is delivered
-
-// Processor time of this thread: what others take of the processor in between does not count.
-int64_t thread_nanoseconds() {
-    timespec time{};
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-    return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
-}
-
-// Adds the time of its life to that of the node's handshakes.
-class Measured {
-public:
-    explicit Measured(Node& node) : node_(node), start_(thread_nanoseconds()) {}
-    ~Measured() { node_.handshake_time().add(node_.loop().now(), thread_nanoseconds() - start_); }
-    Measured(const Measured&) = delete;
-    Measured& operator=(const Measured&) = delete;
-
-private:
-    Node& node_;
-    const int64_t start_;
-};
 
 }  // namespace
 

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "crypto/ticket.h"
+#include "node/any_peer.h"
 #include "node/gate.h"
 #include "node/half_open.h"
 #include "node/handle_table.h"
@@ -24,26 +25,25 @@
 #include "node/transfer.h"
 #include "protocol/connection.h"
 #include "protocol/message_uuid.h"
+#include "protocol/shs_handshake.h"
 #include "transport/transport.h"
 
 namespace sealwire {
 
 class Node;
 
-// Whether a handshake may begin: it may not before the pace of its address allows it and handshakes have time.
-enum class Begin : uint8_t { now, no_time, too_fast };
-
 struct DialOptions {
     Time timeout = 20 * kSecond;  // for everything
     Time keepalive = 0;
     void* user = nullptr;
-    Bytes data{};                 // for the other application; copied
-    bool data_on_demand = false;  // in place of that: hello() gives it when the peer has proved its key
+    Bytes data{};                           // for the other application; copied
+    bool data_on_demand = false;            // in place of that: hello() gives it when the peer has proved its key
+    std::shared_ptr<const ShsNetwork> shs;  // by the Secret Handshake of this network: a RawPeer
 };
 
 // The slot of its handle guards what commands touch (the outbox, stage_); all else belongs to the loop thread. It is made
 // on any thread, lives from then on the loop thread, and dies at the end of a turn, with its handle closed before.
-class Peer final : private PipeHandler, private ConnectHandler {
+class Peer final : public AnyPeer, private PipeHandler, private ConnectHandler {
 public:
     // ---- Commands: any thread, by handle ----
     // Files: transfers that are to move the parts of the message, by their place in it.
@@ -115,6 +115,7 @@ public:
     // In place of it: over a pipe that the application carries.
     void dial_over(std::unique_ptr<Pipe> pipe, uint64_t carried);
     void start_accepted();
+    void crowd_out() override;
     // What it has waited for, another dial or a session, is over.
     void go_on();
     // Another session with the same peer stands from now on: this session, dial or newcomer ends.
@@ -122,9 +123,9 @@ public:
     // Its peer is closing it, and has had a while.
     void end_soon();
     // Of one that waits for its handshake to begin: lets it, if it is its turn; drive() is to follow.
-    Begin begin_handshake();
+    Begin begin_handshake() override;
     // Brings everything up to date after an input or command: see connection.h.
-    void drive();
+    void drive() override;
     // Only what can be sent is sent; no event is delivered.
     void flush_only();
     // Taken from the node's list of peers that have commands waiting.
@@ -140,11 +141,10 @@ public:
     // Gives memory back that is not needed while idle, if it was; else false: it is to be asked again.
     bool trim();
     // Takes the lock of its slot.
-    Stats locked_stats() const;
-    void each_route_sent(const std::function<void(std::string_view, const RouteSent&)>& each) const;
+    Stats locked_stats() const override;
+    void each_route_sent(const std::function<void(std::string_view, const RouteSent&)>& each) const override;
 
     size_t index = 0;                 // in the node's list
-    size_t stats_index = 0;           // in its StatsBook, under whose lock
     std::atomic<bool> listed{false};  // in the node's list of dirty peers
 
 private:

@@ -5,13 +5,15 @@
 namespace sealwire {
 
 void Peer::start_accepted() {
-    if (Peer* oldest = half_open_->enter(*this, place_)) {
-        const Error why{Errc::limit, "too many strangers: the oldest is dropped"};
-        oldest->log(half_open_->dropped_log, LogLevel::info, why);
-        oldest->abort(why);
-    }
+    if (AnyPeer* oldest = half_open_->enter(*this, place_)) oldest->crowd_out();
     pipe_->start(*this);
     set_timer();
+}
+
+void Peer::crowd_out() {
+    const Error why{Errc::limit, "too many strangers: the oldest is dropped"};
+    log(half_open_->dropped_log, LogLevel::info, why);
+    abort(why);
 }
 
 void Peer::dial_over(std::unique_ptr<Pipe> pipe, uint64_t carried) {

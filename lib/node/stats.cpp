@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "node/any_peer.h"
 #include "node/peer.h"
 
 namespace sealwire {
@@ -44,13 +45,13 @@ void Stats::add(const Stats& peer, bool over) {
     round_trip_us = std::max(round_trip_us, peer.round_trip_us);
 }
 
-void StatsBook::add(Peer& peer) {
+void StatsBook::add(AnyPeer& peer) {
     const std::lock_guard lock(mutex_);
     peer.stats_index = peers_.size();
     peers_.push_back(&peer);
 }
 
-void StatsBook::remove(Peer& peer) {
+void StatsBook::remove(AnyPeer& peer) {
     const std::lock_guard lock(mutex_);
     gone_.add(peer.locked_stats(), true);
     peer.each_route_sent([this](std::string_view name, const RouteSent& sent) {
@@ -65,7 +66,7 @@ void StatsBook::remove(Peer& peer) {
 Stats StatsBook::sum() const {
     const std::lock_guard lock(mutex_);
     Stats sum = gone_;
-    for (Peer* peer : peers_) sum.add(peer->locked_stats(), false);
+    for (AnyPeer* peer : peers_) sum.add(peer->locked_stats(), false);
     return sum;
 }
 
@@ -73,7 +74,7 @@ void StatsBook::add_routes(RouteTable& to) const {
     const auto add = [&to](std::string_view name, const RouteSent& sent) { to[std::string(name)].sent.add(sent); };
     const std::lock_guard lock(mutex_);
     for (const auto& [name, route] : gone_routes_) add(name, route.sent);
-    for (Peer* peer : peers_) peer->each_route_sent(add);
+    for (AnyPeer* peer : peers_) peer->each_route_sent(add);
 }
 
 void Peer::each_route_sent(const std::function<void(std::string_view, const RouteSent&)>& each) const {

@@ -13,7 +13,7 @@
 
 namespace sealwire {
 
-class Peer;
+class AnyPeer;
 
 // Of a peer, or of a node: the sums over its peers, with those that have gone. sealwire.h says what each is.
 struct Stats {
@@ -82,8 +82,8 @@ using RouteTable = std::map<std::string, RouteStats, std::less<>>;
 class StatsBook {
 public:
     // Any thread.
-    void add(Peer& peer);
-    void remove(Peer& peer);  // its counts stay
+    void add(AnyPeer& peer);
+    void remove(AnyPeer& peer);  // its counts stay
     Stats sum() const;
     // What was sent, by route.
     void add_routes(RouteTable& to) const;
@@ -92,7 +92,7 @@ private:
     static constexpr size_t kGoneRoutes = 4096;  // names that outlive their peers; the messages to others go by no name
 
     mutable std::mutex mutex_;  // taken before the lock of a peer
-    std::vector<Peer*> peers_;
+    std::vector<AnyPeer*> peers_;
     Stats gone_;
     RouteTable gone_routes_;
 };

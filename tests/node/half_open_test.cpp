@@ -12,7 +12,7 @@ using namespace sealwire;
 namespace {
 
 // HalfOpen only keeps their addresses.
-Peer& peer_at(uintptr_t number) { return *reinterpret_cast<Peer*>(number * 64); }
+AnyPeer& peer_at(uintptr_t number) { return *reinterpret_cast<AnyPeer*>(number * 64); }
 
 }  // namespace
 

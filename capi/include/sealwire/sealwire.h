@@ -263,6 +263,21 @@ typedef enum sw_event_type {
     SW_EVENT_PIPE_CLOSED = 25  /* last event of such a pipe: sw_event.pipe_closed. Since 0.1 */
 } sw_event_type;
 
+/* How two ends prove who they are and protect what they say. Both say the same: it is never negotiated. Since 0.1. */
+typedef enum sw_channel {
+    SW_CHANNEL_SEALWIRE = 0,
+    /* The published Secret Handshake with its box stream, for talking to its deployed peers. Such a peer is known by its key, decided
+     * about and limited like any other, but has no session: no messages, no post-quantum secrecy, and nothing goes on when its
+     * connection breaks. It carries one stream each way, the parts stream_out and stream_in of its PEER_CONNECTED: written by
+     * sw_part_write, asked for by sw_part_read, told of by PART_DATA and PART_WRITABLE, with the user of sw_exchange_set_user or else
+     * the peer's. The end of a stream (its goodbye) is PART_DONE with SW_OK, an end without one SW_ERR_TRUNCATED; no DONE comes. When
+     * both have ended, PEER_CLOSED follows with SW_OK. sw_part_cancel of what comes drops the rest of it, of what goes breaks the
+     * connection off. sw_peer_close ends stream_out and awaits the peer's end until the deadline. All calls that need a session
+     * yield SW_ERR_UNSUPPORTED. Any number of such peers may have one key. */
+    SW_CHANNEL_SHS1 = 1
+} sw_channel;
+#define SW_SHS_NETWORK_SIZE 32u /* the network identifier of a Secret Handshake */
+
 typedef enum sw_expects { SW_EXPECTS_NONE = 0, SW_EXPECTS_ONE = 1, SW_EXPECTS_MANY = 2 } sw_expects;
 
 #define SW_IDEMPOTENCY_KEY_SIZE 16u
@@ -341,8 +356,8 @@ typedef struct sw_event_peer_asks {
     sw_bytes data;   /* its application's data, at most 60 KiB */
     sw_listener listener;
     uint32_t allowed; /* 1: it would be let in without a question; the answer's data are wanted. Since 0.1 */
-    uint32_t reserved;
-    sw_pipe pipe; /* from sw_node_accept_pipe, if it came that way. Since 0.1 */
+    uint32_t channel; /* sw_channel; with SW_CHANNEL_SHS1 neither side gives data. Since 0.1 */
+    sw_pipe pipe;     /* from sw_node_accept_pipe, if it came that way. Since 0.1 */
 } sw_event_peer_asks;
 
 /* Since 0.1. */
@@ -360,6 +375,11 @@ typedef struct sw_event_connected {
     int64_t clock_difference_ms; /* the peer's wall clock minus this one's */
     sw_listener listener;        /* through which it came; null when dialled */
     sw_pipe pipe;                /* of the application, that carries it; null: none. Since 0.1 */
+    /* Since 0.1. */
+    uint32_t channel; /* sw_channel */
+    uint32_t reserved;
+    sw_part stream_out; /* with SW_CHANNEL_SHS1 what this side sends, else null */
+    sw_part stream_in;  /* ... and what the peer sends */
 } sw_event_connected;
 
 typedef struct sw_event_message {
@@ -676,6 +696,9 @@ typedef struct sw_listen_options {
     uint32_t handshakes_per_second;   /* that begin; default 20. The next wait, at most for the handshake's deadline */
     uint32_t handshake_burst;         /* that begin at once before that pace holds; default 5 */
     uint32_t handshake_share_percent; /* of the loop thread's time; default 50, 100 no limit. The next wait likewise */
+    uint32_t channel;                 /* sw_channel of all that connect here. Since 0.1 */
+    uint32_t reserved;
+    sw_bytes shs_network; /* with SW_CHANNEL_SHS1: SW_SHS_NETWORK_SIZE bytes, which both ends know. Since 0.1 */
 } sw_listen_options;
 
 static inline void sw_listen_options_init(sw_listen_options *options) {
@@ -697,6 +720,9 @@ typedef struct sw_connect_options {
     sw_bytes data; /* for the other application, with the handshake; at most 60 KiB, of which it takes 2 by default */
     uint32_t keepalive_s;    /* TCP keepalive, 0 none */
     uint32_t data_on_demand; /* 1: the data are given by sw_peer_hello, after SW_EVENT_PEER_PROVED. Since 0.1 */
+    uint32_t channel;        /* sw_channel; with SW_CHANNEL_SHS1 there are no data. Since 0.1 */
+    uint32_t reserved;
+    sw_bytes shs_network; /* with SW_CHANNEL_SHS1: SW_SHS_NETWORK_SIZE bytes, which both ends know. Since 0.1 */
 } sw_connect_options;
 
 static inline void sw_connect_options_init(sw_connect_options *options) {

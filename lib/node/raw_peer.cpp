@@ -1,0 +1,374 @@
+// RawPeer's life on the loop thread: dialling, the pipe, the turn.
+#include "node/raw_peer.h"
+
+#include <algorithm>
+#include <new>
+
+#include "base/free_block.h"
+#include "node/measured.h"
+#include "node/node.h"
+#include "node/peer.h"
+
+namespace sealwire {
+
+namespace {
+
+constexpr int kRounds = 16;  // of one turn for one peer, then the others have theirs
+constexpr Time kRetry = 100 * kMillisecond;
+
+}  // namespace
+
+RawPeer::RawPeer(Node& node, Ticket ticket, const DialOptions& options)
+    : node_(node),
+      dialled_(true),
+      network_(options.shs),
+      config_{&node.identity(), network_.get(), nullptr, node.limits(), false},
+      outbox_(node.limits(), true),
+      user_(options.user),
+      id_(ticket.peer),
+      id_known_(true),
+      timer_(node.loop().timers(), [this] { on_timer(); }),
+      dial_timeout_(options.timeout),
+      keepalive_(options.keepalive),
+      told_(true),
+      endpoint_(std::move(ticket.endpoint)),
+      address_(endpoint_.text()) {
+    connection_ = ShsConnection::initiator(config_, id_, outbox_, node.rng(), 0, &ticket.curve);
+    register_handle();
+}
+
+RawPeer::RawPeer(Node& node, uint64_t listener, std::shared_ptr<const ShsNetwork> network,
+                 std::shared_ptr<HalfOpen> half_open, std::unique_ptr<Pipe> pipe, uint64_t carried)
+    : node_(node),
+      dialled_(false),
+      listener_(listener),
+      network_(std::move(network)),
+      config_{&node.identity(), network_.get(), node.shs_replays(), node.limits(), true},
+      outbox_(node.limits(), false),
+      pipe_(std::move(pipe)),
+      carried_(carried),
+      timer_(node.loop().timers(), [this] { on_timer(); }),
+      half_open_(std::move(half_open)),
+      address_(pipe_->remote_address()) {
+    connection_ = ShsConnection::responder(config_, outbox_, node.rng(), node.loop().now());
+    register_handle();
+}
+
+void RawPeer::register_handle() {
+    handle_ = HandleTable::process().add(HandleKind::raw_peer, this);
+    if (handle_ == 0) return;
+    mutex_ = &HandleTable::process().mutex_of(handle_);
+    try {
+        node_.stats_book().add(*this);
+    } catch (const std::bad_alloc&) {
+        HandleTable::process().close(handle_);
+        HandleTable::process().retire(handle_);
+        throw;
+    }
+}
+
+RawPeer::~RawPeer() {
+    leave_half_open();
+    if (handle_ != 0) node_.stats_book().remove(*this);
+    if (over_) return;
+    HandleTable::process().close(handle_);
+    HandleTable::process().retire(handle_);
+}
+
+// ---- Dialling ----
+
+void RawPeer::start_dial() {
+    if (node_.closing()) return abort({Errc::closed, "the node is closing"});
+    const Time now = node_.loop().now();
+    if (dial_timeout_ != kNever) {
+        dial_timer_ = std::make_unique<Timer>(node_.loop().timers(), [this] { on_dial_timeout(); });
+        dial_timer_->set(after(now, dial_timeout_));
+    }
+    if (pipe_) return on_connected(std::move(pipe_));
+    ConnectOptions options;
+    options.timeout = dial_timeout_ == kNever ? 0 : dial_timeout_;
+    options.tcp.keepalive = keepalive_;
+    auto connecting = connect(node_.loop(), endpoint_.scheme, endpoint_.address, options, *this);
+    if (!connecting) return abort(connecting.error());
+    connecting_ = std::move(*connecting);
+}
+
+void RawPeer::dial_over(std::unique_ptr<Pipe> pipe, uint64_t carried) {
+    pipe_ = std::move(pipe);
+    carried_ = carried;
+    address_ = pipe_->remote_address();
+    start_dial();
+}
+
+void RawPeer::on_connected(std::unique_ptr<Pipe> pipe) {
+    connecting_.reset();
+    pipe_ = std::move(pipe);
+    pipe_->start(*this);
+    connection_->transport_connected(node_.loop().now());
+    drive();
+}
+
+void RawPeer::on_connect_failed(Error error) {
+    connecting_.reset();
+    abort(std::move(error));
+}
+
+void RawPeer::on_dial_timeout() {
+    if (connection_->established() || connection_->closed()) return;
+    if (!pipe_) return abort({Errc::connect_timeout, "no connection within the time for everything"});
+    if (!received_) return abort({Errc::no_answer, "no answer to the hello within the time for everything"});
+    abort({Errc::handshake_timeout, "the server did not accept within the time for everything"});
+}
+
+// ---- The pipe ----
+
+void RawPeer::start_accepted() {
+    if (AnyPeer* oldest = half_open_->enter(*this, place_)) oldest->crowd_out();
+    pipe_->start(*this);
+    set_timer();
+}
+
+void RawPeer::crowd_out() {
+    const Error why{Errc::limit, "too many strangers: the oldest is dropped"};
+    log(half_open_->dropped_log, LogLevel::info, why);
+    abort(why);
+}
+
+void RawPeer::on_bytes(Bytes bytes) {
+    received_ = true;
+    counters_.wire_bytes_received.add(bytes.size());
+    const Time now = node_.loop().now();
+    try {
+        std::optional<Measured> measured;
+        if (place_.kind == HalfOpen::Place::Class::handshake) measured.emplace(node_);
+        connection_->receive(now, bytes);
+        measured.reset();
+        check_hello();
+    } catch (const std::bad_alloc&) {
+        connection_->abort(now, {Errc::no_memory, "no memory for what the peer sent"});
+    }
+    drive();
+}
+
+void RawPeer::on_writable() {
+    blocked_ = false;
+    if (write_remainder()) drive();
+}
+
+void RawPeer::on_end() {
+    connection_->transport_ended(node_.loop().now());
+    tell_notice();
+    drive();
+}
+
+void RawPeer::on_error(Error error) {
+    blocked_ = false;
+    free_block(remainder_);
+    remainder_done_ = 0;
+    pipe_.reset();
+    connection_->transport_failed(node_.loop().now(), std::move(error));
+    drive();
+}
+
+// Who has shown the network identifier is no stranger any more, but may be one too many.
+void RawPeer::check_hello() {
+    tell_notice();
+    if (dialled_ || hello_seen_ || !connection_->hello_valid()) return;
+    hello_seen_ = true;
+    if (!half_open_->promote(place_, address_)) {
+        const Error why{Errc::limit, "busy: too many handshakes at once, this one is refused"};
+        log(half_open_->busy_log, LogLevel::warning, why);
+        return connection_->turn_away(why);
+    }
+    if (!node_.short_of_time() && begin_handshake() == Begin::now) return;
+    node_.wait_to_begin(*this);
+    waits_ = true;
+}
+
+Begin RawPeer::begin_handshake() {
+    const Time now = node_.loop().now();
+    if (!node_.handshake_time().below(now, half_open_->limits().share_percent)) return Begin::no_time;
+    if (!half_open_->may_begin(place_, now)) return Begin::too_fast;
+    waits_ = false;
+    try {
+        const Measured measured(node_);
+        connection_->admit(now);
+    } catch (const std::bad_alloc&) {
+        connection_->abort(now, {Errc::no_memory, "no memory for a handshake"});
+    }
+    tell_notice();
+    return Begin::now;
+}
+
+void RawPeer::leave_half_open() {
+    if (waits_) node_.wait_no_more(*this);
+    waits_ = false;
+    if (half_open_) half_open_->leave(place_);
+    half_open_.reset();
+}
+
+void RawPeer::tell_notice() {
+    const std::optional<Error> notice = connection_->take_notice();
+    if (!notice) return;
+    if (half_open_) log(half_open_->stranger_log, LogLevel::warning, *notice);
+    else log(LogLevel::warning, notice->code, notice->detail);
+}
+
+// ---- The turn ----
+
+void RawPeer::abort(Error why) {
+    connection_->abort(node_.loop().now(), std::move(why));
+    drive();
+}
+
+void RawPeer::shut_down(Time deadline) {
+    set_stage(Stage::closing);
+    {
+        const std::lock_guard lock(*mutex_);
+        outbox_.close();
+    }
+    sync();  // what was written until now still leaves
+    const Time now = node_.loop().now();
+    connection_->close(now, after(now, deadline));
+    drive();
+}
+
+void RawPeer::drive() {
+    if (driving_) return;
+    driving_ = true;
+    if (!try_turn() && !try_turn()) {
+        // Nothing can be told without memory: once more when there may be some again.
+        try {
+            timer_.set(after(node_.loop().now(), kRetry));
+        } catch (const std::bad_alloc&) {  // the next thing that happens to it drives it
+        }
+    }
+    driving_ = false;
+}
+
+bool RawPeer::try_turn() {
+    try {
+        turn();
+        return true;
+    } catch (const std::bad_alloc&) {
+        connection_->abort(node_.loop().now(), {Errc::no_memory, "no memory to go on"});
+        return false;
+    }
+}
+
+void RawPeer::turn() {
+    for (int round = 0;; ++round) {
+        sync();
+        flush();
+        deliver();
+        const bool waits = connection_->has_output() && pipe_ && !blocked_;
+        if (over_ || (!waits && !connection_->wants_sync())) break;
+        if (round < kRounds) continue;
+        Locked self = lock(handle_);
+        touch(self);
+        break;
+    }
+    counters_.records_sent.set(connection_->boxes_sent());
+    counters_.records_received.set(connection_->boxes_received());
+    counters_.untaken_bytes.set(connection_->untaken_bytes());
+    if (const bool reading = connection_->wants_input(); pipe_ && reading != reading_) {
+        reading_ = reading;
+        pipe_->set_reading(reading);
+    }
+    finish_transport();
+    set_timer();
+}
+
+void RawPeer::sync() {
+    if (over_) return;
+    const std::lock_guard lock(*mutex_);
+    connection_->sync(node_.loop().now());
+}
+
+bool RawPeer::write_remainder() {
+    const Bytes rest = Bytes(remainder_).subspan(remainder_done_);
+    const size_t taken = pipe_->try_write(rest);
+    counters_.wire_bytes_sent.add(taken);
+    remainder_done_ += taken;
+    if (taken < rest.size()) {
+        blocked_ = true;
+        return false;
+    }
+    free_block(remainder_);
+    remainder_done_ = 0;
+    if (!connection_->has_output()) connection_->written();
+    return true;
+}
+
+// The pipe's appetite decides how much is made at all.
+void RawPeer::flush() {
+    if (!pipe_ || blocked_) return;
+    const MutableBytes scratch = node_.scratch();
+    while (connection_->has_output()) {
+        size_t used = 0;
+        while (scratch.size() - used >= ShsConnection::kOutputUnit) {
+            const size_t made = connection_->poll_output(scratch.subspan(used));
+            if (made == 0) break;
+            used += made;
+        }
+        if (used == 0) break;
+        const size_t taken = pipe_->try_write(Bytes(scratch.first(used)));
+        counters_.wire_bytes_sent.add(taken);
+        if (taken == used) continue;
+        remainder_.assign(scratch.begin() + static_cast<ptrdiff_t>(taken),
+                          scratch.begin() + static_cast<ptrdiff_t>(used));
+        remainder_done_ = 0;
+        blocked_ = true;
+        return;
+    }
+    connection_->written();
+}
+
+void RawPeer::finish_transport() {
+    if (pipe_) {
+        if (!blocked_ && connection_->wants_transport_shutdown() && !shut_) {
+            shut_ = true;
+            pipe_->shutdown_write();
+        }
+        if (connection_->wants_transport_close()) pipe_.reset();
+    }
+    if (over_ && (!pipe_ || connection_->wants_transport_close())) {
+        pipe_.reset();
+        connecting_.reset();
+        node_.finished(*this);
+    }
+}
+
+void RawPeer::set_timer() {
+    const Time next = connection_->next_timeout();
+    if (timer_.armed() ? timer_.at() != next : next != kNever) timer_.set(next);
+}
+
+void RawPeer::on_timer() {
+    connection_->on_timeout(node_.loop().now());
+    tell_notice();
+    drive();
+}
+
+void RawPeer::set_stage(Stage stage) {
+    if (over_) return;
+    const std::lock_guard lock(*mutex_);
+    if (stage_ != Stage::closing) stage_ = stage;
+}
+
+void RawPeer::log(LogLevel level, Errc code, std::string_view text) {
+    if (!node_.logs(level)) return;
+    const bool known = id_known_.load(std::memory_order_relaxed);
+    node_.log(level, code, known ? &id_ : nullptr, address_, text);
+}
+
+// What strangers can cause does not flood the log.
+void RawPeer::log(LogPace& pace, LogLevel level, const Error& error) {
+    if (!node_.logs(level)) return;
+    const std::optional<uint64_t> left_out = pace.allows(node_.loop().now());
+    if (!left_out) return;
+    if (*left_out == 0) return log(level, error.code, error.detail);
+    log(level, error.code, error.detail + " (" + std::to_string(*left_out) + " lines like this one were left out)");
+}
+
+}  // namespace sealwire
