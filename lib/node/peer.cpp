@@ -411,7 +411,9 @@ void Peer::finish_transport() {
             shut_ = true;
             pipe_->shutdown_write();
         }
-        if (connection_->wants_transport_close()) pipe_.reset();
+        // The end of a socket is awaited, so that what was sent is not reset; that of a serial line would never come.
+        const bool done = shut_ && over_ && carried_ != 0;
+        if (done || connection_->wants_transport_close()) pipe_.reset();
     }
     if (over_ && (!pipe_ || connection_->wants_transport_close())) {
         pipe_.reset();

@@ -16,6 +16,7 @@ typedef struct link_side {
     char *rest; /* what came with the last event */
     size_t rest_size;
     int ended, closed;
+    int endless; /* as a serial line: the other end is never told that this one has gone */
     unsigned long long carried;
     unsigned refused;
 } link_side;
@@ -59,7 +60,7 @@ static void link_carry(link_side *from) {
         }
         if ((from->closed || result == SW_ERR_CLOSED) && !from->ended) {
             from->ended = 1;
-            sw_pipe_end(from->other->pipe);
+            if (!from->endless) sw_pipe_end(from->other->pipe);
         }
         return;
     }

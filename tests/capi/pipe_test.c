@@ -108,6 +108,22 @@ static void holds_back(void) {
     close_pair();
 }
 
+/* A wait for the other end would last 2 s. */
+static void has_no_end(void) {
+    struct timespec before, after;
+    open_pair(SW_ACCESS_ANYONE);
+    line.a.endless = line.b.endless = 1;
+    sw_peer peer = dial();
+    box_peer_event(&client, SW_EVENT_PEER_CONNECTED, peer);
+    clock_gettime(CLOCK_MONOTONIC, &before);
+    MUST(sw_peer_close(peer, 0, no_text(), 0));
+    link_wait_closed(&line);
+    clock_gettime(CLOCK_MONOTONIC, &after);
+    const double took = (double)(after.tv_sec - before.tv_sec) + (double)(after.tv_nsec - before.tv_nsec) / 1e9;
+    tap_ok(took < 1.5, "a line that has no end of its own is let go as soon as both have said that they close");
+    close_pair();
+}
+
 static void refuses(void) {
     open_pair(SW_ACCESS_ALLOW_LIST);
     sw_peer peer = dial();
@@ -326,6 +342,7 @@ static void misuse(void) {
 int main(void) {
     carries_a_session();
     holds_back();
+    has_no_end();
     refuses();
     under_a_listener();
     breaks();

@@ -19,6 +19,7 @@ from sealwire._waits import WaitsBase
 (_LISTENING, _LISTENER_CLOSED, _ASKS, _CONNECTED, _CLOSING, _CLOSED, _MESSAGE, _REPLY, _DONE, _WRITABLE, _RECEIPT, _PONG,
  _STALLED, _LOG, _NODE_CLOSED) = range(1, 16)  # of sw_event_type
 _PROVED = 22
+_PIPE_OUTPUT, _PIPE_CLOSED = 23, 25
 CUT: Tuple[Any, ...] = (True, 0, 0, 0, 0, False, "", [])  # the report of a node that cannot tell
 
 Allow = Union[str, Iterable[str], Decide]
@@ -51,6 +52,7 @@ class Endpoint(Generic[PeerT, RequestT]):
     _peer_class: Any
     _deciding: Decisions
     _waits: WaitsBase
+    _pipes: Any
     route: Any  # the face's decorator
 
     def __init__(self, *, identity: Union[Identity, PathLike, None] = None, network: str = "", allow: Allow = (),
@@ -167,6 +169,8 @@ class Endpoint(Generic[PeerT, RequestT]):
                 self._with_peer(fields[:1], "_on_part", kind, fields)
             elif kind in (QUESTION, ANSWER):
                 self._with_peer(fields, "_on_talk", kind)
+            elif _PIPE_OUTPUT <= kind <= _PIPE_CLOSED:
+                self._pipes.on_event(kind, *fields)
             elif kind == _PROVED:
                 peer = self._opened().get_peer(fields[0])
                 if peer is not None:
@@ -214,13 +218,14 @@ class Endpoint(Generic[PeerT, RequestT]):
         settle(listener._over, None)
 
     def _on_connected(self, handle: int, id: str, address: str, data: bytes, dialled: bool, suite: int,
-                      clock_difference_ms: int) -> None:
+                      clock_difference_ms: int, pipe: int) -> None:
         peer = self._opened().get_peer(handle)
         if peer is None:
             peer = self._add_peer(handle, None)
         peer.id = id
         peer._on_connected(address, data, suite, clock_difference_ms)
         if not dialled:
+            self._pipes.on_connected(pipe, peer)
             for queue in self._arrivals:
                 queue.put_nowait(peer)
             if self.on_peer is not None:
@@ -247,6 +252,7 @@ class Endpoint(Generic[PeerT, RequestT]):
                 peer._on_closed(_errors.make(2, "the node was closed", peer=peer.id, endpoint=peer.address))
         for listener in list(self._listeners.values()):
             self._on_listener_closed(listener._handle, 2, 0, "", "the node was closed", listener.address)
+        self._pipes.lost()
         for queue in self._arrivals:
             queue.put_nowait(None)
         self._waits.lost(lambda: _errors.make(2, "the node was closed"))

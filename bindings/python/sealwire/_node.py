@@ -15,6 +15,7 @@ from sealwire._listener import Listener
 from sealwire._log import fields, logger
 from sealwire._messages import Request
 from sealwire._peer import Peer
+from sealwire._pipes import Carried, Pipes, Piping
 from sealwire._pump import Pump
 from sealwire._parts import make_parts
 from sealwire._router import Middleware, Route, Router
@@ -29,7 +30,7 @@ async def _later(result: Any) -> Any:
     return result
 
 
-class Node(Endpoint[Peer, Request], Handling, Waiting):
+class Node(Endpoint[Peer, Request], Handling, Waiting, Piping):
     """A program's endpoint. Used as `async with sealwire.Node(...) as node:`.
 
     identity  an Identity, the path of a key file, or None for a new key of this node only
@@ -63,6 +64,7 @@ class Node(Endpoint[Peer, Request], Handling, Waiting):
         self._loop: Optional[asyncio.AbstractEventLoop] = None
         self._router = Router(self, max_handlers, tell_errors)
         self._waits = Waits()
+        self._pipes = Pipes()
         self._tasks: "set[asyncio.Task[Any]]" = set()
 
     # ---- Life ----
@@ -110,13 +112,18 @@ class Node(Endpoint[Peer, Request], Handling, Waiting):
                 self._on_node_closed(*CUT)  # it goes on in the parent alone
             except _errors.StateError:
                 pass
-        return await asyncio.shield(self._closed)
+        carried = [each for each in self._pipes.all.values() if isinstance(each, Carried)]
+        report = await asyncio.shield(self._closed)
+        if carried:  # whose last bytes are on their way
+            await asyncio.wait([asyncio.ensure_future(each.wait_finished()) for each in carried], timeout=deadline)
+        return report
 
     def __del__(self) -> None:
         core, pump = getattr(self, "_core", None), getattr(self, "_pump", None)
         if core is None or pump is None or core.over:
             return
         core.forget()
+        self._pipes.lost()
         try:
             _native.shutdown(core, 1)
             pump.orphan = core  # the pump ends with the node's last event

@@ -24,6 +24,7 @@ from sealwire._durations import limit, milliseconds
 from sealwire._endpoint import Endpoint, HandlerT
 from sealwire._keys import Ticket
 from sealwire._outcome import Outcome
+from sealwire._pipes import Pipes
 from sealwire._replies import leave
 from sealwire._rpc import Exposed
 from sealwire._sending import Answer
@@ -31,6 +32,7 @@ from sealwire._sync_inbox import Listener, Messages
 from sealwire._sync_messages import Reply, Request
 from sealwire._sync_parts import Part, make_parts
 from sealwire._sync_peer import Peer
+from sealwire._sync_pipes import Carried
 from sealwire._sync_replies import Replies, Results
 from sealwire._sync_serve import Deciding, Middleware, Route, Serving, aside, make_error, nothing, weakly
 from sealwire._sync_streams import File, Stream
@@ -69,6 +71,7 @@ class Node(Endpoint[Peer, Request]):
         self._deciding = Deciding(self, on_ask, data)
         self._serving = Serving(self, max_handlers, tell_errors)
         self._waits = Waits(self)
+        self._pipes = Pipes()
         self._thread: Optional[threading.Thread] = None
         self._clock = time.monotonic
 
@@ -107,12 +110,18 @@ class Node(Endpoint[Peer, Request]):
                 self._closed.set_result(_CUT)  # it goes on in the parent alone
             except _errors.StateError:
                 pass
+        with self._mutex:
+            carried = [each for each in self._pipes.all.values() if isinstance(each, Carried)]
         report: CloseReport = self._closed.result()
+        end = self._clock() + deadline
+        for each in carried:  # whose last bytes are on their way
+            each.wait_finished(max(end - self._clock(), 0))
         return report
 
     def __del__(self) -> None:
         core = getattr(self, "_core", None)
         if core is not None and not self._closed.done():
+            self._pipes.lost()
             warnings.warn(f"{self!r} was dropped without close()", ResourceWarning)  # its core ends it
 
     def __repr__(self) -> str:
@@ -146,6 +155,9 @@ class Node(Endpoint[Peer, Request]):
             peer.id = Ticket.parse(ticket).id
             if callable(data):
                 self._deciding.hellos[handle] = data
+        return self._wait_connected(peer, handle, outcome)
+
+    def _wait_connected(self, peer: Peer, handle: int, outcome: Outcome) -> Peer:
         try:
             connected: Peer = outcome.result()
             return connected
@@ -154,6 +166,41 @@ class Node(Endpoint[Peer, Request]):
             raise
         finally:
             self._deciding.hellos.pop(handle, None)
+
+    def connect_pipe(self, id: str, reader: Any, writer: Any, *, address: str = "", buffer_bytes: int = 0,
+                     timeout: Optional[float] = None, data: HelloData = b"") -> Peer:
+        """Connects over what `reader` and `writer` lead to: sockets, binary files (those of a child process), or objects with `read(n)`,
+        which waits and gives nothing at the end, and `write(bytes)`. A thread reads and
+        another one writes; both are closed at the end. All else as of sealwire.Node."""
+        core = self._opened()
+        id = _errors.text(id, "an id")
+        carried = Carried(reader, writer, _errors.text(address, "address"))
+        outcome = Outcome()
+        with self._mutex:
+            pipe, handle = _native.connect_pipe(core, id, carried.address, limit(buffer_bytes), milliseconds(timeout),
+                                                None if callable(data) else data_bytes(data))
+            peer: Peer = self._add_peer(handle, outcome)
+            peer.id = id
+            if callable(data):
+                self._deciding.hellos[handle] = data
+            self._pipes.add(pipe, carried)
+        return self._wait_connected(peer, handle, outcome)
+
+    def accept_pipe(self, reader: Any, writer: Any, *, address: str = "", buffer_bytes: int = 0,
+                    listener: Optional[Listener] = None) -> Peer:
+        """Waits for who connects at the other end of such a pipe, and is let in as by a listener; as of sealwire.Node."""
+        core = self._opened()
+        carried = Carried(reader, writer, _errors.text(address, "address"))
+        carried.accepted = Outcome()
+        with self._mutex:
+            pipe = _native.accept_pipe(core, carried.address, limit(buffer_bytes), 0 if listener is None else listener._handle)
+            self._pipes.add(pipe, carried)
+        try:
+            peer: Peer = carried.accepted.result()
+            return peer
+        except KeyboardInterrupt:
+            carried.give_up()
+            raise
 
     def arrivals(self) -> Iterator[Peer]:
         """Every peer that connects to this node once the iteration has begun."""

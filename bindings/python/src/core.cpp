@@ -432,7 +432,7 @@ bool add_core_type(PyObject* module) {
     if (!future_class || !core_type || !name_replies()) return false;
     Py_INCREF(core_type);
     return PyModule_AddObject(module, "Core", reinterpret_cast<PyObject*>(core_type)) == 0 &&
-           PyModule_AddFunctions(module, face_functions) == 0;
+           PyModule_AddFunctions(module, face_functions) == 0 && PyModule_AddFunctions(module, pipe_functions) == 0;
 }
 
 }  // namespace binding

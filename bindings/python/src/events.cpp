@@ -57,8 +57,9 @@ PyObject* fields_of(const sw_event* event) {
         }
         case SW_EVENT_PEER_CONNECTED: {
             const auto& e = event->as.connected;
-            return Py_BuildValue("(KNNNNIL)", peer, id_of(e.id), str_of(e.address), bytes_of(e.data),
-                                 PyBool_FromLong(e.dialled), e.suite, static_cast<long long>(e.clock_difference_ms));
+            return Py_BuildValue("(KNNNNILK)", peer, id_of(e.id), str_of(e.address), bytes_of(e.data),
+                                 PyBool_FromLong(e.dialled), e.suite, static_cast<long long>(e.clock_difference_ms),
+                                 e.pipe.value);
         }
         case SW_EVENT_MESSAGE: return Py_BuildValue("(KK)", peer, event->as.message.exchange.number);
         case SW_EVENT_DONE: return Py_BuildValue("(KK)", peer, event->as.done.exchange.number);
@@ -92,6 +93,13 @@ PyObject* fields_of(const sw_event* event) {
             const auto& e = event->as.log;
             return Py_BuildValue("(IiNNNN)", e.level, static_cast<int>(e.result), str_of(e.text), str_of(e.peer),
                                  str_of(e.address), str_of(e.route));
+        }
+        case SW_EVENT_PIPE_OUTPUT:
+        case SW_EVENT_PIPE_ROOM: return Py_BuildValue("(K)", event->as.pipe.pipe.value);
+        case SW_EVENT_PIPE_CLOSED: {
+            const auto& e = event->as.pipe_closed;
+            return Py_BuildValue("(KNiN)", e.pipe.value, bytes_of(e.rest), static_cast<int>(e.result),
+                                 str_of(e.detail));
         }
         case SW_EVENT_NODE_CLOSED: return close_report(*event->as.node_closed.report);
         default: return Py_BuildValue("(K)", peer);

@@ -150,6 +150,38 @@ uint64_t connect(const py::handle& core, const std::string& ticket, uint32_t tim
     return peer.value;
 }
 
+// `timeout_ms` and `data` as of connect. The handles of both.
+std::pair<uint64_t, uint64_t> connect_pipe(const py::handle& core, const std::string& id, const std::string& address,
+                                           uint32_t buffer_bytes, uint32_t timeout_ms,
+                                           const std::optional<py::bytes>& data) {
+    const sw_peer_id peer_id = parse_id(id);
+    const std::string bytes = data ? std::string(*data) : std::string();
+    sw_pipe_options pipe_options;
+    sw_pipe_options_init(&pipe_options);
+    pipe_options.address = text(address);
+    pipe_options.buffer_bytes = buffer_bytes;
+    sw_connect_options options;
+    sw_connect_options_init(&options);
+    options.timeout_ms = timeout_ms;
+    options.data = {bytes.data(), bytes.size()};
+    options.data_on_demand = !data;
+    sw_pipe pipe{};
+    sw_peer peer{};
+    check(sw_node_connect_pipe(node_of(core), &peer_id, &pipe_options, &options, &pipe, &peer));
+    return {pipe.value, peer.value};
+}
+
+uint64_t accept_pipe(const py::handle& core, const std::string& address, uint32_t buffer_bytes, uint64_t listener) {
+    sw_pipe_options options;
+    sw_pipe_options_init(&options);
+    options.address = text(address);
+    options.buffer_bytes = buffer_bytes;
+    options.listener = {listener};
+    sw_pipe pipe{};
+    check(sw_node_accept_pipe(node_of(core), &options, &pipe));
+    return pipe.value;
+}
+
 std::string node_id(const py::handle& core) {
     sw_peer_id id;
     char out[SW_PEER_ID_TEXT_SIZE];
@@ -249,6 +281,10 @@ PYBIND11_MODULE(_native, module) {
     module.def("listen", &listen);
     module.def("listener_close", [](uint64_t listener) { check(sw_listener_close({listener})); });
     module.def("connect", &binding::connect);
+    module.def("connect_pipe", &connect_pipe);
+    module.def("accept_pipe", &accept_pipe);
+    module.def("pipe_end", [](uint64_t pipe) { check(sw_pipe_end({pipe})); });
+    module.def("pipe_fail", [](uint64_t pipe, const std::string& why) { check(sw_pipe_fail({pipe}, text(why))); });
     module.def("shutdown", [](const py::handle& core, uint32_t deadline_ms) {
         check(sw_node_shutdown(node_of(core), deadline_ms));
     });

@@ -325,6 +325,7 @@ void leave_to_end(CoreState* state);   // its Core is gone: frees it, now or onc
 PyObject* set_face(PyObject* core, PyObject* args);
 PyObject* get_node(PyObject* core, void*);
 extern PyMethodDef face_functions[];
+extern PyMethodDef pipe_functions[];  // pipes.cpp
 // Ends all nodes, 500 ms in all; at interpreter exit.
 void close_all();
 
