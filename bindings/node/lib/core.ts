@@ -12,6 +12,8 @@ import { levels, type LogEntry } from './log.js'
 import type { Ask, CloseReport, Node } from './node.js'
 import type { OutParts } from './outparts.js'
 import { Peer, PeerState, type Pending } from './peer.js'
+import { Pipes, type PipeClosed } from './pipes.js'
+import { receipts } from './receipts.js'
 import { E, EVENT_ROW, EventType, MAX_EVENTS, Op, R, StatusCode } from './table.js'
 import { whence, type Came } from './transfer.js'
 
@@ -29,12 +31,18 @@ interface Closed {
   instead?: number // the slot of the peer that stands in its place
 }
 
+interface Up extends Ask {
+  dialled: boolean
+  clockDifference: number
+  pipe?: number // that carries it
+}
 
 export class Core implements CommandOwner {
   readonly box: NativeNode
   readonly commands: Commands
   readonly handlers = new Handlers(this)
   readonly listeners = new Map<number, Listener>()
+  readonly pipes = new Pipes()
   /** Dials under way. */
   readonly dials = new Map<Peer, Settle<Peer>>()
   /** Sends that wait for room, by their command. */
@@ -77,7 +85,7 @@ export class Core implements CommandOwner {
 
   /** To be called when listeners, dials or peers come or go. */
   inUse(): void {
-    const used = this.listeners.size > 0 || this.dials.size > 0 || this.openPeers > 0
+    const used = this.listeners.size > 0 || this.dials.size > 0 || this.openPeers > 0 || this.pipes.size > 0
     this.keep = used ? (this.keep ?? this.face?.deref()) : undefined
   }
 
@@ -306,7 +314,7 @@ export class Core implements CommandOwner {
         peer?.parts.event(row, at, buffer, extra)
         break
       case EventType.receipt:
-        if (peer) this.receipts(peer, row, at)
+        if (peer) receipts(peer, row, at)
         break
       case EventType.pong: {
         const { token, ...pong } = extra as { token: number; roundTrip: number; clockDifference: number }
@@ -320,7 +328,7 @@ export class Core implements CommandOwner {
         decideAbout(this, row[at + E.peer]!, extra as Ask)
         break
       case EventType.peerConnected:
-        this.connected(row[at + E.peer]!, extra as Ask & { dialled: boolean; clockDifference: number })
+        this.connected(row[at + E.peer]!, extra as Up)
         break
       case EventType.peerClosing:
         peer?.emit('closing', this.errorOfClosed(extra as Closed) ?? errorOf(R.closed))
@@ -345,6 +353,16 @@ export class Core implements CommandOwner {
         this.log(entry)
         break
       }
+      case EventType.pipeOutput:
+        this.pipes.get(row[at + E.tag]!)?.output()
+        break
+      case EventType.pipeRoom:
+        this.pipes.get(row[at + E.tag]!)?.room()
+        break
+      case EventType.pipeClosed:
+        this.pipes.closed(row[at + E.tag]!, extra as PipeClosed)
+        this.inUse()
+        break
       case EventType.nodeClosed:
         this.lastReport = extra as CloseReport
         return true
@@ -361,6 +379,7 @@ export class Core implements CommandOwner {
     for (const listener of [...this.listeners.values()]) listener.over(undefined)
     for (const peer of this.peers) if (peer && peer.state !== PeerState.closed) this.peerClosed(peer, undefined)
     this.listeners.clear()
+    this.pipes.lost()
     this.handlers.waits.lost(this.closedError())
     this.commands.flush()
     closed(this.box)
@@ -376,7 +395,7 @@ export class Core implements CommandOwner {
     return errorOf(closed.result, { detail, endpoint, peer: id, status: code, text })
   }
 
-  private connected(slot: number, extra: Ask & { dialled: boolean; clockDifference: number }): void {
+  private connected(slot: number, extra: Up): void {
     const peer = this.peers[slot] ?? this.addPeer(slot)
     peer.id = extra.id
     peer.address = extra.address
@@ -391,6 +410,7 @@ export class Core implements CommandOwner {
     this.dials.delete(peer)
     this.inUse()
     dial?.resolve(peer)
+    if (extra.pipe !== undefined) this.pipes.get(extra.pipe)?.accepted?.resolve(peer)
     this.node()?.emit('peer', peer)
   }
 
@@ -411,25 +431,6 @@ export class Core implements CommandOwner {
     else dial?.reject(reason ?? errorOf(R.cancelled))
     if (peer.up) this.openPeers--
     this.inUse()
-  }
-
-  private receipts(peer: Peer, row: Int32Array, at: number): void {
-    const first = (row[at + E.low]! >>> 0) + row[at + E.high]! * 2 ** 32
-    const last = (row[at + E.offset]! >>> 0) + row[at + E.length]! * 2 ** 32
-    const result = row[at + E.result]!
-    const settle = (number: number, waiting: Settle<void>) => {
-      peer.receipts.delete(number)
-      if (result === R.ok) waiting.resolve()
-      else waiting.reject(errorOf(result, { peer: peer.id, endpoint: peer.address }))
-    }
-    if (last - first > peer.receipts.size) {
-      for (const [number, waiting] of peer.receipts) if (number >= first && number <= last) settle(number, waiting)
-      return
-    }
-    for (let number = first; number <= last; number++) {
-      const waiting = peer.receipts.get(number)
-      if (waiting) settle(number, waiting)
-    }
   }
 
   private replied(peer: Peer | undefined, row: Int32Array, at: number, buffer: ArrayBuffer | undefined,

@@ -22,6 +22,7 @@ export {
 export type { OutPart, Source } from './outparts.js'
 export { IncompleteReadError, OutStream, Part, type OutStreamOptions, type PartKind, type Progress, type SaveOptions } from './part.js'
 export { Peer } from './peer.js'
+export type { AcceptPipeOptions, Carrier, ConnectPipeOptions, PipeOptions } from './pipes.js'
 export type { ClosePeerOptions, PeerEvents, RequestOptions, SendOptions } from './peer_options.js'
 export type { Middleware, RouteOptions } from './router.js'
 export type { NodeStats, PeerStats, Pong, RouteStats, Running } from './stats.js'

@@ -3,6 +3,7 @@ import { argumentError } from './errors.js'
 import type { DraftOptions } from './draft.js'
 import type { ListenOptions } from './listener.js'
 import type { ConnectOptions, Limits, NodeOptions } from './node.js'
+import type { AcceptPipeOptions, ConnectPipeOptions } from './pipes.js'
 import type { ClosePeerOptions, RequestOptions, SendOptions } from './peer_options.js'
 import type { RouteOptions } from './router.js'
 import type { ExposeOptions } from './rpc.js'
@@ -25,6 +26,8 @@ const names = {
     paddingBytes: 1, memoryBytes: 1, applicationDataBytes: 1,
   }),
   connect: namesOf<ConnectOptions>({ timeout: 1, signal, data: 1, keepalive: 1 }),
+  connectPipe: namesOf<ConnectPipeOptions>({ address: 1, bufferBytes: 1, timeout: 1, signal, data: 1 }),
+  acceptPipe: namesOf<AcceptPipeOptions>({ address: 1, bufferBytes: 1, listener: 1, signal }),
   listen: namesOf<ListenOptions>({
     backlog: 1, ipv6Only: 1, unixMode: 1, keepalive: 1, maxHandshakes: 1, maxHandshakesPerAddress: 1, handshakesPerSecond: 1,
     handshakeBurst: 1, handshakeSharePercent: 1, signal,

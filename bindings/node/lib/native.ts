@@ -96,6 +96,14 @@ export interface NativeNode {
   running(peer: number): number | number[]
   stats(): [Omit<NodeStats, 'routes'>, [string, RouteStats][]]
   peerStats(peer: number): number | PeerStats
+  connectPipe(number: number, id: string, address: string, buffer: number, timeout: number, data: Uint8Array | undefined,
+    onDemand: boolean): number
+  acceptPipe(number: number, address: string, buffer: number, listener: number): void
+  pipeGive(number: number, bytes: Uint8Array): number
+  /** Bytes, or a result; ok: nothing for now. */
+  pipeTake(number: number): Uint8Array | number
+  pipeEnd(number: number): number
+  pipeFail(number: number, why: string): number
   status(peer: number, low: number, high: number, code: number, text: string, type: number, details: Uint8Array): number
   partWrite(peer: number, low: number, high: number, part: number, bytes: Uint8Array | undefined, end: number, digest: Uint8Array | undefined): number
   partRead(peer: number, low: number, high: number, part: number, bytes: number): number

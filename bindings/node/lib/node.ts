@@ -11,6 +11,7 @@ import { native } from './native.js'
 import { readLog, type LogEntry, type LogOption } from './log.js'
 import { duration, limit, messageCount, onAbort, size } from './options.js'
 import { PeerState, type Peer } from './peer.js'
+import { Carried, type AcceptPipeOptions, type Carrier, type ConnectPipeOptions } from './pipes.js'
 import type { Middleware, RouteOptions } from './router.js'
 import { Exposed, RPC_ROUTE, type ExposeOptions } from './rpc.js'
 import type { NodeStats } from './stats.js'
@@ -133,6 +134,14 @@ export interface NodeEvents {
 const ACCESS_ASK = 0
 const ACCESS_ALLOW_LIST = 1
 const ACCESS_ANYONE = 2
+
+// Milliseconds: of close(), where it says none.
+const DEADLINE = 2000
+
+function bufferOf(bytes: number | undefined): number {
+  if (size(bytes, 'bufferBytes') >= 2 ** 32) throw argumentError('bufferBytes is above 64 MiB')
+  return bytes ?? 0
+}
 
 function checkData(data: unknown): void {
   if (data === undefined || typeof data === 'function' || data instanceof Uint8Array) return
@@ -338,30 +347,76 @@ export class Node extends Emitter<NodeEvents> {
       const fixed = typeof data === 'function' ? undefined : data
       const peer = core.addPeer(core.box.connect(ticket, duration(options.timeout, 'timeout'), fixed, keepalive, make !== undefined))
       if (make) core.hellos.set(peer, make)
-      core.commands.hold()
-      const forget = onAbort(signal, (reason) => {
+      core.dials.set(peer, this.waiting(resolve, reject, signal, () => {
         core.box.closePeer(peer.slot, 0, '', 1)
         peer.state = PeerState.closing
-        settle.reject(reason)
-      })
-      const end = () => {
-        forget?.()
-        core.commands.release()
-      }
-      let settled = false
-      const once = (then: () => void) => {
-        if (settled) return
-        settled = true
-        end()
-        then()
-      }
-      const settle = {
-        resolve: (value: Peer) => once(() => resolve(value)),
-        reject: (reason: unknown) => once(() => reject(reason)),
-      }
-      core.dials.set(peer, settle)
+      }))
       core.inUse()
     })
+  }
+
+  /**
+   * Connects over a stream (a socket, a channel of an SSH library, a child's stdout and stdin as { readable, writable }) at whose other
+   * end the node of that id accepts. The stream belongs to the pipe from then on, and is ended with it. All else is as with connect.
+   */
+  connectPipe(id: string, carrier: Carrier, options: ConnectPipeOptions = {}): Promise<Peer> {
+    return new Promise((resolve, reject) => {
+      if (typeof id !== 'string') throw argumentError('id is not a string')
+      check(options, 'connectPipe')
+      const { signal, data, address = '' } = options
+      checkData(data)
+      const make = typeof data === 'function' ? data : undefined
+      const fixed = typeof data === 'function' ? undefined : data
+      if (signal?.aborted) throw signal.reason
+      const { core } = this
+      const slot = core.pipes.add(new Carried(core, carrier, address), (number) =>
+        core.box.connectPipe(number, id, address, bufferOf(options.bufferBytes), duration(options.timeout, 'timeout'), fixed, make !== undefined))
+      const peer = core.addPeer(slot)
+      if (make) core.hellos.set(peer, make)
+      core.dials.set(peer, this.waiting(resolve, reject, signal, () => {
+        core.box.closePeer(peer.slot, 0, '', 1)
+        peer.state = PeerState.closing
+      }))
+      core.inUse()
+    })
+  }
+
+  /**
+   * Waits for who connects at the other end of such a stream, and is let in as by a listener: its Peer, of which `peer` events tell
+   * too. Rejected with why nobody came: `not_allowed`, `no_answer`, ...
+   */
+  acceptPipe(carrier: Carrier, options: AcceptPipeOptions = {}): Promise<Peer> {
+    return new Promise((resolve, reject) => {
+      check(options, 'acceptPipe')
+      const { signal, listener, address = '' } = options
+      if (listener !== undefined && !(listener instanceof Listener)) throw argumentError('listener is no Listener')
+      if (signal?.aborted) throw signal.reason
+      const { core } = this
+      const carried = new Carried(core, carrier, address)
+      core.pipes.add(carried, (number) => core.box.acceptPipe(number, address, bufferOf(options.bufferBytes), listener?.number ?? 0))
+      carried.accepted = this.waiting(resolve, reject, signal, (reason) => carried.fail(reason))
+      core.inUse()
+    })
+  }
+
+  // Who waits for a peer: settled once, which holds the process until then; a signal ends the wait and does `abort`.
+  private waiting(resolve: (peer: Peer) => void, reject: (reason: unknown) => void, signal: AbortSignal | undefined,
+    abort: (reason: unknown) => void): { resolve(peer: Peer): void; reject(reason: unknown): void } {
+    const { commands } = this.core
+    let settled = false
+    const once = (then: () => void) => {
+      if (settled) return
+      settled = true
+      forget?.()
+      commands.release()
+      then()
+    }
+    commands.hold()
+    const forget = onAbort(signal, (reason) => {
+      abort(reason)
+      once(() => reject(reason))
+    })
+    return { resolve: (peer) => once(() => resolve(peer)), reject: (reason) => once(() => reject(reason)) }
   }
 
   /** What it has done since it was opened and has to do now: sums over all peers, with those that have gone. */
@@ -379,7 +434,12 @@ export class Node extends Emitter<NodeEvents> {
       core.commands.hold()
       void core.over.then(() => core.commands.release())
     }
-    return core.over
+    const written = core.pipes.finished()
+    const report = await core.over
+    let timer: NodeJS.Timeout | undefined
+    await Promise.race([written, new Promise((resolve) => (timer = setTimeout(resolve, deadline ?? DEADLINE)))])
+    clearTimeout(timer)
+    return report
   }
 
   override toString(): string {

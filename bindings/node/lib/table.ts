@@ -83,6 +83,9 @@ export const enum EventType {
   question = 20,
   answer = 21,
   peerProved = 22,
+  pipeOutput = 23,
+  pipeRoom = 24,
+  pipeClosed = 25,
 }
 
 /** `sw_receipt_stage`. */

@@ -156,6 +156,9 @@ Napi::Value NodeBox::extra(Napi::Env env, const sw_event& event, int32_t* row) {
             extra.Set("dialled", Napi::Boolean::New(env, connected.dialled != 0));
             extra.Set("suite", Napi::Number::New(env, connected.suite));
             extra.Set("clockDifference", Napi::Number::New(env, static_cast<double>(connected.clock_difference_ms)));
+            if (const auto pipe = pipe_numbers_.find(connected.pipe.value); pipe != pipe_numbers_.end()) {
+                extra.Set("pipe", Napi::Number::New(env, pipe->second));
+            }
             return extra;
         }
         case SW_EVENT_MESSAGE: {
@@ -246,6 +249,15 @@ Napi::Value NodeBox::extra(Napi::Env env, const sw_event& event, int32_t* row) {
                 return extra;
             }
             return done.text.size > 0 ? to_js(env, done.text) : Napi::Value();
+        }
+        case SW_EVENT_PIPE_CLOSED: {
+            const sw_event_pipe_closed& closed = event.as.pipe_closed;
+            forget_pipe(closed.pipe);
+            Napi::Object extra = Napi::Object::New(env);
+            extra.Set("rest", to_js(env, closed.rest));
+            extra.Set("result", Napi::Number::New(env, closed.result));
+            extra.Set("detail", to_js(env, closed.detail));
+            return extra;
         }
         case SW_EVENT_RECEIPT: {
             const sw_event_receipt& receipt = event.as.receipt;

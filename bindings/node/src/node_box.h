@@ -106,6 +106,17 @@ private:
     const sw_draft* draft_at(uint32_t place) const { return place < drafts_.size() ? drafts_[place] : nullptr; }
     sw_exchange talk_arg(const Napi::CallbackInfo& info) const;
 
+    // ---- pipes.cpp ----
+    Napi::Value connect_pipe(const Napi::CallbackInfo& info);
+    void accept_pipe(const Napi::CallbackInfo& info);
+    Napi::Value pipe_give(const Napi::CallbackInfo& info);
+    Napi::Value pipe_take(const Napi::CallbackInfo& info);
+    Napi::Value pipe_end(const Napi::CallbackInfo& info);
+    Napi::Value pipe_fail(const Napi::CallbackInfo& info);
+    void add_pipe(uint32_t number, sw_pipe pipe);
+    void forget_pipe(sw_pipe pipe);
+    sw_pipe pipe_arg(const Napi::CallbackInfo& info) const;
+
     // ---- stats.cpp ----
     Napi::Value stats(const Napi::CallbackInfo& info);
     Napi::Value peer_stats(const Napi::CallbackInfo& info);
@@ -133,6 +144,9 @@ private:
 
     std::vector<sw_exchange> requests_;  // by the number that lib/ gave the request; own ones
     std::unordered_map<uint32_t, sw_listener> listeners_;
+    std::unordered_map<uint32_t, sw_pipe> pipes_;  // by the number that lib/ gave them
+    std::unordered_map<uint64_t, uint32_t> pipe_numbers_;
+    std::vector<uint8_t> pipe_room_;
     std::vector<sw_draft*> drafts_;  // by the number that lib/ knows them by; null where that is free
     std::vector<uint32_t> free_drafts_;
 };
