@@ -1,5 +1,7 @@
 """Pipes that the program carries, without an event loop: a thread reads and another one writes."""
 
+import os
+import select
 import socket
 import threading
 from typing import Any, Callable, Optional
@@ -17,6 +19,39 @@ def _reading(reader: Any) -> "Callable[[int], Optional[bytes]]":
             read: "Callable[[int], Optional[bytes]]" = method
             return read
     raise _errors.ArgumentTypeError(1, "a reader is a socket, a binary file, or an object with read(n)")
+
+
+class _Patience:
+    """Waits for bytes of a descriptor, or to be told that none are wanted any more."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._there, self._back = os.pipe()
+        self._mutex = threading.Lock()
+        self._poll = select.poll()
+        self._poll.register(descriptor, select.POLLIN)
+        self._poll.register(self._there, select.POLLIN)
+
+    def wait(self) -> bool:
+        return all(descriptor != self._there for descriptor, _ in self._poll.poll())
+
+    def stop(self) -> None:
+        with self._mutex:
+            if self._back >= 0:
+                os.write(self._back, b"x")
+
+    def close(self) -> None:
+        with self._mutex:
+            os.close(self._there)
+            os.close(self._back)
+            self._back = -1
+
+
+def _patience(reader: Any) -> Optional[_Patience]:
+    try:
+        descriptor = reader.fileno()
+        return _Patience(descriptor) if isinstance(descriptor, int) else None
+    except (AttributeError, OSError):
+        return None  # a read that waits goes on until the other end says something
 
 
 def _writing(writer: Any) -> Callable[[bytes], None]:
@@ -49,6 +84,7 @@ class Carried(Carrying):
         self._writer = writer
         self._read = _reading(reader)
         self._put = _writing(writer)
+        self._patience: Optional[_Patience] = None
         self._changed = threading.Condition()
         self._output = True
         self._room = False
@@ -57,6 +93,7 @@ class Carried(Carrying):
 
     def start(self, handle: int) -> None:
         self.handle = handle
+        self._patience = _patience(self._reader)
         for thread in self._threads:
             thread.start()
 
@@ -74,13 +111,15 @@ class Carried(Carrying):
         with self._changed:
             self._rest = rest
             self._changed.notify_all()
+        if self._patience is not None:
+            self._patience.stop()
 
     def wait_finished(self, timeout: float) -> None:
         self._threads[0].join(timeout)
 
     def _run_read(self) -> None:
         try:
-            while True:
+            while self._patience is None or self._patience.wait():
                 data = self._read(BLOCK)
                 if not data:
                     self._ended()
@@ -90,6 +129,8 @@ class Carried(Carrying):
         except Exception as error:
             if self._rest is None:
                 self._failed(error)
+        if self._patience is not None:
+            self._patience.close()
         if self._reader is not self._writer:
             self._close(self._reader)
 

@@ -688,13 +688,16 @@ public:
         return peer(out);
     }
 
-    // Over a pipe that this program carries, to the node of that id. `options` have been initialised, or are NULL.
-    peer connect_pipe(const peer_id& id, pipe_options pipe_options, const sw_connect_options* options = nullptr) {
+    // Over a pipe that this program carries, to the node of that id. `options` have been initialised, or are null.
+    peer connect_pipe(const peer_id& id, pipe_options pipe_options, const sw_connect_options* options = nullptr,
+                      sealwire::pipe* pipe_out = nullptr) {
         sw_peer out{};
-        state_->add_pipe(std::move(pipe_options), [&](const sw_pipe_options& raw, sw_pipe* pipe) {
-            const sw_peer_id raw_id = id;
-            return sw_node_connect_pipe(raw_, &raw_id, &raw, options, pipe, &out);
-        });
+        const sealwire::pipe made =
+            state_->add_pipe(std::move(pipe_options), [&](const sw_pipe_options& raw, sw_pipe* pipe) {
+                const sw_peer_id raw_id = id;
+                return sw_node_connect_pipe(raw_, &raw_id, &raw, options, pipe, &out);
+            });
+        if (pipe_out) *pipe_out = made;
         return peer(out);
     }
     // Takes what connects at the other end of a pipe; on_connected has the pipe in its event.
