@@ -4,6 +4,7 @@ import atexit
 
 from sealwire import _native
 from sealwire._codecs import Encoded, encode
+from sealwire._duplex import Duplex
 from sealwire._draft import Draft, RouteLike
 from sealwire._errors import (AccessError, ArgumentError, ArgumentTypeError, CancelledByPeer, ClosedError,
                               ConnectError, ConnectTimeout, DeadlineError, DeliveryError, Error, FileError, FileExists,
@@ -34,7 +35,7 @@ atexit.register(_native.close_all)
 
 __all__ = [
     "Accept", "AccessError", "Answer", "ArgumentError", "ArgumentTypeError", "Asking", "BAD_CALL", "BodyLike", "CancelledByPeer",
-    "CloseReport", "ClosedError", "ConnectError", "ConnectTimeout", "Conversation", "DeadlineError", "DeliveryError", "Draft", "Encoded", "Error",
+    "CloseReport", "ClosedError", "ConnectError", "ConnectTimeout", "Conversation", "DeadlineError", "DeliveryError", "Draft", "Duplex", "Encoded", "Error",
     "File", "FileError", "FileExists", "FileNotFound", "ForkedError", "HandlerFailed", "Identity",
     "KeyFileError", "Listener", "Messages", "NEVER", "NO_FUNCTION", "NoRouteError", "Node", "NodeStats", "NotAllowedError", "Part", "Peer", "PeerStats", "Pong",
     "ProtocolError", "QueueFull", "RefusedError", "Reject", "Replies", "Reply", "Request", "ResourceError", "Results", "RouteLike", "RouteStats", "Running", "Said", "SessionError",

@@ -4,6 +4,7 @@ import inspect
 from typing import Any, Awaitable, Dict, Optional, Union
 
 from sealwire import _errors
+from sealwire._duplex import CHANNEL_NAMES
 from sealwire._log import fields, logger
 from sealwire._outcome import fail
 from sealwire._types import Accept, AcceptData, Asking, Decide, Decision, HelloData, Reject
@@ -27,10 +28,10 @@ class Decisions:
     def on_proved(self, peer: Any) -> None:
         """The peer that was dialled: it is told what is for it."""
 
-    def on_asks(self, handle: int, id: str, address: str, data: bytes, allowed: bool) -> None:
+    def on_asks(self, handle: int, id: str, address: str, data: bytes, allowed: bool, channel: int) -> None:
         peer = self._node._add_peer(handle, None)
-        peer.id, peer.address = id, address
-        self._answer(peer, Asking(id, address, data, allowed))
+        peer.id, peer.address, peer.channel = id, address, CHANNEL_NAMES[channel]
+        self._answer(peer, Asking(id, address, data, allowed, peer.channel))
 
     def _answer(self, peer: Any, asking: Asking) -> None:
         """Decides, now or later."""
@@ -46,11 +47,13 @@ class Decisions:
                 peer._reject(decision.status, decision.text)
             elif isinstance(decision, Accept):
                 peer._accept(decision.data)
+            elif decision is True and peer.channel != "sealwire":
+                peer._accept(b"")
             elif decision is True and isinstance(self._data, bytes):
                 peer._accept(self._data)
             else:
                 peer._reject(0, "")
-        except (_errors.ArgumentError, _errors.TooBigError):
+        except (_errors.ArgumentError, _errors.TooBigError, _errors.UnsupportedError):
             logger.exception("the decision about %s is not valid; it is refused", peer.id, extra=fields(peer, "rejected"))
             peer._reject(0, "")
         except _errors.Error:
@@ -77,7 +80,7 @@ class Deciding(Decisions):
             decision = True if asking.allowed else self._decide(asking) if self._decide is not None else False
         except Exception:
             logger.exception("the decision about %s failed; it is refused", peer.id, extra=fields(peer, "rejected"))
-        if isinstance(decision, (bool, Accept, Reject)) and not (decision is True and callable(self._data)):
+        if isinstance(decision, (bool, Accept, Reject)) and not (decision is True and callable(self._data) and asking.channel == "sealwire"):
             self._decided(peer, decision)
         else:
             self._node._background(self._await_decision(peer, asking, decision))
@@ -86,7 +89,7 @@ class Deciding(Decisions):
         decided: Decision = False
         try:
             made = await decision if inspect.isawaitable(decision) else decision
-            if made is True and callable(self._data):
+            if made is True and callable(self._data) and asking.channel == "sealwire":
                 data = self._data(asking)
                 made = Accept(data_bytes(await data if inspect.isawaitable(data) else data))
             decided = made

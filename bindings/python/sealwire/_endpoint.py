@@ -123,7 +123,7 @@ class Endpoint(Generic[PeerT, RequestT]):
     @property
     def peers(self) -> Tuple[PeerT, ...]:
         """Those that are connected."""
-        return tuple(peer for peer in self._opened().peers if peer.suite and not peer.closed)
+        return tuple(peer for peer in self._opened().peers if (peer.suite or peer.stream) and not peer.closed)
 
     def stats(self) -> NodeStats:
         """What it has done since it was opened and has to do now, by name: sums over all peers, with those that have gone."""
@@ -218,12 +218,12 @@ class Endpoint(Generic[PeerT, RequestT]):
         settle(listener._over, None)
 
     def _on_connected(self, handle: int, id: str, address: str, data: bytes, dialled: bool, suite: int,
-                      clock_difference_ms: int, pipe: int) -> None:
+                      clock_difference_ms: int, pipe: int, streams: Optional[Tuple[int, int, int]]) -> None:
         peer = self._opened().get_peer(handle)
         if peer is None:
             peer = self._add_peer(handle, None)
         peer.id = id
-        peer._on_connected(address, data, suite, clock_difference_ms)
+        peer._on_connected(address, data, suite, clock_difference_ms, streams)
         if not dialled:
             self._pipes.on_connected(pipe, peer)
             for queue in self._arrivals:

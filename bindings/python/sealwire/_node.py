@@ -6,6 +6,7 @@ from typing import Any, AsyncIterator, Awaitable, Callable, Coroutine, Dict, Lis
 
 from sealwire import _errors, _native
 from sealwire._deciding import Deciding, data_bytes
+from sealwire._duplex import channel_of
 from sealwire._durations import limit, milliseconds
 from sealwire._endpoint import CUT, Endpoint, HandlerT
 from sealwire._handling import Handling, cancel
@@ -18,6 +19,7 @@ from sealwire._peer import Peer
 from sealwire._pipes import Carried, Pipes, Piping
 from sealwire._pump import Pump
 from sealwire._parts import make_parts
+from sealwire._received import Buffer
 from sealwire._router import Middleware, Route, Router
 from sealwire._rpc import Exposed
 from sealwire._types import AcceptData, CloseReport, Decide, HelloData
@@ -149,11 +151,14 @@ class Node(Endpoint[Peer, Request], Handling, Waiting, Piping):
 
     async def listen(self, url: str, *, unix_mode: int = 0, max_handshakes: float = 0,
                      max_handshakes_per_address: float = 0, handshakes_per_second: float = 0, handshake_burst: float = 0,
-                     handshake_share_percent: float = 0) -> Listener:
+                     handshake_share_percent: float = 0, channel: str = "sealwire",
+                     shs_network: Optional[Buffer] = None) -> Listener:
         """tcp://host:port (port 0: any), unix:///path or unix:@name.
 
         The limits of handshakes are those of sw_listen_options in sealwire.h: 0 is the default, NEVER none. Those by address
-        (at once 16, 20 a second, 5 at once before that pace holds) are for loopback only when they are set.
+        (at once 16, 20 a second, 5 at once before that pace holds) are for loopback only when they are set. `channel` "shs1": by the
+        published Secret Handshake, for its deployed peers, with `shs_network`, the 32 bytes that all of them know; they have one
+        stream each way, `peer.stream`, and no session.
         """
         limits = {"unix_mode": limit(unix_mode), "max_handshakes": limit(max_handshakes),
                   "max_handshakes_per_address": limit(max_handshakes_per_address),
@@ -161,19 +166,22 @@ class Node(Endpoint[Peer, Request], Handling, Waiting, Piping):
                   "handshake_share_percent": limit(handshake_share_percent)}
         core, loop = self._opened(), asyncio.get_running_loop()
         future: asyncio.Future[Listener] = loop.create_future()
-        handle = _native.listen(core, _errors.text(url, "url"), limits)
+        handle = _native.listen(core, _errors.text(url, "url"), limits, channel_of(channel, shs_network))
         self._listeners[handle] = Listener(handle, future)
         return await future
 
-    async def connect(self, ticket: Union[str, Ticket], *, timeout: Optional[float] = None, data: HelloData = b"") -> Peer:
+    async def connect(self, ticket: Union[str, Ticket], *, timeout: Optional[float] = None, data: HelloData = b"",
+                      channel: str = "sealwire", shs_network: Optional[Buffer] = None) -> Peer:
         """Connects and proves keys both ways. `timeout` (20 s by default) covers all of it. `data` are for the other application: bytes,
         or a function (plain or async) that makes them when the peer has proved its id, which it is called with. There is one session
         with each peer, unless both nodes have `several_sessions`: with one that is up, or that comes up meanwhile, dialled by
-        either side, this returns its Peer. To have a new one, close that first."""
+        either side, this returns its Peer. To have a new one, close that first. `channel` and `shs_network` are those of the listener,
+        and with "shs1" each call makes a connection of its own, which takes no `data`."""
         core, loop = self._opened(), asyncio.get_running_loop()
         future: asyncio.Future[Peer] = loop.create_future()
         ticket = _errors.text(str(ticket) if isinstance(ticket, Ticket) else ticket, "ticket")
-        handle = _native.connect(core, ticket, milliseconds(timeout), None if callable(data) else data_bytes(data))
+        handle = _native.connect(core, ticket, milliseconds(timeout), None if callable(data) else data_bytes(data),
+                                 channel_of(channel, shs_network))
         peer: Peer = self._add_peer(handle, future)
         peer.id = Ticket.parse(ticket).id
         if callable(data):

@@ -8,6 +8,7 @@ from uuid import UUID
 from sealwire import _errors, _native, _rpc
 from sealwire._carried import Metadata, extras
 from sealwire._draft import RouteLike
+from sealwire._duplex import Duplex
 from sealwire._durations import NEVER, milliseconds
 from sealwire._log import fields, logger
 from sealwire._messages import BodyLike, Reply, Request
@@ -35,12 +36,16 @@ class Peer(Session):
     data      what its application sent along with the handshake
     dialled   True when this side connected
     instead   of one that was replaced: the session with the same peer that stands in its place, if it is this node's
+    channel   "sealwire"; or "shs1": it has no session, and all that it has is
+    stream    one stream each way, a Duplex; else None
     """
 
     __slots__ = ("_room", "_closed")
     node: "Node"
     instead: "Optional[Peer]"
+    stream: Optional[Duplex]
     _ear = Ear
+    _duplex = Duplex
 
     def __init__(self, node: "Node", core: _native.Core, handle: int, connected: "Optional[asyncio.Future[Peer]]") -> None:
         super().__init__(node, core, handle, connected)

@@ -24,9 +24,10 @@ def stages(receipt: Receipt) -> int:
 class Session(_native.Peer):
     """The base of sealwire.Peer and sealwire.sync.Peer. How it is waited for is the face's."""
 
-    __slots__ = ("node", "id", "address", "data", "dialled", "instead", "suite", "clock_difference", "closing", "_reason",
+    __slots__ = ("node", "id", "address", "data", "dialled", "instead", "suite", "clock_difference", "channel", "stream", "closing", "_reason",
                  "_receipts", "_pings", "_token", "_connected", "_parts", "_talks", "__weakref__")
     _ear: Any  # the face's class of what the other side of a conversation says
+    _duplex: Any  # ... and of the streams of a peer that has no session
 
     def __init__(self, node: Any, core: _native.Core, handle: int, connected: Any) -> None:
         super().__init__(core, handle)
@@ -38,6 +39,8 @@ class Session(_native.Peer):
         self.instead: Any = None
         self.suite = 0
         self.clock_difference = 0.0
+        self.channel = "sealwire"
+        self.stream: Any = None
         self.closing = False
         self._reason: Optional[_errors.Error] = None
         self._receipts: Dict[int, Any] = {}  # who waits, by number: futures or outcomes; likewise those below
@@ -151,8 +154,11 @@ class Session(_native.Peer):
     def _on_pong(self, token: int, round_trip_us: int, clock_difference_ms: int) -> None:
         settle(self._pings.get(token), Pong(round_trip_us / 1e6, clock_difference_ms / 1e3))
 
-    def _on_connected(self, address: str, data: bytes, suite: int, clock_difference_ms: int) -> None:
+    def _on_connected(self, address: str, data: bytes, suite: int, clock_difference_ms: int,
+                      streams: Optional[Tuple[int, int, int]]) -> None:
         self.address, self.data, self.suite = address, data, suite
+        if streams is not None:
+            self.channel, self.stream = "shs1", self._duplex(self, *streams)
         self.clock_difference = clock_difference_ms / 1e3
         settle(self._connected, self)
 

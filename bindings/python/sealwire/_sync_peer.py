@@ -13,6 +13,7 @@ from sealwire._outcome import Outcome
 from sealwire._retry import Attempts, Backoff, attempts_of
 from sealwire._sending import give_up, heads
 from sealwire._session import Session, stages
+from sealwire._sync_duplex import Duplex
 from sealwire._sync_messages import Reply, Request
 from sealwire._sync_replies import Replies, Results
 from sealwire._sync_streams import Stream, prepared
@@ -30,7 +31,9 @@ class Peer(Session):
     __slots__ = ("_closed", "_files", "_changed")
     node: "Node"
     instead: "Optional[Peer]"
+    stream: Optional[Duplex]
     _ear = Ear
+    _duplex = Duplex
 
     def __init__(self, node: "Node", core: _native.Core, handle: int, connected: Optional[Outcome]) -> None:
         super().__init__(node, core, handle, connected)

@@ -219,7 +219,7 @@ class Deciding(Decisions):
         decision: Decision = False
         try:
             made: Any = True if asking.allowed else self._decide(asking) if self._decide is not None else False
-            if made is True and callable(self._data):
+            if made is True and callable(self._data) and asking.channel == "sealwire":
                 made = Accept(data_bytes(self._data(asking)))
             decision = made
         except Exception:

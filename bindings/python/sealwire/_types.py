@@ -17,12 +17,14 @@ class Accept(NamedTuple):
 
 
 class Asking(NamedTuple):
-    """Who asks to connect: the proved key, the address it comes from, its application's data, and whether it is let in anyway."""
+    """Who asks to connect: the proved key, the address it comes from, its application's data, whether it is let in anyway, and by
+    which channel it comes ("sealwire" or "shs1", where neither side gives data)."""
 
     id: str
     address: str
     data: bytes
     allowed: bool = False
+    channel: str = "sealwire"
 
 
 Decision = Union[bool, Accept, Reject]

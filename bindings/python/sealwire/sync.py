@@ -20,14 +20,17 @@ from typing import Any, Callable, Dict, Iterator, Optional, Sequence, Union
 from sealwire import _errors, _native
 from sealwire._codecs import encode
 from sealwire._deciding import data_bytes
+from sealwire._duplex import channel_of
 from sealwire._durations import limit, milliseconds
 from sealwire._endpoint import Endpoint, HandlerT
 from sealwire._keys import Ticket
 from sealwire._outcome import Outcome
 from sealwire._pipes import Pipes
+from sealwire._received import Buffer
 from sealwire._replies import leave
 from sealwire._rpc import Exposed
 from sealwire._sending import Answer
+from sealwire._sync_duplex import Duplex
 from sealwire._sync_inbox import Listener, Messages
 from sealwire._sync_messages import Reply, Request
 from sealwire._sync_parts import Part, make_parts
@@ -40,7 +43,7 @@ from sealwire._sync_talk import Conversation, Said, Talk
 from sealwire._sync_waits import Filter, Waits
 from sealwire._types import AcceptData, CloseReport, Decide, HelloData
 
-__all__ = ["Answer", "Conversation", "File", "Listener", "Messages", "Node", "Part", "Peer", "Replies", "Reply", "Request", "Results",
+__all__ = ["Answer", "Conversation", "Duplex", "File", "Listener", "Messages", "Node", "Part", "Peer", "Replies", "Reply", "Request", "Results",
            "Said", "Stream", "Talk"]
 
 _CUT = CloseReport(True, 0, 0, 0, 0, False, "", ())
@@ -130,7 +133,8 @@ class Node(Endpoint[Peer, Request]):
     # ---- Reaching others ----
 
     def listen(self, url: str, *, unix_mode: int = 0, max_handshakes: float = 0, max_handshakes_per_address: float = 0,
-               handshakes_per_second: float = 0, handshake_burst: float = 0, handshake_share_percent: float = 0) -> Listener:
+               handshakes_per_second: float = 0, handshake_burst: float = 0, handshake_share_percent: float = 0,
+               channel: str = "sealwire", shs_network: Optional[Buffer] = None) -> Listener:
         """tcp://host:port (port 0: any), unix:///path or unix:@name; as `listen` of sealwire.Node."""
         limits = {"unix_mode": limit(unix_mode), "max_handshakes": limit(max_handshakes),
                   "max_handshakes_per_address": limit(max_handshakes_per_address),
@@ -138,19 +142,21 @@ class Node(Endpoint[Peer, Request]):
                   "handshake_share_percent": limit(handshake_share_percent)}
         core = self._opened()
         with self._mutex:
-            listener = Listener(_native.listen(core, _errors.text(url, "url"), limits))
+            listener = Listener(_native.listen(core, _errors.text(url, "url"), limits, channel_of(channel, shs_network)))
             self._listeners[listener._handle] = listener
         listener._ready.result()
         return listener
 
-    def connect(self, ticket: Union[str, Ticket], *, timeout: Optional[float] = None, data: HelloData = b"") -> Peer:
+    def connect(self, ticket: Union[str, Ticket], *, timeout: Optional[float] = None, data: HelloData = b"",
+                channel: str = "sealwire", shs_network: Optional[Buffer] = None) -> Peer:
         """Connects and proves keys both ways. `timeout` (20 s by default) covers all of it. `data`, and that a session which is up
         is returned: as of sealwire.Node."""
         core = self._opened()
         ticket = _errors.text(str(ticket) if isinstance(ticket, Ticket) else ticket, "ticket")
         outcome = Outcome()
         with self._mutex:
-            handle = _native.connect(core, ticket, milliseconds(timeout), None if callable(data) else data_bytes(data))
+            handle = _native.connect(core, ticket, milliseconds(timeout), None if callable(data) else data_bytes(data),
+                                     channel_of(channel, shs_network))
             peer: Peer = self._add_peer(handle, outcome)
             peer.id = Ticket.parse(ticket).id
             if callable(data):

@@ -16,6 +16,13 @@ PyObject* id_of(const sw_peer_id& id) {
     return PyUnicode_FromString(text);
 }
 
+// Of a peer of the channel shs1: exchange, the stream of this side, the peer's. Else None.
+PyObject* streams_of(const sw_event_connected& connected) {
+    if (connected.channel != SW_CHANNEL_SHS1) return Ref::borrow(Py_None).release();
+    return Py_BuildValue("(KKK)", connected.stream_out.exchange.number, connected.stream_out.number,
+                         connected.stream_in.number);
+}
+
 PyObject* close_report(const sw_close_report& report) {
     Ref peers(PyList_New(0));
     if (!peers) return nullptr;
@@ -52,14 +59,14 @@ PyObject* fields_of(const sw_event* event) {
         }
         case SW_EVENT_PEER_ASKS: {
             const auto& e = event->as.peer_asks;
-            return Py_BuildValue("(KNNNN)", peer, id_of(e.id), str_of(e.address), bytes_of(e.data),
-                                 PyBool_FromLong(e.allowed));
+            return Py_BuildValue("(KNNNNI)", peer, id_of(e.id), str_of(e.address), bytes_of(e.data),
+                                 PyBool_FromLong(e.allowed), e.channel);
         }
         case SW_EVENT_PEER_CONNECTED: {
             const auto& e = event->as.connected;
-            return Py_BuildValue("(KNNNNILK)", peer, id_of(e.id), str_of(e.address), bytes_of(e.data),
+            return Py_BuildValue("(KNNNNILKN)", peer, id_of(e.id), str_of(e.address), bytes_of(e.data),
                                  PyBool_FromLong(e.dialled), e.suite, static_cast<long long>(e.clock_difference_ms),
-                                 e.pipe.value);
+                                 e.pipe.value, streams_of(e));
         }
         case SW_EVENT_MESSAGE: return Py_BuildValue("(KK)", peer, event->as.message.exchange.number);
         case SW_EVENT_DONE: return Py_BuildValue("(KK)", peer, event->as.done.exchange.number);

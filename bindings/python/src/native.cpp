@@ -118,10 +118,21 @@ void open(const py::handle& core, int descriptor, const Identity* identity, cons
     check(open_core(core_of(core), options, descriptor));
 }
 
-// `limits`: those that were given, by the names of their fields.
-uint64_t listen(const py::handle& core, const std::string& url, const py::dict& limits) {
+using Channel = std::pair<uint32_t, py::bytes>;
+
+// The options point into `channel`.
+template <class Options>
+void set_channel(const Channel& channel, Options& options) {
+    options.channel = channel.first;
+    options.shs_network = {PyBytes_AS_STRING(channel.second.ptr()),
+                           static_cast<size_t>(PyBytes_GET_SIZE(channel.second.ptr()))};
+}
+
+// `limits`: those that were given, by the names of their fields. `channel`: its number and, of shs1, the network identifier.
+uint64_t listen(const py::handle& core, const std::string& url, const py::dict& limits, const Channel& channel) {
     sw_listen_options options;
     sw_listen_options_init(&options);
+    set_channel(channel, options);
     const auto set = [&limits](const char* name, uint32_t& field) {
         if (limits.contains(name)) field = limits[name].cast<uint32_t>();
     };
@@ -138,10 +149,11 @@ uint64_t listen(const py::handle& core, const std::string& url, const py::dict& 
 
 // `data`: bytes, or None: they are given by _hello, when PEER_PROVED has come.
 uint64_t connect(const py::handle& core, const std::string& ticket, uint32_t timeout_ms,
-                 const std::optional<py::bytes>& data) {
+                 const std::optional<py::bytes>& data, const Channel& channel) {
     const std::string bytes = data ? std::string(*data) : std::string();
     sw_connect_options options;
     sw_connect_options_init(&options);
+    set_channel(channel, options);
     options.timeout_ms = timeout_ms;
     options.data = {bytes.data(), bytes.size()};
     options.data_on_demand = !data;
