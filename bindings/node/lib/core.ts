@@ -12,6 +12,7 @@ import { levels, type LogEntry } from './log.js'
 import type { Ask, CloseReport, Node } from './node.js'
 import type { OutParts } from './outparts.js'
 import { Peer, PeerState, type Pending } from './peer.js'
+import { PeerStream, type Streams } from './peer_stream.js'
 import { Pipes, type PipeClosed } from './pipes.js'
 import { receipts } from './receipts.js'
 import { E, EVENT_ROW, EventType, MAX_EVENTS, Op, R, StatusCode } from './table.js'
@@ -35,6 +36,7 @@ interface Up extends Ask {
   dialled: boolean
   clockDifference: number
   pipe?: number // that carries it
+  streams?: Streams // of one that has no session
 }
 
 export class Core implements CommandOwner {
@@ -403,7 +405,9 @@ export class Core implements CommandOwner {
     peer.dialled = extra.dialled
     peer.clockDifference = extra.clockDifference
     if (peer.state === PeerState.closing) return // closed by this side before it was up
-    peer.state = PeerState.open
+    peer.channel = extra.channel
+    peer.state = extra.streams ? PeerState.streams : PeerState.open
+    if (extra.streams) peer.stream = new PeerStream(this, peer, extra.streams)
     peer.up = true
     this.openPeers++
     const dial = this.dials.get(peer)

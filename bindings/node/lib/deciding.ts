@@ -49,6 +49,7 @@ export function decideAbout(core: Core, slot: number, ask: Ask): void {
       const data = answer !== null && typeof answer === 'object' ? (answer as { data?: unknown }).data : undefined
       if (answer instanceof Status) core.box.reject(slot, answer.code, answer.text)
       else if (data instanceof Uint8Array) core.box.accept(slot, data)
+      else if (answer === true && ask.channel === 'shs1') core.box.accept(slot, undefined)
       else if (answer === true && typeof acceptData === 'function') settle(() => acceptData(ask), made, failed)
       else if (answer === true) core.box.accept(slot, acceptData as Uint8Array | undefined)
       else core.box.reject(slot, 0, '')

@@ -14,6 +14,7 @@ type Names<T> = { readonly [K in keyof Required<T>]: 1 }
 const namesOf = <T>(names: Names<T>): ReadonlySet<string> => new Set(Object.keys(names))
 
 const signal = 1
+const channel = { channel: 1, shsNetwork: 1 } as const
 const carried = { metadata: 1, trace: 1 } as const
 
 const names = {
@@ -25,11 +26,11 @@ const names = {
     sendQueueBytes: 1, maxMessageBytes: 1, windowBytes: 1, exchangeSlots: 1, handshakeTimeout: 1, decisionTimeout: 1, requestTimeout: 1,
     paddingBytes: 1, memoryBytes: 1, applicationDataBytes: 1,
   }),
-  connect: namesOf<ConnectOptions>({ timeout: 1, signal, data: 1, keepalive: 1 }),
-  connectPipe: namesOf<ConnectPipeOptions>({ address: 1, bufferBytes: 1, timeout: 1, signal, data: 1 }),
+  connect: namesOf<ConnectOptions>({ ...channel, timeout: 1, signal, data: 1, keepalive: 1 }),
+  connectPipe: namesOf<ConnectPipeOptions>({ ...channel, address: 1, bufferBytes: 1, timeout: 1, signal, data: 1 }),
   acceptPipe: namesOf<AcceptPipeOptions>({ address: 1, bufferBytes: 1, listener: 1, signal }),
   listen: namesOf<ListenOptions>({
-    backlog: 1, ipv6Only: 1, unixMode: 1, keepalive: 1, maxHandshakes: 1, maxHandshakesPerAddress: 1, handshakesPerSecond: 1,
+    ...channel, backlog: 1, ipv6Only: 1, unixMode: 1, keepalive: 1, maxHandshakes: 1, maxHandshakesPerAddress: 1, handshakesPerSecond: 1,
     handshakeBurst: 1, handshakeSharePercent: 1, signal,
   }),
   draft: namesOf<DraftOptions>({ type: 1, metadata: 1 }),

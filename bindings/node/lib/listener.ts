@@ -2,9 +2,10 @@
 import type { Core } from './core.js'
 import { Emitter } from './emitter.js'
 import { errorOf, type SealwireError } from './errors.js'
+import type { ChannelOptions } from './options.js'
 import { R } from './table.js'
 
-export interface ListenOptions {
+export interface ListenOptions extends ChannelOptions {
   backlog?: number
   /** [::] takes no IPv4. */
   ipv6Only?: boolean

@@ -58,6 +58,8 @@ export interface NativeListenOptions {
   handshakesPerSecond: number
   handshakeBurst: number
   handshakeSharePercent: number
+  channel: number
+  shsNetwork: Uint8Array | undefined
 }
 
 export interface NativeNode {
@@ -71,7 +73,8 @@ export interface NativeNode {
   setAllowed(ids: Uint8Array): void
   listen(url: string, number: number, options: NativeListenOptions): void
   closeListener(number: number): void
-  connect(ticket: string, timeout: number, data: Uint8Array | undefined, keepalive: number, onDemand: boolean): number
+  connect(ticket: string, timeout: number, data: Uint8Array | undefined, keepalive: number, onDemand: boolean,
+    channel: number, shsNetwork: Uint8Array | undefined): number
   hello(peer: number, data: Uint8Array | undefined): void
   accept(peer: number, data: Uint8Array | undefined): void
   reject(peer: number, code: number, text: string): void
@@ -97,7 +100,7 @@ export interface NativeNode {
   stats(): [Omit<NodeStats, 'routes'>, [string, RouteStats][]]
   peerStats(peer: number): number | PeerStats
   connectPipe(number: number, id: string, address: string, buffer: number, timeout: number, data: Uint8Array | undefined,
-    onDemand: boolean): number
+    onDemand: boolean, channel: number, shsNetwork: Uint8Array | undefined): number
   acceptPipe(number: number, address: string, buffer: number, listener: number): void
   pipeGive(number: number, bytes: Uint8Array): number
   /** Bytes, or a result; ok: nothing for now. */

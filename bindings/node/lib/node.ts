@@ -9,7 +9,7 @@ import { Listener, type ListenOptions } from './listener.js'
 import type { Request, Status } from './message.js'
 import { native } from './native.js'
 import { readLog, type LogEntry, type LogOption } from './log.js'
-import { duration, limit, messageCount, onAbort, size } from './options.js'
+import { channelNumber, duration, limit, messageCount, onAbort, size, type Channel, type ChannelOptions } from './options.js'
 import { PeerState, type Peer } from './peer.js'
 import { Carried, type AcceptPipeOptions, type Carrier, type ConnectPipeOptions } from './pipes.js'
 import type { Middleware, RouteOptions } from './router.js'
@@ -26,6 +26,8 @@ export interface Ask {
   data: Uint8Array
   /** It is let in anyway. */
   allowed: boolean
+  /** By which it comes; with 'shs1' neither side gives data. */
+  channel: Channel
 }
 
 /** true lets it in, also { data } with words for its application; false refuses; a Status refuses with a reason. */
@@ -89,7 +91,7 @@ export interface NodeOptions {
   keyLog?: string
 }
 
-export interface ConnectOptions {
+export interface ConnectOptions extends ChannelOptions {
   /** Milliseconds for everything; default 20,000. */
   timeout?: number
   signal?: AbortSignal
@@ -315,6 +317,8 @@ export class Node extends Emitter<NodeEvents> {
           handshakesPerSecond: limit(options.handshakesPerSecond, 'handshakesPerSecond'),
           handshakeBurst: limit(options.handshakeBurst, 'handshakeBurst'),
           handshakeSharePercent: limit(options.handshakeSharePercent, 'handshakeSharePercent'),
+          channel: channelNumber(options),
+          shsNetwork: options.shsNetwork,
         })
       } catch (error) {
         core.listeners.delete(number)
@@ -333,7 +337,7 @@ export class Node extends Emitter<NodeEvents> {
   /**
    * Connects to a ticket: an address and the id of the peer there, which must prove its key. There is one session with each peer,
    * unless both nodes have `severalSessions`: with one that is up, or that comes up meanwhile, dialled by either side, it is that
-   * which is returned. To have a new one, close that first.
+   * which is returned. To have a new one, close that first. With the channel 'shs1' each call makes a connection of its own.
    */
   connect(ticket: string, options: ConnectOptions = {}): Promise<Peer> {
     return new Promise((resolve, reject) => {
@@ -345,7 +349,8 @@ export class Node extends Emitter<NodeEvents> {
       if (signal?.aborted) throw signal.reason
       const { core } = this
       const fixed = typeof data === 'function' ? undefined : data
-      const peer = core.addPeer(core.box.connect(ticket, duration(options.timeout, 'timeout'), fixed, keepalive, make !== undefined))
+      const peer = core.addPeer(core.box.connect(ticket, duration(options.timeout, 'timeout'), fixed, keepalive, make !== undefined,
+        channelNumber(options), options.shsNetwork))
       if (make) core.hellos.set(peer, make)
       core.dials.set(peer, this.waiting(resolve, reject, signal, () => {
         core.box.closePeer(peer.slot, 0, '', 1)
@@ -370,7 +375,8 @@ export class Node extends Emitter<NodeEvents> {
       if (signal?.aborted) throw signal.reason
       const { core } = this
       const slot = core.pipes.add(new Carried(core, carrier, address), (number) =>
-        core.box.connectPipe(number, id, address, bufferOf(options.bufferBytes), duration(options.timeout, 'timeout'), fixed, make !== undefined))
+        core.box.connectPipe(number, id, address, bufferOf(options.bufferBytes), duration(options.timeout, 'timeout'), fixed, make !== undefined,
+          channelNumber(options), options.shsNetwork))
       const peer = core.addPeer(slot)
       if (make) core.hellos.set(peer, make)
       core.dials.set(peer, this.waiting(resolve, reject, signal, () => {

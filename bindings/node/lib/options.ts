@@ -37,3 +37,22 @@ export function onAbort(signal: AbortSignal | undefined, then: (reason: unknown)
   signal.addEventListener('abort', listener, { once: true })
   return () => signal.removeEventListener('abort', listener)
 }
+
+export type Channel = 'sealwire' | 'shs1'
+
+export interface ChannelOptions {
+  /**
+   * How both ends prove their keys and protect what they say; never negotiated. `shs1` is the published Secret Handshake, for its
+   * deployed peers: they have one stream each way, `peer.stream`, and no session.
+   */
+  channel?: Channel
+  /** Of `shs1`: the 32 bytes, the network identifier, that all its peers know. */
+  shsNetwork?: Uint8Array
+}
+
+/** Its number in C. */
+export function channelNumber({ channel = 'sealwire', shsNetwork }: ChannelOptions): number {
+  if (channel !== 'sealwire' && channel !== 'shs1') throw argumentError("channel is 'sealwire' or 'shs1'")
+  if (shsNetwork !== undefined && !(shsNetwork instanceof Uint8Array)) throw argumentError('shsNetwork is no Uint8Array')
+  return channel === 'shs1' ? 1 : 0
+}

@@ -9,10 +9,11 @@ import { Replies, type RepliesHost } from './many.js'
 import type { Body, Reply, Request } from './message.js'
 import type { NativeExtras, NativeMore } from './native.js'
 import { check } from './known.js'
-import { duration, messageCount, onAbort } from './options.js'
+import { duration, messageCount, onAbort, type Channel } from './options.js'
 import { OutParts } from './outparts.js'
 import { Parts } from './part.js'
 import { stageOf, type ClosePeerOptions, type PeerEvents, type RequestOptions, type SendOptions } from './peer_options.js'
+import type { PeerStream } from './peer_stream.js'
 import { type Attempts, attemptsOf, once } from './retry.js'
 import { Remote } from './rpc.js'
 import type { PeerStats, Pong, Running } from './stats.js'
@@ -24,6 +25,7 @@ export const enum PeerState {
   connecting,
   asking,
   open,
+  streams, // likewise, without a session
   closing,
   closed,
 }
@@ -61,6 +63,10 @@ export class Peer extends Emitter<PeerEvents> {
   dialled = false
   /** Of one that was replaced: the session with the same peer that stands in its place, if it is this node's. */
   instead: Peer | undefined
+  /** By which channel it is connected. */
+  channel: Channel = 'sealwire'
+  /** Of the channel `shs1`: all that there is of it, one stream each way. */
+  stream: PeerStream | undefined
   /** Its clock minus this one's, in milliseconds, when it connected. */
   clockDifference = 0
 
@@ -104,7 +110,7 @@ export class Peer extends Emitter<PeerEvents> {
 
   /** The session is up and not being closed. */
   get connected(): boolean {
-    return this.state === PeerState.open
+    return this.state === PeerState.open || this.state === PeerState.streams
   }
 
   /** Settled with the reason when the session is over; undefined where this side closed it. */
@@ -427,7 +433,7 @@ export class Peer extends Emitter<PeerEvents> {
       return Promise.reject(error)
     }
     const over = this.closed
-    if (this.state === PeerState.open || this.state === PeerState.connecting) {
+    if (this.connected || this.state === PeerState.connecting) {
       try {
         this.core.commands.flush() // what was sent before goes before
         this.core.box.closePeer(this.slot, code, text, duration(options.deadline, 'deadline'))
@@ -466,6 +472,7 @@ export class Peer extends Emitter<PeerEvents> {
   /** @internal */
   closedError(): SealwireError {
     if (this.reason) return this.reason
+    if (this.state === PeerState.streams) return errorOf(R.unsupported, { peer: this.id, endpoint: this.address })
     const over = this.state === PeerState.closed
     return errorOf(over ? R.handle : R.closed, { peer: this.id, endpoint: this.address, detail: over ? this.closedBy : '' })
   }

@@ -123,6 +123,7 @@ export const enum R {
   tooMany = 10,
   timeout = 80,
   cancelled = 81,
+  unsupported = 84,
   status = 89,
 }
 

@@ -1,5 +1,6 @@
 // NodeBox::poll: a batch of events as rows of numbers, one buffer with the bodies, and objects for what is rare.
 #include <cstring>
+#include <iterator>
 
 #include "node_box.h"
 #include "talk.h"
@@ -88,6 +89,21 @@ Napi::Object closed_extra(Napi::Env env, const sw_event_closed& closed) {
     return extra;
 }
 
+Napi::String channel_name(Napi::Env env, uint32_t channel) {
+    return Napi::String::New(env, channel == SW_CHANNEL_SHS1 ? "shs1" : "sealwire");
+}
+
+// => [low and high half of the exchange's number, part of this side, part of the peer]
+Napi::Array streams_extra(Napi::Env env, const sw_event_connected& connected) {
+    const uint64_t number = connected.stream_out.exchange.number;
+    const int32_t numbers[] = {
+        static_cast<int32_t>(static_cast<uint32_t>(number)), static_cast<int32_t>(static_cast<uint32_t>(number >> 32)),
+        static_cast<int32_t>(connected.stream_out.number), static_cast<int32_t>(connected.stream_in.number)};
+    Napi::Array streams = Napi::Array::New(env, std::size(numbers));
+    for (uint32_t i = 0; i < std::size(numbers); ++i) streams.Set(i, Napi::Number::New(env, numbers[i]));
+    return streams;
+}
+
 Napi::Object report_extra(Napi::Env env, const sw_close_report& report) {
     const auto count = [&](uint64_t n) { return Napi::Number::New(env, static_cast<double>(n)); };
     Napi::Object extra = Napi::Object::New(env);
@@ -145,6 +161,7 @@ Napi::Value NodeBox::extra(Napi::Env env, const sw_event& event, int32_t* row) {
             extra.Set("address", to_js(env, event.as.peer_asks.address));
             extra.Set("data", to_js(env, event.as.peer_asks.data));
             extra.Set("allowed", Napi::Boolean::New(env, event.as.peer_asks.allowed != 0));
+            extra.Set("channel", channel_name(env, event.as.peer_asks.channel));
             return extra;
         }
         case SW_EVENT_PEER_CONNECTED: {
@@ -159,6 +176,8 @@ Napi::Value NodeBox::extra(Napi::Env env, const sw_event& event, int32_t* row) {
             if (const auto pipe = pipe_numbers_.find(connected.pipe.value); pipe != pipe_numbers_.end()) {
                 extra.Set("pipe", Napi::Number::New(env, pipe->second));
             }
+            extra.Set("channel", channel_name(env, connected.channel));
+            if (connected.channel == SW_CHANNEL_SHS1) extra.Set("streams", streams_extra(env, connected));
             return extra;
         }
         case SW_EVENT_MESSAGE: {

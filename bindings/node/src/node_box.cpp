@@ -211,6 +211,8 @@ void NodeBox::listen(const Napi::CallbackInfo& info) {
     options.handshakes_per_second = u32_arg(given.Get("handshakesPerSecond"));
     options.handshake_burst = u32_arg(given.Get("handshakeBurst"));
     options.handshake_share_percent = u32_arg(given.Get("handshakeSharePercent"));
+    options.channel = u32_arg(given.Get("channel"));
+    options.shs_network = bytes_arg(given.Get("shsNetwork"));
     sw_listener listener{};
     check(info.Env(), sw_node_listen(node_, text_of(text_arg(info[0])), &options, &listener));
     listeners_[number] = listener;
@@ -254,7 +256,7 @@ sw_peer NodeBox::peer_arg(const Napi::CallbackInfo& info) const {
     return slot < peers_.size() ? peers_[slot].handle : sw_peer{};
 }
 
-// (ticket, timeout, data, keepalive, whether the data come by hello()) => slot
+// (ticket, timeout, data, keepalive, whether the data come by hello(), channel, network identifier) => slot
 Napi::Value NodeBox::connect(const Napi::CallbackInfo& info) {
     sw_connect_options options;
     sw_connect_options_init(&options);
@@ -262,6 +264,8 @@ Napi::Value NodeBox::connect(const Napi::CallbackInfo& info) {
     options.data = bytes_arg(info[2]);
     options.keepalive_s = u32_arg(info[3]);
     options.data_on_demand = info[4].ToBoolean();
+    options.channel = u32_arg(info[5]);
+    options.shs_network = bytes_arg(info[6]);
     sw_peer peer{};
     check(info.Env(), sw_node_connect(node_, text_of(text_arg(info[0])), &options, &peer));
     return Napi::Number::New(info.Env(), slot_of(peer, true));

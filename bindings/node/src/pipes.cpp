@@ -47,6 +47,8 @@ Napi::Value NodeBox::connect_pipe(const Napi::CallbackInfo& info) {
     options.timeout_ms = u32_arg(info[4]);
     options.data = bytes_arg(info[5]);
     options.data_on_demand = info[6].ToBoolean();
+    options.channel = u32_arg(info[7]);
+    options.shs_network = bytes_arg(info[8]);
     sw_pipe pipe{};
     sw_peer peer{};
     check(env, sw_node_connect_pipe(node_, &id, &pipe_options, &options, &pipe, &peer));

@@ -6,11 +6,13 @@ from typing import Any, Dict, Optional
 
 from sealwire import _errors, _native
 from sealwire._deciding import Deciding, data_bytes
+from sealwire._duplex import channel_of
 from sealwire._durations import limit, milliseconds
 from sealwire._listener import Listener
 from sealwire._log import logger
 from sealwire._outcome import fail, settle
 from sealwire._peer import Peer
+from sealwire._received import Buffer
 from sealwire._types import HelloData
 
 PIPE_OUTPUT, PIPE_ROOM, PIPE_CLOSED = range(23, 26)  # of sw_event_type
@@ -218,17 +220,18 @@ class Piping:
     _deciding: Deciding
 
     async def connect_pipe(self, id: str, reader: Any, writer: Any, *, address: str = "", buffer_bytes: int = 0,
-                           timeout: Optional[float] = None, data: HelloData = b"") -> Peer:
+                           timeout: Optional[float] = None, data: HelloData = b"", channel: str = "sealwire",
+                           shs_network: Optional[Buffer] = None) -> Peer:
         """Connects over whatever `reader` and `writer` lead to, at whose other end the node of that id accepts (`accept_pipe`): a pair of
         asyncio streams, or objects with `read(n)`, plain or async, which gives nothing at the end, and `write(bytes)`, plain or
         async. They belong to the pipe from then on, which closes the writer at its end. `address` shows where it leads, for people; so
-        many bytes wait in each direction (256 KiB by default). `timeout` and `data` as of `connect`."""
+        many bytes wait in each direction (256 KiB by default). All else as of `connect`."""
         core, loop = self._opened(), asyncio.get_running_loop()  # type: ignore[attr-defined]
         id = _errors.text(id, "an id")
         carried = Carried(reader, writer, _errors.text(address, "address"))
         future: asyncio.Future[Peer] = loop.create_future()
         pipe, handle = _native.connect_pipe(core, id, carried.address, limit(buffer_bytes), milliseconds(timeout),
-                                            None if callable(data) else data_bytes(data))
+                                            None if callable(data) else data_bytes(data), channel_of(channel, shs_network))
         peer: Peer = self._add_peer(handle, future)  # type: ignore[attr-defined]
         peer.id = id
         if callable(data):

@@ -174,7 +174,8 @@ class Node(Endpoint[Peer, Request]):
             self._deciding.hellos.pop(handle, None)
 
     def connect_pipe(self, id: str, reader: Any, writer: Any, *, address: str = "", buffer_bytes: int = 0,
-                     timeout: Optional[float] = None, data: HelloData = b"") -> Peer:
+                     timeout: Optional[float] = None, data: HelloData = b"", channel: str = "sealwire",
+                     shs_network: Optional[Buffer] = None) -> Peer:
         """Connects over what `reader` and `writer` lead to: sockets, binary files (those of a child process), or objects with `read(n)`,
         which waits and gives nothing at the end, and `write(bytes)`. A thread reads and
         another one writes; both are closed at the end. All else as of sealwire.Node."""
@@ -184,7 +185,8 @@ class Node(Endpoint[Peer, Request]):
         outcome = Outcome()
         with self._mutex:
             pipe, handle = _native.connect_pipe(core, id, carried.address, limit(buffer_bytes), milliseconds(timeout),
-                                                None if callable(data) else data_bytes(data))
+                                                None if callable(data) else data_bytes(data),
+                                                channel_of(channel, shs_network))
             peer: Peer = self._add_peer(handle, outcome)
             peer.id = id
             if callable(data):

@@ -165,7 +165,7 @@ uint64_t connect(const py::handle& core, const std::string& ticket, uint32_t tim
 // `timeout_ms` and `data` as of connect. The handles of both.
 std::pair<uint64_t, uint64_t> connect_pipe(const py::handle& core, const std::string& id, const std::string& address,
                                            uint32_t buffer_bytes, uint32_t timeout_ms,
-                                           const std::optional<py::bytes>& data) {
+                                           const std::optional<py::bytes>& data, const Channel& channel) {
     const sw_peer_id peer_id = parse_id(id);
     const std::string bytes = data ? std::string(*data) : std::string();
     sw_pipe_options pipe_options;
@@ -177,6 +177,7 @@ std::pair<uint64_t, uint64_t> connect_pipe(const py::handle& core, const std::st
     options.timeout_ms = timeout_ms;
     options.data = {bytes.data(), bytes.size()};
     options.data_on_demand = !data;
+    set_channel(channel, options);
     sw_pipe pipe{};
     sw_peer peer{};
     check(sw_node_connect_pipe(node_of(core), &peer_id, &pipe_options, &options, &pipe, &peer));

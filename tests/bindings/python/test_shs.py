@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 
 import pytest
 
@@ -135,6 +136,24 @@ def test_another_network_identifier_gets_no_answer(tmp_path):
             with pytest.raises(sealwire.ConnectError) as caught:
                 await client.connect(listener.ticket)
             assert caught.value.code == "no_answer" and server.peers == ()
+
+    run(scenario)
+
+
+def test_it_goes_over_a_pipe_of_the_program():
+    async def scenario():
+        async with sealwire.Node(allow="anyone") as server, sealwire.Node() as client:
+            listener = await server.listen("tcp://127.0.0.1:0", **SHS)
+            a, b = socket.socketpair()
+            accepting = asyncio.ensure_future(server.accept_pipe(*await asyncio.open_connection(sock=a), listener=listener))
+            near = await client.connect_pipe(server.id, *await asyncio.open_connection(sock=b), **SHS)
+            far = await accepting
+            assert near.channel == far.channel == "shs1"
+            await near.stream.write(b"over a pair of sockets")
+            await near.stream.close()
+            assert await far.stream.read() == b"over a pair of sockets"
+            await far.stream.close()
+            assert await near.wait_closed() is None
 
     run(scenario)
 
