@@ -263,7 +263,8 @@ static void ends(void) {
     CHECK_IS(sw_peer_close(second, 64, no_text(), 0), SW_ERR_UNSUPPORTED);
     CHECK_IS(sw_peer_close(second, 0, text("bye"), 0), SW_ERR_UNSUPPORTED);
     MUST(sw_peer_close(second, 0, no_text(), 30000));
-    CHECK_IS(sw_part_write(near.out, bytes("later"), NULL), SW_ERR_CLOSED);
+    const sw_result later = sw_part_write(near.out, bytes("later"), NULL);
+    tap_ok(later == SW_ERR_CLOSED || later == SW_ERR_HANDLE, "nothing more is taken then, be its end told or not");
     CHECK_IS(sw_peer_close(second, 0, no_text(), 0), SW_ERR_CLOSED);
     if (!box_wait(&server, SW_EVENT_PART_DONE, 3, &n)) exit(1);
     tap_ok(n.result == SW_OK && received_is(&server, &far, "last words", 10),
