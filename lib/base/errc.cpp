@@ -73,6 +73,18 @@ constexpr auto kTable = std::to_array<ErrcInfo>({
     {Errc::rejected, "rejected", "the peer's application refused the connection", "Its code and text say why."},
     {Errc::self, "self", "the ticket carries this node's own key",
      "Connect to another peer, or give each its own key."},
+    {Errc::ws_upgrade, "ws_upgrade", "what answers there is no WebSocket",
+     "Check host, port and path of the ws:// or wss:// address, and whether a proxy in between lets WebSockets "
+     "through; the "
+     "detail says what came instead."},
+    {Errc::ws_refused, "ws_refused", "the web server there refused the WebSocket",
+     "The detail has its HTTP status: 404 is another path, 401 and 403 are its decision about this program's origin, "
+     "cookies "
+     "or headers, 503 is too busy."},
+    {Errc::ws_protocol, "ws_protocol", "the peer broke the WebSocket protocol",
+     "Only binary messages belong there; the detail says what came. One of the two has a bug or is hostile, or a proxy "
+     "in "
+     "between alters the frames."},
     {Errc::peer_lost, "peer_lost", "the connection to the peer broke",
      "The process ended, was killed, or the network between failed. Connect again."},
     {Errc::truncated, "truncated", "the bytes ended without a close",

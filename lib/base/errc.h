@@ -46,6 +46,9 @@ enum class Errc : int32_t {
     not_allowed = 46,
     rejected = 47,
     self = 48,
+    ws_upgrade = 55,
+    ws_refused = 56,
+    ws_protocol = 57,
     // How a session ended
     peer_lost = 60,
     truncated = 61,

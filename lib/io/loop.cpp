@@ -78,6 +78,14 @@ Loop::~Loop() {
     const Loop* outer = std::exchange(t_running, this);
     // What was closed just before finishes in this turn.
     uv_run(&handles_->loop, UV_RUN_NOWAIT);
+    for (auto& [key, guest] : guests_) {
+        for (int turn = 0; turn < 64 && !guest->gone(); ++turn) {
+            guest->leave();
+            uv_run(&handles_->loop, UV_RUN_NOWAIT);
+        }
+        assert(guest->gone() && "a guest does not leave its loop");
+    }
+    guests_.clear();
     uv_close(reinterpret_cast<uv_handle_t*>(&handles_->async), nullptr);
     uv_close(reinterpret_cast<uv_handle_t*>(&handles_->prepare), nullptr);
     uv_close(reinterpret_cast<uv_handle_t*>(&handles_->timer), nullptr);
@@ -163,6 +171,15 @@ void Loop::set_on_wake(std::function<void()> function) { on_wake_ = std::move(fu
 void Loop::set_after_events(std::function<void()> function) { after_events_ = std::move(function); }
 
 uv_loop_s* Loop::uv() { return &handles_->loop; }
+
+void Loop::add_guest(const void* key, std::unique_ptr<Guest> guest) { guests_.emplace_back(key, std::move(guest)); }
+
+Loop::Guest* Loop::guest(const void* key) const {
+    for (const auto& [at, guest] : guests_) {
+        if (at == key) return guest.get();
+    }
+    return nullptr;
+}
 
 MutableBytes Loop::read_buffer() {
     if (!read_buffer_) read_buffer_.reset(new uint8_t[kReadBuffer]);

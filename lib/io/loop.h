@@ -3,6 +3,8 @@
 
 #include <functional>
 #include <memory>
+#include <utility>
+#include <vector>
 
 #include "base/bytes.h"
 #include "base/result.h"
@@ -20,6 +22,16 @@ namespace sealwire {
 // waits. Everything built on the loop (pipes, listeners, timers) is destroyed before it.
 class Loop {
 public:
+    // What another library keeps on the loop, and which needs turns of the loop to come to its end.
+    class Guest {
+    public:
+        virtual ~Guest() = default;
+        // Called before each turn until it is gone.
+        virtual void leave() = 0;
+        // Nothing of it is on the loop any more.
+        virtual bool gone() const = 0;
+    };
+
     static Result<std::unique_ptr<Loop>> create();
     // Joins the thread if it still runs. Functions posted and not yet run are destroyed without being run.
     ~Loop();
@@ -52,6 +64,10 @@ public:
     // gathered.
     void set_after_events(std::function<void()> function);
 
+    // Stays until the loop ends: it is told to leave when nothing else is on the loop. One for each key. Loop thread.
+    void add_guest(const void* key, std::unique_ptr<Guest> guest);
+    Guest* guest(const void* key) const;
+
     TimerQueue& timers() { return timers_; }
     uv_loop_s* uv();
 
@@ -78,6 +94,7 @@ private:
     std::function<void()> on_wake_;
     std::function<void()> after_events_;
     std::unique_ptr<uint8_t[]> read_buffer_;
+    std::vector<std::pair<const void*, std::unique_ptr<Guest>>> guests_;
 };
 
 }  // namespace sealwire

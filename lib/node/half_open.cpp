@@ -18,9 +18,12 @@ constexpr std::string_view kLoopback = "loopback v6";  // the group of ::1: 11 b
 }  // namespace
 
 std::string address_group(std::string_view remote_address) {
-    constexpr std::string_view kScheme = "tcp://";
-    if (!remote_address.starts_with(kScheme)) return {};
-    std::string host(remote_address.substr(kScheme.size()));
+    std::string host;
+    for (const std::string_view scheme : {"tcp://", "tls://", "ws://", "wss://"}) {
+        if (remote_address.starts_with(scheme)) host = remote_address.substr(scheme.size());
+    }
+    if (host.empty()) return {};
+    host.resize(std::min(host.size(), host.find('/')));  // the path of ws
     const size_t colon = host.rfind(':');
     if (colon != std::string::npos) host.resize(colon);
     in_addr v4{};

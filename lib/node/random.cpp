@@ -7,6 +7,7 @@
 #include "crypto/network.h"
 #include "crypto/sodium_rng.h"
 #include "transport/tls_library.h"
+#include "transport/ws.h"
 
 namespace sealwire {
 
@@ -30,7 +31,7 @@ uint64_t random_number() {
 
 std::string bundled_versions() {
     return std::string("libsodium ") + sodium_library_version() + ", libuv " + uv_version_string() + ", " +
-           tls_library_version();
+           tls_library_version() + ", " + ws_library_version();
 }
 
 }  // namespace sealwire

@@ -61,6 +61,10 @@ public:
     virtual std::string remote_address() const = 0;
     virtual std::string local_address() const = 0;
 
+    // The socket itself, where the pipe is nothing more than one: the caller owns it, no callback comes any more, and
+    // nothing but destroying the pipe may follow. Else -1, and nothing has changed.
+    virtual int take_socket() { return -1; }
+
     // The user id of the process at the other end at the time it connected; unix sockets only.
     virtual std::optional<uint32_t> peer_uid() const { return std::nullopt; }
 };

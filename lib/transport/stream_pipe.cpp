@@ -37,6 +37,8 @@ public:
         update();
     }
     const std::string& remote() const { return remote_; }
+    // Everything is as it was when it was made, but for what was read.
+    bool sound() const { return !closing() && !failed_ && !shut_down_ && write_error_ == 0; }
 
 private:
     ~StreamCore() override = default;
@@ -191,6 +193,7 @@ public:
     std::string local_address() const override {
         return core_->closing() ? std::string() : local_address_of(core_->descriptor()).url();
     }
+    int take_socket() override { return core_->sound() ? core_.take()->release() : -1; }
     std::optional<uint32_t> peer_uid() const override {
         if (core_->closing()) return std::nullopt;
 #ifdef __linux__

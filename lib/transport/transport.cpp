@@ -6,6 +6,7 @@
 #include "transport/memory.h"
 #include "transport/tcp.h"
 #include "transport/unix.h"
+#include "transport/ws.h"
 
 namespace sealwire {
 
@@ -20,6 +21,7 @@ struct Scheme {
 constexpr std::array kSchemes = {
     Scheme{"tcp", listen_tcp, connect_tcp},
     Scheme{"unix", listen_unix, connect_unix},
+    Scheme{"ws", listen_ws, connect_ws},
     Scheme{"memory", listen_memory, connect_memory},
 };
 

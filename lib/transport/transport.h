@@ -1,4 +1,4 @@
-// Listening and connecting by address: one table of schemes (tcp, unix, memory) behind two functions.
+// Listening and connecting by address: one table of schemes (tcp, unix, ws, memory) behind two functions.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +11,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "io/loop.h"
+#include "transport/http.h"
 #include "transport/pipe.h"
 
 namespace sealwire {
@@ -40,6 +41,8 @@ struct ListenOptions {
     uint32_t unix_mode = 0600;
     // Where names of the memory scheme live. Must outlive the listener.
     MemoryHub* memory = nullptr;
+    // Of ws and wss, whose port answers HTTP as well.
+    HttpOptions http;
 };
 
 struct ConnectOptions {
@@ -51,6 +54,8 @@ struct ConnectOptions {
     Time stagger = 250 * kMillisecond;
     Resolver resolver;  // empty: resolve_with_system
     MemoryHub* memory = nullptr;
+    // Of ws and wss: an Origin header, for servers that want one.
+    std::string origin;
 };
 
 // Loop thread, never from inside a call to the listener.
@@ -76,6 +81,8 @@ public:
     virtual std::string address() const = 0;
     // Stops listening at once. Connections not accepted yet are refused or reset; a unix socket's file is removed.
     virtual void close() = 0;
+    // Of ws and wss: where requests are answered.
+    virtual HttpPort* http() { return nullptr; }
 };
 
 // Exactly one of the two is called, on the loop thread, never from inside connect().
@@ -98,6 +105,8 @@ public:
 // `scheme` and `address` are the two parts of a URL without `://` and without the key part: {"tcp", "127.0.0.1:9000"},
 // {"tcp", "[::1]:0"}, {"unix", "/run/app.sock"}, {"unix", "@name"} (Linux abstract name), {"memory", "name"}.
 //
+// ws: {"ws", "127.0.0.1:8080/chat"}, as tcp with the path of its upgrade, "/" when there is none.
+//
 // tcp listens on a numeric address, `*` (every address, both families) or `localhost` (127.0.0.1), as it must not wait
 // for a resolver. unix: a socket file left behind is replaced only if it is a socket and nobody answers there.
 //
@@ -107,7 +116,8 @@ Result<std::unique_ptr<Listener>> listen(Loop& loop, std::string_view scheme, st
                                          const ListenOptions& options, ListenerHandler& handler);
 
 // Returns an error only for what can be seen from the address itself (address, unsupported); everything else is told to
-// the handler: refused, unreachable, connect_timeout, name, permission, descriptors, no_memory, system.
+// the handler: refused, unreachable, connect_timeout, name, permission, descriptors, no_memory, system; ws_upgrade and
+// ws_refused of ws.
 Result<std::unique_ptr<Connecting>> connect(Loop& loop, std::string_view scheme, std::string_view address,
                                             const ConnectOptions& options, ConnectHandler& handler);
 

@@ -383,10 +383,14 @@ TEST_CASE("addresses are told as URLs that can be connected to, and the remote o
             case Kind::tcp4: CHECK(url.rfind("tcp://127.0.0.1:", 0) == 0); break;
             case Kind::tcp6: CHECK(url.rfind("tcp://[::1]:", 0) == 0); break;
             case Kind::unix_path: CHECK(url == "unix://" + world.directory.path() + "/socket"); break;
+            case Kind::ws:
+                CHECK(url.rfind("ws://127.0.0.1:", 0) == 0);
+                CHECK(url.substr(url.size() - 5) == "/chat");
+                break;
             case Kind::unix_abstract: CHECK(url == "unix:@" + world.directory.path()); break;
             default: CHECK(url == "memory://name");
         }
-        if (world.scheme() == "tcp") {
+        if (world.scheme() == "tcp" || world.scheme() == "ws") {
             CHECK(url.substr(url.size() - 2) != ":0");
             CHECK(duo.server->pipe->remote_address() == duo.client->pipe->local_address());
         }
@@ -428,6 +432,7 @@ TEST_CASE("a scheme that the table does not hold is unsupported") {
     CHECK(connect(*world.loop, "", "x", {}, connector).error().code == Errc::unsupported);
     CHECK(has_scheme("tcp"));
     CHECK(has_scheme("unix"));
+    CHECK(has_scheme("ws"));
     CHECK(has_scheme("memory"));
     CHECK_FALSE(has_scheme("tcp "));
 }

@@ -23,12 +23,12 @@ namespace sealwire::transport_test {
 
 inline constexpr Time kGenerous = 30 * kSecond;
 
-enum class Kind { memory, memory_sliced, tcp4, tcp6, unix_path, unix_abstract, custom };
+enum class Kind { memory, memory_sliced, tcp4, tcp6, unix_path, unix_abstract, custom, ws };
 inline constexpr Kind kKinds[] = {Kind::memory,    Kind::memory_sliced, Kind::tcp4,  Kind::tcp6,
-                                  Kind::unix_path, Kind::unix_abstract, Kind::custom};
+                                  Kind::unix_path, Kind::unix_abstract, Kind::custom, Kind::ws};
 inline const char* name_of(Kind kind) {
     constexpr const char* kNames[] = {"memory",    "memory, sliced and late", "tcp v4", "tcp v6",
-                                      "unix path", "unix abstract",           "custom"};
+                                      "unix path", "unix abstract",           "custom", "ws"};
     return kNames[static_cast<int>(kind)];
 }
 inline bool is_socket(Kind kind) { return kind != Kind::memory && kind != Kind::memory_sliced && kind != Kind::custom; }
@@ -332,6 +332,7 @@ public:
 
     std::string scheme() const {
         if (!is_socket(kind_)) return "memory";
+        if (kind_ == Kind::ws) return "ws";
         return kind_ == Kind::tcp4 || kind_ == Kind::tcp6 ? "tcp" : "unix";
     }
     std::string listen_address() {
@@ -340,6 +341,7 @@ public:
             case Kind::tcp6: return "[::1]:0";
             case Kind::unix_path: return directory.file("socket");
             case Kind::unix_abstract: return "@" + directory.path();
+            case Kind::ws: return "127.0.0.1:0/chat";
             default: return "name";
         }
     }

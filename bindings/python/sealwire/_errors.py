@@ -205,7 +205,7 @@ CLASSES: Dict[str, Type[Error]] = {
     "not_found": FileNotFound, "file_exists": FileExists, "file_type": FileError, "file_name": FileError,
     "no_space": FileError, "io": FileError, "file_changed": FileError, "digest": FileError,
     "name": ConnectError, "unreachable": ConnectError, "no_answer": ConnectError, "handshake": ConnectError,
-    "self": ConnectError,
+    "self": ConnectError, "ws_upgrade": ConnectError, "ws_refused": ConnectError, "ws_protocol": ProtocolError,
     "refused": RefusedError, "connect_timeout": ConnectTimeout, "handshake_timeout": ConnectTimeout,
     "not_allowed": NotAllowedError, "rejected": NotAllowedError,
     "peer_lost": SessionError, "truncated": SessionError, "peer_closed": SessionError, "replaced": SessionError,

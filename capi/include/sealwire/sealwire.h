@@ -98,6 +98,9 @@ typedef enum sw_result {
     SW_ERR_NOT_ALLOWED = 46,
     SW_ERR_REJECTED = 47,
     SW_ERR_SELF = 48,
+    SW_ERR_WS_UPGRADE = 55,
+    SW_ERR_WS_REFUSED = 56,
+    SW_ERR_WS_PROTOCOL = 57,
     /* How a session ended */
     SW_ERR_PEER_LOST = 60,
     SW_ERR_TRUNCATED = 61,
