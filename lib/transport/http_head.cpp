@@ -108,7 +108,7 @@ HttpFault parse_http_head(std::string_view text, HttpHead& head) {
     head.method = method;
     if (line == "HTTP/1.1") head.minor = 1;
     else if (line == "HTTP/1.0") head.minor = 0;
-    else return {line.substr(0, 5) == "HTTP/" ? 505 : 400};
+    else return {line.size() == 8 && line.substr(0, 5) == "HTTP/" ? 505 : 400};
     if (const HttpFault fault = parse_target(target, head); fault.status != 0) return fault;
     while (take_until(text, "\r\n", line) && !line.empty()) {
         if (const HttpFault fault = parse_header(line, head); fault.status != 0) return fault;
