@@ -7,56 +7,24 @@
 #include <cstring>
 #include <map>
 
-#include "counters.h"
+#include "metrics_text.h"
 
 namespace tool {
 
 namespace {
 
-using sealwire_tables::Kind, sealwire_tables::kOfNodes, sealwire_tables::kOfPeers, sealwire_tables::kOfRoutes;
+using sealwire_tables::kOfNodes, sealwire_tables::kOfPeers, sealwire_tables::kRoundTrip;
+using Text = sealwire_tables::MetricsText;
 using Metric = sealwire_tables::Field<sw_stats>;
-
-constexpr Metric kRoundTrip{"round_trip_us",      &sw_stats::round_trip_us,       Kind::gauge,
-                            "round_trip_seconds", "Round trip of the last ping.", true};
 
 using ByPeer = std::map<std::string, sw_stats>;
 
-std::string escaped(std::string_view text) {
-    std::string out;
-    for (const char c : text) {
-        if (c == '\n') {
-            out += "\\n";
-            continue;
-        }
-        if (c == '\\' || c == '"') out += '\\';
-        out += c;
-    }
-    return out;
-}
-
-class Text {
-public:
-    void head(const std::string& name, const char* help, const char* kind) {
-        out += "# HELP sealwire_" + name + " " + help + "\n# TYPE sealwire_" + name + " " + kind + "\n";
-    }
-    void line(const std::string& name, const std::string& labels, uint64_t value, double unit = 1) {
-        char number[40];
-        if (unit == 1) std::snprintf(number, sizeof number, "%llu", static_cast<unsigned long long>(value));
-        else std::snprintf(number, sizeof number, "%.9g", static_cast<double>(value) * unit);
-        out += "sealwire_" + name + labels + " " + number + "\n";
-    }
-    std::string out;
-};
-
 // Sums under one name, peers under another: adding up a metric's lines counts nothing twice.
 void put(Text& text, const Metric& metric, const sw_stats& sums, const ByPeer& peers, double unit = 1) {
-    if (metric.kind == Kind::cause) return;
-    const char* const kind = metric.kind == Kind::gauge ? "gauge" : "counter";
-    text.head(metric.metric, metric.help, kind);
-    text.line(metric.metric, "", sums.*metric.field, unit);
+    if (!text.sum(metric, sums, unit)) return;
     if (!metric.of_peers || peers.empty()) return;
     const std::string name = std::string("peer_") + metric.metric;
-    text.head(name, metric.help, kind);
+    text.head(name, metric.help, Text::kind_of(metric));
     for (const auto& [id, stats] : peers) text.line(name, "{peer=\"" + id + "\"}", stats.*metric.field, unit);
 }
 
@@ -80,18 +48,9 @@ std::string metrics_text(const sealwire::node& node, const std::vector<sealwire:
     for (const Metric& metric : kOfPeers) put(text, metric, sums, by_peer);
     for (const Metric& metric : kOfNodes) put(text, metric, sums, {});
     put(text, kRoundTrip, sums, by_peer, 1e-6);
-    text.head("dropped_messages_total", "Messages that went nowhere, by cause.", "counter");
-    for (const Metric& metric : kOfPeers) {
-        if (metric.kind != Kind::cause) continue;
-        text.line("dropped_messages_total", std::string("{cause=\"") + metric.metric + "\"}", sums.*metric.field);
-    }
-    for (const auto& metric : kOfRoutes) {
-        text.head(metric.metric, metric.help, "counter");
-        node.each_route([&](const sw_route_stats& route) {
-            text.line(metric.metric, "{route=\"" + escaped(sealwire::view_of(route.route)) + "\"}",
-                      route.*metric.field);
-        });
-    }
+    text.causes(sums);
+    node.each_route([&](const sw_route_stats& route) { text.keep(route); });
+    text.routes();
     return text.out;
 }
 

@@ -6,6 +6,7 @@
 #include "edge.h"
 #include "node/peer.h"
 #include "node/raw_peer.h"
+#include "node/web.h"
 
 using namespace sealwire;
 using namespace sealwire::capi;
@@ -40,6 +41,8 @@ SAME(PEER_PROVED, peer_proved);
 SAME(PIPE_OUTPUT, pipe_output);
 SAME(PIPE_ROOM, pipe_room);
 SAME(PIPE_CLOSED, pipe_closed);
+SAME(HTTP_REQUEST, http_request);
+SAME(HTTP_UPGRADE, http_upgrade);
 #undef SAME
 
 static_assert(sizeof(PeerId) == sizeof(sw_peer_id));
@@ -126,6 +129,27 @@ void EventBox::show_extras(const NodeEvent& event, Out& out) {
 void EventBox::show_parts(const NodeEvent& event) {
     parts.clear();
     for (uint32_t i = 0; i < event.part_count; ++i) parts.push_back(info_of(event, event.parts[i]));
+}
+
+void EventBox::show_http(const NodeEvent& event) {
+    sw_event_http& http = face.as.http;
+    const size_t method = event.text.find(' ');
+    const size_t query = event.text.rfind(' ');
+    metadata.clear();
+    for_each_header(as_text(event.tlvs), [&](std::string_view name, std::string_view value) {
+        metadata.push_back({text_of(name), text_of(value)});
+    });
+    http.request = {{event.listener}, event.number};
+    http.method = text_of(event.text.substr(0, method));
+    http.path = text_of(event.text.substr(method + 1, query - method - 1));
+    http.query = text_of(event.text.substr(query + 1));
+    http.address = text_of(event.address);
+    http.body = bytes_of(event.body);
+    http.headers = metadata.data();
+    http.header_count = metadata.size();
+    http.secure = event.allowed;
+    http.reserved = 0;
+    face.size = size_with(http);
 }
 
 void EventBox::show(const NodeEvent& event) {
@@ -293,6 +317,8 @@ void EventBox::show(const NodeEvent& event) {
                 {event.pipe}, bytes_of(event.body), result_of_event(event), 0, text_of(event.detail)};
             face.size = size_with(face.as.pipe_closed);
             break;
+        case NodeEventKind::http_request:
+        case NodeEventKind::http_upgrade: show_http(event); break;
         case NodeEventKind::receipt:
             face.as.receipt = {event.first, event.last_number, result_of_event(event), event.code};
             face.size = size_with(face.as.receipt);

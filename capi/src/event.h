@@ -26,6 +26,7 @@ struct EventBox {
     template <class Out>
     void show_extras(const NodeEvent& event, Out& out);
     void show_parts(const NodeEvent& event);
+    void show_http(const NodeEvent& event);
     // Only the part of the union that the type says is written.
     void show(const NodeEvent& event);
     static EventBox& of(const sw_event* event) {

@@ -2,6 +2,7 @@
 #include "node/listener.h"
 
 #include "edge.h"
+#include "http.h"
 #include "node/node.h"
 #include "peer.h"
 
@@ -42,10 +43,15 @@ sw_result sw_node_listen(sw_node node, sw_text url, const sw_listen_options* giv
         }
         auto network = shs_network_of(options.channel, options.shs_network);
         if (!network) return failed(network.error());
+        ListeningOptions listening;
+        if (options.http) {
+            const Result<void> read = read_http_options(*options.http, node, listening);
+            if (!read) return failed(read.error());
+            if (!view(url).starts_with("ws")) return bad("http is of ws:// and wss:// only");
+        }
         Errc errc = Errc::ok;
         const std::shared_ptr<Node> self = Node::find(node.value, errc);
         if (!self) return failed(errc);
-        ListeningOptions listening;
         listening.shs = std::move(*network);
         listening.user = options.user;
         listening.handshakes = handshake_limits_of(options);

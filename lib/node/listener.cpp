@@ -60,12 +60,37 @@ std::shared_ptr<const ShsNetwork> Listening::shs_of(uint64_t listener) {
     return locked ? locked->options_.shs : nullptr;
 }
 
+Web* Listening::web_of(uint64_t listener) {
+    const HandleTable::Locked<Listening> locked(HandleTable::process(), listener, HandleKind::listener);
+    return locked ? locked->web_.get() : nullptr;
+}
+
+Errc Listening::answer(uint64_t listener, uint64_t number, HttpAnswer answer) {
+    HandleTable::Locked<Listening> locked(HandleTable::process(), listener, HandleKind::listener);
+    if (!locked) return locked.errc();
+    if (!locked->web_ || !locked->web_->take(number)) return Errc::handle;
+    const std::shared_ptr<Node> node = locked->node_.shared_from_this();
+    locked.unlock();
+    const auto kept = std::make_shared<HttpAnswer>(std::move(answer));
+    node->loop().post([listener, number, kept] {
+        if (Web* const web = web_of(listener)) web->answer(number, std::move(*kept));
+    });
+    return Errc::ok;
+}
+
 void Listening::start() {
     if (over_) return;
     if (node_.closing()) return over({Errc::closed, "the node is closing"});
-    auto listener = listen(node_.loop(), endpoint_.scheme, endpoint_.address, options_.transport, *this);
+    ListenOptions transport = options_.transport;
+    if (endpoint_.scheme == "ws" || endpoint_.scheme == "wss") {
+        web_ = std::make_unique<Web>(node_, handle_, options_.web, options_.user);
+        transport.http.service = web_.get();
+        transport.http.decide_upgrades = options_.web.upgrades;
+    }
+    auto listener = listen(node_.loop(), endpoint_.scheme, endpoint_.address, transport, *this);
     if (!listener) return over(listener.error());
     listener_ = std::move(*listener);
+    if (web_) web_->attach(listener_->http());
     address_ = listener_->address();
     const std::string ticket = address_ + "#" + node_.id().text();
     {

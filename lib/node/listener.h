@@ -8,6 +8,7 @@
 #include "crypto/ticket.h"
 #include "node/half_open.h"
 #include "node/handle_table.h"
+#include "node/web.h"
 #include "protocol/shs_handshake.h"
 #include "transport/transport.h"
 
@@ -19,6 +20,7 @@ struct ListeningOptions {
     ListenOptions transport;
     HandshakeLimits handshakes;
     void* user = nullptr;
+    WebOptions web;                         // of ws and wss
     std::shared_ptr<const ShsNetwork> shs;  // by the Secret Handshake of this network: RawPeers
 };
 
@@ -34,6 +36,11 @@ public:
     static std::shared_ptr<HalfOpen> half_open_of(uint64_t listener);
     // Of the Secret Handshake; null: peers have sessions. Loop thread.
     static std::shared_ptr<const ShsNetwork> shs_of(uint64_t listener);
+
+    // handle when nobody waits for that answer.
+    static Errc answer(uint64_t listener, uint64_t number, HttpAnswer answer);
+    // Null when it is closed, or answers no HTTP. Loop thread.
+    static Web* web_of(uint64_t listener);
 
     // ---- For the node ----
     // Any thread.
@@ -56,6 +63,7 @@ private:
     const Endpoint endpoint_;
     const ListeningOptions options_;
     uint64_t handle_ = 0;
+    std::unique_ptr<Web> web_;            // outlives the listener
     std::unique_ptr<Listener> listener_;  // loop thread
     std::string ticket_;                  // under the lock of the slot; empty before it listens
     bool closing_ = false;                // under the lock of the slot

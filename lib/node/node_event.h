@@ -43,6 +43,8 @@ enum class NodeEventKind : uint8_t {
     pipe_output = 23,
     pipe_room = 24,
     pipe_closed = 25,
+    http_request = 26,
+    http_upgrade = 27,
 };
 
 struct CloseReport {

@@ -33,6 +33,9 @@ struct HttpAnswer {
     std::unique_ptr<HttpBody> stream;  // in place of the body
 };
 
+// Whether a header of an answer can be sent: a name without spaces and colons, a value of one line.
+bool sendable(const std::pair<std::string, std::string>& header);
+
 struct HttpRequest {
     HttpHead head;
     std::string body;

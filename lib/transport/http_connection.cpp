@@ -11,13 +11,6 @@ namespace {
 // After the last answer: for the client to end as well, so that a reset does not overtake what was sent.
 constexpr Time kLinger = 2 * kSecond;
 
-bool sound_header(const std::pair<std::string, std::string>& header) {
-    const auto bad = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
-    if (header.first.empty() || header.first.find_first_of(": \t") != std::string::npos) return false;
-    if (std::any_of(header.first.begin(), header.first.end(), bad)) return false;
-    return std::none_of(header.second.begin(), header.second.end(), [&](char c) { return bad(c) && c != '\t'; });
-}
-
 // Ours to say.
 bool is_ours(const std::string& name) {
     std::string low(name);
@@ -26,6 +19,13 @@ bool is_ours(const std::string& name) {
 }
 
 }  // namespace
+
+bool sendable(const std::pair<std::string, std::string>& header) {
+    const auto bad = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
+    if (header.first.empty() || header.first.find_first_of(": \t") != std::string::npos) return false;
+    if (std::any_of(header.first.begin(), header.first.end(), bad)) return false;
+    return std::none_of(header.second.begin(), header.second.end(), [&](char c) { return bad(c) && c != '\t'; });
+}
 
 HttpConnection::HttpConnection(Loop& loop, HttpOwner& owner, std::unique_ptr<Pipe> pipe, bool secure)
     : loop_(loop),
@@ -146,7 +146,7 @@ void HttpConnection::answer(HttpAnswer answer) {
         return owner_.upgrade(*this, std::move(pipe_), std::move(request));
     }
     const bool sound = answer.status >= 200 && answer.status <= 599 &&
-                       std::all_of(answer.headers.begin(), answer.headers.end(), sound_header);
+                       std::all_of(answer.headers.begin(), answer.headers.end(), sendable);
     if (!sound) answer = {500, {}, {}, {}};
     if (upgrade_) keep_ = false;
     const bool empty = answer.status == 204 || answer.status == 304;

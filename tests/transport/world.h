@@ -24,7 +24,7 @@ namespace sealwire::transport_test {
 inline constexpr Time kGenerous = 30 * kSecond;
 
 enum class Kind { memory, memory_sliced, tcp4, tcp6, unix_path, unix_abstract, custom, ws };
-inline constexpr Kind kKinds[] = {Kind::memory,    Kind::memory_sliced, Kind::tcp4,  Kind::tcp6,
+inline constexpr Kind kKinds[] = {Kind::memory,    Kind::memory_sliced, Kind::tcp4,   Kind::tcp6,
                                   Kind::unix_path, Kind::unix_abstract, Kind::custom, Kind::ws};
 inline const char* name_of(Kind kind) {
     constexpr const char* kNames[] = {"memory",    "memory, sliced and late", "tcp v4", "tcp v6",

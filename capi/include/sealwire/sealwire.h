@@ -261,9 +261,11 @@ typedef enum sw_event_type {
     SW_EVENT_ANSWER = 21,   /* to a question of this side, once: sw_event.answer. Since 0.1 */
     SW_EVENT_PEER_PROVED =
         22, /* dialled with data_on_demand: its key is proved, sw_peer_hello is awaited; sw_event.proved. Since 0.1 */
-    SW_EVENT_PIPE_OUTPUT = 23, /* of a pipe of the application: there is something for sw_pipe_take. Since 0.1 */
-    SW_EVENT_PIPE_ROOM = 24,   /* after SW_ERR_AGAIN of sw_pipe_give: there is room again. Since 0.1 */
-    SW_EVENT_PIPE_CLOSED = 25  /* last event of such a pipe: sw_event.pipe_closed. Since 0.1 */
+    SW_EVENT_PIPE_OUTPUT = 23,  /* of a pipe of the application: there is something for sw_pipe_take. Since 0.1 */
+    SW_EVENT_PIPE_ROOM = 24,    /* after SW_ERR_AGAIN of sw_pipe_give: there is room again. Since 0.1 */
+    SW_EVENT_PIPE_CLOSED = 25,  /* last event of such a pipe: sw_event.pipe_closed. Since 0.1 */
+    SW_EVENT_HTTP_REQUEST = 26, /* of a web listener, to be answered by sw_http_answer: sw_event.http. Since 0.1 */
+    SW_EVENT_HTTP_UPGRADE = 27  /* it asks to become a WebSocket: likewise, by status 101 or another. Since 0.1 */
 } sw_event_type;
 
 /* How two ends prove who they are and protect what they say. Both say the same: it is never negotiated. Since 0.1. */
@@ -524,6 +526,26 @@ typedef struct sw_event_pipe_closed {
     sw_text detail;
 } sw_event_pipe_closed;
 
+/* One request at a web listener; by value, and stale once it was answered or is over. Since 0.1. */
+typedef struct sw_http_request {
+    sw_listener listener;
+    uint64_t number;
+} sw_http_request;
+
+/* Of HTTP_REQUEST and HTTP_UPGRADE. Since 0.1. */
+typedef struct sw_event_http {
+    sw_http_request request;
+    sw_text method;
+    sw_text path;           /* as it was sent, percent-encoded; it begins with a slash */
+    sw_text query;          /* behind the question mark */
+    sw_text address;        /* the client's: tcp://host:port, tls://... */
+    sw_bytes body;          /* whole */
+    const sw_pair *headers; /* names in small letters, in their order; one name may come more than once */
+    size_t header_count;
+    uint32_t secure; /* 1: over TLS */
+    uint32_t reserved;
+} sw_event_http;
+
 #define SW_CLOSE_REPORT_PEERS 8
 typedef struct sw_close_peer {
     sw_peer_id id;
@@ -578,6 +600,7 @@ struct sw_event {
         sw_event_proved proved;
         sw_event_pipe pipe;
         sw_event_pipe_closed pipe_closed;
+        sw_event_http http;
     } as;
 };
 
@@ -684,6 +707,34 @@ SW_API sw_result sw_node_close(sw_node node, uint32_t deadline_ms, sw_close_repo
 
 /* ---- Listeners -------------------------------------------------------------------------------------------------- */
 
+/* What a web listener answers besides its WebSockets. It has a WebSocket for each GET of its own path (of the address; "/" where
+ * that has none) whose Origin header is absent, names the host that was asked, or is listed; what nothing below answers gets 404.
+ * Since 0.1. */
+typedef struct sw_http_options {
+    uint32_t size;
+    uint32_t requests; /* 1: SW_EVENT_HTTP_REQUEST for what health, metrics and folder do not answer */
+    uint32_t upgrades; /* 1: SW_EVENT_HTTP_UPGRADE for each WebSocket, whatever its path, once its origin was checked */
+    uint32_t reserved;
+    sw_text health_path;  /* answers 200, "ok"; empty: none. So are the next two */
+    sw_text metrics_path; /* the node's counters and those of its routes as Prometheus text; no peer is named */
+    sw_text
+        folder; /* GET and HEAD of its files, by the path of the URL; index.html for one that ends with a slash. Never: links,
+                        names that begin with a dot, anything outside */
+    sw_text origins;          /* what Origin headers may say, separated by spaces: https://example.com; * is all */
+    uint32_t max_head_bytes;  /* of a request; default 8,192, then 431 */
+    uint32_t max_body_bytes;  /* default 1 MiB, then 413 */
+    uint32_t head_ms;         /* from the connection, or the first byte of a later request; default 5,000, then 408 */
+    uint32_t body_ms;         /* default 30,000, then 408 */
+    uint32_t answer_ms;       /* for sw_http_answer, and for each 64 KiB of what is sent; default 30,000, then 503 */
+    uint32_t idle_ms;         /* between requests; default 15,000 */
+    uint32_t max_connections; /* that are no WebSockets; default 1,024. The next ends that which has waited longest */
+    uint32_t reserved2;
+} sw_http_options;
+
+static inline void sw_http_options_init(sw_http_options *options) {
+    if (options) options->size = (uint32_t)sw_zero(options, sizeof *options);
+}
+
 typedef struct sw_listen_options {
     uint32_t size;
     uint32_t backlog;     /* default 511 */
@@ -701,18 +752,34 @@ typedef struct sw_listen_options {
     uint32_t handshake_share_percent; /* of the loop thread's time; default 50, 100 no limit. The next wait likewise */
     uint32_t channel;                 /* sw_channel of all that connect here. Since 0.1 */
     uint32_t reserved;
-    sw_bytes shs_network; /* with SW_CHANNEL_SHS1: SW_SHS_NETWORK_SIZE bytes, which both ends know. Since 0.1 */
+    sw_bytes shs_network;        /* with SW_CHANNEL_SHS1: SW_SHS_NETWORK_SIZE bytes, which both ends know. Since 0.1 */
+    const sw_http_options *http; /* of ws:// and wss://, whose port answers HTTP as well; read by the call. Since 0.1 */
 } sw_listen_options;
 
 static inline void sw_listen_options_init(sw_listen_options *options) {
     if (options) options->size = (uint32_t)sw_zero(options, sizeof *options);
 }
-/* tcp://host:port (port 0: any), unix:///path or unix:@abstract. SW_EVENT_LISTENING or SW_EVENT_LISTENER_CLOSED follows.
+/* tcp://host:port (port 0: any), unix:///path, unix:@abstract or ws://host:port/path. SW_EVENT_LISTENING or SW_EVENT_LISTENER_CLOSED follows.
  * Since 0.1. */
 SW_API sw_result sw_node_listen(sw_node node, sw_text url, const sw_listen_options *options, sw_listener *out);
 /* From SW_EVENT_LISTENING on; SW_ERR_STATE before. Since 0.1. */
 SW_API sw_result sw_listener_ticket(sw_listener listener, char out[SW_ADDRESS_TEXT_SIZE]);
 SW_API sw_result sw_listener_close(sw_listener listener);
+
+typedef struct sw_http_answer_options {
+    uint32_t size;
+    uint32_t reserved;
+    const sw_pair *headers; /* Content-Type, Set-Cookie, ...; Content-Length and Connection are the library's */
+    size_t header_count;
+} sw_http_answer_options;
+
+static inline void sw_http_answer_options_init(sw_http_answer_options *options) {
+    if (options) options->size = (uint32_t)sw_zero(options, sizeof *options);
+}
+/* Answers a request, once: with a status from 200 to 599, or 101 for an upgrade that is granted, whose peer then comes as any
+ * other. SW_ERR_HANDLE when it was answered already, or nobody waits any more; SW_ERR_ARG for headers that cannot be sent. Since 0.1. */
+SW_API sw_result sw_http_answer(sw_http_request request, uint32_t status, sw_bytes body,
+                                const sw_http_answer_options *options);
 
 /* ---- Peers ------------------------------------------------------------------------------------------------------ */
 
