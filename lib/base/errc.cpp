@@ -29,7 +29,7 @@ constexpr auto kTable = std::to_array<ErrcInfo>({
      "Nothing was done. The number is fixed, and the detail names it where it is not plain: wait until one of them is "
      "over."},
     {Errc::address, "address", "the address or ticket cannot be used",
-     "Write tcp://host:port, unix:///path or unix:@name; a ticket has #peer-id behind it."},
+     "Write tcp://host:port, ws://host:port/path, unix:///path or unix:@name; a ticket has #peer-id behind it."},
     {Errc::name, "name", "the host name cannot be resolved", "Check its spelling and the machine's name service."},
     {Errc::in_use, "in_use", "the address is in use", "Another program listens there; stop it, or listen on port 0."},
     {Errc::permission, "permission", "permission denied",
