@@ -164,7 +164,8 @@ static void carries_bytes_both_ways(const char *url) {
     MUST(sw_part_write(near.out, bytes("hello, "), NULL));
     MUST(sw_part_write(near.out, bytes("box stream"), NULL));
     end_stream(near.out);
-    CHECK_IS(sw_part_write(near.out, bytes("more"), NULL), SW_ERR_STATE);
+    const sw_result more = sw_part_write(near.out, bytes("more"), NULL);
+    tap_ok(more == SW_ERR_STATE || more == SW_ERR_HANDLE, "nothing is taken behind its end, be that told or not");
     const note closed = box_peer_event(&client, SW_EVENT_PEER_CLOSED, peer);
     tap_ok(closed.result == SW_OK, "it is over in good order once both streams have ended");
     tap_ok(received_is(&client, &near, "hello, box stream", 17), "what was sent comes back, whole");
