@@ -4,7 +4,7 @@
 
 #include "random_state.h"
 
-static unsigned long wrapped, unwrapped;
+static unsigned long wrapped, unwrapped, raw_peers;
 static char server_address[SW_ADDRESS_TEXT_SIZE];
 
 static __thread sw_node own_node; /* whose loop thread this is */
@@ -431,8 +431,11 @@ static void a_connect(sw_node node) {
     options.timeout_ms = percent(30) ? 1 + below(30) : percent(50) ? 200 + below(2000) : 0;
     options.data = (sw_bytes){kBytes, percent(95) ? below(2000) : below(100000)};
     options.data_on_demand = percent(60);
+    options.channel = a_channel(20, &options.shs_network);
+    const int shs = options.channel == SW_CHANNEL_SHS1;
+    if (shs && percent(95)) options.data.size = options.data_on_demand = 0;
     lock();
-    memcpy(ticket, P.tickets[below(8)], sizeof ticket);
+    memcpy(ticket, shs && percent(90) ? P.shs_tickets[below(2)] : P.tickets[below(8)], sizeof ticket);
     unlock();
     if (percent(10)) snprintf(ticket, sizeof ticket, "tcp://127.0.0.1:%u#nonsense", below(70000));
     if (CALL(node_connect, node, text(ticket), percent(80) ? &options : NULL, percent(98) ? &peer : NULL) == SW_OK) {
@@ -544,6 +547,7 @@ static void listener_calls(void) {
     DID(listen_options_init);
     options.size = a_size(sizeof options);
     options.backlog = percent(90) ? below(100) : (uint32_t)lot();
+    options.channel = a_channel(10, &options.shs_network);
     switch (below(4)) {
         case 0:
             if (CALL(node_listen, a_node(), text(urls[below(7)]), &options, percent(98) ? &listener : NULL) == SW_OK) {
@@ -641,7 +645,14 @@ static void look_at(const sw_event *event) {
     if (event->type < EVENTS) count(&events[event->type]);
     switch (event->type) {
         case SW_EVENT_PEER_ASKS: PUT(asking, event->peer); break;
-        case SW_EVENT_PEER_CONNECTED: keep_peer(event->peer); break;
+        case SW_EVENT_PEER_CONNECTED:
+            keep_peer(event->peer);
+            if (event->as.connected.channel != SW_CHANNEL_SHS1) break;
+            count(&raw_peers);
+            PUT(parts_out, event->as.connected.stream_out);
+            PUT(parts_in, event->as.connected.stream_in);
+            PUT(own, event->as.connected.stream_out.exchange);
+            break;
         case SW_EVENT_REPLY: keep_parts(&event->as.message); break;
         case SW_EVENT_QUESTION:
             keep_parts(&event->as.message);
@@ -857,6 +868,17 @@ static void listen_for(sw_node node, int slot) {
     while (sw_listener_ticket(listener, P.tickets[slot]) != SW_OK) CALL(node_wait, queued, 1);
 }
 
+/* In a pool of their own: what is dialled there by the other channel gets no answer. */
+static void listen_for_shs(sw_node node, int slot) {
+    sw_listen_options options;
+    sw_listener listener;
+    sw_listen_options_init(&options);
+    options.channel = SW_CHANNEL_SHS1;
+    options.shs_network = (sw_bytes){kBytes, SW_SHS_NETWORK_SIZE};
+    MUST(CALL(node_listen, node, text("tcp://127.0.0.1:0"), &options, &listener));
+    while (sw_listener_ticket(listener, P.shs_tickets[slot]) != SW_OK) CALL(node_wait, queued, 1);
+}
+
 /* More large messages than may wait for their handlers: STALLED. */
 static void stall(void) {
     static const char kLarge[2 << 20];
@@ -915,6 +937,8 @@ static void open_all(void) {
     listen_for(server, 0);
     listen_for(queued, 1);
     listen_for(client, 2);
+    listen_for_shs(server, 0);
+    listen_for_shs(queued, 1);
     /* Addresses of others: a key that nobody has there, and a port at which nothing listens. */
     MUST(sw_ticket_split(text(P.tickets[0]), server_address, &id));
     MUST(sw_node_id(client, &id));
@@ -977,5 +1001,7 @@ int main(void) {
     tap_ok(__atomic_load_n(&wrapped, __ATOMIC_SEQ_CST) == __atomic_load_n(&unwrapped, __ATOMIC_SEQ_CST),
            "memory that was wrapped was given back");
     check_reached();
+    printf("# %lu peers of the channel shs1\n", count_of(&raw_peers));
+    tap_ok(count_of(&raw_peers) > 0, "peers of the channel shs1 were connected");
     return tap_done();
 }

@@ -90,6 +90,7 @@ typedef struct pool {
     sw_pipe pipes[16][2]; /* each pair is carried to each other */
     sw_node nodes[4];     /* that come and go */
     char tickets[8][SW_ADDRESS_TEXT_SIZE];
+    char shs_tickets[2][SW_ADDRESS_TEXT_SIZE]; /* where the channel shs1 is spoken */
 } pool;
 static pool P = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 static sw_node server, client, queued; /* these stay */
@@ -175,6 +176,12 @@ static inline sw_node a_passing_node(void) {
 /* ---- Arguments ---- */
 
 static char kBytes[1 << 20];
+
+static inline uint32_t a_channel(unsigned chance, sw_bytes *network) {
+    const uint32_t channel = percent(chance) ? SW_CHANNEL_SHS1 : percent(99) ? SW_CHANNEL_SEALWIRE : (uint32_t)lot();
+    *network = (sw_bytes){kBytes, percent(98) == (channel == SW_CHANNEL_SHS1) ? SW_SHS_NETWORK_SIZE : percent(98) ? 0 : below(70)};
+    return channel;
+}
 
 static inline sw_bytes a_body(void) {
     const unsigned kind = below(1000);
