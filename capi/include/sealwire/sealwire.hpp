@@ -543,6 +543,23 @@ private:
     sw_listener raw_;
 };
 
+// The channel shs1 (sw_channel), in the options of node::listen and node::connect; `network`, of 32 bytes, outlives them. The streams
+// of such a peer are part(connected.stream_out) and part(connected.stream_in) of on_connected; on_event tells of them.
+inline sw_listen_options shs_listen_options(std::string_view network) {
+    sw_listen_options options;
+    sw_listen_options_init(&options);
+    options.channel = SW_CHANNEL_SHS1;
+    options.shs_network = bytes_of(network);
+    return options;
+}
+inline sw_connect_options shs_connect_options(std::string_view network) {
+    sw_connect_options options;
+    sw_connect_options_init(&options);
+    options.channel = SW_CHANNEL_SHS1;
+    options.shs_network = bytes_of(network);
+    return options;
+}
+
 // ---- Nodes ----------------------------------------------------------------------------------------------------------
 
 enum class run_on { loop, poll };
