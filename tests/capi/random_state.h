@@ -179,7 +179,9 @@ static char kBytes[1 << 20];
 
 static inline uint32_t a_channel(unsigned chance, sw_bytes *network) {
     const uint32_t channel = percent(chance) ? SW_CHANNEL_SHS1 : percent(99) ? SW_CHANNEL_SEALWIRE : (uint32_t)lot();
-    *network = (sw_bytes){kBytes, percent(98) == (channel == SW_CHANNEL_SHS1) ? SW_SHS_NETWORK_SIZE : percent(98) ? 0 : below(70)};
+    *network = (sw_bytes){kBytes, percent(98) == (channel == SW_CHANNEL_SHS1) ? SW_SHS_NETWORK_SIZE
+                                  : percent(98)                               ? 0
+                                                                              : below(70)};
     return channel;
 }
 
