@@ -43,6 +43,8 @@ SAME(PIPE_ROOM, pipe_room);
 SAME(PIPE_CLOSED, pipe_closed);
 SAME(HTTP_REQUEST, http_request);
 SAME(HTTP_UPGRADE, http_upgrade);
+SAME(LISTENER_PAUSED, listener_paused);
+SAME(LISTENER_RESUMED, listener_resumed);
 #undef SAME
 
 static_assert(sizeof(PeerId) == sizeof(sw_peer_id));
@@ -166,6 +168,8 @@ void EventBox::show(const NodeEvent& event) {
             face.size = size_with(face.as.listening);
             break;
         case NodeEventKind::listener_closed:
+        case NodeEventKind::listener_paused:
+        case NodeEventKind::listener_resumed:
         case NodeEventKind::peer_closing:
         case NodeEventKind::peer_closed: {
             sw_event_closed& closed = face.as.closed;

@@ -3,6 +3,7 @@
 
 #include "edge.h"
 #include "http.h"
+#include "limits.h"
 #include "node/node.h"
 #include "peer.h"
 
@@ -26,6 +27,28 @@ HandshakeLimits handshake_limits_of(const sw_listen_options& options) {
     limits.loopback_at_once = options.max_handshakes_per_address != 0;
     limits.loopback_rate = options.handshakes_per_second != 0 || options.handshake_burst != 0;
     return limits;
+}
+
+constexpr size_t kMostRanges = 65'536;
+
+Result<void> read_ranges(const sw_text* texts, size_t count, std::vector<AddressRange>& out) {
+    if (count > kMostRanges || (count > 0 && !texts)) {
+        return fail(Errc::argument, "a list of addresses is null or has more than 65536");
+    }
+    for (size_t i = 0; i < count; ++i) {
+        if (!valid(texts[i])) return fail(Errc::argument, "an address is not a text");
+        auto range = AddressRange::parse(view(texts[i]));
+        if (!range) return Unexpected{std::move(range).error()};
+        out.push_back(*range);
+    }
+    return {};
+}
+
+Result<AddressRules::Lists> lists_of(const sw_text* allow, size_t allow_count, const sw_text* deny, size_t deny_count) {
+    AddressRules::Lists lists;
+    if (auto read = read_ranges(allow, allow_count, lists.allow); !read) return Unexpected{std::move(read).error()};
+    if (auto read = read_ranges(deny, deny_count, lists.deny); !read) return Unexpected{std::move(read).error()};
+    return lists;
 }
 
 }  // namespace
@@ -54,6 +77,10 @@ sw_result sw_node_listen(sw_node node, sw_text url, const sw_listen_options* giv
         if (!self) return failed(errc);
         listening.shs = std::move(*network);
         listening.user = options.user;
+        if (options.connection_limits) listening.limits = options.connection_limits->limits;
+        auto lists = lists_of(options.allow_addresses, options.allow_count, options.deny_addresses, options.deny_count);
+        if (!lists) return failed(lists.error());
+        listening.addresses = std::move(*lists);
         listening.handshakes = handshake_limits_of(options);
         listening.transport.backlog = options.backlog ? static_cast<int>(options.backlog) : 511;
         listening.transport.ipv6_only = options.ipv6_only != 0;
@@ -74,4 +101,13 @@ sw_result sw_listener_ticket(sw_listener listener, char out[SW_ADDRESS_TEXT_SIZE
 
 sw_result sw_listener_close(sw_listener listener) {
     return guarded([&] { return result_of(Listening::close(listener.value)); });
+}
+
+sw_result sw_listener_set_addresses(sw_listener listener, const sw_text* allow, size_t allow_count, const sw_text* deny,
+                                    size_t deny_count) {
+    return guarded([&] {
+        auto lists = lists_of(allow, allow_count, deny, deny_count);
+        if (!lists) return failed(lists.error());
+        return result_of(Listening::set_addresses(listener.value, std::move(*lists)));
+    });
 }

@@ -4,6 +4,7 @@
 #include "edge.h"
 #include "event.h"
 #include "identity.h"
+#include "limits.h"
 #include "node/random.h"
 
 using namespace sealwire;
@@ -98,6 +99,7 @@ Result<NodeConfig> config_of(const sw_node_options& options) {
     config.queued = options.on_event == nullptr;
     config.on_wake = config.queued ? options.on_wake : nullptr;
     config.key_log = view(options.key_log);
+    if (options.connection_limits) config.connection_limits = options.connection_limits->limits;
     return config;
 }
 

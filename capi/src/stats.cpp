@@ -51,6 +51,10 @@ sw_stats face_of(const Stats& stats) {
     out.events_waiting = stats.events_waiting;
     out.events_held = stats.events_held;
     out.round_trip_us = stats.round_trip_us;
+    out.accepted = stats.accepted;
+    out.refused_by_address = stats.refused_by_address;
+    out.refused_by_limit = stats.refused_by_limit;
+    out.refused_busy = stats.refused_busy;
     return out;
 }
 

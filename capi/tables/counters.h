@@ -79,6 +79,13 @@ inline constexpr Field<sw_stats> kOfNodes[] = {
      false},
     {"events_held", &sw_stats::events_held, Kind::gauge, "events_held", "Events that were fetched and not given back.",
      false},
+    {"accepted", &sw_stats::accepted, Kind::counter, "accepted_total", "Connections that came in.", false},
+    {"refused_by_address", &sw_stats::refused_by_address, Kind::counter, "refused_by_address_total",
+     "Connections closed at once for their address.", false},
+    {"refused_by_limit", &sw_stats::refused_by_limit, Kind::counter, "refused_by_limit_total",
+     "Peers refused as there were too many.", false},
+    {"refused_busy", &sw_stats::refused_busy, Kind::counter, "refused_busy_total",
+     "Handshakes refused as too many were under way.", false},
 };
 inline constexpr Field<sw_route_stats> kOfRoutes[] = {
     {"messages_received", &sw_route_stats::messages_received, Kind::counter, "route_messages_received_total",

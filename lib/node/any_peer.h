@@ -6,6 +6,8 @@
 #include <functional>
 #include <string_view>
 
+#include "node/connection_limits.h"
+
 namespace sealwire {
 
 struct RouteSent;
@@ -28,6 +30,7 @@ public:
     virtual Stats locked_stats() const = 0;
     virtual void each_route_sent(const std::function<void(std::string_view, const RouteSent&)>& each) const = 0;
 
+    Entrance entrance;       // of one that came in; loop thread
     size_t stats_index = 0;  // in the StatsBook of its node, under whose lock
 
 protected:

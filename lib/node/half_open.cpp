@@ -1,12 +1,8 @@
 // Counting half-open pipes, in all and by address, and the time that handshakes use.
 #include "node/half_open.h"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <cstring>
 #include <utility>
 
 namespace sealwire {
@@ -18,35 +14,15 @@ constexpr std::string_view kLoopback = "loopback v6";  // the group of ::1: 11 b
 }  // namespace
 
 std::string address_group(std::string_view remote_address) {
-    std::string host;
-    for (const std::string_view scheme : {"tcp://", "tls://", "ws://", "wss://"}) {
-        if (remote_address.starts_with(scheme)) host = remote_address.substr(scheme.size());
-    }
-    if (host.empty()) return {};
-    host.resize(std::min(host.size(), host.find('/')));  // the path of ws
-    const size_t colon = host.rfind(':');
-    if (colon != std::string::npos) host.resize(colon);
-    in_addr v4{};
-    if (inet_pton(AF_INET, host.c_str(), &v4) == 1) return host;
-    if (host.size() < 2 || host.front() != '[') return host;
-    host = host.substr(1, host.size() - 2);
-    host.resize(std::min(host.size(), host.find('%')));
-    in6_addr v6{};
-    if (inet_pton(AF_INET6, host.c_str(), &v6) != 1) return host;
-    if (IN6_IS_ADDR_LOOPBACK(&v6)) return std::string(kLoopback);
-    if (IN6_IS_ADDR_V4MAPPED(&v6)) {
-        std::array<char, INET_ADDRSTRLEN> text{};
-        inet_ntop(AF_INET, v6.s6_addr + 12, text.data(), text.size());
-        return std::string(text.data());
-    }
-    return {reinterpret_cast<const char*>(v6.s6_addr), 8};
+    const auto address = IpAddress::of_url(remote_address);
+    if (!address) return {};
+    const char* bytes = reinterpret_cast<const char*>(address->bytes.data());
+    if (address->is_v4()) return {bytes + 12, 4};
+    if (address->is_loopback()) return std::string(kLoopback);
+    return {bytes, 8};
 }
 
-bool is_loopback_group(std::string_view group) {
-    in_addr v4{};
-    return group == kLoopback ||
-           (group.starts_with("127.") && inet_pton(AF_INET, std::string(group).c_str(), &v4) == 1);
-}
+bool is_loopback_group(std::string_view group) { return group == kLoopback || (group.size() == 4 && group[0] == 127); }
 
 std::optional<uint64_t> LogPace::allows(Time now) {
     if (!pace_.allows(next_, now)) {
@@ -74,7 +50,7 @@ bool HandshakeTime::below(Time now, uint32_t percent) {
 }
 
 AnyPeer* HalfOpen::enter(AnyPeer& peer, Place& place) {
-    AnyPeer* evicted = strangers_.size() >= kStrangers ? strangers_.front() : nullptr;
+    AnyPeer* evicted = strangers_.size() >= most_strangers_ ? strangers_.front() : nullptr;
     place.kind = Place::Class::stranger;
     place.stranger = strangers_.insert(strangers_.end(), &peer);
     return evicted;

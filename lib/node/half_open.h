@@ -10,6 +10,7 @@
 #include <unordered_map>
 
 #include "base/time.h"
+#include "node/connection_limits.h"
 
 namespace sealwire {
 
@@ -69,6 +70,14 @@ private:
     Time at_ = 0;
 };
 
+// Who may come to one listener at all.
+struct Door {
+    AddressRules rules;
+    Entrance::Limits limits;  // its own and its node's
+    LogPace address_log{{kSecond, 1}};
+    LogPace limit_log{{kSecond, 1}};
+};
+
 // Of one listener. Pipes that have shown no valid mac1 are a class of their own, the oldest of which gives way. Loop thread.
 class HalfOpen {
 public:
@@ -81,7 +90,9 @@ public:
         std::string address;  // counted under; empty: not limited
     };
 
-    explicit HalfOpen(const HandshakeLimits& limits = {}) : limits_(limits) {}
+    // `strangers`: at most so many.
+    explicit HalfOpen(const HandshakeLimits& limits = {}, size_t strangers = kStrangers)
+        : limits_(limits), most_strangers_(strangers) {}
 
     // A new pipe. The stranger that has to go for it, or null.
     AnyPeer* enter(AnyPeer& peer, Place& place);
@@ -97,6 +108,7 @@ public:
     size_t handshakes() const { return handshakes_; }
     size_t addresses() const { return addresses_.size(); }
 
+    Door door;
     LogPace busy_log{{kSecond, 1}};
     LogPace dropped_log{{kSecond, 1}};
     LogPace stranger_log{{kSecond / 20, 20}};
@@ -111,14 +123,15 @@ private:
     void forget_idle_addresses(Time now);
 
     const HandshakeLimits limits_;
+    const size_t most_strangers_;
     std::list<AnyPeer*> strangers_;  // oldest first
     size_t handshakes_ = 0;
     std::unordered_map<std::string, Address> addresses_;
     size_t sweep_at_ = kSweepAt;
 };
 
-// What connections from `remote_address` (a URL) are counted under: the v4 address, the /64 of a v6 one; empty for what has
-// no address.
+// What handshakes from `remote_address` (a URL) are counted under: the v4 address, the /64 of a v6 one; empty for what has no
+// address.
 std::string address_group(std::string_view remote_address);
 bool is_loopback_group(std::string_view group);
 

@@ -9,7 +9,8 @@ Listening::Listening(Node& node, Endpoint endpoint, const ListeningOptions& opti
     : node_(node),
       endpoint_(std::move(endpoint)),
       options_(options),
-      half_open_(std::make_shared<HalfOpen>(options.handshakes)) {
+      half_open_(node.new_half_open(options.handshakes, options.limits)) {
+    half_open_->door.rules.set(options.addresses);
     handle_ = HandleTable::process().add(HandleKind::listener, this);
 }
 
@@ -40,6 +41,13 @@ Errc Listening::close(uint64_t listener) {
         }
         if (listening) listening->shut_down();
     });
+    return Errc::ok;
+}
+
+Errc Listening::set_addresses(uint64_t listener, AddressRules::Lists lists) {
+    const HandleTable::Locked<Listening> locked(HandleTable::process(), listener, HandleKind::listener);
+    if (!locked) return locked.errc();
+    locked->half_open_->door.rules.set(std::move(lists));
     return Errc::ok;
 }
 
@@ -112,10 +120,28 @@ void Listening::shut_down() {
     else over({});
 }
 
+bool Listening::lets_in(const Pipe& pipe) { return node_.may_come(*half_open_, pipe); }
+
 void Listening::on_accept(std::unique_ptr<Pipe> pipe) { node_.accepted(handle_, half_open_, std::move(pipe)); }
 
 void Listening::on_listener_error(Error error) {
     node_.log(LogLevel::error, error.code, {}, address_, "accepting is paused: " + error.detail);
+    tell(NodeEventKind::listener_paused, error);
+}
+
+void Listening::on_listener_resumed() {
+    node_.log(LogLevel::info, Errc::ok, {}, address_, "accepting again");
+    tell(NodeEventKind::listener_resumed, {});
+}
+
+void Listening::tell(NodeEventKind kind, const Error& error) {
+    NodeEvent event{.kind = kind};
+    event.listener = handle_;
+    event.user = options_.user;
+    event.errc = error.code;
+    event.detail = error.detail;
+    event.address = address_;
+    node_.emit(event);
 }
 
 void Listening::over(const Error& error) {

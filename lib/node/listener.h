@@ -8,6 +8,7 @@
 #include "crypto/ticket.h"
 #include "node/half_open.h"
 #include "node/handle_table.h"
+#include "node/node_event.h"
 #include "node/web.h"
 #include "protocol/shs_handshake.h"
 #include "transport/transport.h"
@@ -20,7 +21,9 @@ struct ListeningOptions {
     ListenOptions transport;
     HandshakeLimits handshakes;
     void* user = nullptr;
-    WebOptions web;                         // of ws and wss
+    WebOptions web;                            // of ws and wss
+    std::shared_ptr<ConnectionLimits> limits;  // of its own; null: none but its node's
+    AddressRules::Lists addresses;
     std::shared_ptr<const ShsNetwork> shs;  // by the Secret Handshake of this network: RawPeers
 };
 
@@ -30,6 +33,7 @@ public:
     // state before it listens.
     static Result<std::string> ticket(uint64_t listener);
     static Errc close(uint64_t listener);
+    static Errc set_addresses(uint64_t listener, AddressRules::Lists lists);
     // handle or closed, or argument: it is another node's.
     static bool belongs_to(uint64_t listener, const Node& node, Errc& errc);
     // Null when it is closed. Loop thread.
@@ -54,10 +58,13 @@ public:
     size_t index = 0;  // in the node's list
 
 private:
+    bool lets_in(const Pipe& pipe) override;
     void on_accept(std::unique_ptr<Pipe> pipe) override;
     void on_listener_error(Error error) override;
+    void on_listener_resumed() override;
     void on_listener_closed() override { over({}); }
     void over(const Error& error);
+    void tell(NodeEventKind kind, const Error& error);
 
     Node& node_;
     const Endpoint endpoint_;

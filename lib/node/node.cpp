@@ -198,8 +198,14 @@ void Node::accepted(uint64_t listener, std::shared_ptr<HalfOpen> half_open, std:
         if (carried != 0) note_pipe(carried, {Errc::closed, "the node is closing"});
         return;
     }
+    Entrance entrance;
+    if (!enter(*half_open, *pipe, entrance)) {
+        if (carried != 0) note_pipe(carried, {Errc::limit, "refused by its address"});
+        return;
+    }
     if (auto network = Listening::shs_of(listener)) {
-        return accepted_raw(listener, std::move(network), std::move(half_open), std::move(pipe), carried);
+        return accepted_raw(listener, std::move(network), std::move(half_open), std::move(pipe), carried,
+                            std::move(entrance));
     }
     std::unique_ptr<Peer> peer;
     try {
@@ -210,6 +216,7 @@ void Node::accepted(uint64_t listener, std::shared_ptr<HalfOpen> half_open, std:
     if (peer->handle() == 0)
         return log(LogLevel::error, Errc::too_many, {}, {}, "all handles are in use: a pipe is refused");
     Peer& added = *peer;
+    added.entrance = std::move(entrance);
     append(peers_, std::move(peer));
     added.start_accepted();
 }
@@ -407,6 +414,10 @@ Stats Node::stats() const {
     Stats sum = stats_book_.sum();
     sum.events_waiting = queue_->waiting();
     sum.events_held = queue_->held();
+    sum.accepted = door_counters_.accepted.get();
+    sum.refused_by_address = door_counters_.by_address.get();
+    sum.refused_by_limit = door_counters_.by_limit.get();
+    sum.refused_busy = door_counters_.busy.get();
     return sum;
 }
 

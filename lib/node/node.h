@@ -51,6 +51,7 @@ struct NodeConfig {
     bool ask_allowed = false;             // also about those that are let in: for the data of the answer
     std::vector<uint8_t> accept_data;     // for the application of who is let in without a question
     bool several_sessions = false;        // with one peer
+    std::shared_ptr<ConnectionLimits> connection_limits;  // null: none
     bool log = false;
     LogLevel log_level = LogLevel::info;
     Time slow_callback = kSecond;  // one that runs longer is told in the log
@@ -135,6 +136,17 @@ public:
     // `carried`: the handle of the pipe, where the application carries it.
     void accepted(uint64_t listener, std::shared_ptr<HalfOpen> half_open, std::unique_ptr<Pipe> pipe,
                   uint64_t carried = 0);
+    // What a listener has of its own; `limits` may be null, and those of this node count beside them. Any thread.
+    std::shared_ptr<HalfOpen> new_half_open(const HandshakeLimits& handshakes,
+                                            const std::shared_ptr<ConnectionLimits>& limits) const;
+    // Whether anything may come from there.
+    bool may_come(HalfOpen& half_open, const Pipe& pipe);
+    // Whether a pipe may come in by where it is from, and how many are there already.
+    bool enter(HalfOpen& half_open, const Pipe& pipe, Entrance& entrance);
+    // The key of a peer that came in is proved, and it would be let in. What it is told, where there are too many.
+    std::optional<Error> admit(HalfOpen& half_open, AnyPeer& peer, const PeerId& id, std::string_view address);
+    DoorCounters& door_counters() { return door_counters_; }
+    const std::shared_ptr<ConnectionLimits>& connection_limits() const { return config_.connection_limits; }
     // The end of a peer's pipe is near, and why.
     void note_pipe(uint64_t pipe, const Error& why);
     // Its last event is emitted, and it is destroyed, at the end of the turn.
@@ -170,8 +182,10 @@ private:
     void drain_freed();
     void tell_gone_pipings();
     void open_accepted(Piping& piping);
+    void refused_by_address(Door& door, const std::string& from, std::string_view why);
+    static std::string left_out_words(uint64_t left_out);
     void accepted_raw(uint64_t listener, std::shared_ptr<const ShsNetwork> network, std::shared_ptr<HalfOpen> half_open,
-                      std::unique_ptr<Pipe> pipe, uint64_t carried);
+                      std::unique_ptr<Pipe> pipe, uint64_t carried, Entrance entrance);
     Result<void> connect_raw(Ticket ticket, const DialOptions& options, uint64_t* out);
     void share_freed_memory();
     template <class Each>
@@ -210,6 +224,7 @@ private:
     SharedAnswers answers_;
     AllowList allowed_;
     StatsBook stats_book_;
+    DoorCounters door_counters_;
     Sessions sessions_;   // loop thread
     uint64_t dials_ = 0;  // likewise
     uint64_t handle_ = 0;

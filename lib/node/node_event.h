@@ -45,6 +45,8 @@ enum class NodeEventKind : uint8_t {
     pipe_closed = 25,
     http_request = 26,
     http_upgrade = 27,
+    listener_paused = 31,
+    listener_resumed = 32,
 };
 
 struct CloseReport {

@@ -64,7 +64,7 @@ void Node::open_accepted(Piping& piping) {
     std::shared_ptr<HalfOpen> half_open = Listening::half_open_of(listener);
     if (listener != 0 && !half_open) return piping.note({Errc::closed, "the listener is closed"});
     if (listener == 0) {
-        if (!pipes_half_open_) pipes_half_open_ = std::make_shared<HalfOpen>();
+        if (!pipes_half_open_) pipes_half_open_ = new_half_open({}, nullptr);
         half_open = pipes_half_open_;
     }
     accepted(listener, std::move(half_open), std::move(pipe), piping.handle());

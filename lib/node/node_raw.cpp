@@ -23,7 +23,8 @@ Result<void> Node::connect_raw(Ticket ticket, const DialOptions& options, uint64
 }
 
 void Node::accepted_raw(uint64_t listener, std::shared_ptr<const ShsNetwork> network,
-                        std::shared_ptr<HalfOpen> half_open, std::unique_ptr<Pipe> pipe, uint64_t carried) {
+                        std::shared_ptr<HalfOpen> half_open, std::unique_ptr<Pipe> pipe, uint64_t carried,
+                        Entrance entrance) {
     std::unique_ptr<RawPeer> peer;
     try {
         peer = std::make_unique<RawPeer>(*this, listener, std::move(network), std::move(half_open), std::move(pipe),
@@ -34,6 +35,7 @@ void Node::accepted_raw(uint64_t listener, std::shared_ptr<const ShsNetwork> net
     if (peer->handle() == 0)
         return log(LogLevel::error, Errc::too_many, {}, {}, "all handles are in use: a pipe is refused");
     RawPeer& added = *peer;
+    added.entrance = std::move(entrance);
     append(raw_peers_, std::move(peer));
     added.start_accepted();
 }

@@ -265,6 +265,9 @@ void Peer::decide() {
         log(LogLevel::warning, Errc::not_allowed, "refused: " + id_.text() + " is not on the allow-list");
         return connection_->reject(node_.loop().now(), 0, {});
     }
+    if (const auto full = node_.admit(*half_open_, *this, id_, address_)) {
+        return connection_->reject(node_.loop().now(), static_cast<uint32_t>(WireCode::limit), full->detail);
+    }
     if (allowed && !node_.asks_about_allowed()) {
         set_stage(Stage::decided);
         return let_in(node_.accept_data());
@@ -349,6 +352,7 @@ void Peer::on_over(Event& event) {
     }
     tell_ended();
     over_ = true;
+    entrance.leave();
     if (id_known_) node_.leave_sessions(*this, id_);
     counters_.connected.set(0);
     dial_timer_.reset();

@@ -178,6 +178,7 @@ void RawPeer::check_hello() {
     if (!half_open_->promote(place_, address_)) {
         const Error why{Errc::limit, "busy: too many handshakes at once, this one is refused"};
         log(half_open_->busy_log, LogLevel::warning, why);
+        node_.door_counters().busy.add();
         return connection_->turn_away(why);
     }
     if (!node_.short_of_time() && begin_handshake() == Begin::now) return;

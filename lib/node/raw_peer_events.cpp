@@ -44,6 +44,9 @@ void RawPeer::on_asks() {
         log(LogLevel::warning, Errc::not_allowed, "refused: " + id_.text() + " is not on the allow-list");
         return connection_->reject(now, {Errc::not_allowed, "not on the allow-list"});
     }
+    if (const auto full = node_.admit(*half_open_, *this, id_, address_)) {
+        return connection_->reject(now, *full);
+    }
     if (allowed && !node_.asks_about_allowed()) {
         set_stage(Stage::decided);
         return connection_->accept(now);
@@ -105,6 +108,7 @@ void RawPeer::on_part(const Event& event) {
 
 void RawPeer::on_over(const Event& event) {
     over_ = true;
+    entrance.leave();
     counters_.connected.set(0);
     dial_timer_.reset();
     connecting_.reset();

@@ -51,9 +51,19 @@ struct Stats {
     uint64_t events_waiting = 0;
     uint64_t events_held = 0;
     uint64_t round_trip_us = 0;
+    // Of a node alone.
+    uint64_t accepted = 0;
+    uint64_t refused_by_address = 0;
+    uint64_t refused_by_limit = 0;
+    uint64_t refused_busy = 0;
 
     // Those of one peer to the sums; `over`: it has gone, and only what it has done counts.
     void add(const Stats& peer, bool over);
+};
+
+// Of a node: who came to its doors. Written by the loop thread.
+struct DoorCounters {
+    Tally accepted, by_address, by_limit, busy;
 };
 
 // Written by the loop thread.

@@ -37,6 +37,7 @@ private:
     }
     void on_poll_closed() override { handler_.on_listener_closed(); }
     void pause(Error error);
+    bool resumed();
 
     StreamListenerSetup setup_;
     ListenerHandler& handler_;
@@ -53,7 +54,10 @@ void ListenerCore::on_poll(int status, int) {
         SocketAddress remote;
         const int socket = accept_socket(descriptor(), remote);
         if (socket < 0) {
-            if (errno == EAGAIN || errno == EWOULDBLOCK) break;
+            if (errno == EAGAIN || errno == EWOULDBLOCK) {  // which an exhausted process is not told
+                if (!resumed()) return;
+                break;
+            }
             // The connection went away before we took it: its own trouble, not ours.
             if (errno == EINTR || errno == ECONNABORTED || errno == EPROTO || errno == ENETDOWN || errno == EHOSTDOWN ||
                 errno == ENETUNREACH || errno == EHOSTUNREACH || errno == ENOPROTOOPT || errno == EPERM) {
@@ -70,11 +74,17 @@ void ListenerCore::on_poll(int status, int) {
             pause(std::move(pipe).error());
             return;
         }
-        pause_ = 0;
+        if (!resumed()) return;
         handler_.on_accept(std::move(*pipe));
         if (closing()) return;
     }
     watch(UV_READABLE);
+}
+
+// False when the handler has closed or destroyed it.
+bool ListenerCore::resumed() {
+    if (std::exchange(pause_, 0) != 0) handler_.on_listener_resumed();
+    return !closing();
 }
 
 // The connections stay in the backlog; polling would only spin on them.

@@ -61,11 +61,15 @@ struct ConnectOptions {
 // Loop thread, never from inside a call to the listener.
 class ListenerHandler {
 public:
+    // Where connections are spoken to before they are pipes (HTTP on a WebSocket port): whether this one is at all.
+    virtual bool lets_in(const Pipe&) { return true; }
     virtual void on_accept(std::unique_ptr<Pipe> pipe) = 0;
     // Accepting failed and is paused; it resumes by itself (tried again after 100 ms, doubling up to 1 s). Told once
     // for each time of trouble: Errc::descriptors when the process or the system is out of descriptors. Existing pipes
     // stay.
     virtual void on_listener_error(Error error) = 0;
+    // After on_listener_error: it accepts again.
+    virtual void on_listener_resumed() {}
     // After close(): the last callback, exactly once. Not called when the listener is destroyed before.
     virtual void on_listener_closed() = 0;
 

@@ -57,12 +57,14 @@ private:
     };
 
     void on_accept(std::unique_ptr<Pipe> pipe) override {
+        if (!handler_.lets_in(*pipe)) return;
         if (connections_.size() >= options_.most_connections) end_longest_idle();
         connections_.push_back(std::make_unique<HttpConnection>(loop_, owner(), std::move(pipe), secure_));
         connections_.back()->index = connections_.size() - 1;
         connections_.back()->start();
     }
     void on_listener_error(Error error) override { handler_.on_listener_error(std::move(error)); }
+    void on_listener_resumed() override { handler_.on_listener_resumed(); }
     void on_listener_closed() override { handler_.on_listener_closed(); }
 
     const HttpOptions& http_options() const override { return options_; }

@@ -17,7 +17,7 @@
 #define DEADLINE_S 60 /* of every wait: generous, since only a failure reaches it */
 #define MAX_NOTES 4096
 #define NOTE_BYTES 192
-#define EVENT_TYPES 26 /* one more than the highest */
+#define EVENT_TYPES 33 /* one more than the highest */
 
 static inline sw_text text(const char *zero_terminated) {
     sw_text out = {zero_terminated, strlen(zero_terminated)};
@@ -121,6 +121,8 @@ static inline void note_fill(note *n, const sw_event *event) {
             note_put(n->detail, event->as.listening.address.data, event->as.listening.address.size);
             break;
         case SW_EVENT_LISTENER_CLOSED:
+        case SW_EVENT_LISTENER_PAUSED:
+        case SW_EVENT_LISTENER_RESUMED:
         case SW_EVENT_PEER_CLOSING:
         case SW_EVENT_PEER_CLOSED:
             n->listener = event->as.closed.listener;

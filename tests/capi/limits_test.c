@@ -42,9 +42,14 @@ static void descriptors(void) {
     MUST(sw_node_connect(client.node, text(ticket), NULL, &peer));
     box_wait_match(&server, SW_EVENT_LOG, 1, log_names_descriptors, NULL, &n);
     tap_ok(n.number == SW_LOG_ERROR, "the listener's log says what it lacks");
+    tap_ok(box_wait(&server, SW_EVENT_LISTENER_PAUSED, 1, &n) && n.result == SW_ERR_DESCRIPTORS && n.listener.value,
+           "so does an event");
     setrlimit(RLIMIT_NOFILE, &before);
     n = box_peer_event(&client, SW_EVENT_PEER_CONNECTED, peer);
     tap_ok(n.result == SW_OK, "and once there are some it accepts");
+    tap_ok(box_wait(&server, SW_EVENT_LISTENER_RESUMED, 1, &n) && n.result == SW_OK &&
+               box_count(&server, SW_EVENT_LISTENER_PAUSED) == 1,
+           "which an event tells, too, once");
     box_close(&client);
     box_close(&server);
 }

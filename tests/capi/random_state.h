@@ -19,6 +19,7 @@
     X(draft_options_init) X(draft_create) X(draft_free) X(message_create) X(message_wrap) X(message_data) X(message_size) X(message_retain) X(message_release) \
     X(part_options_init) X(part_write) X(part_read) X(part_cancel) X(deadlines_init) X(exchange_set_deadlines) X(exchange_ask) X(question_answer) X(question_status) X(exchange_uuid) X(exchange_running) X(peer_running) \
     X(file_options_init) X(file_open) X(file_close) X(save_options_init) X(part_save) \
+    X(limits_options_init) X(limits_create) X(limits_set) X(limits_free) X(limits_get_counts) X(listener_set_addresses) \
     X(pipe_options_init) X(node_connect_pipe) X(node_accept_pipe) X(pipe_give) X(pipe_take) X(pipe_end) X(pipe_fail) \
     X(hasher_create) X(hasher_add) X(hasher_digest) X(hasher_free)
 /* clang-format on */

@@ -185,6 +185,7 @@ typedef struct sw_message sw_message;
 typedef struct sw_file sw_file;
 typedef struct sw_hasher sw_hasher;
 typedef struct sw_draft sw_draft;
+typedef struct sw_limits sw_limits;
 typedef struct sw_event sw_event;
 
 /* For the _init functions of options: all zero, which is each field's default. They are inline so that a program that was
@@ -265,7 +266,11 @@ typedef enum sw_event_type {
     SW_EVENT_PIPE_ROOM = 24,    /* after SW_ERR_AGAIN of sw_pipe_give: there is room again. Since 0.1 */
     SW_EVENT_PIPE_CLOSED = 25,  /* last event of such a pipe: sw_event.pipe_closed. Since 0.1 */
     SW_EVENT_HTTP_REQUEST = 26, /* of a web listener, to be answered by sw_http_answer: sw_event.http. Since 0.1 */
-    SW_EVENT_HTTP_UPGRADE = 27  /* it asks to become a WebSocket: likewise, by status 101 or another. Since 0.1 */
+    SW_EVENT_HTTP_UPGRADE = 27, /* it asks to become a WebSocket: likewise, by status 101 or another. Since 0.1 */
+    /* Accepting failed, mostly as the process is out of file descriptors: it is tried again by itself, each second at least, and what
+     * is up stays. Once for each time of trouble; sw_event.closed has result and detail. Since 0.1 */
+    SW_EVENT_LISTENER_PAUSED = 31,
+    SW_EVENT_LISTENER_RESUMED = 32 /* it accepts again; sw_event.closed. Since 0.1 */
 } sw_event_type;
 
 /* How two ends prove who they are and protect what they say. Both say the same: it is never negotiated. Since 0.1. */
@@ -667,7 +672,8 @@ typedef struct sw_node_options {
     sw_text key_log;
     /* 1: any number of sessions with one peer. By default there is one, whoever dials: see sw_node_connect. Since 0.1. */
     uint32_t several_sessions;
-    uint32_t reserved_2; /* 0 */
+    uint32_t reserved_2;          /* 0 */
+    sw_limits *connection_limits; /* of all that come in, with those of a listener; NULL: none. Since 0.1 */
 } sw_node_options;
 
 static inline void sw_node_options_init(sw_node_options *options) {
@@ -704,6 +710,40 @@ SW_API sw_result sw_node_shutdown(sw_node node, uint32_t deadline_ms);
 /* Shutdown, wait, free. Events that were not fetched are dropped. `report` may be NULL; set its size. SW_ERR_HANDLE when the
  * node's last event has been already: its report was in that. Since 0.1. */
 SW_API sw_result sw_node_close(sw_node node, uint32_t deadline_ms, sw_close_report *report);
+
+/* ---- Limits of connections ----------------------------------------------------------------------------------------- */
+
+/* How many connections may come in: counted together over all listeners and nodes that are given the same sw_limits. 0: no limit.
+ * Connections that this side dials do not count. */
+typedef struct sw_limits_options {
+    uint32_t size;
+    uint32_t max_connections; /* of peers that have proved their key and come in; the next are told SW_ERR_LIMIT */
+    uint32_t max_per_key;     /* the same, of one key; one that replaces a session counts as that */
+    /* These count pipes from their first moment, handshakes and strangers included, also from loopback, never on unix sockets and pipes of
+     * the application. The next are closed at once, without a word. */
+    uint32_t max_per_address; /* IPv4, also as ::ffff:a.b.c.d, or IPv6 */
+    uint32_t max_per_subnet;  /* of IPv6: a /64 */
+} sw_limits_options;
+
+static inline void sw_limits_options_init(sw_limits_options *options) {
+    if (options) options->size = (uint32_t)sw_zero(options, sizeof *options);
+}
+/* Nodes and listeners keep their own reference. Any thread. Since 0.1. */
+SW_API sw_result sw_limits_create(const sw_limits_options *options, sw_limits **out);
+/* Other numbers from now on; connections that are there stay. Since 0.1. */
+SW_API sw_result sw_limits_set(sw_limits *limits, const sw_limits_options *options);
+SW_API void sw_limits_free(sw_limits *limits); /* NULL is allowed */
+
+/* Set `size`. Since 0.1. */
+typedef struct sw_limits_counts {
+    uint32_t size;
+    uint32_t reserved;
+    uint64_t connections;        /* now: of peers that have come in */
+    uint64_t refused_by_address; /* by max_per_address and max_per_subnet */
+    uint64_t refused_by_limit;   /* by max_connections and max_per_key */
+} sw_limits_counts;
+/* Set out->size. Since 0.1. */
+SW_API sw_result sw_limits_get_counts(const sw_limits *limits, sw_limits_counts *out);
 
 /* ---- Listeners -------------------------------------------------------------------------------------------------- */
 
@@ -754,6 +794,14 @@ typedef struct sw_listen_options {
     uint32_t reserved;
     sw_bytes shs_network;        /* with SW_CHANNEL_SHS1: SW_SHS_NETWORK_SIZE bytes, which both ends know. Since 0.1 */
     const sw_http_options *http; /* of ws:// and wss://, whose port answers HTTP as well; read by the call. Since 0.1 */
+    /* Since 0.1. */
+    sw_limits *connection_limits; /* of this listener, beside those of its node; NULL: none */
+    /* Who may connect by its address: "192.0.2.7", "192.0.2.0/24", "2001:db8::/32"; IPv4 within IPv6 is IPv4. Who is in a range that is
+     * denied is closed at once, without a word; so is, where any is allowed, who is in none of those. */
+    const sw_text *allow_addresses;
+    size_t allow_count;
+    const sw_text *deny_addresses;
+    size_t deny_count;
 } sw_listen_options;
 
 static inline void sw_listen_options_init(sw_listen_options *options) {
@@ -765,6 +813,10 @@ SW_API sw_result sw_node_listen(sw_node node, sw_text url, const sw_listen_optio
 /* From SW_EVENT_LISTENING on; SW_ERR_STATE before. Since 0.1. */
 SW_API sw_result sw_listener_ticket(sw_listener listener, char out[SW_ADDRESS_TEXT_SIZE]);
 SW_API sw_result sw_listener_close(sw_listener listener);
+/* Replaces the lists of sw_listen_options; connections that are up stay. SW_ERR_ARG when one of them cannot be read: the detail names
+ * it, and nothing has changed. Since 0.1. */
+SW_API sw_result sw_listener_set_addresses(sw_listener listener, const sw_text *allow, size_t allow_count,
+                                           const sw_text *deny, size_t deny_count);
 
 typedef struct sw_http_answer_options {
     uint32_t size;
@@ -1060,6 +1112,11 @@ typedef struct sw_stats {
     uint64_t events_waiting; /* of a node: to be fetched */
     uint64_t events_held;    /* of a node: fetched or retained, and not released */
     uint64_t round_trip_us;  /* of the last ping; of a node the longest of its peers'; 0: none was answered */
+    /* Of a node, since it was opened. Since 0.1. */
+    uint64_t accepted;           /* connections that came in, strangers among them */
+    uint64_t refused_by_address; /* ... that were closed at once: not allowed, or too many from there */
+    uint64_t refused_by_limit;   /* peers that had proved their key and were told that there are too many */
+    uint64_t refused_busy;       /* handshakes beyond max_handshakes and max_handshakes_per_address */
 } sw_stats;
 /* Of a session, until it is closed. Since 0.1. */
 SW_API sw_result sw_peer_get_stats(sw_peer peer, sw_stats *out);

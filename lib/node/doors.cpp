@@ -1,0 +1,87 @@
+// A node's doors: who may come in by where it is from, and how many.
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <new>
+
+#include "node/half_open.h"
+#include "node/node.h"
+#include "transport/pipe.h"
+
+namespace sealwire {
+
+namespace {
+
+constexpr size_t kFewestStrangers = 8;
+
+// They get half of the process's descriptors at most, so that the oldest gives way before others find none.
+size_t most_strangers() {
+    rlimit limit{};
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return HalfOpen::kStrangers;
+    return std::clamp<size_t>(limit.rlim_cur / 2, kFewestStrangers, HalfOpen::kStrangers);
+}
+
+}  // namespace
+
+std::shared_ptr<HalfOpen> Node::new_half_open(const HandshakeLimits& handshakes,
+                                              const std::shared_ptr<ConnectionLimits>& limits) const {
+    auto half_open = std::make_shared<HalfOpen>(handshakes, most_strangers());
+    if (limits) half_open->door.limits.push_back(limits);
+    if (config_.connection_limits && config_.connection_limits != limits) {
+        half_open->door.limits.push_back(config_.connection_limits);
+    }
+    return half_open;
+}
+
+bool Node::may_come(HalfOpen& half_open, const Pipe& pipe) {
+    const std::string from = pipe.remote_address();
+    if (half_open.door.rules.allows(IpAddress::of_url(from))) return true;
+    refused_by_address(half_open.door, from, "its address is not allowed");
+    return false;
+}
+
+bool Node::enter(HalfOpen& half_open, const Pipe& pipe, Entrance& entrance) {
+    if (!may_come(half_open, pipe)) return false;
+    const std::string from = pipe.remote_address();
+    try {
+        const Refusal refusal = entrance.enter(half_open.door.limits, IpAddress::of_url(from));
+        if (refusal != Refusal::none) {
+            refused_by_address(half_open.door, from, words_of(refusal));
+            return false;
+        }
+    } catch (const std::bad_alloc&) {
+        log(LogLevel::error, Errc::no_memory, nullptr, from, "no memory for a new pipe: it is refused");
+        return false;
+    }
+    door_counters_.accepted.add();
+    return true;
+}
+
+void Node::refused_by_address(Door& door, const std::string& from, std::string_view why) {
+    door_counters_.by_address.add();
+    if (!logs(LogLevel::warning)) return;
+    const auto left_out = door.address_log.allows(loop_->now());
+    if (!left_out) return;
+    log(LogLevel::warning, Errc::limit, nullptr, from, "refused: " + std::string(why) + left_out_words(*left_out));
+}
+
+std::optional<Error> Node::admit(HalfOpen& half_open, AnyPeer& peer, const PeerId& id, std::string_view address) {
+    const bool replaces = !sessions_.several() && sessions_.standing(id);
+    const Refusal refusal = peer.entrance.admit(id, replaces);
+    if (refusal == Refusal::none) return std::nullopt;
+    door_counters_.by_limit.add();
+    const std::string why(words_of(refusal));
+    if (logs(LogLevel::warning)) {
+        if (const auto left_out = half_open.door.limit_log.allows(loop_->now())) {
+            log(LogLevel::warning, Errc::limit, &id, address, "refused: " + why + left_out_words(*left_out));
+        }
+    }
+    return Error{Errc::limit, why};
+}
+
+std::string Node::left_out_words(uint64_t left_out) {
+    if (left_out == 0) return {};
+    return " (" + std::to_string(left_out) + " lines like this one were left out)";
+}
+
+}  // namespace sealwire

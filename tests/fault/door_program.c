@@ -1,0 +1,106 @@
+/* A server that tells what its doors cost, and clients that are honest: see door_test.py.
+ *
+ *   door_program serve HANDSHAKE_MS DESCRIPTORS   prints its ticket; then, for each line of input, one with numbers; a line "m" gives
+ *                                                 it more descriptors
+ *   door_program ask TICKET COUNT                 prints how many of so many connects one after the other succeed, and their times
+ */
+#include <sys/resource.h>
+
+#include "capi/check.h"
+
+static unsigned long microseconds(const struct timeval *t) {
+    return (unsigned long)t->tv_sec * 1000000u + (unsigned long)t->tv_usec;
+}
+
+static unsigned long used(void) {
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return microseconds(&usage.ru_utime) + microseconds(&usage.ru_stime);
+}
+
+static int serve(const char *handshake_ms, const char *descriptors) {
+    box b;
+    char ticket[SW_ADDRESS_TEXT_SIZE], line[16];
+    sw_node_options options;
+    sw_node_options_init(&options);
+    options.access = SW_ACCESS_ANYONE;
+    options.several_sessions = 1;
+    options.handshake_timeout_ms = (uint32_t)atoi(handshake_ms);
+    if (atoi(descriptors) > 0) {
+        struct rlimit limit;
+        getrlimit(RLIMIT_NOFILE, &limit);
+        limit.rlim_cur = (rlim_t)atoi(descriptors);
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+    box_open(&b, &options);
+    sw_listen_options listen_options;
+    sw_listener listener;
+    sw_listen_options_init(&listen_options);
+    listen_options.backlog = 4096;
+    MUST(sw_node_listen(b.node, text("tcp://127.0.0.1:0"), &listen_options, &listener));
+    if (!box_wait(&b, SW_EVENT_LISTENING, 1, NULL)) return 1;
+    MUST(sw_listener_ticket(listener, ticket));
+    printf("%s\n", ticket);
+    fflush(stdout);
+    while (fgets(line, sizeof line, stdin)) {
+        if (line[0] == 'm') {
+            struct rlimit limit;
+            getrlimit(RLIMIT_NOFILE, &limit);
+            limit.rlim_cur = limit.rlim_max;
+            setrlimit(RLIMIT_NOFILE, &limit);
+        }
+        sw_stats stats = {.size = sizeof stats};
+        MUST(sw_node_get_stats(b.node, &stats));
+        printf("%lu %u %u %llu %llu\n", used(), box_count(&b, SW_EVENT_LISTENER_PAUSED),
+               box_count(&b, SW_EVENT_LISTENER_RESUMED), (unsigned long long)stats.accepted,
+               (unsigned long long)stats.sessions);
+        fflush(stdout);
+    }
+    box_close(&b);
+    return 0;
+}
+
+static int by_time(const void *a, const void *b) {
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static int ask(const char *ticket, int count) {
+    box b;
+    int good = 0;
+    double *times = (double *)calloc((size_t)count, sizeof(double));
+    box_open_several(&b);
+    for (int i = 0; i < count; ++i) {
+        struct timespec before, after;
+        sw_peer peer;
+        clock_gettime(CLOCK_MONOTONIC, &before);
+        MUST(sw_node_connect(b.node, text(ticket), NULL, &peer));
+        note n;
+        memset(&n, 0, sizeof n);
+        for (int known = 0; !known;) {
+            pthread_mutex_lock(&b.mutex);
+            for (size_t k = 0; k < b.count && !known; ++k) {
+                n = b.notes[k];
+                known = n.peer.value == peer.value;
+            }
+            if (!known) pthread_cond_wait(&b.changed, &b.mutex);
+            else b.count = 0;
+            pthread_mutex_unlock(&b.mutex);
+        }
+        clock_gettime(CLOCK_MONOTONIC, &after);
+        times[i] = (double)(after.tv_sec - before.tv_sec) + (double)(after.tv_nsec - before.tv_nsec) / 1e9;
+        good += n.type == SW_EVENT_PEER_CONNECTED;
+        if (n.type != SW_EVENT_PEER_CONNECTED) fprintf(stderr, "%s: %s\n", sw_result_name(n.result), n.detail);
+    }
+    qsort(times, (size_t)count, sizeof(double), by_time);
+    printf("%d %.6f %.6f\n", good, times[count / 2], times[(count * 99 + 99) / 100 - 1]);
+    box_close(&b);
+    free(times);
+    return 0;
+}
+
+int main(int argc, char **argv) {
+    if (argc == 4 && strcmp(argv[1], "serve") == 0) return serve(argv[2], argv[3]);
+    if (argc == 4 && strcmp(argv[1], "ask") == 0) return ask(argv[2], atoi(argv[3]));
+    return 2;
+}
