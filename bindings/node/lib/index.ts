@@ -29,6 +29,7 @@ export type { ClosePeerOptions, PeerEvents, RequestOptions, SendOptions } from '
 export type { Middleware, RouteOptions } from './router.js'
 export type { NodeStats, PeerStats, Pong, RouteStats, Running } from './stats.js'
 export type { WaitOptions } from './waits.js'
+export type { HttpAnswer, HttpAnswerLike, HttpOptions, HttpRequest } from './web.js'
 export { BAD_CALL, NO_FUNCTION, Remote, type ExposeOptions } from './rpc.js'
 
 /** The release of the library inside, e.g. `0.1.0`. */

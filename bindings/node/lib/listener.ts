@@ -4,6 +4,7 @@ import { Emitter } from './emitter.js'
 import { errorOf, type SealwireError } from './errors.js'
 import type { ChannelOptions } from './options.js'
 import { R } from './table.js'
+import type { HttpOptions } from './web.js'
 
 export interface ListenOptions extends ChannelOptions {
   backlog?: number
@@ -26,6 +27,8 @@ export interface ListenOptions extends ChannelOptions {
   handshakeBurst?: number
   /** Of the time of the node's thread; default 50. The next wait. */
   handshakeSharePercent?: number
+  /** Of ws:// and wss://, whose port answers HTTP as well. */
+  http?: HttpOptions
   /** Aborting closes the listener. */
   signal?: AbortSignal
 }
@@ -44,6 +47,8 @@ export class Listener extends Emitter<ListenerEvents> {
 
   /** @internal */
   number = 0
+  /** @internal */
+  http: HttpOptions | undefined
   private held = true
   private open = true
   /** Settled when it listens no more. */

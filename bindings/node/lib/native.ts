@@ -1,6 +1,7 @@
 // Finds and loads the native half: the prebuilt file of this package first, then the package of this platform.
 import { platformName } from './platform.js'
 import type { NodeStats, PeerStats, RouteStats } from './stats.js'
+import type { NativeHttpOptions } from './web.js'
 
 /** An identity in guarded memory. */
 export type NativeIdentity = { readonly native: unique symbol }
@@ -60,6 +61,7 @@ export interface NativeListenOptions {
   handshakeSharePercent: number
   channel: number
   shsNetwork: Uint8Array | undefined
+  http: NativeHttpOptions | undefined
 }
 
 export interface NativeNode {
@@ -73,6 +75,8 @@ export interface NativeNode {
   setAllowed(ids: Uint8Array): void
   listen(url: string, number: number, options: NativeListenOptions): void
   closeListener(number: number): void
+  /** Headers as name, value, name, value, ... */
+  answerHttp(listener: number, request: number, status: number, body: Uint8Array, headers: string[]): void
   connect(ticket: string, timeout: number, data: Uint8Array | undefined, keepalive: number, onDemand: boolean,
     channel: number, shsNetwork: Uint8Array | undefined): number
   hello(peer: number, data: Uint8Array | undefined): void

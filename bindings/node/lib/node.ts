@@ -16,6 +16,7 @@ import type { Middleware, RouteOptions } from './router.js'
 import { Exposed, RPC_ROUTE, type ExposeOptions } from './rpc.js'
 import type { NodeStats } from './stats.js'
 import type { WaitOptions } from './waits.js'
+import { nativeHttp } from './web.js'
 
 /** A peer that asks to come in. */
 export interface Ask {
@@ -296,7 +297,7 @@ export class Node extends Emitter<NodeEvents> {
     this.core.box.setAllowed(idsOf(ids))
   }
 
-  /** Listens on tcp://host:port (port 0: any), unix:///path or unix:@name. */
+  /** Listens on tcp://host:port (port 0: any), unix:///path, unix:@name, or ws://host:port/path, whose port answers HTTP as well. */
   listen(url: string, options: ListenOptions = {}): Promise<Listener> {
     return new Promise((resolve, reject) => {
       if (typeof url !== 'string') throw argumentError('url is not a string')
@@ -319,7 +320,9 @@ export class Node extends Emitter<NodeEvents> {
           handshakeSharePercent: limit(options.handshakeSharePercent, 'handshakeSharePercent'),
           channel: channelNumber(options),
           shsNetwork: options.shsNetwork,
+          http: nativeHttp(options.http),
         })
+        listener.http = options.http
       } catch (error) {
         core.listeners.delete(number)
         listener.unref()

@@ -86,6 +86,8 @@ export const enum EventType {
   pipeOutput = 23,
   pipeRoom = 24,
   pipeClosed = 25,
+  httpRequest = 26,
+  httpUpgrade = 27,
 }
 
 /** `sw_receipt_stage`. */

@@ -4,6 +4,7 @@
 
 #include "node_box.h"
 #include "talk.h"
+#include "web.h"
 
 namespace sealwire_node {
 
@@ -278,6 +279,8 @@ Napi::Value NodeBox::extra(Napi::Env env, const sw_event& event, int32_t* row) {
             extra.Set("detail", to_js(env, closed.detail));
             return extra;
         }
+        case SW_EVENT_HTTP_REQUEST:
+        case SW_EVENT_HTTP_UPGRADE: return http_extra(env, event.as.http);
         case SW_EVENT_RECEIPT: {
             const sw_event_receipt& receipt = event.as.receipt;
             row[kResult] = static_cast<int32_t>(receipt.result);

@@ -1,5 +1,6 @@
 // NodeBox: opening, the commands that are rare, and the end.
 #include "node_box.h"
+#include "web.h"
 
 #include <cstring>
 
@@ -39,6 +40,7 @@ Napi::Function NodeBox::define(Napi::Env env) {
                            InstanceMethod<&NodeBox::set_allowed>("setAllowed"),
                            InstanceMethod<&NodeBox::listen>("listen"),
                            InstanceMethod<&NodeBox::close_listener>("closeListener"),
+                           InstanceMethod<&NodeBox::answer_http>("answerHttp"),
                            InstanceMethod<&NodeBox::connect>("connect"),
                            InstanceMethod<&NodeBox::hello>("hello"),
                            InstanceMethod<&NodeBox::accept>("accept"),
@@ -213,6 +215,8 @@ void NodeBox::listen(const Napi::CallbackInfo& info) {
     options.handshake_share_percent = u32_arg(given.Get("handshakeSharePercent"));
     options.channel = u32_arg(given.Get("channel"));
     options.shs_network = bytes_arg(given.Get("shsNetwork"));
+    const WebOptions web(given.Get("http"));
+    options.http = web.given();
     sw_listener listener{};
     check(info.Env(), sw_node_listen(node_, text_of(text_arg(info[0])), &options, &listener));
     listeners_[number] = listener;

@@ -54,6 +54,7 @@ private:
     void set_allowed(const Napi::CallbackInfo& info);
     void listen(const Napi::CallbackInfo& info);
     void close_listener(const Napi::CallbackInfo& info);
+    void answer_http(const Napi::CallbackInfo& info);
     Napi::Value connect(const Napi::CallbackInfo& info);
     void hello(const Napi::CallbackInfo& info);
     void accept(const Napi::CallbackInfo& info);

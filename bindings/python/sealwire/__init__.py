@@ -26,6 +26,7 @@ from sealwire._streams import File, Stream
 from sealwire._talk import Conversation, Said, Talk
 from sealwire._types import (Accept, Asking, CloseReport, NodeStats, PeerStats, Pong, Reject, RouteStats, Running,
                              Undelivered)
+from sealwire._web import Http, HttpAnswer, HttpRequest
 
 __version__ = _native.version()
 build_info = _native.build_info()
@@ -36,7 +37,7 @@ atexit.register(_native.close_all)
 __all__ = [
     "Accept", "AccessError", "Answer", "ArgumentError", "ArgumentTypeError", "Asking", "BAD_CALL", "BodyLike", "CancelledByPeer",
     "CloseReport", "ClosedError", "ConnectError", "ConnectTimeout", "Conversation", "DeadlineError", "DeliveryError", "Draft", "Duplex", "Encoded", "Error",
-    "File", "FileError", "FileExists", "FileNotFound", "ForkedError", "HandlerFailed", "Identity",
+    "File", "FileError", "FileExists", "FileNotFound", "ForkedError", "HandlerFailed", "Http", "HttpAnswer", "HttpRequest", "Identity",
     "KeyFileError", "Listener", "Messages", "NEVER", "NO_FUNCTION", "NoRouteError", "Node", "NodeStats", "NotAllowedError", "Part", "Peer", "PeerStats", "Pong",
     "ProtocolError", "QueueFull", "RefusedError", "Reject", "Replies", "Reply", "Request", "ResourceError", "Results", "RouteLike", "RouteStats", "Running", "Said", "SessionError",
     "StateError", "Status", "Stream", "Talk", "Ticket", "TooBigError", "TooManyError", "Undelivered", "UnsupportedError", "__version__", "build_info",

@@ -15,11 +15,13 @@ from sealwire._rpc import ROUTE, Exposed
 from sealwire._session import ANSWER, PART_DATA, PART_PROGRESS, QUESTION
 from sealwire._types import AcceptData, CloseReport, Decide, NodeStats, Undelivered
 from sealwire._waits import WaitsBase
+from sealwire._web import HttpRequest, asked
 
 (_LISTENING, _LISTENER_CLOSED, _ASKS, _CONNECTED, _CLOSING, _CLOSED, _MESSAGE, _REPLY, _DONE, _WRITABLE, _RECEIPT, _PONG,
  _STALLED, _LOG, _NODE_CLOSED) = range(1, 16)  # of sw_event_type
 _PROVED = 22
 _PIPE_OUTPUT, _PIPE_CLOSED = 23, 25
+_HTTP_REQUEST, _HTTP_UPGRADE = 26, 27
 CUT: Tuple[Any, ...] = (True, 0, 0, 0, 0, False, "", [])  # the report of a node that cannot tell
 
 Allow = Union[str, Iterable[str], Decide]
@@ -171,6 +173,8 @@ class Endpoint(Generic[PeerT, RequestT]):
                 self._with_peer(fields, "_on_talk", kind)
             elif _PIPE_OUTPUT <= kind <= _PIPE_CLOSED:
                 self._pipes.on_event(kind, *fields)
+            elif kind in (_HTTP_REQUEST, _HTTP_UPGRADE):
+                self._on_http(kind, *fields)
             elif kind == _PROVED:
                 peer = self._opened().get_peer(fields[0])
                 if peer is not None:
@@ -230,6 +234,14 @@ class Endpoint(Generic[PeerT, RequestT]):
                 queue.put_nowait(peer)
             if self.on_peer is not None:
                 self._call_on_peer(peer)
+
+    def _on_http(self, kind: int, handle: int, number: int, *more: Any) -> None:
+        listener = self._listeners.get(handle)
+        request, function = asked(kind, *more, None if listener is None else listener._http)
+        self._answer_http(handle, number, kind == _HTTP_UPGRADE, function, request)
+
+    def _answer_http(self, listener: int, number: int, upgrade: bool, function: Any, request: HttpRequest) -> None:
+        """As the face calls functions of the program."""
 
     def _call_on_peer(self, peer: PeerT) -> None:
         """`on_peer`, as the face calls functions of the program."""

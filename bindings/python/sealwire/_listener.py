@@ -1,17 +1,20 @@
 """Listener: where a node listens."""
 
 import asyncio
+from typing import Optional
 
 from sealwire import _errors, _native
+from sealwire._web import Http
 
 
 class Listener:
     """Where a node listens. `address` has the real port; `ticket` is what others connect to."""
 
-    __slots__ = ("_handle", "_ready", "_over", "address", "ticket")
+    __slots__ = ("_handle", "_ready", "_over", "address", "ticket", "_http")
 
-    def __init__(self, handle: int, future: "asyncio.Future[Listener]") -> None:
+    def __init__(self, handle: int, future: "asyncio.Future[Listener]", http: Optional[Http] = None) -> None:
         self._handle = handle
+        self._http = http
         self._ready = future
         self._over: asyncio.Future[None] = future.get_loop().create_future()
         self.address = ""

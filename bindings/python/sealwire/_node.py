@@ -24,6 +24,7 @@ from sealwire._router import Middleware, Route, Router
 from sealwire._rpc import Exposed
 from sealwire._types import AcceptData, CloseReport, Decide, HelloData
 from sealwire._waits import Waiting, Waits
+from sealwire._web import Http, HttpRequest, answer_async
 
 MiddlewareT = TypeVar("MiddlewareT", bound=Callable[..., Any])
 
@@ -152,8 +153,9 @@ class Node(Endpoint[Peer, Request], Handling, Waiting, Piping):
     async def listen(self, url: str, *, unix_mode: int = 0, max_handshakes: float = 0,
                      max_handshakes_per_address: float = 0, handshakes_per_second: float = 0, handshake_burst: float = 0,
                      handshake_share_percent: float = 0, channel: str = "sealwire",
-                     shs_network: Optional[Buffer] = None) -> Listener:
-        """tcp://host:port (port 0: any), unix:///path or unix:@name.
+                     shs_network: Optional[Buffer] = None, http: Optional[Http] = None) -> Listener:
+        """tcp://host:port (port 0: any), unix:///path, unix:@name, or ws://host:port/path, whose port answers HTTP as well, as
+        `http` says.
 
         The limits of handshakes are those of sw_listen_options in sealwire.h: 0 is the default, NEVER none. Those by address
         (at once 16, 20 a second, 5 at once before that pace holds) are for loopback only when they are set. `channel` "shs1": by the
@@ -166,8 +168,9 @@ class Node(Endpoint[Peer, Request], Handling, Waiting, Piping):
                   "handshake_share_percent": limit(handshake_share_percent)}
         core, loop = self._opened(), asyncio.get_running_loop()
         future: asyncio.Future[Listener] = loop.create_future()
-        handle = _native.listen(core, _errors.text(url, "url"), limits, channel_of(channel, shs_network))
-        self._listeners[handle] = Listener(handle, future)
+        handle = _native.listen(core, _errors.text(url, "url"), limits, channel_of(channel, shs_network),
+                                None if http is None else http._options)
+        self._listeners[handle] = Listener(handle, future, http)
         return await future
 
     async def connect(self, ticket: Union[str, Ticket], *, timeout: Optional[float] = None, data: HelloData = b"",
@@ -263,6 +266,9 @@ class Node(Endpoint[Peer, Request], Handling, Waiting, Piping):
         task = self._loop.create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def _answer_http(self, listener: int, number: int, upgrade: bool, function: Any, request: HttpRequest) -> None:
+        self._background(answer_async(listener, number, upgrade, function, request))
 
     def _call_on_peer(self, peer: Peer) -> None:
         assert self.on_peer is not None

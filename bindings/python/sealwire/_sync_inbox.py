@@ -1,10 +1,11 @@
 """Listener and Messages of the synchronous face."""
 
-from typing import TYPE_CHECKING, Iterator, List
+from typing import TYPE_CHECKING, Iterator, List, Optional
 
 from sealwire import _errors, _native
 from sealwire._outcome import Outcome
 from sealwire._sync_messages import Request
+from sealwire._web import Http
 
 if TYPE_CHECKING:
     from sealwire.sync import Node
@@ -13,10 +14,11 @@ if TYPE_CHECKING:
 class Listener:
     """Where a node listens. `address` has the real port; `ticket` is what others connect to."""
 
-    __slots__ = ("_handle", "_ready", "_over", "address", "ticket")
+    __slots__ = ("_handle", "_ready", "_over", "address", "ticket", "_http")
 
-    def __init__(self, handle: int) -> None:
+    def __init__(self, handle: int, http: Optional[Http] = None) -> None:
         self._handle = handle
+        self._http = http
         self._ready = Outcome()
         self._over = Outcome()
         self.address = ""

@@ -42,6 +42,7 @@ from sealwire._sync_streams import File, Stream
 from sealwire._sync_talk import Conversation, Said, Talk
 from sealwire._sync_waits import Filter, Waits
 from sealwire._types import AcceptData, CloseReport, Decide, HelloData
+from sealwire._web import Http, HttpRequest, answer
 
 __all__ = ["Answer", "Conversation", "Duplex", "File", "Listener", "Messages", "Node", "Part", "Peer", "Replies", "Reply", "Request", "Results",
            "Said", "Stream", "Talk"]
@@ -134,15 +135,16 @@ class Node(Endpoint[Peer, Request]):
 
     def listen(self, url: str, *, unix_mode: int = 0, max_handshakes: float = 0, max_handshakes_per_address: float = 0,
                handshakes_per_second: float = 0, handshake_burst: float = 0, handshake_share_percent: float = 0,
-               channel: str = "sealwire", shs_network: Optional[Buffer] = None) -> Listener:
-        """tcp://host:port (port 0: any), unix:///path or unix:@name; as `listen` of sealwire.Node."""
+               channel: str = "sealwire", shs_network: Optional[Buffer] = None, http: Optional[Http] = None) -> Listener:
+        """tcp://host:port (port 0: any), unix:///path, unix:@name or ws://host:port/path; as `listen` of sealwire.Node."""
         limits = {"unix_mode": limit(unix_mode), "max_handshakes": limit(max_handshakes),
                   "max_handshakes_per_address": limit(max_handshakes_per_address),
                   "handshakes_per_second": limit(handshakes_per_second), "handshake_burst": limit(handshake_burst),
                   "handshake_share_percent": limit(handshake_share_percent)}
         core = self._opened()
         with self._mutex:
-            listener = Listener(_native.listen(core, _errors.text(url, "url"), limits, channel_of(channel, shs_network)))
+            listener = Listener(_native.listen(core, _errors.text(url, "url"), limits, channel_of(channel, shs_network),
+                                               None if http is None else http._options), http)
             self._listeners[listener._handle] = listener
         listener._ready.result()
         return listener
@@ -277,6 +279,9 @@ class Node(Endpoint[Peer, Request]):
         return self
 
     # ---- From the native half, in the node's own thread and with its lock ----
+
+    def _answer_http(self, listener: int, number: int, upgrade: bool, function: Any, request: HttpRequest) -> None:
+        aside(answer, listener, number, upgrade, function, request)
 
     def _call_on_peer(self, peer: Peer) -> None:
         assert self.on_peer is not None

@@ -87,6 +87,19 @@ PyObject* fields_of(const sw_event* event) {
             const auto& e = event->as.part_progress;
             return Py_BuildValue("(KKKK)", peer, e.part.exchange.number, e.part.number, e.bytes);
         }
+        case SW_EVENT_HTTP_REQUEST:
+        case SW_EVENT_HTTP_UPGRADE: {
+            const auto& e = event->as.http;
+            Ref headers(PyList_New(0));
+            if (!headers) return nullptr;
+            for (size_t i = 0; i < e.header_count; ++i) {
+                Ref pair(Py_BuildValue("(NN)", str_of(e.headers[i].name), str_of(e.headers[i].value)));
+                if (!pair || PyList_Append(headers.get(), pair.get()) < 0) return nullptr;
+            }
+            return Py_BuildValue("(KKNNNNNNN)", e.request.listener.value, e.request.number, str_of(e.method),
+                                 str_of(e.path), str_of(e.query), str_of(e.address), bytes_of(e.body),
+                                 headers.release(), PyBool_FromLong(e.secure));
+        }
         case SW_EVENT_RECEIPT: {
             const auto& e = event->as.receipt;
             return Py_BuildValue("(KKKi)", peer, e.first, e.last, static_cast<int>(e.result));

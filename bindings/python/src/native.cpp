@@ -6,6 +6,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace py = pybind11;
 
@@ -128,8 +130,55 @@ void set_channel(const Channel& channel, Options& options) {
                            static_cast<size_t>(PyBytes_GET_SIZE(channel.second.ptr()))};
 }
 
+// Texts that options point into, by the names of their fields.
+class Texts {
+public:
+    explicit Texts(const py::dict& given) : given_(given) {}
+    void set(const char* name, sw_text& field) {
+        if (!given_.contains(name)) return;
+        kept_.push_back(std::make_unique<std::string>(given_[name].cast<std::string>()));
+        field = text(*kept_.back());
+    }
+    void set(const char* name, uint32_t& field) {
+        if (given_.contains(name)) field = given_[name].cast<uint32_t>();
+    }
+
+private:
+    const py::dict& given_;
+    std::vector<std::unique_ptr<std::string>> kept_;
+};
+
+void set_http(Texts& given, sw_http_options& http) {
+    given.set("requests", http.requests);
+    given.set("upgrades", http.upgrades);
+    given.set("health_path", http.health_path);
+    given.set("metrics_path", http.metrics_path);
+    given.set("folder", http.folder);
+    given.set("origins", http.origins);
+    given.set("max_head_bytes", http.max_head_bytes);
+    given.set("max_body_bytes", http.max_body_bytes);
+    given.set("max_connections", http.max_connections);
+    given.set("head_ms", http.head_ms);
+    given.set("body_ms", http.body_ms);
+    given.set("answer_ms", http.answer_ms);
+    given.set("idle_ms", http.idle_ms);
+}
+
+void http_answer(uint64_t listener, uint64_t number, uint32_t status, const py::bytes& body,
+                 const std::vector<std::pair<std::string, std::string>>& headers) {
+    std::vector<sw_pair> pairs;
+    for (const auto& [name, value] : headers) pairs.push_back({text(name), text(value)});
+    sw_http_answer_options options;
+    sw_http_answer_options_init(&options);
+    options.headers = pairs.data();
+    options.header_count = pairs.size();
+    check(sw_http_answer({{listener}, number}, status,
+                         {PyBytes_AS_STRING(body.ptr()), static_cast<size_t>(PyBytes_GET_SIZE(body.ptr()))}, &options));
+}
+
 // `limits`: those that were given, by the names of their fields. `channel`: its number and, of shs1, the network identifier.
-uint64_t listen(const py::handle& core, const std::string& url, const py::dict& limits, const Channel& channel) {
+uint64_t listen(const py::handle& core, const std::string& url, const py::dict& limits, const Channel& channel,
+                const std::optional<py::dict>& http) {
     sw_listen_options options;
     sw_listen_options_init(&options);
     set_channel(channel, options);
@@ -142,6 +191,14 @@ uint64_t listen(const py::handle& core, const std::string& url, const py::dict& 
     set("handshakes_per_second", options.handshakes_per_second);
     set("handshake_burst", options.handshake_burst);
     set("handshake_share_percent", options.handshake_share_percent);
+    sw_http_options http_options;
+    sw_http_options_init(&http_options);
+    const py::dict none;
+    Texts texts(http ? *http : none);
+    if (http) {
+        set_http(texts, http_options);
+        options.http = &http_options;
+    }
     sw_listener listener{};
     check(sw_node_listen(node_of(core), text(url), &options, &listener));
     return listener.value;
@@ -292,6 +349,7 @@ PYBIND11_MODULE(_native, module) {
     });
     module.def("open", &open);
     module.def("listen", &listen);
+    module.def("http_answer", &http_answer);
     module.def("listener_close", [](uint64_t listener) { check(sw_listener_close({listener})); });
     module.def("connect", &binding::connect);
     module.def("connect_pipe", &connect_pipe);
