@@ -37,6 +37,34 @@ bool tcp_is_broken(int socket) {
 #endif
 }
 
+// RFC 6455, section 7.4, and the registry that it made.
+bool may_be_sent(uint16_t code) {
+    if (code >= 3000) return code <= 4999;
+    return code >= 1000 && code <= 1014 && code != 1004 && code != 1005 && code != 1006;
+}
+
+bool is_utf8(std::string_view text) {
+    for (size_t i = 0; i < text.size();) {
+        const auto at = [&](size_t place) { return place < text.size() ? static_cast<uint8_t>(text[place]) : 0u; };
+        const uint32_t first = at(i);
+        const size_t more = first < 0x80                    ? 0
+                            : first >= 0xc2 && first < 0xe0 ? 1
+                            : first >= 0xe0 && first < 0xf0 ? 2
+                                                            : 3;
+        if (more == 3 && (first < 0xf0 || first > 0xf4)) return false;
+        for (size_t k = 1; k <= more; ++k) {
+            if ((at(i + k) & 0xc0) != 0x80) return false;
+        }
+        const uint32_t second = at(i + 1);
+        if ((first == 0xe0 && second < 0xa0) || (first == 0xed && second > 0x9f) || (first == 0xf0 && second < 0x90) ||
+            (first == 0xf4 && second > 0x8f)) {
+            return false;
+        }
+        i += more + 1;
+    }
+    return true;
+}
+
 // `target` is made another name of `socket`, which is closed.
 bool put_in_place(int socket, int target) {
 #ifdef __linux__
@@ -245,6 +273,22 @@ void WsLine::tell_down() {
     if (handler_ && !closing_) handler_->on_line_down(std::move(error));
 }
 
+void WsLine::on_close_frame(std::string_view payload) {
+    if (!handler_ || closing_) return;
+    uint16_t code = kWsNoCode;
+    std::string_view reason;
+    if (payload.size() >= 2) {
+        code = static_cast<uint16_t>(static_cast<uint8_t>(payload[0]) << 8 | static_cast<uint8_t>(payload[1]));
+        reason = payload.substr(2);
+    }
+    if (payload.size() == 1 || (payload.size() >= 2 && !may_be_sent(code)) || !is_utf8(reason)) {
+        code = kWsProtocolError;
+        reason = "a close frame that is none";
+        write_close(code, reason);
+    }
+    handler_->on_line_close(code, reason);
+}
+
 int WsLine::on_event(lws* wsi, int reason, void* in, size_t length) {
     ++inside_;
     int answer = 0;
@@ -275,19 +319,10 @@ int WsLine::on_event(lws* wsi, int reason, void* in, size_t length) {
                                         lws_is_final_fragment(wsi) != 0);
             }
             break;
-        case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE: {
-            const uint8_t* payload = static_cast<const uint8_t*>(in);
-            const uint16_t code = length >= 2   ? static_cast<uint16_t>(payload[0] << 8 | payload[1])
-                                  : length == 0 ? kWsNoCode
-                                                : kWsProtocolError;
-            if (handler_ && !closing_) {
-                handler_->on_line_close(
-                    code, length > 2 ? std::string_view(reinterpret_cast<const char*>(payload) + 2, length - 2)
-                                     : std::string_view());
-            }
+        case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
+            on_close_frame(std::string_view(static_cast<const char*>(in), length));
             answer = 2;  // ours to answer
             break;
-        }
         case LWS_CALLBACK_SERVER_WRITEABLE:
         case LWS_CALLBACK_CLIENT_WRITEABLE:
             if (waiting_ && !lws_partial_buffered(wsi)) {

@@ -25,7 +25,7 @@ public:
     virtual void on_line_failed(Error error) = 0;
     // Payload, as much of it as came at once. `last`: the message is whole with it.
     virtual void on_line_bytes(Bytes bytes, bool text, bool last) = 0;
-    // The peer's close frame; nothing else comes from it.
+    // The peer's close frame; nothing else comes from it. One that is none has code 1002, and is answered already.
     virtual void on_line_close(uint16_t code, std::string_view reason) = 0;
     // After a write that left something waiting: all of it is with the system.
     virtual void on_line_drained() = 0;
@@ -93,6 +93,7 @@ private:
     void fail(Error error);
     void tell_down();
     void tell_gone();
+    void on_close_frame(std::string_view payload);
     bool finish_if_over();
     void kill();
 

@@ -31,7 +31,7 @@ const names = {
   acceptPipe: namesOf<AcceptPipeOptions>({ address: 1, bufferBytes: 1, listener: 1, signal }),
   listen: namesOf<ListenOptions>({
     ...channel, backlog: 1, ipv6Only: 1, unixMode: 1, keepalive: 1, maxHandshakes: 1, maxHandshakesPerAddress: 1, handshakesPerSecond: 1,
-    handshakeBurst: 1, handshakeSharePercent: 1, signal,
+    handshakeBurst: 1, handshakeSharePercent: 1, http: 1, signal,
   }),
   draft: namesOf<DraftOptions>({ type: 1, metadata: 1 }),
   send: namesOf<SendOptions>({ ...carried, receipt: 1, signal, parts: 1, uuid: 1 }),

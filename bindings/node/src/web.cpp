@@ -6,6 +6,14 @@
 
 #include "node_box.h"
 
+namespace sealwire_node {
+
+namespace {
+
+uint32_t u32_arg(const Napi::Value& value) { return value.As<Napi::Number>().Uint32Value(); }
+
+}  // namespace
+
 WebOptions::WebOptions(const Napi::Value& value) {
     sw_http_options_init(&options_);
     if (!value.IsObject()) return;
@@ -68,3 +76,5 @@ void NodeBox::answer_http(const Napi::CallbackInfo& info) {
     const auto number = static_cast<uint64_t>(info[1].As<Napi::Number>().Int64Value());
     check(info.Env(), sw_http_answer({found->second, number}, u32_arg(info[2]), bytes_arg(info[3]), &options));
 }
+
+}  // namespace sealwire_node

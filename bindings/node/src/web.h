@@ -5,6 +5,8 @@
 
 #include "addon.h"
 
+namespace sealwire_node {
+
 class WebOptions {
 public:
     explicit WebOptions(const Napi::Value& given);
@@ -21,3 +23,5 @@ private:
 
 // A request as JavaScript sees it, with its number.
 Napi::Object http_extra(Napi::Env env, const sw_event_http& http);
+
+}  // namespace sealwire_node
