@@ -21,7 +21,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support
 import tap  # noqa: E402
 from proxy import Proxy  # noqa: E402
 
-TRANSPORTS = ("tcp", "unix")
+TRANSPORTS = ("tcp", "unix", "ws")
 FAULTS = ("slice", "delay", "cut", "reset", "corrupt", "kill")
 HARMLESS = ("slice", "delay")
 KINDS = ("request", "receipt", "many", "stream", "file")
@@ -118,7 +118,7 @@ class Cell:
         return 1, self.rng.randrange(back)
 
     def run(self):
-        url = "tcp://127.0.0.1:0" if self.transport == "tcp" else f"unix://{self.path}.server"
+        url = {"tcp": "tcp://127.0.0.1:0", "ws": "ws://127.0.0.1:0/matrix"}.get(self.transport, f"unix://{self.path}.server")
         if self.kind in LONG:
             self.saved.mkdir()
             self.source.write_bytes(self.content)
@@ -128,7 +128,7 @@ class Cell:
         try:
             address, peer = self.server.wait_for("ticket").split("#")
             rest = address.split("://")[1]
-            upstream = ("127.0.0.1", int(rest.rsplit(":", 1)[1])) if self.transport == "tcp" else rest
+            upstream = rest if self.transport == "unix" else ("127.0.0.1", int(rest.split("/")[0].rsplit(":", 1)[1]))
             direction, offset = self.where = self.place()
             proxy = Proxy(self.transport, self.path + ".proxy", upstream, self.fault, (direction, offset), self.rng,
                           at_place=self.server.child.kill)

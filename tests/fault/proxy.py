@@ -19,12 +19,14 @@ class Proxy:
         self.armed = self.fired = False
         self.error = None
         self.passed = [0, 0]
-        family = socket.AF_INET if transport == "tcp" else socket.AF_UNIX
+        family = socket.AF_UNIX if transport == "unix" else socket.AF_INET
         self.family = family
         self.listener = socket.socket(family, socket.SOCK_STREAM)
-        self.listener.bind(("127.0.0.1", 0) if transport == "tcp" else listen_path)
+        self.listener.bind(listen_path if transport == "unix" else ("127.0.0.1", 0))
         self.listener.listen(1)
-        self.address = (f"tcp://127.0.0.1:{self.listener.getsockname()[1]}" if transport == "tcp" else f"unix://{listen_path}")
+        self.address = f"unix://{listen_path}"
+        if transport != "unix":
+            self.address = f"{transport}://127.0.0.1:{self.listener.getsockname()[1]}{'/matrix' if transport == 'ws' else ''}"
         self.stop_read, self.stop_write = socket.socketpair()
         self.thread = threading.Thread(target=self._run)
         self.thread.start()
@@ -47,7 +49,7 @@ class Proxy:
             server = socket.socket(self.family, socket.SOCK_STREAM)
             server.connect(self.upstream)
             self.ends = [client, server]
-            if self.transport == "tcp":
+            if self.transport != "unix":
                 for end in self.ends:
                     end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             try:
@@ -107,7 +109,7 @@ class Proxy:
         if self.fault == "kill":
             self.at_place()
             return True
-        if self.fault == "reset" and self.transport == "tcp":
+        if self.fault == "reset" and self.transport != "unix":
             for end in self.ends:
                 end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         return False

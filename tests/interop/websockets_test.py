@@ -1,0 +1,136 @@
+#!/usr/bin/env python3
+"""WebSockets of others: Python's websockets and npm's ws as clients and as servers of our pipe of bytes.
+
+    websockets_test.py --pipe PROGRAM --node NODE --npm FOLDER
+"""
+
+import argparse
+import asyncio
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import websockets
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+import tap  # noqa: E402
+
+PATIENCE_S = 60
+BYTES = bytes(i * 7 % 256 for i in range(700_000))
+NODE_CLIENT = """
+import WebSocket from 'ws'
+const bytes = Buffer.alloc(700_000, (_, i) => i), socket = new WebSocket(process.argv[2])
+let got = []
+socket.on('open', () => { for (let i = 0; i < bytes.length; i += 50_001) socket.send(bytes.subarray(i, i + 50_001)); socket.ping('are you there') })
+let pong = ''
+socket.on('pong', (data) => { pong = data.toString() })
+socket.on('message', (data, binary) => {
+  got.push(data)
+  if (Buffer.concat(got).length >= bytes.length) socket.close(1000, 'thank you')
+})
+socket.on('close', (code) => console.log(Buffer.concat(got).equals(bytes) && pong === 'are you there' ? 'same' : 'other', code))
+"""
+NODE_SERVER = """
+import { WebSocketServer } from 'ws'
+const server = new WebSocketServer({ port: 0, host: '127.0.0.1', path: '/bytes' }, () => console.log(`ws://127.0.0.1:${server.address().port}/bytes`))
+server.on('connection', (socket) => socket.on('message', (data) => socket.send(data)))
+process.stdin.on('end', () => process.exit()).resume()
+"""
+
+
+class Serving:
+    """A program that prints its address and ends with its input."""
+
+    def __init__(self, *command, cwd=None):
+        self.child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=cwd)
+
+    def __enter__(self):
+        return self.child.stdout.readline().strip()
+
+    def __exit__(self, *_):
+        self.child.stdin.close()
+        self.child.wait(PATIENCE_S)
+        self.child.stdout.close()
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--pipe", required=True)
+    parser.add_argument("--node", required=True)
+    parser.add_argument("--npm", type=pathlib.Path, required=True)
+    options = parser.parse_args()
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="sealwire-websockets-"))
+    (folder / "node_modules").mkdir()
+    shutil.copytree(options.npm / "node_modules" / "ws", folder / "node_modules" / "ws")
+    (folder / "client.mjs").write_text(NODE_CLIENT)
+    (folder / "server.mjs").write_text(NODE_SERVER)
+
+    def dial(address):
+        done = subprocess.run([options.pipe, "dial", address], capture_output=True, text=True, timeout=PATIENCE_S)
+        if done.stdout != "ok\n":
+            yield f"status {done.returncode}: {done.stdout}{done.stderr}"
+
+    def npm_client():
+        with Serving(options.pipe, "listen") as address:
+            done = subprocess.run([options.node, "client.mjs", address], capture_output=True, text=True, timeout=PATIENCE_S, cwd=folder)
+        if done.stdout != "same 1000\n":
+            yield f"{done.stdout}{done.stderr}"
+
+    def npm_server():
+        with Serving(options.node, "server.mjs", cwd=folder) as address:
+            yield from dial(address)
+
+    async def python_client_talks(address):
+        async with websockets.connect(address, max_size=None) as socket:
+            async def write():
+                for i in range(0, len(BYTES), 60_007):
+                    await socket.send(BYTES[i:i + 60_007])
+            writing = asyncio.ensure_future(write())
+            got = b""
+            while len(got) < len(BYTES):
+                got += await socket.recv()
+            await writing
+            await (await socket.ping())
+        if got != BYTES:
+            return "other bytes came back"
+        return "" if socket.close_code == 1000 else f"closed with {socket.close_code}"
+
+    def python_client():
+        with Serving(options.pipe, "listen") as address:
+            yield from filter(None, [asyncio.run(asyncio.wait_for(python_client_talks(address), PATIENCE_S))])
+
+    async def python_serves():
+        async def echo(socket):
+            async for message in socket:
+                await socket.send(message)
+        async with websockets.serve(echo, "127.0.0.1", 0, max_size=None) as server:
+            port = server.sockets[0].getsockname()[1]
+            return await asyncio.get_running_loop().run_in_executor(None, lambda: list(dial(f"ws://127.0.0.1:{port}/bytes")))
+
+    def python_text():
+        async def talk(address):
+            async with websockets.connect(address) as socket:
+                await socket.send("text")
+                try:
+                    await socket.recv()
+                except websockets.ConnectionClosed:
+                    return "" if socket.close_code == 1003 else f"closed with {socket.close_code}"
+        with Serving(options.pipe, "listen") as address:
+            yield from filter(None, [asyncio.run(asyncio.wait_for(talk(address), PATIENCE_S))])
+
+    try:
+        return tap.run({
+            "npm's ws sends bytes and pings to our listener, and gets them back until it closes": npm_client,
+            "Python's websockets does the same": python_client,
+            "a text message of Python's websockets closes the WebSocket with code 1003": python_text,
+            "we dial a server of npm's ws": npm_server,
+            "we dial a server of Python's websockets": lambda: asyncio.run(python_serves()),
+        })
+    finally:
+        shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
