@@ -17,7 +17,7 @@ import { Pipes, type PipeClosed } from './pipes.js'
 import { receipts } from './receipts.js'
 import { E, EVENT_ROW, EventType, MAX_EVENTS, Op, R, StatusCode } from './table.js'
 import { whence, type Came } from './transfer.js'
-import { answerHttp, type Asked } from './web.js'
+import { onHttp } from './web.js'
 
 export type AskHandler = (ask: Ask) => unknown
 
@@ -343,11 +343,7 @@ export class Core implements CommandOwner {
         this.listeners.get(row[at + E.tag]!)?.ready(extra as { address: string; ticket: string })
         break
       case EventType.httpRequest:
-      case EventType.httpUpgrade: {
-        const upgrade = row[at + E.type] === EventType.httpUpgrade
-        answerHttp(this, row[at + E.tag]!, this.listeners.get(row[at + E.tag]!)?.http, extra as Asked, upgrade)
-        break
-      }
+      case EventType.httpUpgrade: onHttp(this, row, at, extra); break
       case EventType.listenerClosed: {
         const listener = this.listeners.get(row[at + E.tag]!)
         this.listeners.delete(row[at + E.tag]!)

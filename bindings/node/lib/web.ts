@@ -3,7 +3,7 @@ import type { Core } from './core.js'
 import { argumentError, SealwireError } from './errors.js'
 import { isThenable } from './handlers.js'
 import { duration } from './options.js'
-import { R } from './table.js'
+import { E, EventType, R } from './table.js'
 
 /** One request at a web listener. `path` is as it was sent, percent-encoded; names of headers are in small letters. */
 export interface HttpRequest {
@@ -112,13 +112,16 @@ export function nativeHttp(http: HttpOptions | undefined): NativeHttpOptions | u
   }
 }
 
-/** @internal */
-export interface Asked extends HttpRequest {
+interface Asked extends HttpRequest {
   number: number
 }
 
 /** @internal A request waits; what the program's function returns is its answer. */
-export function answerHttp(core: Core, listener: number, http: HttpOptions | undefined, asked: Asked, upgrade: boolean): void {
+export function onHttp(core: Core, row: Int32Array, at: number, extra: unknown): void {
+  const listener = row[at + E.tag]!
+  const upgrade = row[at + E.type] === EventType.httpUpgrade
+  const asked = extra as Asked
+  const http = core.listeners.get(listener)?.http
   const { number, ...request } = asked
   const give = (made: unknown): void => {
     let answer: HttpAnswer

@@ -237,7 +237,7 @@ class Endpoint(Generic[PeerT, RequestT]):
 
     def _on_http(self, kind: int, handle: int, number: int, *more: Any) -> None:
         listener = self._listeners.get(handle)
-        request, function = asked(kind, *more, None if listener is None else listener._http)
+        request, function = asked(kind, None if listener is None else listener._http, *more)
         self._answer_http(handle, number, kind == _HTTP_UPGRADE, function, request)
 
     def _answer_http(self, listener: int, number: int, upgrade: bool, function: Any, request: HttpRequest) -> None:

@@ -80,8 +80,8 @@ class Http:
             "answer_ms": milliseconds(answer_timeout), "idle_ms": milliseconds(idle_timeout)}
 
 
-def asked(kind: int, method: str, path: str, query: str, address: str, body: bytes, headers: List[Tuple[str, str]],
-          secure: bool, http: Optional[Http]) -> Tuple[HttpRequest, Optional[Callable[[HttpRequest], Any]]]:
+def asked(kind: int, http: Optional[Http], method: str, path: str, query: str, address: str, body: bytes,
+          headers: List[Tuple[str, str]], secure: bool) -> Tuple[HttpRequest, Optional[Callable[[HttpRequest], Any]]]:
     function = None if http is None else http.on_upgrade if kind == _HTTP_UPGRADE else http.on_request
     return HttpRequest(method, path, query, tuple(headers), body, address, secure), function
 
