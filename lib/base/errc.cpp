@@ -101,7 +101,8 @@ constexpr auto kTable = std::to_array<ErrcInfo>({
     {Errc::protocol, "protocol", "the peer broke the protocol", "One of the two has a bug or is hostile; report it."},
     {Errc::flow, "flow", "the peer sent more than it was granted", "It has a bug or is hostile; report it."},
     {Errc::limit, "limit", "a limit was reached",
-     "The detail names it. Of a connect: the peer has as many connections as it takes, in all or from here; close some, or try "
+     "The detail names it. Of a connect: the peer has as many connections as it takes, in all or from here; close "
+     "some, or try "
      "later. Of a session: it is the protocol's own, and no option raises it; connect again."},
     {Errc::record, "record", "a record failed authentication",
      "Bytes were altered, repeated or lost between the two ends; connect again."},
