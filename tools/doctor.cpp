@@ -17,11 +17,12 @@ constexpr Step kSteps[] = {
     {"ticket", "the ticket can be read"},
     {"name", "the host's name has an address"},
     {"connect", "something listens there"},
+    {"upgrade", "the web server there gives a WebSocket"},
     {"handshake", "it proves the key of the ticket, in the same network"},
     {"authorisation", "it lets this program's key in"},
     {"answer", "it answers through the encrypted connection"},
 };
-enum : size_t { kSelf, kTicket, kName, kConnect, kHandshake, kAuthorisation, kAnswer, kCount };
+enum : size_t { kSelf, kTicket, kName, kConnect, kUpgrade, kHandshake, kAuthorisation, kAnswer, kCount };
 
 // The step that a failed connection failed at.
 size_t step_of(sw_result result) {
@@ -29,6 +30,9 @@ size_t step_of(sw_result result) {
         case SW_ERR_ADDRESS:
         case SW_ERR_KEY: return kTicket;
         case SW_ERR_NAME: return kName;
+        case SW_ERR_WS_UPGRADE:
+        case SW_ERR_WS_REFUSED:
+        case SW_ERR_WS_PROTOCOL: return kUpgrade;
         case SW_ERR_NO_ANSWER:
         case SW_ERR_HANDSHAKE:
         case SW_ERR_SELF:
@@ -52,6 +56,7 @@ public:
         if (const int failed = attempt(kSelf, [&] { self_check(); })) return failed;
         if (const int failed = attempt(kTicket, [&] { ticket = sealwire::ticket::parse(text); })) return failed;
 
+        web_ = ticket.address.rfind("ws", 0) == 0;
         std::optional<sw_event_pong> pong;
         std::optional<Client> client;
         const auto on_event = [&](const sw_event& event) {
@@ -70,6 +75,7 @@ public:
         }
         passed(kName, "");
         passed(kConnect, client->connected().address);
+        passed(kUpgrade, "");
         passed(kHandshake, "peer id " + client->connected().id.text());
         passed(kAuthorisation, "");
         client->peer().ping();
@@ -105,7 +111,11 @@ private:
         return kDone;
     }
 
+    // Of ws:// and wss:// only.
+    bool without(size_t step) const { return step == kUpgrade && !web_; }
+
     void passed(size_t step, const std::string& note) const {
+        if (without(step)) return;
         if (json_) {
             Json()
                 .text("event", "step")
@@ -130,7 +140,9 @@ private:
                 .print();
         } else {
             std::printf("FAILED  %-14s not so: %s\n", kSteps[step].name, kSteps[step].meaning);
-            for (size_t i = step + 1; i < kCount; ++i) std::printf("-       %-14s not tried\n", kSteps[i].name);
+            for (size_t i = step + 1; i < kCount; ++i) {
+                if (!without(i)) std::printf("-       %-14s not tried\n", kSteps[i].name);
+            }
             std::fflush(stdout);
         }
         return explain(result, detail, where, json_, code, words);
@@ -138,6 +150,7 @@ private:
 
     const Arguments& arguments_;
     bool json_;
+    bool web_ = false;
     std::string note_;
 };
 
@@ -153,7 +166,7 @@ const Command kDoctor{
     "TICKET",
     "find out why a peer cannot be reached",
     "Walks the steps of reaching the peer of TICKET: self (key and network of this side), ticket, name,\n"
-    "connect, handshake, authorisation, answer. Says which one fails and what to do about it.\n"
+    "connect, upgrade (of ws://), handshake, authorisation, answer. Says which one fails and what to do about it.\n"
     "Give it --key and --network as the program has them that cannot reach its peer.",
     with_node_options({}, true),
     run};

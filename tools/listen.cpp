@@ -20,6 +20,10 @@ public:
           echo_(arguments.has("--echo")),
           quiet_(arguments.has("--quiet")),
           metrics_(arguments.value("--metrics")),
+          folder_(arguments.value("--http-folder")),
+          health_(arguments.value("--http-health")),
+          http_metrics_(arguments.value("--http-metrics")),
+          origin_(arguments.value("--http-origin")),
           session_(arguments, handlers(arguments)) {
         if (!arguments.has("--exec")) return;
         programs_.emplace(arguments.value("--exec"), arguments.number("--exec-output", 1U << 20, 1U << 30));
@@ -31,7 +35,7 @@ public:
         options.max_handlers = at_once_;
         session_.node().route(
             "", [this](const sealwire::incoming& message) { on_message(message); }, options);
-        const sealwire::listener listener = session_.node().listen(url);
+        const sealwire::listener listener = listen(url);
         const uint32_t interval = metrics_.empty() ? SW_NEVER : kMetricsMs;
         for (bool ended = false; !ended;) {
             put_metrics();
@@ -50,6 +54,19 @@ public:
     }
 
 private:
+    sealwire::listener listen(const std::string& url) {
+        sw_listen_options options;
+        sw_http_options http;
+        sw_listen_options_init(&options);
+        sw_http_options_init(&http);
+        http.folder = sealwire::text_of(folder_);
+        http.health_path = sealwire::text_of(health_);
+        http.metrics_path = sealwire::text_of(http_metrics_);
+        http.origins = sealwire::text_of(origin_);
+        const bool wanted = !(folder_ + health_ + http_metrics_ + origin_).empty();
+        if (wanted) options.http = &http;
+        return session_.node().listen(url, &options);
+    }
     sealwire::node_options handlers(const Arguments& arguments) {
         sealwire::node_options options;
         set_access(arguments, options);
@@ -154,6 +171,7 @@ private:
     uint32_t at_once_ = 0;  // any number
     std::optional<Programs> programs_;
     std::string metrics_;  // a path, or empty
+    std::string folder_, health_, http_metrics_, origin_;
     std::vector<sealwire::peer> peers_;
     std::optional<Ending> over_;
     Session session_;
@@ -173,7 +191,8 @@ const Command kListen{
     "listen",
     "ADDRESS",
     "take connections and show what comes",
-    "Listens on ADDRESS (tcp://HOST:PORT, port 0 for any; unix:///PATH), prints the ticket that others connect with, "
+    "Listens on ADDRESS (tcp://HOST:PORT, port 0 for any; unix:///PATH; ws://HOST:PORT/PATH), prints the ticket that "
+    "others connect with, "
     "and\n"
     "then each connection and message. Requests are answered 'done', with --echo by what they carried, or with --exec "
     "by\n"
@@ -186,7 +205,11 @@ const Command kListen{
                              {"--exec", "CMD", "answer requests with what this program prints"},
                              {"--exec-at-once", "N", "programs that run at once; further requests wait (4)"},
                              {"--exec-output", "BYTES", "that a program prints at most; it is killed (1 MiB)"},
-                             {"--metrics", "FILE", "keep counters there, as Prometheus text"}}),
+                             {"--metrics", "FILE", "keep counters there, as Prometheus text"},
+                             {"--http-folder", "FOLDER", "of ws://: answer HTTP by the files of this folder"},
+                             {"--http-health", "PATH", "of ws://: answer this path with 200, ok"},
+                             {"--http-metrics", "PATH", "of ws://: answer this path with counters, as Prometheus text"},
+                             {"--http-origin", "ORIGIN", "of ws://: let its pages have WebSockets; * lets all"}}),
         false),
     run};
 

@@ -17,6 +17,8 @@ Exit exit_for(sw_result result) {
         case SW_ERR_NO_ANSWER:
         case SW_ERR_HANDSHAKE_TIMEOUT:
         case SW_ERR_HANDSHAKE:
+        case SW_ERR_WS_UPGRADE:
+        case SW_ERR_WS_REFUSED:
         case SW_ERR_SELF: return kUnreached;
         case SW_ERR_NOT_ALLOWED:
         case SW_ERR_REJECTED: return kNotAllowed;

@@ -34,6 +34,22 @@ class Doctor(ToolCase):
                 text = run("doctor", listener.ticket, "--key", path, "--network", "clinic")
                 self.assertIn("All is well", text.out)
 
+    def test_upgrade_a_path_and_a_program_that_give_no_websocket(self):
+        web_steps = [*STEPS[:4], "upgrade", *STEPS[4:]]
+        with Listener("--anyone", address="ws://127.0.0.1:0/talk") as listener:
+            *steps, healthy = run("doctor", listener.ticket, "--json").json()
+            self.assertEqual([s["step"] for s in steps], web_steps)
+            self.assertEqual(healthy["event"], "healthy")
+            self.fails_at_upgrade(web_steps, "ws_refused", listener.ticket.replace("/talk", "/walk"))
+        with Listener("--anyone", address="tcp://127.0.0.1:0") as listener:
+            self.fails_at_upgrade(web_steps, "connect_timeout", listener.ticket.replace("tcp://", "ws://"), "--connect-timeout", "0.3")
+
+    def fails_at_upgrade(self, web_steps, error, *words):
+        *steps, last = run("doctor", *words, "--json").json()
+        upgrade = error == "ws_refused"  # silence is found out at the connection
+        self.assertEqual([(s["step"], s["passed"]) for s in steps if not s["passed"]], [("upgrade" if upgrade else "connect", False)])
+        self.assertEqual((last["error"], last["exit"]), (error, 3))
+
     def test_self_a_key_file_that_others_can_read(self):
         path, peer_id = self.new_key()
         path.chmod(0o644)

@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import subprocess
+import urllib.request
 
 import command
 from command import PATIENCE_S, TOOL, Listener, ToolCase, run
@@ -31,6 +32,17 @@ class Talk(ToolCase):
             self.assertEqual((sent["event"], sent["peer"], sent["bytes"]), ("sent", listener.id, 3))
             message = listener.expect("message")
             self.assertEqual((message["route"], message["body"], message["wants_reply"]), ("note", "one", False))
+
+    def test_a_web_port_answers_http_beside_its_websockets(self):
+        (self.folder / "site").mkdir()
+        (self.folder / "site" / "a.txt").write_text("aaa")
+        with Listener("--anyone", "--echo", "--http-folder", self.folder / "site", "--http-health", "/health", "--http-metrics", "/metrics",
+                      address="ws://127.0.0.1:0/talk") as listener:
+            self.assertEqual(run("request", listener.ticket, "greet", "hello").out, "hello\n")
+            web = listener.ticket.replace("ws://", "http://").split("/talk#")[0]
+            got = {path: urllib.request.urlopen(web + path).read().decode() for path in ("/health", "/a.txt", "/metrics")}
+            self.assertEqual((got["/health"], got["/a.txt"]), ("ok\n", "aaa"))
+            self.assertIn("\nsealwire_requests_received_total 1\n", got["/metrics"])
 
     def test_metrics_are_kept_in_a_file_as_prometheus_text(self):
         path = self.folder / "sealwire.prom"
