@@ -1,9 +1,10 @@
-// sealwire.hpp: sessions over pipes that a program carries, by handlers as functions.
+// sealwire.hpp: sessions over pipes that a program carries, by handlers as functions; and limits at the door.
 #include <chrono>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include "sealwire/sealwire.hpp"
 #include "support/tap.h"
@@ -133,11 +134,54 @@ void refuses() {
     pipe.fail("enough");
 }
 
+void limits() {
+    const sealwire::connection_limits one(1);
+    sealwire::node_options options;
+    options.access = SW_ACCESS_ANYONE;
+    options.limits.connection_limits = one.raw();
+    std::mutex mutex;
+    std::condition_variable changed;
+    std::string ticket;
+    std::vector<sw_result> closed;
+    options.on_listening = [&](const sw_event_listening& event) {
+        const std::lock_guard<std::mutex> lock(mutex);
+        ticket = std::string(sealwire::view_of(event.ticket));
+        changed.notify_all();
+    };
+    sealwire::node server(options);
+    sealwire::listener listener = server.listen("tcp://127.0.0.1:0");
+    sealwire::node_options dialling;
+    dialling.on_connected = [&](sealwire::peer, const sw_event_connected&) {
+        const std::lock_guard<std::mutex> lock(mutex);
+        closed.push_back(SW_OK);
+        changed.notify_all();
+    };
+    dialling.on_closed = [&](sealwire::peer, const sw_event_closed& event) {
+        const std::lock_guard<std::mutex> lock(mutex);
+        closed.push_back(event.result);
+        changed.notify_all();
+    };
+    sealwire::node first(dialling), second(dialling);
+    std::unique_lock<std::mutex> lock(mutex);
+    const auto wait = [&](auto done) { return changed.wait_for(lock, std::chrono::seconds(30), done); };
+    wait([&] { return !ticket.empty(); });
+    first.connect(ticket);
+    tap_ok(wait([&] { return closed.size() == 1; }) && closed[0] == SW_OK, "as many as are taken come in");
+    second.connect(ticket);
+    tap_ok(wait([&] { return closed.size() == 2; }) && closed[1] == SW_ERR_LIMIT && one.counts().refused_by_limit == 1,
+           "and the next is told that there are too many");
+    listener.set_addresses({}, {"127.0.0.0/8"});
+    second.connect(ticket);
+    tap_ok(wait([&] { return closed.size() == 3; }) && closed[2] == SW_ERR_NO_ANSWER,
+           "addresses are denied while it listens");
+}
+
 }  // namespace
 
 int main() {
     carries(sealwire::run_on::loop);
     carries(sealwire::run_on::poll);
     refuses();
+    limits();
     return tap_done();
 }

@@ -3,6 +3,7 @@ import { talked, type Talked } from './conversation.js'
 import { Commands, type Command, type CommandOwner, type Settle } from './commands.js'
 import { decideAbout, sayHello } from './deciding.js'
 import { errorOf, SealwireError } from './errors.js'
+import type { Closed, Up } from './ends.js'
 import { closeAtExit, closed } from './exit.js'
 import type { Listener } from './listener.js'
 import { Handlers } from './handlers.js'
@@ -12,7 +13,7 @@ import { levels, type LogEntry } from './log.js'
 import type { Ask, CloseReport, Node } from './node.js'
 import type { OutParts } from './outparts.js'
 import { Peer, PeerState, type Pending } from './peer.js'
-import { PeerStream, type Streams } from './peer_stream.js'
+import { PeerStream } from './peer_stream.js'
 import { Pipes, type PipeClosed } from './pipes.js'
 import { receipts } from './receipts.js'
 import { E, EVENT_ROW, EventType, MAX_EVENTS, Op, R, StatusCode } from './table.js'
@@ -20,25 +21,6 @@ import { whence, type Came } from './transfer.js'
 import { onHttp } from './web.js'
 
 export type AskHandler = (ask: Ask) => unknown
-
-interface Closed {
-  result: number
-  code: number
-  text: string
-  detail: string
-  endpoint: string
-  id: string | undefined // of a peer
-  notSent: number
-  outcomeUnknown: number
-  instead?: number // the slot of the peer that stands in its place
-}
-
-interface Up extends Ask {
-  dialled: boolean
-  clockDifference: number
-  pipe?: number // that carries it
-  streams?: Streams // of one that has no session
-}
 
 export class Core implements CommandOwner {
   readonly box: NativeNode
@@ -358,6 +340,10 @@ export class Core implements CommandOwner {
         this.log(entry)
         break
       }
+      case EventType.listenerPaused:
+      case EventType.listenerResumed:
+        this.listeners.get(row[at + E.tag]!)?.trouble(this.errorOfClosed(extra as Closed))
+        break
       case EventType.pipeOutput:
         this.pipes.get(row[at + E.tag]!)?.output()
         break

@@ -1,6 +1,7 @@
 // The names of all options: one that is not known, by a slip of the pen, is refused rather than ignored.
 import { argumentError } from './errors.js'
 import type { DraftOptions } from './draft.js'
+import type { AddressLists, ConnectionLimitsOptions } from './limits.js'
 import type { ListenOptions } from './listener.js'
 import type { ConnectOptions, Limits, NodeOptions } from './node.js'
 import type { AcceptPipeOptions, ConnectPipeOptions } from './pipes.js'
@@ -20,7 +21,7 @@ const carried = { metadata: 1, trace: 1 } as const
 const names = {
   node: namesOf<NodeOptions>({
     identity: 1, network: 1, allow: 1, onAsk: 1, data: 1, log: 1, limits: 1, maxHandlers: 1, tellErrors: 1, onError: 1,
-    keyLog: 1, severalSessions: 1,
+    keyLog: 1, severalSessions: 1, connectionLimits: 1,
   }),
   limits: namesOf<Limits>({
     sendQueueBytes: 1, maxMessageBytes: 1, windowBytes: 1, exchangeSlots: 1, handshakeTimeout: 1, decisionTimeout: 1, requestTimeout: 1,
@@ -32,7 +33,10 @@ const names = {
   listen: namesOf<ListenOptions>({
     ...channel, backlog: 1, ipv6Only: 1, unixMode: 1, keepalive: 1, maxHandshakes: 1, maxHandshakesPerAddress: 1, handshakesPerSecond: 1,
     handshakeBurst: 1, handshakeSharePercent: 1, http: 1, signal,
+    connectionLimits: 1, allowAddresses: 1, denyAddresses: 1,
   }),
+  connectionLimits: namesOf<ConnectionLimitsOptions>({ connections: 1, perKey: 1, perAddress: 1, perSubnet: 1 }),
+  addresses: namesOf<AddressLists>({ allow: 1, deny: 1 }),
   draft: namesOf<DraftOptions>({ type: 1, metadata: 1 }),
   send: namesOf<SendOptions>({ ...carried, receipt: 1, signal, parts: 1, uuid: 1 }),
   request: namesOf<RequestOptions>({ ...carried, timeout: 1, between: 1, total: 1, idempotencyKey: 1, signal, parts: 1, attempts: 1, backoff: 1 }),

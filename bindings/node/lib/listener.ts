@@ -2,6 +2,8 @@
 import type { Core } from './core.js'
 import { Emitter } from './emitter.js'
 import { errorOf, type SealwireError } from './errors.js'
+import { check } from './known.js'
+import { rangesOf, type AddressLists, type ConnectionLimits } from './limits.js'
 import type { ChannelOptions } from './options.js'
 import { R } from './table.js'
 import type { HttpOptions } from './web.js'
@@ -29,6 +31,12 @@ export interface ListenOptions extends ChannelOptions {
   handshakeSharePercent?: number
   /** Of ws:// and wss://, whose port answers HTTP as well. */
   http?: HttpOptions
+  /** How many connections may come in, beside those of the node. */
+  connectionLimits?: ConnectionLimits
+  /** Who may connect by its address: addresses, or ranges as 192.0.2.0/24. With any, others are closed without a word. */
+  allowAddresses?: Iterable<string>
+  /** Who may not, also if it is allowed. */
+  denyAddresses?: Iterable<string>
   /** Aborting closes the listener. */
   signal?: AbortSignal
 }
@@ -36,6 +44,10 @@ export interface ListenOptions extends ChannelOptions {
 export interface ListenerEvents {
   /** It listens no more; the reason, or undefined where it was closed. */
   close: SealwireError | undefined
+  /** It does not accept at the moment, mostly for want of file descriptors; it goes on by itself. */
+  paused: SealwireError
+  /** It accepts again. */
+  resumed: undefined
 }
 
 /** An address at which a node takes connections. It keeps the process alive until it is closed, or unref() is called. */
@@ -71,6 +83,12 @@ export class Listener extends Emitter<ListenerEvents> {
     return this.closed
   }
 
+  /** Replaces the lists of who may connect by its address; connections that are up stay. */
+  setAddresses(lists: AddressLists): void {
+    check(lists, 'addresses')
+    this.core.box.setAddresses(this.number, rangesOf(lists.allow, 'allow'), rangesOf(lists.deny, 'deny'))
+  }
+
   /** It keeps the process alive: as it does from the start. */
   ref(): this {
     if (this.open && !this.held) {
@@ -95,6 +113,12 @@ export class Listener extends Emitter<ListenerEvents> {
     this.ticket = ticket
     this.settle?.resolve(this)
     this.settle = undefined
+  }
+
+  /** @internal It does not accept, or accepts again. */
+  trouble(reason: SealwireError | undefined): void {
+    if (reason) this.emit('paused', reason)
+    else this.emit('resumed', undefined)
   }
 
   /** @internal Its last event. */

@@ -6,7 +6,11 @@ import type { NativeHttpOptions } from './web.js'
 /** An identity in guarded memory. */
 export type NativeIdentity = { readonly native: unique symbol }
 
+/** Limits of connections. */
+export type NativeLimits = { readonly limits: unique symbol }
+
 export interface NativeOptions {
+  connectionLimits: NativeLimits | undefined
   access: number
   identity: NativeIdentity | undefined
   network: string
@@ -50,6 +54,9 @@ export type NativeMore = [extras: NativeExtras | undefined, between: number, tot
   attempts: number, backoff: number, backoffMost: number]
 
 export interface NativeListenOptions {
+  connectionLimits: NativeLimits | undefined
+  allowAddresses: string[]
+  denyAddresses: string[]
   backlog: number
   ipv6Only: number
   unixMode: number
@@ -77,6 +84,7 @@ export interface NativeNode {
   closeListener(number: number): void
   /** Headers as name, value, name, value, ... */
   answerHttp(listener: number, request: number, status: number, body: Uint8Array, headers: string[]): void
+  setAddresses(number: number, allow: string[], deny: string[]): void
   connect(ticket: string, timeout: number, data: Uint8Array | undefined, keepalive: number, onDemand: boolean,
     channel: number, shsNetwork: Uint8Array | undefined): number
   hello(peer: number, data: Uint8Array | undefined): void
@@ -126,6 +134,9 @@ export interface Native {
   buildInfo(): string
   describeResult(result: number): [name: string, text: string, hint: string]
   setErrorFactory(make: (result: number, detail: string) => Error): void
+  limitsCreate(): NativeLimits
+  limitsSet(limits: NativeLimits, connections: number, perKey: number, perAddress: number, perSubnet: number): void
+  limitsCounts(limits: NativeLimits): [connections: number, byAddress: number, byLimit: number]
   identityGenerate(): NativeIdentity
   identityFromSeed(seed: Uint8Array): NativeIdentity
   identityLoad(path: string): NativeIdentity

@@ -5,6 +5,7 @@ import { Emitter } from './emitter.js'
 import { argumentError } from './errors.js'
 import { Identity } from './identity.js'
 import { check } from './known.js'
+import { limitsOf, rangesOf, type ConnectionLimits } from './limits.js'
 import { Listener, type ListenOptions } from './listener.js'
 import type { Request, Status } from './message.js'
 import { native } from './native.js'
@@ -73,6 +74,8 @@ export interface NodeOptions {
   data?: Uint8Array | ((ask: Ask) => Uint8Array | Promise<Uint8Array>)
   /** Any number of sessions with one peer. Default: one, whoever connects (see connect). */
   severalSessions?: boolean
+  /** How many connections may come in; shared with other nodes and listeners if they are given it, too. */
+  connectionLimits?: ConnectionLimits
   /** A level turns `log` events on; a function, or an object such as `console`, gets the lines from `info` on. */
   log?: LogOption
   limits?: Limits
@@ -202,6 +205,7 @@ export class Node extends Emitter<NodeEvents> {
       severalSessions: options.severalSessions ? 1 : 0,
       applicationDataBytes: size(limits.applicationDataBytes, 'applicationDataBytes'),
       keyLog,
+      connectionLimits: limitsOf(options.connectionLimits),
     })
     if (keyLog) process.emitWarning(`all that this node sends and receives can be read by whoever has ${keyLog}`, 'KeyLogWarning')
     const { handlers } = this.core
@@ -321,6 +325,9 @@ export class Node extends Emitter<NodeEvents> {
           channel: channelNumber(options),
           shsNetwork: options.shsNetwork,
           http: nativeHttp(options.http),
+          connectionLimits: limitsOf(options.connectionLimits),
+          allowAddresses: rangesOf(options.allowAddresses, 'allowAddresses'),
+          denyAddresses: rangesOf(options.denyAddresses, 'denyAddresses'),
         })
         listener.http = options.http
       } catch (error) {

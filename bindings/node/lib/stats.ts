@@ -94,6 +94,14 @@ export interface NodeStats extends PeerStats {
   /** To be fetched. */
   eventsWaiting: number
   eventsHeld: number
+  /** Connections that came in, strangers among them. */
+  accepted: number
+  /** Of those that were closed at once. */
+  refusedByAddress: number
+  /** Peers that were told that there are too many. */
+  refusedByLimit: number
+  /** Handshakes beyond those at once. */
+  refusedBusy: number
   /** By name; the empty one is the handler of all that have no other, and what was sent to more routes than are counted apart. */
   routes: Record<string, RouteStats>
 }

@@ -88,6 +88,8 @@ export const enum EventType {
   pipeClosed = 25,
   httpRequest = 26,
   httpUpgrade = 27,
+  listenerPaused = 31,
+  listenerResumed = 32,
 }
 
 /** `sw_receipt_stage`. */

@@ -60,6 +60,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
     exports.Set("describeResult", Napi::Function::New(env, describe_result, "describeResult"));
     exports.Set("setErrorFactory", Napi::Function::New(env, set_error_factory, "setErrorFactory"));
     add_keys(env, exports);
+    add_doors(env, exports);
     add_node(env, exports);
     add_files(env, exports);
     return exports;

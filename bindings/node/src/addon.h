@@ -5,6 +5,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "sealwire/sealwire.h"
 
@@ -34,6 +35,22 @@ sw_bytes bytes_arg(const Napi::Value& value);  // a view; nothing where there is
 // The identity in an External made by keys.cpp; throws where it is none.
 sw_identity* identity_arg(const Napi::Value& value);
 
+// The limits in an External made by doors.cpp; null where there are none.
+sw_limits* limits_arg(const Napi::Value& value);
+
+// The strings of an array.
+class Texts {
+public:
+    explicit Texts(const Napi::Value& value);
+    const sw_text* data() const { return texts_.data(); }
+    size_t size() const { return texts_.size(); }
+
+private:
+    std::vector<std::string> kept_;
+    std::vector<sw_text> texts_;
+};
+
+void add_doors(Napi::Env env, Napi::Object exports);
 void add_keys(Napi::Env env, Napi::Object exports);
 void add_node(Napi::Env env, Napi::Object exports);
 void add_files(Napi::Env env, Napi::Object exports);

@@ -144,6 +144,8 @@ Napi::Value NodeBox::extra(Napi::Env env, const sw_event& event, int32_t* row) {
         case SW_EVENT_LISTENER_CLOSED:
             listeners_.erase(static_cast<uint32_t>(row[kTag]));
             return closed_extra(env, event.as.closed);
+        case SW_EVENT_LISTENER_PAUSED:
+        case SW_EVENT_LISTENER_RESUMED: return closed_extra(env, event.as.closed);
         case SW_EVENT_PEER_CLOSED:
         case SW_EVENT_PEER_CLOSING: {
             Napi::Object extra = closed_extra(env, event.as.closed);

@@ -41,6 +41,7 @@ Napi::Function NodeBox::define(Napi::Env env) {
                            InstanceMethod<&NodeBox::listen>("listen"),
                            InstanceMethod<&NodeBox::close_listener>("closeListener"),
                            InstanceMethod<&NodeBox::answer_http>("answerHttp"),
+                           InstanceMethod<&NodeBox::set_addresses>("setAddresses"),
                            InstanceMethod<&NodeBox::connect>("connect"),
                            InstanceMethod<&NodeBox::hello>("hello"),
                            InstanceMethod<&NodeBox::accept>("accept"),
@@ -139,6 +140,7 @@ void NodeBox::open(Napi::Env env, const Napi::Object& given) {
     options.several_sessions = number("severalSessions").Uint32Value();
     options.application_data_bytes = number("applicationDataBytes").Uint32Value();
     options.key_log = text_of(key_log);
+    options.connection_limits = limits_arg(given.Get("connectionLimits"));
     check(env, sw_node_open(&options, &node_));
 }
 
@@ -217,6 +219,12 @@ void NodeBox::listen(const Napi::CallbackInfo& info) {
     options.shs_network = bytes_arg(given.Get("shsNetwork"));
     const WebOptions web(given.Get("http"));
     options.http = web.given();
+    options.connection_limits = limits_arg(given.Get("connectionLimits"));
+    const Texts allow(given.Get("allowAddresses")), deny(given.Get("denyAddresses"));
+    options.allow_addresses = allow.data();
+    options.allow_count = allow.size();
+    options.deny_addresses = deny.data();
+    options.deny_count = deny.size();
     sw_listener listener{};
     check(info.Env(), sw_node_listen(node_, text_of(text_arg(info[0])), &options, &listener));
     listeners_[number] = listener;

@@ -55,6 +55,7 @@ private:
     void listen(const Napi::CallbackInfo& info);
     void close_listener(const Napi::CallbackInfo& info);
     void answer_http(const Napi::CallbackInfo& info);
+    void set_addresses(const Napi::CallbackInfo& info);  // doors.cpp
     Napi::Value connect(const Napi::CallbackInfo& info);
     void hello(const Napi::CallbackInfo& info);
     void accept(const Napi::CallbackInfo& info);

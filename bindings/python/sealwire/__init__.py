@@ -14,6 +14,7 @@ from sealwire._errors import (AccessError, ArgumentError, ArgumentTypeError, Can
 from sealwire._durations import NEVER
 from sealwire._keys import Identity, Ticket, network_from_passphrase, network_new
 from sealwire._inbox import Messages
+from sealwire._limits import ConnectionCounts, ConnectionLimits
 from sealwire._listener import Listener
 from sealwire._messages import BodyLike, Reply, Request
 from sealwire._node import Node
@@ -36,7 +37,7 @@ atexit.register(_native.close_all)
 
 __all__ = [
     "Accept", "AccessError", "Answer", "ArgumentError", "ArgumentTypeError", "Asking", "BAD_CALL", "BodyLike", "CancelledByPeer",
-    "CloseReport", "ClosedError", "ConnectError", "ConnectTimeout", "Conversation", "DeadlineError", "DeliveryError", "Draft", "Duplex", "Encoded", "Error",
+    "CloseReport", "ClosedError", "ConnectError", "ConnectTimeout", "ConnectionCounts", "ConnectionLimits", "Conversation", "DeadlineError", "DeliveryError", "Draft", "Duplex", "Encoded", "Error",
     "File", "FileError", "FileExists", "FileNotFound", "ForkedError", "HandlerFailed", "Http", "HttpAnswer", "HttpRequest", "Identity",
     "KeyFileError", "Listener", "Messages", "NEVER", "NO_FUNCTION", "NoRouteError", "Node", "NodeStats", "NotAllowedError", "Part", "Peer", "PeerStats", "Pong",
     "ProtocolError", "QueueFull", "RefusedError", "Reject", "Replies", "Reply", "Request", "ResourceError", "Results", "RouteLike", "RouteStats", "Running", "Said", "SessionError",

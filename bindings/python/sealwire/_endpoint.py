@@ -9,6 +9,7 @@ from sealwire._deciding import Decisions
 from sealwire._draft import Draft, draft
 from sealwire._durations import limit, message_count, milliseconds
 from sealwire._keys import Identity, PathLike, path_text
+from sealwire._limits import ConnectionLimits, native_limits
 from sealwire._log import log_line, native_level
 from sealwire._outcome import fail, settle
 from sealwire._rpc import ROUTE, Exposed
@@ -22,6 +23,7 @@ from sealwire._web import HttpRequest, asked
 _PROVED = 22
 _PIPE_OUTPUT, _PIPE_CLOSED = 23, 25
 _HTTP_REQUEST, _HTTP_UPGRADE = 26, 27
+_LISTENER_PAUSED, _LISTENER_RESUMED = 31, 32
 CUT: Tuple[Any, ...] = (True, 0, 0, 0, 0, False, "", [])  # the report of a node that cannot tell
 
 Allow = Union[str, Iterable[str], Decide]
@@ -64,7 +66,8 @@ class Endpoint(Generic[PeerT, RequestT]):
                  send_queue_bytes: int = 0, max_message_bytes: int = 0, window_bytes: int = 0,
                  exchange_slots: int = 0, memory_bytes: int = 0, padding_bytes: int = 0, max_handlers: int = 0,
                  tell_errors: bool = False, on_error: Optional[Callable[[RequestT, Exception], Any]] = None,
-                 key_log: Optional[PathLike] = None, several_sessions: bool = False) -> None:
+                 key_log: Optional[PathLike] = None, several_sessions: bool = False,
+                 connection_limits: Optional[ConnectionLimits] = None) -> None:
         if identity is not None and not isinstance(identity, Identity):
             identity = Identity.load(identity)
         self.identity = identity if identity is not None else Identity.generate()
@@ -79,7 +82,8 @@ class Endpoint(Generic[PeerT, RequestT]):
             raise _errors.argument('allow is a list of ids, "anyone", or a function')
         self._access = 2 if allow == "anyone" else 1 if on_ask is None else 0  # of sw_access
         self._allowed: List[str] = [] if isinstance(allow, str) else _ids(allow)
-        self._limits: Dict[str, Union[int, bytes, str]] = {
+        self._limits: Dict[str, Any] = {
+            "connection_limits": native_limits(connection_limits),
             "key_log": key_log_path(key_log),
             "application_data_bytes": limit(application_data_bytes), "ask_allowed": int(callable(data)),
             "accept_data": b"" if callable(data) else data,
@@ -175,6 +179,10 @@ class Endpoint(Generic[PeerT, RequestT]):
                 self._pipes.on_event(kind, *fields)
             elif kind in (_HTTP_REQUEST, _HTTP_UPGRADE):
                 self._on_http(kind, *fields)
+            elif kind in (_LISTENER_PAUSED, _LISTENER_RESUMED):
+                listener = self._listeners.get(fields[0])
+                if listener is not None:
+                    listener._on_paused(*fields[1:])
             elif kind == _PROVED:
                 peer = self._opened().get_peer(fields[0])
                 if peer is not None:

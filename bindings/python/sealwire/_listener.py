@@ -5,10 +5,12 @@ from typing import Optional
 
 from sealwire import _errors, _native
 from sealwire._web import Http
+from sealwire._limits import Doors
 
 
-class Listener:
-    """Where a node listens. `address` has the real port; `ticket` is what others connect to."""
+class Listener(Doors):
+    """Where a node listens. `address` has the real port; `ticket` is what others connect to; `paused` is why it does not accept at the
+    moment, mostly for want of file descriptors, or None."""
 
     __slots__ = ("_handle", "_ready", "_over", "address", "ticket", "_http")
 
@@ -19,6 +21,7 @@ class Listener:
         self._over: asyncio.Future[None] = future.get_loop().create_future()
         self.address = ""
         self.ticket = ""
+        self.paused = None
 
     async def close(self) -> None:
         """Stops listening; connections that are up stay."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import warnings
-from typing import Any, AsyncIterator, Awaitable, Callable, Coroutine, Dict, List, Optional, Sequence, Tuple, TypeVar, Union
+from typing import Any, AsyncIterator, Awaitable, Callable, Coroutine, Dict, Iterable, List, Optional, Sequence, Tuple, TypeVar, Union
 
 from sealwire import _errors, _native
 from sealwire._deciding import Deciding, data_bytes
@@ -12,6 +12,7 @@ from sealwire._endpoint import CUT, Endpoint, HandlerT
 from sealwire._handling import Handling, cancel
 from sealwire._inbox import Messages
 from sealwire._keys import Ticket
+from sealwire._limits import ConnectionLimits, door
 from sealwire._listener import Listener
 from sealwire._log import fields, logger
 from sealwire._messages import Request
@@ -47,6 +48,7 @@ class Node(Endpoint[Peer, Request], Handling, Waiting, Piping):
     on_error  called with the request and the exception of a handler that is no Status, in place of the log: a function, plain or
               async, whose result, unless None, is the answer, and which may raise Status
     max_handlers, tell_errors  as those of `route`, over all of them; the former counts handlers that wait for something
+    connection_limits  how many connections may come in, ConnectionLimits
     several_sessions  any number of sessions with one peer; by default there is one, whoever dials (see connect)
     memory_bytes   that all peers may use together beyond what each is granted at first; default 1 GiB, at least 1 MiB
     padding_bytes  what is sent is filled up to multiples of 64, 256, 1024 or 4096 bytes, so that sizes tell less
@@ -153,7 +155,9 @@ class Node(Endpoint[Peer, Request], Handling, Waiting, Piping):
     async def listen(self, url: str, *, unix_mode: int = 0, max_handshakes: float = 0,
                      max_handshakes_per_address: float = 0, handshakes_per_second: float = 0, handshake_burst: float = 0,
                      handshake_share_percent: float = 0, channel: str = "sealwire",
-                     shs_network: Optional[Buffer] = None, http: Optional[Http] = None) -> Listener:
+                     shs_network: Optional[Buffer] = None, http: Optional[Http] = None,
+                     connection_limits: Optional[ConnectionLimits] = None, allow_addresses: Iterable[str] = (),
+                     deny_addresses: Iterable[str] = ()) -> Listener:
         """tcp://host:port (port 0: any), unix:///path, unix:@name, or ws://host:port/path, whose port answers HTTP as well, as
         `http` says.
 
@@ -161,11 +165,16 @@ class Node(Endpoint[Peer, Request], Handling, Waiting, Piping):
         (at once 16, 20 a second, 5 at once before that pace holds) are for loopback only when they are set. `channel` "shs1": by the
         published Secret Handshake, for its deployed peers, with `shs_network`, the 32 bytes that all of them know; they have one
         stream each way, `peer.stream`, and no session.
+
+        `connection_limits` count for this listener beside those of the node. `allow_addresses` and `deny_addresses` say from where one
+        may connect: addresses, or ranges as "192.0.2.0/24"; who is in one that is denied, or in none where some are allowed, is
+        closed without a word. `set_addresses` of the listener changes them.
         """
         limits = {"unix_mode": limit(unix_mode), "max_handshakes": limit(max_handshakes),
                   "max_handshakes_per_address": limit(max_handshakes_per_address),
                   "handshakes_per_second": limit(handshakes_per_second), "handshake_burst": limit(handshake_burst),
-                  "handshake_share_percent": limit(handshake_share_percent)}
+                  "handshake_share_percent": limit(handshake_share_percent),
+                  **door(connection_limits, allow_addresses, deny_addresses)}
         core, loop = self._opened(), asyncio.get_running_loop()
         future: asyncio.Future[Listener] = loop.create_future()
         handle = _native.listen(core, _errors.text(url, "url"), limits, channel_of(channel, shs_network),

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Iterator, List, Optional
 
 from sealwire import _errors, _native
+from sealwire._limits import Doors
 from sealwire._outcome import Outcome
 from sealwire._sync_messages import Request
 from sealwire._web import Http
@@ -11,8 +12,9 @@ if TYPE_CHECKING:
     from sealwire.sync import Node
 
 
-class Listener:
-    """Where a node listens. `address` has the real port; `ticket` is what others connect to."""
+class Listener(Doors):
+    """Where a node listens. `address` has the real port; `ticket` is what others connect to; `paused` is why it does not accept at the
+    moment, mostly for want of file descriptors, or None."""
 
     __slots__ = ("_handle", "_ready", "_over", "address", "ticket", "_http")
 
@@ -23,6 +25,7 @@ class Listener:
         self._over = Outcome()
         self.address = ""
         self.ticket = ""
+        self.paused = None
 
     def close(self) -> None:
         """Stops listening; connections that are up stay."""

@@ -130,4 +130,8 @@ class NodeStats(PeerStats):
 
     events_waiting: int  #: to be fetched
     events_held: int
+    accepted: int  #: connections that came in, strangers among them
+    refused_by_address: int  #: ... that were closed at once
+    refused_by_limit: int  #: peers that were told that there are too many
+    refused_busy: int  #: handshakes beyond those at once
     routes: Dict[str, RouteStats]  #: "" is the handler of all that have no other, and what was sent to more routes than are counted apart

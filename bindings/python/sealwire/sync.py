@@ -15,7 +15,7 @@ import threading
 import time
 import warnings
 import weakref
-from typing import Any, Callable, Dict, Iterator, Optional, Sequence, Union
+from typing import Any, Callable, Dict, Iterable, Iterator, Optional, Sequence, Union
 
 from sealwire import _errors, _native
 from sealwire._codecs import encode
@@ -24,6 +24,7 @@ from sealwire._duplex import channel_of
 from sealwire._durations import limit, milliseconds
 from sealwire._endpoint import Endpoint, HandlerT
 from sealwire._keys import Ticket
+from sealwire._limits import ConnectionLimits, door
 from sealwire._outcome import Outcome
 from sealwire._pipes import Pipes
 from sealwire._received import Buffer
@@ -135,12 +136,15 @@ class Node(Endpoint[Peer, Request]):
 
     def listen(self, url: str, *, unix_mode: int = 0, max_handshakes: float = 0, max_handshakes_per_address: float = 0,
                handshakes_per_second: float = 0, handshake_burst: float = 0, handshake_share_percent: float = 0,
-               channel: str = "sealwire", shs_network: Optional[Buffer] = None, http: Optional[Http] = None) -> Listener:
+               channel: str = "sealwire", shs_network: Optional[Buffer] = None, http: Optional[Http] = None,
+               connection_limits: Optional[ConnectionLimits] = None, allow_addresses: Iterable[str] = (),
+               deny_addresses: Iterable[str] = ()) -> Listener:
         """tcp://host:port (port 0: any), unix:///path, unix:@name or ws://host:port/path; as `listen` of sealwire.Node."""
         limits = {"unix_mode": limit(unix_mode), "max_handshakes": limit(max_handshakes),
                   "max_handshakes_per_address": limit(max_handshakes_per_address),
                   "handshakes_per_second": limit(handshakes_per_second), "handshake_burst": limit(handshake_burst),
-                  "handshake_share_percent": limit(handshake_share_percent)}
+                  "handshake_share_percent": limit(handshake_share_percent),
+                  **door(connection_limits, allow_addresses, deny_addresses)}
         core = self._opened()
         with self._mutex:
             listener = Listener(_native.listen(core, _errors.text(url, "url"), limits, channel_of(channel, shs_network),

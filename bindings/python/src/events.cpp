@@ -114,6 +114,11 @@ PyObject* fields_of(const sw_event* event) {
             return Py_BuildValue("(IiNNNN)", e.level, static_cast<int>(e.result), str_of(e.text), str_of(e.peer),
                                  str_of(e.address), str_of(e.route));
         }
+        case SW_EVENT_LISTENER_PAUSED:
+        case SW_EVENT_LISTENER_RESUMED: {
+            const auto& e = event->as.closed;
+            return Py_BuildValue("(KiN)", e.listener.value, static_cast<int>(e.result), str_of(e.detail));
+        }
         case SW_EVENT_PIPE_OUTPUT:
         case SW_EVENT_PIPE_ROOM: return Py_BuildValue("(K)", event->as.pipe.pipe.value);
         case SW_EVENT_PIPE_CLOSED: {

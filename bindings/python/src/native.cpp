@@ -64,6 +64,48 @@ private:
     std::unique_ptr<sw_identity, void (*)(sw_identity*)> identity_;
 };
 
+// How many connections may come in; shared by nodes and listeners, which keep what is inside.
+class Limits {
+public:
+    Limits() : limits_(nullptr, sw_limits_free) {
+        sw_limits* made = nullptr;
+        check(sw_limits_create(nullptr, &made));
+        limits_.reset(made);
+    }
+    void set(uint32_t connections, uint32_t per_key, uint32_t per_address, uint32_t per_subnet) {
+        sw_limits_options options;
+        sw_limits_options_init(&options);
+        options.max_connections = connections;
+        options.max_per_key = per_key;
+        options.max_per_address = per_address;
+        options.max_per_subnet = per_subnet;
+        check(sw_limits_set(limits_.get(), &options));
+    }
+    py::tuple counts() const {
+        sw_limits_counts counts{};
+        counts.size = sizeof counts;
+        check(sw_limits_get_counts(limits_.get(), &counts));
+        return py::make_tuple(counts.connections, counts.refused_by_address, counts.refused_by_limit);
+    }
+    sw_limits* get() const { return limits_.get(); }
+
+private:
+    std::unique_ptr<sw_limits, void (*)(sw_limits*)> limits_;
+};
+
+sw_limits* limits_in(const py::dict& options) {
+    const char* const name = "connection_limits";
+    return options.contains(name) && !options[name].is_none() ? options[name].cast<const Limits&>().get() : nullptr;
+}
+
+// Texts of a list, which `kept` holds.
+std::vector<sw_text> texts_of(const py::object& list, std::vector<std::string>& kept) {
+    for (const py::handle one : list) kept.push_back(one.cast<std::string>());
+    std::vector<sw_text> texts;
+    for (const std::string& one : kept) texts.push_back(text(one));
+    return texts;
+}
+
 sw_peer_id parse_id(const std::string& id) {
     sw_peer_id out;
     check(sw_peer_id_parse(text(id), &out));
@@ -117,6 +159,7 @@ void open(const py::handle& core, int descriptor, const Identity* identity, cons
     options.accept_data = {accept_data.data(), accept_data.size()};
     const std::string key_log = limits.contains("key_log") ? limits["key_log"].cast<std::string>() : "";
     options.key_log = text(key_log);
+    options.connection_limits = limits_in(limits);
     check(open_core(core_of(core), options, descriptor));
 }
 
@@ -199,6 +242,14 @@ uint64_t listen(const py::handle& core, const std::string& url, const py::dict& 
         set_http(texts, http_options);
         options.http = &http_options;
     }
+    options.connection_limits = limits_in(limits);
+    std::vector<std::string> kept_allow, kept_deny;
+    const std::vector<sw_text> allow = texts_of(limits["allow_addresses"], kept_allow);
+    const std::vector<sw_text> deny = texts_of(limits["deny_addresses"], kept_deny);
+    options.allow_addresses = allow.data();
+    options.allow_count = allow.size();
+    options.deny_addresses = deny.data();
+    options.deny_count = deny.size();
     sw_listener listener{};
     check(sw_node_listen(node_of(core), text(url), &options, &listener));
     return listener.value;
@@ -337,6 +388,7 @@ PYBIND11_MODULE(_native, module) {
         .def("save", &Identity::save)
         .def_property_readonly("seed", &Identity::seed)
         .def_property_readonly("id", &Identity::id);
+    py::class_<Limits>(module, "Limits").def(py::init<>()).def("set", &Limits::set).def("counts", &Limits::counts);
     module.def("version", &sw_version);
     module.def("abi_version", &sw_abi_version);
     module.def("build_info", &sw_build_info);
@@ -350,6 +402,12 @@ PYBIND11_MODULE(_native, module) {
     module.def("open", &open);
     module.def("listen", &listen);
     module.def("http_answer", &http_answer);
+    module.def("listener_set_addresses", [](uint64_t listener, const py::list& allowed, const py::list& denied) {
+        std::vector<std::string> kept_allow, kept_deny;
+        const std::vector<sw_text> allow = texts_of(allowed, kept_allow);
+        const std::vector<sw_text> deny = texts_of(denied, kept_deny);
+        check(sw_listener_set_addresses({listener}, allow.data(), allow.size(), deny.data(), deny.size()));
+    });
     module.def("listener_close", [](uint64_t listener) { check(sw_listener_close({listener})); });
     module.def("connect", &binding::connect);
     module.def("connect_pipe", &connect_pipe);

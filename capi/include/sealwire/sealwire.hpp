@@ -35,6 +35,7 @@
 #include <vector>
 
 #include "basics.hpp"
+#include "limits.hpp"
 #include "pipe.hpp"
 #include "router.hpp"
 
@@ -533,6 +534,11 @@ public:
         char out[SW_ADDRESS_TEXT_SIZE];
         check(sw_listener_ticket(raw_, out));
         return out;
+    }
+    // Who may connect by its address, from now on.
+    void set_addresses(const std::vector<std::string_view>& allow, const std::vector<std::string_view>& deny = {}) {
+        const std::vector<sw_text> allowed = texts_of(allow), denied = texts_of(deny);
+        check(sw_listener_set_addresses(raw_, allowed.data(), allowed.size(), denied.data(), denied.size()));
     }
     void close() {
         if (raw_.value) sw_listener_close(raw_);  // one that is over already is as good as closed
