@@ -18,6 +18,6 @@ struct Command {
 };
 
 extern const Command kKeygen, kId, kNetwork, kListen, kSend, kRequest, kCall, kPing, kDoctor, kDemo, kVersion, kPush,
-    kReceive, kBench;
+    kReceive, kBench, kStream;
 
 }  // namespace tool

@@ -9,8 +9,8 @@
 namespace tool {
 namespace {
 
-const Command* const kCommands[] = {&kKeygen, &kId,      &kNetwork, &kListen, &kSend,   &kRequest, &kCall,
-                                    &kPush,   &kReceive, &kPing,    &kBench,  &kDoctor, &kDemo,    &kVersion};
+const Command* const kCommands[] = {&kKeygen,  &kId,     &kNetwork, &kListen, &kSend,   &kRequest, &kCall,   &kPush,
+                                    &kReceive, &kStream, &kPing,    &kBench,  &kDoctor, &kDemo,    &kVersion};
 
 const Command* find(std::string_view name) {
     for (const Command* command : kCommands) {
