@@ -166,7 +166,10 @@ private:
         connected_ = peer;
         listener_ = sealwire::listener();
         out_ = sealwire::part(event.stream_out);
-        sealwire::part(event.stream_in).read();
+        try {
+            sealwire::part(event.stream_in).read();
+        } catch (const sealwire::error&) {  // its end has come, and is told next
+        }
         std::thread([shared = pump_, out = out_] { pump(shared, out); }).detach();
     }
 

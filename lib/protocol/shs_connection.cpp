@@ -415,8 +415,8 @@ void ShsConnection::sync(Time now) {
     if (phase_ == Phase::up) process(now);
     if (phase_ == Phase::up) check_over(now);
     box.open_ = connected_;
-    box.in_told_ = in_told_;
-    box.out_told_ = out_told_;
+    box.in_told_ = in_seen_;
+    box.out_told_ = out_seen_;
     news_ = false;
 }
 
@@ -434,7 +434,11 @@ Event* ShsConnection::poll_event() {
     if (events_.empty()) return nullptr;
     event_ = events_.front();
     events_.pop_front();
-    if (event_.kind == EventKind::part_done && event_.first == outbox_.peers_part()) event_.last_number = delivered_;
+    if (event_.kind == EventKind::part_done) {
+        const bool own = event_.first == outbox_.own_part();
+        if (!own) event_.last_number = delivered_;
+        (own ? out_seen_ : in_seen_) = news_ = true;
+    }
     return &event_;
 }
 

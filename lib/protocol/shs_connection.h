@@ -151,6 +151,8 @@ private:
     bool closing_ = false;
     bool in_told_ = false;
     bool out_told_ = false;
+    bool in_seen_ = false;  // the event of that was given out: now its handle is stale
+    bool out_seen_ = false;
     bool connected_ = false;
     bool news_ = false;  // the outbox is to be told something
     bool close_transport_ = false;
