@@ -187,8 +187,11 @@ void WsPipe::on_line_drained() {
 }
 
 void WsPipe::on_line_down(Error error) {
-    if (!handler_) failure_ = std::move(error);
-    if (closing_ || failed_ || failing_ || !handler_) return;
+    if (!handler_) {
+        failure_ = std::move(error);
+        return;
+    }
+    if (closing_ || failed_ || failing_) return;
     if (error.code != Errc::ok) {
         if (!ended_) return tell_failure(std::move(error));
         if (told_short_) fail_later(std::move(error));
