@@ -34,6 +34,24 @@ def wanted_archives():
                 yield section[f"{kind}_filename"], section[f"{kind}_hash"], section[f"{kind}_url"]
 
 
+def refresh_overlays():
+    """Meson lays our files over a source once, when it unpacks it; later changes of ours are brought there too."""
+    for wrap in sorted((ROOT / "subprojects").glob("*.wrap")):
+        parser = configparser.ConfigParser(interpolation=None)
+        parser.read(wrap)
+        section = parser["wrap-file"]
+        unpacked = ROOT / "subprojects" / section["directory"]
+        if "patch_directory" not in section or not unpacked.is_dir():
+            continue
+        overlay = ROOT / "subprojects" / "packagefiles" / section["patch_directory"]
+        for source in sorted(path for path in overlay.rglob("*") if path.is_file()):
+            target = unpacked / source.relative_to(overlay)
+            if not target.is_file() or target.read_bytes() != source.read_bytes():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(source, target)
+                print(f"{wrap.stem}: brought {source.relative_to(overlay)} up to date")
+
+
 def has_hash(path, sha256):
     return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == sha256
 
@@ -111,6 +129,7 @@ class AptSource:
 
 
 def main():
+    refresh_overlays()
     missing = []
     folder = given_folder()
     for name, sha256, url in wanted_archives():

@@ -38,7 +38,7 @@ the sources by `scripts/errors_table.py`, and a test compares it with them.
 * The command prints name, text and hint with `--json`; its exit status is in the table at the end.
 """
 GROUPS = {1: "The call itself", 20: "Addresses, keys and files", 40: "Reaching a peer", 60: "How a session ended",
-          80: "What became of a message or an exchange"}
+          80: "What became of a message or an exchange", 100: "TLS"}
 
 
 def read(path):

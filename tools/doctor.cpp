@@ -17,15 +17,18 @@ constexpr Step kSteps[] = {
     {"ticket", "the ticket can be read"},
     {"name", "the host's name has an address"},
     {"connect", "something listens there"},
+    {"tls", "it speaks TLS, with a right certificate"},
     {"upgrade", "the web server there gives a WebSocket"},
     {"handshake", "it proves the key of the ticket, in the same network"},
     {"authorisation", "it lets this program's key in"},
     {"answer", "it answers through the encrypted connection"},
 };
-enum : size_t { kSelf, kTicket, kName, kConnect, kUpgrade, kHandshake, kAuthorisation, kAnswer, kCount };
+enum : size_t { kSelf, kTicket, kName, kConnect, kTls, kUpgrade, kHandshake, kAuthorisation, kAnswer, kCount };
 
 // The step that a failed connection failed at.
 size_t step_of(sw_result result) {
+    if (result == SW_ERR_TLS_CONFIG) return kSelf;
+    if (result >= SW_ERR_TLS_HANDSHAKE && result <= SW_ERR_TLS_REFUSED) return kTls;
     switch (result) {
         case SW_ERR_ADDRESS:
         case SW_ERR_KEY: return kTicket;
@@ -57,6 +60,7 @@ public:
         if (const int failed = attempt(kTicket, [&] { ticket = sealwire::ticket::parse(text); })) return failed;
 
         web_ = ticket.address.rfind("ws", 0) == 0;
+        tls_ = ticket.address.rfind("tls://", 0) == 0 || ticket.address.rfind("wss://", 0) == 0;
         std::optional<sw_event_pong> pong;
         std::optional<Client> client;
         const auto on_event = [&](const sw_event& event) {
@@ -75,6 +79,7 @@ public:
         }
         passed(kName, "");
         passed(kConnect, client->connected().address);
+        passed(kTls, "");
         passed(kUpgrade, "");
         passed(kHandshake, "peer id " + client->connected().id.text());
         passed(kAuthorisation, "");
@@ -111,8 +116,8 @@ private:
         return kDone;
     }
 
-    // Of ws:// and wss:// only.
-    bool without(size_t step) const { return step == kUpgrade && !web_; }
+    // What the ticket's scheme has not.
+    bool without(size_t step) const { return (step == kUpgrade && !web_) || (step == kTls && !tls_); }
 
     void passed(size_t step, const std::string& note) const {
         if (without(step)) return;
@@ -151,6 +156,7 @@ private:
     const Arguments& arguments_;
     bool json_;
     bool web_ = false;
+    bool tls_ = false;
     std::string note_;
 };
 
@@ -166,8 +172,8 @@ const Command kDoctor{
     "TICKET",
     "find out why a peer cannot be reached",
     "Walks the steps of reaching the peer of TICKET: self (key and network of this side), ticket, name,\n"
-    "connect, upgrade (of ws://), handshake, authorisation, answer. Says which one fails and what to do about it.\n"
-    "Give it --key and --network as the program has them that cannot reach its peer.",
+    "connect, tls (of tls://), upgrade (of ws://), handshake, authorisation, answer. Says which one fails and what\n"
+    "to do about it. Give it --key, --network and --tls options as the program has them that cannot reach its peer.",
     with_node_options({}, true),
     run};
 

@@ -30,12 +30,12 @@ public:
         at_once_ = std::max(1U, arguments.number("--exec-at-once", 4, 1024));
     }
 
-    int run(const std::string& url) {
+    int run(const Arguments& arguments, const std::string& url) {
         sealwire::route_options options;
         options.max_handlers = at_once_;
         session_.node().route(
             "", [this](const sealwire::incoming& message) { on_message(message); }, options);
-        const sealwire::listener listener = listen(url);
+        const sealwire::listener listener = listen(arguments, url);
         const uint32_t interval = metrics_.empty() ? SW_NEVER : kMetricsMs;
         for (bool ended = false; !ended;) {
             put_metrics();
@@ -54,7 +54,7 @@ public:
     }
 
 private:
-    sealwire::listener listen(const std::string& url) {
+    sealwire::listener listen(const Arguments& arguments, const std::string& url) {
         sw_listen_options options;
         sw_http_options http;
         sw_listen_options_init(&options);
@@ -65,6 +65,9 @@ private:
         http.origins = sealwire::text_of(origin_);
         const bool wanted = !(folder_ + health_ + http_metrics_ + origin_).empty();
         if (wanted) options.http = &http;
+        const auto tls = tls_of(arguments);
+        const sw_tls_options raw = tls ? tls->raw() : sw_tls_options{};
+        if (tls) options.tls = &raw;
         return session_.node().listen(url, &options);
     }
     sealwire::node_options handlers(const Arguments& arguments) {
@@ -182,7 +185,7 @@ int run(const Arguments& arguments) {
     const std::string& url = arguments.need(0, "address to listen on");
     if (arguments.has("--echo") && arguments.has("--exec")) throw UsageError("--echo and --exec cannot both be given");
     check_access(arguments);
-    return Listen(arguments).run(url);
+    return Listen(arguments).run(arguments, url);
 }
 
 }  // namespace

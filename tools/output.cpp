@@ -19,7 +19,22 @@ Exit exit_for(sw_result result) {
         case SW_ERR_HANDSHAKE:
         case SW_ERR_WS_UPGRADE:
         case SW_ERR_WS_REFUSED:
-        case SW_ERR_SELF: return kUnreached;
+        case SW_ERR_SELF:
+        case SW_ERR_TLS_HANDSHAKE:
+        case SW_ERR_TLS_PLAIN:
+        case SW_ERR_TLS_VERSION:
+        case SW_ERR_TLS_EXPIRED:
+        case SW_ERR_TLS_NOT_YET:
+        case SW_ERR_TLS_HOST:
+        case SW_ERR_TLS_ADDRESS:
+        case SW_ERR_TLS_SELF_SIGNED:
+        case SW_ERR_TLS_UNKNOWN_CA:
+        case SW_ERR_TLS_NOT_CA:
+        case SW_ERR_TLS_USAGE:
+        case SW_ERR_TLS_WEAK:
+        case SW_ERR_TLS_REVOKED:
+        case SW_ERR_TLS_CLIENT_CERTIFICATE:
+        case SW_ERR_TLS_REFUSED: return kUnreached;
         case SW_ERR_NOT_ALLOWED:
         case SW_ERR_REJECTED: return kNotAllowed;
         case SW_ERR_PEER_LOST:
@@ -40,7 +55,8 @@ Exit exit_for(sw_result result) {
         case SW_ERR_HANDLER_FAILED:
         case SW_ERR_STATUS: return kStatus;
         case SW_ERR_KEY_FILE:
-        case SW_ERR_KEY: return kKey;
+        case SW_ERR_KEY:
+        case SW_ERR_TLS_CONFIG: return kKey;
         default: return kFailed;
     }
 }

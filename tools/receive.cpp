@@ -22,9 +22,9 @@ public:
           most_(uint64_t{arguments.number("--max-megabytes", 1024, 1u << 30)} * 1024 * 1024),
           session_(arguments, handlers(arguments)) {}
 
-    int run(const std::string& url) {
+    int run(const Arguments& arguments, const std::string& url) {
         session_.node().route("push", [this](const sealwire::incoming& message) { on_message(message); });
-        const sealwire::listener listener = session_.node().listen(url);
+        const sealwire::listener listener = session_.listen(arguments, url);
         session_.run_until([this] { return over_.has_value(); });
         if (over_) return over_->explain(json_);
         session_.node().close();
@@ -166,7 +166,7 @@ int run(const Arguments& arguments) {
     const std::string& url = arguments.need(0, "address to listen on");
     const std::string& folder = arguments.need(1, "folder to save into");
     check_access(arguments);
-    return Receive(arguments, folder).run(url);
+    return Receive(arguments, folder).run(arguments, url);
 }
 
 }  // namespace

@@ -21,6 +21,11 @@ std::vector<Option> with_node_options(std::vector<Option> own, bool connects) {
     own.push_back({"--network", "NAME", "the network's name or secret; it must be the peer's"});
     own.push_back({"--network-file", "FILE", "the same from a file, so that a secret shows in no list of processes"});
     if (connects) own.push_back({"--connect-timeout", "SECONDS", "how long to try to reach the peer (20)"});
+    if (connects) own.push_back({"--tls-ca", "FILE", "of tls://: whom to trust, in place of the system's CAs"});
+    if (connects) own.push_back({"--tls-name", "NAME", "of tls://: what the certificate is for, if not the host"});
+    own.push_back({"--tls-cert", "FILE", "of tls://: this program's certificate, and those between it and its CA"});
+    own.push_back({"--tls-key", "FILE", "of tls://: the key of that certificate"});
+    if (!connects) own.push_back({"--tls-client-ca", "FILE", "of tls://: who connects needs a certificate of this CA"});
     own.push_back({"--json", "", "print JSON objects, one a line"});
     return own;
 }
@@ -34,6 +39,27 @@ std::string network_of(const Arguments& arguments) {
     if (!file) throw sealwire::error(SW_ERR_KEY, "the network file " + path + " cannot be read");
     while (!text.empty() && (text.back() == '\n' || text.back() == '\r' || text.back() == ' ')) text.pop_back();
     return text;
+}
+
+std::optional<sealwire::tls_options> tls_of(const Arguments& arguments) {
+    sealwire::tls_options tls;
+    bool given = false;
+    const auto take = [&](const char* name, std::string& out) {
+        if (!arguments.has(name)) return false;
+        out = arguments.value(name);
+        return given = true;
+    };
+    take("--tls-ca", tls.ca_file);
+    take("--tls-name", tls.server_name);
+    take("--tls-cert", tls.certificate_file);
+    take("--tls-key", tls.key_file);
+    if (take("--tls-client-ca", tls.ca_file)) tls.clients = SW_TLS_CLIENTS_REQUIRED;
+    return given ? std::optional(std::move(tls)) : std::nullopt;
+}
+
+sealwire::listener Session::listen(const Arguments& arguments, const std::string& url) {
+    const auto tls = tls_of(arguments);
+    return tls ? node().listen(url, *tls) : node().listen(url);
 }
 
 Interrupts::Interrupts() {
@@ -102,7 +128,13 @@ Connected::Connected(const sw_event_connected& connected)
 
 Client::Client(const Arguments& arguments, const std::string& ticket, EventFn on_event)
     : json_(arguments.json()), session_(arguments, handlers(std::move(on_event))) {
-    peer_ = session_.node().connect(ticket, arguments.duration_ms("--connect-timeout", 0));
+    sw_connect_options options;
+    sw_connect_options_init(&options);
+    options.timeout_ms = arguments.duration_ms("--connect-timeout", 0);
+    const auto tls = tls_of(arguments);
+    const sw_tls_options raw = tls ? tls->raw() : sw_tls_options{};
+    if (tls) options.tls = &raw;
+    peer_ = session_.node().connect(ticket, options);
 }
 
 sealwire::node_options Client::handlers(EventFn on_event) {

@@ -19,6 +19,9 @@ std::vector<Option> with_node_options(std::vector<Option> own, bool connects);
 // What --network or --network-file says; empty for the public network.
 std::string network_of(const Arguments& arguments);
 
+// --tls-ca and the like; nothing when none of them is given.
+std::optional<sealwire::tls_options> tls_of(const Arguments& arguments);
+
 // SIGINT, SIGTERM and SIGHUP become a descriptor: from its making on they interrupt run_until and nothing else.
 class Interrupts {
 public:
@@ -42,6 +45,7 @@ public:
     // `options.identity`, `network` and `handlers` are set from the command line.
     Session(const Arguments& arguments, sealwire::node_options options);
     sealwire::node& node() { return *node_; }
+    sealwire::listener listen(const Arguments& arguments, const std::string& url);
     bool interrupted() const { return interrupts_.interrupted(); }
     bool run_until(const std::function<bool()>& over, uint32_t timeout_ms = SW_NEVER) {
         return interrupts_.run_until({&node()}, over, timeout_ms);

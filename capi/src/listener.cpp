@@ -75,6 +75,9 @@ sw_result sw_node_listen(sw_node node, sw_text url, const sw_listen_options* giv
         Errc errc = Errc::ok;
         const std::shared_ptr<Node> self = Node::find(node.value, errc);
         if (!self) return failed(errc);
+        auto tls = tls_options_of(options.tls);
+        if (!tls) return failed(tls.error());
+        listening.tls = std::move(*tls);
         listening.shs = std::move(*network);
         listening.user = options.user;
         if (options.connection_limits) listening.limits = options.connection_limits->limits;
@@ -109,5 +112,13 @@ sw_result sw_listener_set_addresses(sw_listener listener, const sw_text* allow, 
         auto lists = lists_of(allow, allow_count, deny, deny_count);
         if (!lists) return failed(lists.error());
         return result_of(Listening::set_addresses(listener.value, std::move(*lists)));
+    });
+}
+
+sw_result sw_listener_set_tls(sw_listener listener, const sw_tls_options* options) {
+    return guarded([&] {
+        const auto tls = tls_options_of(options);
+        if (!tls) return failed(tls.error());
+        return result_of(Listening::set_tls(listener.value, *tls));
     });
 }

@@ -33,6 +33,31 @@ Result<std::shared_ptr<const ShsNetwork>> shs_network_of(uint32_t channel, sw_by
     return std::make_shared<const ShsNetwork>(view(network).first<kShsNetworkSize>());
 }
 
+Result<TlsOptions> tls_options_of(const sw_tls_options* given) {
+    TlsOptions tls;
+    if (!given) return tls;
+    sw_tls_options options;
+    if (!read_options(given, options)) return fail(Errc::argument, std::string(kSizeRule));
+    if (options.clients > SW_TLS_CLIENTS_REQUIRED) return fail(Errc::argument, "clients is no value of sw_tls_clients");
+    if (options.min_version != 0 && options.min_version != 12 && options.min_version != 13) {
+        return fail(Errc::argument, "min_version is 12 or 13");
+    }
+    const std::pair<sw_text, std::string*> texts[] = {
+        {options.ca, &tls.ca},   {options.ca_file, &tls.ca_file},   {options.certificate, &tls.certificate},
+        {options.key, &tls.key}, {options.key_file, &tls.key_file}, {options.certificate_file, &tls.certificate_file},
+        {options.crl, &tls.crl}, {options.crl_file, &tls.crl_file}, {options.server_name, &tls.server_name},
+    };
+    for (const auto& [text, out] : texts) {
+        if (!valid(text)) return fail(Errc::argument, "a text of the tls options is null or too large");
+        *out = view(text);
+        if (out->find('\0') != std::string::npos)
+            return fail(Errc::argument, "a text of the tls options has a zero byte");
+    }
+    tls.clients = static_cast<TlsClients>(options.clients);
+    tls.min_version = static_cast<TlsVersion>(options.min_version);
+    return tls;
+}
+
 Result<DialOptions> dial_options_of(const sw_connect_options* given) {
     sw_connect_options options;
     if (!read_options(given, options)) return fail(Errc::argument, std::string(kSizeRule));
@@ -47,6 +72,9 @@ Result<DialOptions> dial_options_of(const sw_connect_options* given) {
     auto network = shs_network_of(options.channel, options.shs_network);
     if (!network) return Unexpected{std::move(network).error()};
     dial.shs = std::move(*network);
+    auto tls = tls_options_of(options.tls);
+    if (!tls) return Unexpected{std::move(tls).error()};
+    dial.tls = std::move(*tls);
     if (dial.shs && (!dial.data.empty() || dial.data_on_demand)) {
         return fail(Errc::unsupported, "the channel shs1 carries no data with its handshake");
     }

@@ -73,6 +73,22 @@ SAME(ERR_OUTCOME_UNKNOWN, outcome_unknown);
 SAME(ERR_HANDLER_FAILED, handler_failed);
 SAME(ERR_CLOSING, closing);
 SAME(ERR_STATUS, status);
+SAME(ERR_TLS_CONFIG, tls_config);
+SAME(ERR_TLS_HANDSHAKE, tls_handshake);
+SAME(ERR_TLS_PLAIN, tls_plain);
+SAME(ERR_TLS_VERSION, tls_version);
+SAME(ERR_TLS_EXPIRED, tls_expired);
+SAME(ERR_TLS_NOT_YET, tls_not_yet);
+SAME(ERR_TLS_HOST, tls_host);
+SAME(ERR_TLS_ADDRESS, tls_address);
+SAME(ERR_TLS_SELF_SIGNED, tls_self_signed);
+SAME(ERR_TLS_UNKNOWN_CA, tls_unknown_ca);
+SAME(ERR_TLS_NOT_CA, tls_not_ca);
+SAME(ERR_TLS_USAGE, tls_usage);
+SAME(ERR_TLS_WEAK, tls_weak);
+SAME(ERR_TLS_REVOKED, tls_revoked);
+SAME(ERR_TLS_CLIENT_CERTIFICATE, tls_client_certificate);
+SAME(ERR_TLS_REFUSED, tls_refused);
 #undef SAME
 
 // The texts of the table are literals, so they end with a zero.

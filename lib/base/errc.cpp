@@ -124,6 +124,45 @@ constexpr auto kTable = std::to_array<ErrcInfo>({
     {Errc::closing, "closing", "the peer is closing", "It takes no new exchanges; connect to it again later."},
     {Errc::status, "status", "the peer answered with a status of its own",
      "The status code and text are the application's."},
+    {Errc::tls_config, "tls_config", "the certificate, key, CA or revocation list given here cannot be used",
+     "The detail says which and why. They are PEM texts or files; the key has no passphrase and is that of the first "
+     "certificate."},
+    {Errc::tls_handshake, "tls_handshake", "the TLS handshake failed",
+     "The detail says how. A listener on tcp:// in place of tls:// closes without a word; something between the two "
+     "may also be cutting TLS off."},
+    {Errc::tls_plain, "tls_plain", "the other end does not speak TLS",
+     "One side uses tls:// and the other does not: use the same scheme at both, and the port of that."},
+    {Errc::tls_version, "tls_version", "the two ends have no TLS version or cipher suite in common",
+     "TLS 1.3 and 1.2 are spoken here, with ChaCha20-Poly1305 or AES-GCM: update the other end, or lower the minimum "
+     "version."},
+    {Errc::tls_expired, "tls_expired", "the certificate has expired",
+     "Its owner has to renew it, and to reload it where it is used. If it should be valid, check this machine's "
+     "clock."},
+    {Errc::tls_not_yet, "tls_not_yet", "the certificate is not valid yet",
+     "Check this machine's clock; else its owner has to wait or to get another."},
+    {Errc::tls_host, "tls_host", "the certificate is for another host",
+     "Connect by a name that it is for (the detail lists them), give that name as the server name to expect, or get "
+     "one for this host."},
+    {Errc::tls_address, "tls_address", "the certificate is not for this IP address",
+     "Connect by a host name, give that name as the server name to expect, or add the address to the certificate as "
+     "subjectAltName."},
+    {Errc::tls_self_signed, "tls_self_signed", "the certificate is signed by itself and not trusted",
+     "If it is the one you mean, give it as the CA; else something may stand between the two ends."},
+    {Errc::tls_unknown_ca, "tls_unknown_ca", "no trusted CA has signed the certificate",
+     "Give the CA that signed it, or install it in the system. The server may also have left out the certificates "
+     "between."},
+    {Errc::tls_not_ca, "tls_not_ca", "the certificate was signed by one that is no CA",
+     "The certificate between has CA:false: its owner must not sign with it. Get one from a CA."},
+    {Errc::tls_usage, "tls_usage", "the certificate is for another use",
+     "Its keyUsage or extendedKeyUsage does not allow this: a server's says serverAuth, a client's clientAuth."},
+    {Errc::tls_weak, "tls_weak", "the certificate's key or signature is too weak",
+     "RSA has at least 2,048 bits and signatures at least SHA-256: get a new certificate."},
+    {Errc::tls_revoked, "tls_revoked", "the certificate has been revoked",
+     "Its CA has withdrawn it, perhaps as its key was stolen: get a new one."},
+    {Errc::tls_client_certificate, "tls_client_certificate", "the listener wants a client certificate",
+     "Give a certificate and its key to the side that connects, signed by the CA that the listener names."},
+    {Errc::tls_refused, "tls_refused", "the other end does not accept this side's certificate",
+     "The detail has its alert, its own log the reason: another CA, expired, or not for this use or name."},
 });
 
 constexpr const ErrcInfo& system_entry() {

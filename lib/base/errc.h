@@ -69,7 +69,27 @@ enum class Errc : int32_t {
     handler_failed = 87,
     closing = 88,
     status = 89,
+    // TLS
+    tls_config = 100,
+    tls_handshake = 101,
+    tls_plain = 102,
+    tls_version = 103,
+    tls_expired = 104,
+    tls_not_yet = 105,
+    tls_host = 106,
+    tls_address = 107,
+    tls_self_signed = 108,
+    tls_unknown_ca = 109,
+    tls_not_ca = 110,
+    tls_usage = 111,
+    tls_weak = 112,
+    tls_revoked = 113,
+    tls_client_certificate = 114,
+    tls_refused = 115,
 };
+
+// Of the family above: a pipe's own word for why it ended, better than that it did.
+constexpr bool is_tls(Errc code) { return code >= Errc::tls_config && code <= Errc::tls_refused; }
 
 struct ErrcInfo {
     Errc code;

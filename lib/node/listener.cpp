@@ -51,6 +51,37 @@ Errc Listening::set_addresses(uint64_t listener, AddressRules::Lists lists) {
     return Errc::ok;
 }
 
+Result<void> Listening::set_tls(uint64_t listener, const TlsOptions& options) {
+    const auto check = [](const HandleTable::Locked<Listening>& locked) -> Result<void> {
+        if (!locked) return fail(locked.errc());
+        if (locked->closing_) return fail(Errc::closed);
+        if (!uses_tls(locked->endpoint_)) return fail(Errc::unsupported, "this listener has no certificates");
+        return {};
+    };
+    {
+        const HandleTable::Locked<Listening> locked(HandleTable::process(), listener, HandleKind::listener);
+        if (auto fits = check(locked); !fits) return fits;
+    }
+    auto context = make_tls_listener_context(options);
+    if (!context) return Unexpected{std::move(context).error()};
+    HandleTable::Locked<Listening> locked(HandleTable::process(), listener, HandleKind::listener);
+    if (auto fits = check(locked); !fits) return fits;
+    const std::shared_ptr<Node> node = locked->node_.shared_from_this();
+    locked.unlock();
+    node->loop().post([listener, made = std::move(*context)] {
+        Listening* listening = nullptr;
+        {
+            const HandleTable::Locked<Listening> found(HandleTable::process(), listener, HandleKind::listener);
+            if (found) listening = &*found;
+        }
+        if (!listening || !listening->listener_) return;
+        if (auto set = listening->listener_->set_tls(made); !set) {
+            listening->node_.log(LogLevel::error, set.error().code, {}, listening->address_, set.error().detail);
+        }
+    });
+    return {};
+}
+
 bool Listening::belongs_to(uint64_t listener, const Node& node, Errc& errc) {
     const HandleTable::Locked<Listening> locked(HandleTable::process(), listener, HandleKind::listener);
     errc = locked.errc();
@@ -142,6 +173,13 @@ void Listening::tell(NodeEventKind kind, const Error& error) {
     event.detail = error.detail;
     event.address = address_;
     node_.emit(event);
+}
+
+void Listening::on_refused(const std::string& remote_address, Error error) {
+    const std::optional<uint64_t> left_out = half_open_->stranger_log.allows(node_.loop().now());
+    if (!left_out) return;
+    if (*left_out > 0) error.detail += " (" + std::to_string(*left_out) + " lines like this one were left out)";
+    node_.log(LogLevel::warning, error.code, {}, remote_address, error.detail);
 }
 
 void Listening::over(const Error& error) {

@@ -11,6 +11,7 @@
 #include "node/node_event.h"
 #include "node/web.h"
 #include "protocol/shs_handshake.h"
+#include "transport/tls.h"
 #include "transport/transport.h"
 
 namespace sealwire {
@@ -22,10 +23,14 @@ struct ListeningOptions {
     HandshakeLimits handshakes;
     void* user = nullptr;
     WebOptions web;                            // of ws and wss
+    TlsOptions tls;                            // of tls://; `transport.tls` is made of them
     std::shared_ptr<ConnectionLimits> limits;  // of its own; null: none but its node's
     AddressRules::Lists addresses;
     std::shared_ptr<const ShsNetwork> shs;  // by the Secret Handshake of this network: RawPeers
 };
+
+// The schemes that have certificates.
+bool uses_tls(const Endpoint& endpoint);
 
 class Listening final : private ListenerHandler {
 public:
@@ -34,6 +39,8 @@ public:
     static Result<std::string> ticket(uint64_t listener);
     static Errc close(uint64_t listener);
     static Errc set_addresses(uint64_t listener, AddressRules::Lists lists);
+    // Other certificates, for connections from now on. unsupported: it has none.
+    static Result<void> set_tls(uint64_t listener, const TlsOptions& options);
     // handle or closed, or argument: it is another node's.
     static bool belongs_to(uint64_t listener, const Node& node, Errc& errc);
     // Null when it is closed. Loop thread.
@@ -62,6 +69,7 @@ private:
     void on_accept(std::unique_ptr<Pipe> pipe) override;
     void on_listener_error(Error error) override;
     void on_listener_resumed() override;
+    void on_refused(const std::string& remote_address, Error error) override;
     void on_listener_closed() override { over({}); }
     void over(const Error& error);
     void tell(NodeEventKind kind, const Error& error);

@@ -50,6 +50,7 @@ Node::Node(NodeConfig config, std::unique_ptr<EventSink> sink)
       budget_(config_.memory, config_.limits.message),
       queue_(EventQueue::create(config_.on_wake, config_.user)),
       sessions_(identity_->id(), config_.several_sessions),
+      tls_clients_(std::make_unique<TlsClientContexts>()),
       scratch_(new uint8_t[kScratch]) {
     sink_->attach(queue_);
     allowed_.set(config_.allowed);
@@ -134,14 +135,27 @@ Result<void> usable(const Endpoint& endpoint) {
     return {};
 }
 
+constexpr std::string_view kTlsRule = "the tls options are for tls:// and wss://";
+
 }  // namespace
+
+bool uses_tls(const Endpoint& endpoint) { return endpoint.scheme == "tls" || endpoint.scheme == "wss"; }
 
 Result<void> Node::listen(std::string_view url, const ListeningOptions& options, uint64_t* out) {
     auto endpoint = Endpoint::parse(url, true);
     if (!endpoint) return Unexpected{std::move(endpoint).error()};
     if (auto fits = usable(*endpoint); !fits) return fits;
+    ListeningOptions whole = options;
+    whole.tls = {};
+    if (uses_tls(*endpoint)) {
+        auto context = make_tls_listener_context(options.tls);
+        if (!context) return Unexpected{std::move(context).error()};
+        whole.transport.tls = std::move(*context);
+    } else if (options.tls != TlsOptions()) {
+        return fail(Errc::argument, std::string(kTlsRule));
+    }
     auto listening =
-        std::make_shared<std::unique_ptr<Listening>>(std::make_unique<Listening>(*this, std::move(*endpoint), options));
+        std::make_shared<std::unique_ptr<Listening>>(std::make_unique<Listening>(*this, std::move(*endpoint), whole));
     if ((*listening)->handle() == 0) return fail(Errc::too_many, "all handles are in use");
     const std::lock_guard lock(end_mutex_);  // so that nothing is posted after the shutdown's post
     if (closing()) return fail(Errc::closed, "the node is closing");
@@ -154,11 +168,19 @@ Result<void> Node::listen(std::string_view url, const ListeningOptions& options,
     return {};
 }
 
-Result<void> Node::connect(std::string_view ticket, const DialOptions& options, uint64_t* out) {
+Result<void> Node::connect(std::string_view ticket, const DialOptions& given, uint64_t* out) {
     auto parsed = Ticket::parse(ticket);
     if (!parsed) return Unexpected{std::move(parsed).error()};
     if (auto fits = usable(parsed->endpoint); !fits) return fits;
     if (same_holder(parsed->peer, id())) return fail(Errc::self, "the ticket's key is this node's own");
+    DialOptions options = given;
+    if (uses_tls(parsed->endpoint)) {
+        auto context = tls_clients_->get(given.tls);
+        if (!context) return Unexpected{std::move(context).error()};
+        options.tls_context = std::move(*context);
+    } else if (given.tls != TlsOptions()) {
+        return fail(Errc::argument, std::string(kTlsRule));
+    }
     if (options.shs) return connect_raw(std::move(*parsed), options, out);
     auto peer = std::make_shared<std::unique_ptr<Peer>>(std::make_unique<Peer>(*this, std::move(*parsed), options));
     if ((*peer)->handle() == 0) return fail(Errc::too_many, "all handles are in use");

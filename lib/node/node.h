@@ -32,6 +32,7 @@
 
 namespace sealwire {
 
+class TlsClientContexts;
 class Listening;
 class Pipe;
 class Peer;
@@ -225,7 +226,8 @@ private:
     AllowList allowed_;
     StatsBook stats_book_;
     DoorCounters door_counters_;
-    Sessions sessions_;   // loop thread
+    Sessions sessions_;  // loop thread
+    const std::unique_ptr<TlsClientContexts> tls_clients_;
     uint64_t dials_ = 0;  // likewise
     uint64_t handle_ = 0;
 

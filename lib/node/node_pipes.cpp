@@ -13,6 +13,7 @@ Result<void> Node::connect_pipe(const PeerId& id, const PipingOptions& pipe, con
     auto curve = id.to_curve();
     if (!curve) return Unexpected{std::move(curve).error()};
     if (same_holder(id, this->id())) return fail(Errc::self, "the key is this node's own");
+    if (options.tls != TlsOptions()) return fail(Errc::argument, "the tls options are for tls:// and wss://");
     Ticket ticket{{}, id, *curve};
     auto piping = std::make_shared<std::unique_ptr<Piping>>(std::make_unique<Piping>(*this, pipe));
     const auto dial = [&](auto peer, auto& list) -> Result<void> {

@@ -29,6 +29,7 @@ Peer::Peer(Node& node, Ticket ticket, const DialOptions& options)
       id_known_(true),
       timer_(node.loop().timers(), [this] { on_timer(); }),
       dial_timeout_(options.timeout),
+      tls_(options.tls_context),
       keepalive_(options.keepalive),
       told_(true),
       endpoint_(std::move(ticket.endpoint)),
@@ -95,6 +96,7 @@ void Peer::start_dial() {
     ConnectOptions options;
     options.timeout = dial_timeout_ == kNever ? 0 : dial_timeout_;
     options.tcp.keepalive = keepalive_;
+    options.tls = tls_;
     auto connecting = connect(node_.loop(), endpoint_.scheme, endpoint_.address, options, *this);
     if (!connecting) return abort(connecting.error());
     connecting_ = std::move(*connecting);

@@ -26,6 +26,7 @@
 #include "protocol/connection.h"
 #include "protocol/message_uuid.h"
 #include "protocol/shs_handshake.h"
+#include "transport/tls.h"
 #include "transport/transport.h"
 
 namespace sealwire {
@@ -36,9 +37,11 @@ struct DialOptions {
     Time timeout = 20 * kSecond;  // for everything
     Time keepalive = 0;
     void* user = nullptr;
-    Bytes data{};                           // for the other application; copied
-    bool data_on_demand = false;            // in place of that: hello() gives it when the peer has proved its key
-    std::shared_ptr<const ShsNetwork> shs;  // by the Secret Handshake of this network: a RawPeer
+    Bytes data{};                             // for the other application; copied
+    bool data_on_demand = false;              // in place of that: hello() gives it when the peer has proved its key
+    std::shared_ptr<const ShsNetwork> shs;    // by the Secret Handshake of this network: a RawPeer
+    TlsOptions tls;                           // of tls://
+    std::shared_ptr<TlsContext> tls_context;  // made of them by the node
 };
 
 // The slot of its handle guards what commands touch (the outbox, stage_); all else belongs to the loop thread. It is made
@@ -277,6 +280,7 @@ private:
     std::unique_ptr<Timer> dial_timer_;
     Time retry_at_ = kNever;  // the next time of retries_
     Time dial_timeout_ = 0;
+    const std::shared_ptr<TlsContext> tls_;  // of tls://
     Time keepalive_ = 0;
     std::vector<uint8_t> remainder_;  // output that the pipe did not take yet
     size_t remainder_done_ = 0;

@@ -30,6 +30,7 @@ RawPeer::RawPeer(Node& node, Ticket ticket, const DialOptions& options)
       timer_(node.loop().timers(), [this] { on_timer(); }),
       dial_timeout_(options.timeout),
       keepalive_(options.keepalive),
+      tls_(options.tls_context),
       told_(true),
       endpoint_(std::move(ticket.endpoint)),
       address_(endpoint_.text()) {
@@ -88,6 +89,7 @@ void RawPeer::start_dial() {
     ConnectOptions options;
     options.timeout = dial_timeout_ == kNever ? 0 : dial_timeout_;
     options.tcp.keepalive = keepalive_;
+    options.tls = tls_;
     auto connecting = connect(node_.loop(), endpoint_.scheme, endpoint_.address, options, *this);
     if (!connecting) return abort(connecting.error());
     connecting_ = std::move(*connecting);

@@ -142,7 +142,8 @@ private:
     std::unique_ptr<Timer> dial_timer_;
     Time dial_timeout_ = 0;
     Time keepalive_ = 0;
-    std::vector<uint8_t> remainder_;  // output that the pipe did not take yet
+    std::shared_ptr<TlsContext> tls_;  // of tls://
+    std::vector<uint8_t> remainder_;   // output that the pipe did not take yet
     size_t remainder_done_ = 0;
     bool blocked_ = false;  // the pipe takes nothing until on_writable
     bool reading_ = true;

@@ -157,12 +157,15 @@ void Connection::input_over(Time now) {
     if (phase_ == Phase::over) return;
     if (phase_ == Phase::closing) return end(now, why_);
     const bool ended = input_end_ == InputEnd::ended;
+    const bool told = is_tls(input_error_.code) || input_error_.code == Errc::record;  // the pipe's TLS knows more
+    if (input_end_ == InputEnd::failed && told) return end(now, without_message_1(std::move(input_error_)));
     if (phase_ == Phase::message_2 && input_end_ != InputEnd::bad) {
         return end(now, {Errc::no_answer,
                          ended ? "the other end closed without an answer to message 1"
                                : "the other end broke the connection in place of an answer: " + input_error_.detail});
     }
-    if (ended) return end(now, {Errc::truncated, "the bytes ended without a close"});
+    if (ended || input_error_.code == Errc::truncated)
+        return end(now, without_message_1({Errc::truncated, "the bytes ended without a close"}));
     if (input_end_ == InputEnd::bad) return end(now, std::move(input_error_));
     end(now, without_message_1({Errc::peer_lost, std::move(input_error_.detail)}));
 }

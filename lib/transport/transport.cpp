@@ -5,6 +5,7 @@
 
 #include "transport/memory.h"
 #include "transport/tcp.h"
+#include "transport/tls.h"
 #include "transport/unix.h"
 #include "transport/ws.h"
 
@@ -19,9 +20,8 @@ struct Scheme {
 };
 
 constexpr std::array kSchemes = {
-    Scheme{"tcp", listen_tcp, connect_tcp},
-    Scheme{"unix", listen_unix, connect_unix},
-    Scheme{"ws", listen_ws, connect_ws},
+    Scheme{"tcp", listen_tcp, connect_tcp},          Scheme{"tls", listen_tls, connect_tls},
+    Scheme{"unix", listen_unix, connect_unix},       Scheme{"ws", listen_ws, connect_ws},
     Scheme{"memory", listen_memory, connect_memory},
 };
 

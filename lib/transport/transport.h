@@ -1,4 +1,4 @@
-// Listening and connecting by address: one table of schemes (tcp, unix, ws, memory) behind two functions.
+// Listening and connecting by address: one table of schemes (tcp, tls, unix, ws, memory) behind two functions.
 #pragma once
 
 #include <cstdint>
@@ -17,6 +17,7 @@
 namespace sealwire {
 
 class MemoryHub;
+class TlsContext;
 
 // Turns a host name into numeric addresses (`127.0.0.1`, `::1`, `fe80::1%eth0`), best first. Blocks; called on a
 // detached thread that may outlive the loop and everything else, so it owns what it uses.
@@ -43,6 +44,8 @@ struct ListenOptions {
     MemoryHub* memory = nullptr;
     // Of ws and wss, whose port answers HTTP as well.
     HttpOptions http;
+    // tls only, and needed there (transport/tls.h).
+    std::shared_ptr<TlsContext> tls;
 };
 
 struct ConnectOptions {
@@ -56,12 +59,14 @@ struct ConnectOptions {
     MemoryHub* memory = nullptr;
     // Of ws and wss: an Origin header, for servers that want one.
     std::string origin;
+    // tls only, and needed there (transport/tls.h).
+    std::shared_ptr<TlsContext> tls;
 };
 
 // Loop thread, never from inside a call to the listener.
 class ListenerHandler {
 public:
-    // Where connections are spoken to before they are pipes (HTTP on a WebSocket port): whether this one is at all.
+    // Where connections are spoken to before they are pipes (HTTP on a WebSocket port, TLS): whether this one is at all.
     virtual bool lets_in(const Pipe&) { return true; }
     virtual void on_accept(std::unique_ptr<Pipe> pipe) = 0;
     // Accepting failed and is paused; it resumes by itself (tried again after 100 ms, doubling up to 1 s). Told once
@@ -70,6 +75,11 @@ public:
     virtual void on_listener_error(Error error) = 0;
     // After on_listener_error: it accepts again.
     virtual void on_listener_resumed() {}
+    // A connection that did not become a pipe, as its handshake below us failed (tls_...): a stranger's own trouble.
+    virtual void on_refused(const std::string& remote_address, Error error) {
+        static_cast<void>(remote_address);
+        static_cast<void>(error);
+    }
     // After close(): the last callback, exactly once. Not called when the listener is destroyed before.
     virtual void on_listener_closed() = 0;
 
@@ -87,6 +97,11 @@ public:
     virtual void close() = 0;
     // Of ws and wss: where requests are answered.
     virtual HttpPort* http() { return nullptr; }
+    // Certificates for connections from now on; those that are there stay. Errc::unsupported: it has none.
+    virtual Result<void> set_tls(std::shared_ptr<TlsContext> context) {
+        static_cast<void>(context);
+        return fail(Errc::unsupported, "this listener has no certificates");
+    }
 };
 
 // Exactly one of the two is called, on the loop thread, never from inside connect().
@@ -107,7 +122,7 @@ public:
 };
 
 // `scheme` and `address` are the two parts of a URL without `://` and without the key part: {"tcp", "127.0.0.1:9000"},
-// {"tcp", "[::1]:0"}, {"unix", "/run/app.sock"}, {"unix", "@name"} (Linux abstract name), {"memory", "name"}.
+// {"tcp", "[::1]:0"}, {"tls", "example.org:9000"}, {"unix", "/run/app.sock"}, {"unix", "@name"} (Linux abstract name), {"memory", "name"}.
 //
 // ws: {"ws", "127.0.0.1:8080/chat"}, as tcp with the path of its upgrade, "/" when there is none.
 //
@@ -115,13 +130,13 @@ public:
 // for a resolver. unix: a socket file left behind is replaced only if it is a socket and nobody answers there.
 //
 // Errors: address, not_found (the folder of a unix socket), in_use, permission, descriptors, no_memory, unsupported
-// (unknown scheme), system.
+// (unknown scheme), tls_config, system.
 Result<std::unique_ptr<Listener>> listen(Loop& loop, std::string_view scheme, std::string_view address,
                                          const ListenOptions& options, ListenerHandler& handler);
 
 // Returns an error only for what can be seen from the address itself (address, unsupported); everything else is told to
-// the handler: refused, unreachable, connect_timeout, name, permission, descriptors, no_memory, system; ws_upgrade and
-// ws_refused of ws.
+// the handler: refused, unreachable, connect_timeout, name, permission, descriptors, no_memory, system; tls_... of tls,
+// ws_upgrade and ws_refused of ws.
 Result<std::unique_ptr<Connecting>> connect(Loop& loop, std::string_view scheme, std::string_view address,
                                             const ConnectOptions& options, ConnectHandler& handler);
 

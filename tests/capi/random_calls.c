@@ -3,7 +3,10 @@
 #include <dirent.h>
 
 #include "random_state.h"
+#include "support/certificates_c.h"
 
+static test_certificates certificates;
+static sw_listener tls_listener;
 static unsigned long wrapped, unwrapped, raw_peers;
 static char server_address[SW_ADDRESS_TEXT_SIZE];
 
@@ -18,7 +21,7 @@ static void unwrap(void *data, void *user) {
 /* ---- Small things ---- */
 
 static void plain_calls(void) {
-    const sw_result any = (sw_result)below(100);
+    const sw_result any = (sw_result)below(120);
     if (strlen(sw_result_name(any)) > 0) DID(result_name);
     if (strlen(sw_result_text(any)) > 0) DID(result_text);
     if (sw_result_hint(any)) DID(result_hint);
@@ -421,8 +424,22 @@ static void keep_listener(sw_listener listener) {
     if (old.value) CALL(listener_close, old);
 }
 
+static sw_tls_options a_tls(void) {
+    sw_tls_options tls;
+    sw_tls_options_init(&tls);
+    DID(tls_options_init);
+    tls.size = a_size(sizeof tls);
+    tls.ca = text(certificates.ca);
+    tls.certificate = text(certificates.server);
+    tls.key = text(percent(95) ? certificates.server_key : certificates.client_key);
+    tls.clients = percent(95) ? below(3) : (uint32_t)lot();
+    tls.min_version = percent(90) ? 0 : below(20);
+    return tls;
+}
+
 static void a_connect(sw_node node) {
     sw_connect_options options;
+    sw_tls_options tls;
     sw_peer peer;
     char ticket[SW_ADDRESS_TEXT_SIZE];
     sw_connect_options_init(&options);
@@ -438,6 +455,8 @@ static void a_connect(sw_node node) {
     memcpy(ticket, shs && percent(90) ? P.shs_tickets[below(2)] : P.tickets[below(8)], sizeof ticket);
     unlock();
     if (percent(10)) snprintf(ticket, sizeof ticket, "tcp://127.0.0.1:%u#nonsense", below(70000));
+    tls = a_tls();
+    options.tls = strncmp(ticket, "tls:", 4) == 0 || percent(2) ? &tls : NULL;
     if (CALL(node_connect, node, text(ticket), percent(80) ? &options : NULL, percent(98) ? &peer : NULL) == SW_OK) {
         keep_peer(peer);
     }
@@ -569,7 +588,7 @@ static void listener_calls(void) {
     options.backlog = percent(90) ? below(100) : (uint32_t)lot();
     options.channel = a_channel(10, &options.shs_network);
     if (percent(20)) limits_calls();
-    switch (below(4)) {
+    switch (below(5)) {
         case 0:
             if (CALL(node_listen, a_node(), text(urls[below(7)]), &options, percent(98) ? &listener : NULL) == SW_OK) {
                 keep_listener(listener);
@@ -583,6 +602,11 @@ static void listener_calls(void) {
             }
             break;
         case 2: CALL(listener_close, a_listener()); break;
+        case 3: {
+            const sw_tls_options tls = a_tls();
+            CALL(listener_set_tls, percent(50) ? tls_listener : a_listener(), percent(98) ? &tls : NULL);
+            break;
+        }
         default: CALL(listener_ticket, a_listener(), percent(98) ? ticket : NULL);
     }
 }
@@ -821,6 +845,22 @@ static const struct {
     {SW_ERR_FLOW, "tests/protocol/inbox_flow_test.cpp"},
     {SW_ERR_RECORD, "tests/capi/lost_test.c"},
     {SW_ERR_UNSUPPORTED, "tests/protocol/inbox_test.cpp"},
+    {SW_ERR_TLS_CONFIG, "tests/transport/tls_test.cpp"},
+    {SW_ERR_TLS_HANDSHAKE, "tests/transport/tls_test.cpp"},
+    {SW_ERR_TLS_PLAIN, "tests/transport/tls_test.cpp"},
+    {SW_ERR_TLS_VERSION, "tests/transport/tls_test.cpp"},
+    {SW_ERR_TLS_EXPIRED, "tests/transport/tls_test.cpp"},
+    {SW_ERR_TLS_NOT_YET, "tests/transport/tls_test.cpp"},
+    {SW_ERR_TLS_HOST, "tests/transport/tls_test.cpp"},
+    {SW_ERR_TLS_ADDRESS, "tests/transport/tls_test.cpp"},
+    {SW_ERR_TLS_SELF_SIGNED, "tests/transport/tls_test.cpp"},
+    {SW_ERR_TLS_UNKNOWN_CA, "tests/transport/tls_test.cpp"},
+    {SW_ERR_TLS_NOT_CA, "tests/transport/tls_test.cpp"},
+    {SW_ERR_TLS_USAGE, "tests/transport/tls_test.cpp"},
+    {SW_ERR_TLS_WEAK, "tests/transport/tls_test.cpp"},
+    {SW_ERR_TLS_REVOKED, "tests/transport/tls_test.cpp"},
+    {SW_ERR_TLS_CLIENT_CERTIFICATE, "tests/transport/tls_test.cpp"},
+    {SW_ERR_TLS_REFUSED, "tests/transport/tls_test.cpp"},
 };
 
 static const char *elsewhere(sw_result result) {
@@ -902,6 +942,19 @@ static void listen_for_shs(sw_node node, int slot) {
     while (sw_listener_ticket(listener, P.shs_tickets[slot]) != SW_OK) CALL(node_wait, queued, 1);
 }
 
+static void listen_on_tls(sw_node node, int slot) {
+    sw_listen_options options;
+    sw_tls_options tls;
+    make_test_certificates(&certificates);
+    sw_listen_options_init(&options);
+    sw_tls_options_init(&tls);
+    tls.certificate = text(certificates.server);
+    tls.key = text(certificates.server_key);
+    options.tls = &tls;
+    MUST(CALL(node_listen, node, text("tls://127.0.0.1:0"), &options, &tls_listener));
+    while (sw_listener_ticket(tls_listener, P.tickets[slot]) != SW_OK) CALL(node_wait, queued, 1);
+}
+
 /* More large messages than may wait for their handlers: STALLED. */
 static void stall(void) {
     static const char kLarge[2 << 20];
@@ -962,6 +1015,7 @@ static void open_all(void) {
     listen_for(client, 2);
     listen_for_shs(server, 0);
     listen_for_shs(queued, 1);
+    listen_on_tls(server, 3);
     /* Addresses of others: a key that nobody has there, and a port at which nothing listens. */
     MUST(sw_ticket_split(text(P.tickets[0]), server_address, &id));
     MUST(sw_node_id(client, &id));

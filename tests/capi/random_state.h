@@ -13,7 +13,7 @@
     X(network_check) X(ticket_make) X(ticket_split) X(event_retain) X(event_hold) X(event_release) X(node_options_init)         \
     X(node_open) X(node_id) X(node_set_allowed) X(node_route) X(node_unroute) X(node_intern) X(node_next_events)  \
     X(node_wait) X(node_fd) X(node_shutdown) X(node_close) X(listen_options_init) X(node_listen)                  \
-    X(listener_ticket) X(listener_close) X(connect_options_init) X(node_connect) X(peer_hello) X(peer_accept) X(peer_reject)    \
+    X(listener_ticket) X(listener_close) X(tls_options_init) X(listener_set_tls) X(connect_options_init) X(node_connect) X(peer_hello) X(peer_accept) X(peer_reject)    \
     X(peer_set_user) X(peer_get_id) X(peer_ping) X(peer_pause) X(peer_resume) X(node_pause) X(node_resume) X(peer_close) X(send_options_init) X(request_options_init)       \
     X(peer_send) X(peer_request) X(exchange_reply) X(exchange_status) X(exchange_status_with) X(exchange_cancel) X(exchange_set_user)     \
     X(draft_options_init) X(draft_create) X(draft_free) X(message_create) X(message_wrap) X(message_data) X(message_size) X(message_retain) X(message_release) \
@@ -36,7 +36,7 @@ static const char *const kNames[F_COUNT] = {
 #undef NAME
 };
 
-#define RESULTS 90
+#define RESULTS 120
 #define EVENTS EVENT_TYPES
 static unsigned long calls[F_COUNT], successes[F_COUNT], results[RESULTS], events[EVENTS], total, sure;
 

@@ -12,7 +12,7 @@ namespace {
 template <class Body>
 void over_each(Body body) {
     for (const Kind kind : kKinds) {
-        INFO("transport: " << name_of(kind));
+        INFO("transport: " << std::string(name_of(kind)));
         World world(kind);
         body(world, kind);
     }
@@ -382,6 +382,8 @@ TEST_CASE("addresses are told as URLs that can be connected to, and the remote o
         switch (kind) {
             case Kind::tcp4: CHECK(url.rfind("tcp://127.0.0.1:", 0) == 0); break;
             case Kind::tcp6: CHECK(url.rfind("tcp://[::1]:", 0) == 0); break;
+            case Kind::tls13:
+            case Kind::tls12: CHECK(url.rfind("tls://127.0.0.1:", 0) == 0); break;
             case Kind::unix_path: CHECK(url == "unix://" + world.directory.path() + "/socket"); break;
             case Kind::ws:
                 CHECK(url.rfind("ws://127.0.0.1:", 0) == 0);
@@ -390,7 +392,7 @@ TEST_CASE("addresses are told as URLs that can be connected to, and the remote o
             case Kind::unix_abstract: CHECK(url == "unix:@" + world.directory.path()); break;
             default: CHECK(url == "memory://name");
         }
-        if (world.scheme() == "tcp" || world.scheme() == "ws") {
+        if (world.scheme() == "tcp" || world.scheme() == "tls" || world.scheme() == "ws") {
             CHECK(url.substr(url.size() - 2) != ":0");
             CHECK(duo.server->pipe->remote_address() == duo.client->pipe->local_address());
         }
@@ -431,6 +433,7 @@ TEST_CASE("a scheme that the table does not hold is unsupported") {
     CHECK(listen(*world.loop, "carrier-pigeon", "x", {}, acceptor).error().code == Errc::unsupported);
     CHECK(connect(*world.loop, "", "x", {}, connector).error().code == Errc::unsupported);
     CHECK(has_scheme("tcp"));
+    CHECK(has_scheme("tls"));
     CHECK(has_scheme("unix"));
     CHECK(has_scheme("ws"));
     CHECK(has_scheme("memory"));

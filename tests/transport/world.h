@@ -23,11 +23,11 @@ namespace sealwire::transport_test {
 
 inline constexpr Time kGenerous = 30 * kSecond;
 
-enum class Kind { memory, memory_sliced, tcp4, tcp6, unix_path, unix_abstract, custom, ws };
-inline constexpr Kind kKinds[] = {Kind::memory,    Kind::memory_sliced, Kind::tcp4,   Kind::tcp6,
-                                  Kind::unix_path, Kind::unix_abstract, Kind::custom, Kind::ws};
+enum class Kind { memory, memory_sliced, tcp4, tcp6, tls13, tls12, unix_path, unix_abstract, custom, ws };
+inline constexpr Kind kKinds[] = {Kind::memory, Kind::memory_sliced, Kind::tcp4,          Kind::tcp6,   Kind::tls13,
+                                  Kind::tls12,  Kind::unix_path,     Kind::unix_abstract, Kind::custom, Kind::ws};
 inline const char* name_of(Kind kind) {
-    constexpr const char* kNames[] = {"memory",    "memory, sliced and late", "tcp v4", "tcp v6",
+    constexpr const char* kNames[] = {"memory",    "memory, sliced and late", "tcp v4", "tcp v6", "tls 1.3", "tls 1.2",
                                       "unix path", "unix abstract",           "custom", "ws"};
     return kNames[static_cast<int>(kind)];
 }
@@ -220,6 +220,12 @@ public:
         CHECK(g_in_call == 0);
         errors.push_back(std::move(error));
     }
+    void on_refused(const std::string& remote_address, Error error) override {
+        CHECK(g_in_call == 0);
+        CHECK(closed == 0);
+        CHECK_FALSE(remote_address.empty());
+        refused.push_back(std::move(error));
+    }
     void on_listener_closed() override {
         CHECK(g_in_call == 0);
         ++closed;
@@ -232,6 +238,7 @@ public:
     std::unique_ptr<Listener> listener;
     std::vector<std::unique_ptr<End>> accepted;
     std::vector<Error> errors;
+    std::vector<Error> refused;
     int closed = 0;
     std::function<void(End&)> when_accept;
 };
@@ -324,6 +331,7 @@ public:
         loop = std::move(*made);
         listen_options.memory = &hub;
         connect_options.memory = &hub;
+        if (kind == Kind::tls13 || kind == Kind::tls12) use_tls(kind == Kind::tls12);
     }
     ~World() {
         acceptor.listener.reset();
@@ -333,11 +341,14 @@ public:
     std::string scheme() const {
         if (!is_socket(kind_)) return "memory";
         if (kind_ == Kind::ws) return "ws";
+        if (kind_ == Kind::tls13 || kind_ == Kind::tls12) return "tls";
         return kind_ == Kind::tcp4 || kind_ == Kind::tcp6 ? "tcp" : "unix";
     }
     std::string listen_address() {
         switch (kind_) {
-            case Kind::tcp4: return "127.0.0.1:0";
+            case Kind::tcp4:
+            case Kind::tls13:
+            case Kind::tls12: return "127.0.0.1:0";
             case Kind::tcp6: return "[::1]:0";
             case Kind::unix_path: return directory.file("socket");
             case Kind::unix_abstract: return "@" + directory.path();
@@ -401,6 +412,9 @@ private:
         carried_connectors_.push_back(std::make_unique<CarriedConnector>(*loop, carriers_, connector));
         return *carried_connectors_.back();
     }
+
+    // Certificates that fit, made once a process.
+    void use_tls(bool tls12);
 
     Kind kind_;
     Carriers carriers_;

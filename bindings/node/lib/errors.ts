@@ -69,6 +69,8 @@ export class FileError extends SealwireError {}
 export class PermissionError extends SealwireError {}
 /** The peer cannot be reached, or the session with it has ended. */
 export class ConnectionError extends SealwireError {}
+/** TLS did not come about: `code` says what is wrong with which certificate, or what else. */
+export class TlsError extends ConnectionError {}
 /** A deadline has passed. */
 export class TimeoutError extends SealwireError {}
 /** Cancelled by either end. */
@@ -109,6 +111,7 @@ const families: [ErrorClass, number[]][] = [
   [RequestError, [10, 82, 83, 84, 87]],
   [DeliveryError, [85, 86]],
   [StatusError, [89]],
+  [TlsError, [100, 101, 102, 103, 104, 105, 106, 107, 108, 109, 110, 111, 112, 113, 114, 115]],
 ]
 const byResult = new Map<number, ErrorClass>()
 for (const [family, results] of families) for (const result of results) byResult.set(result, family)

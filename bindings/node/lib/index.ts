@@ -3,7 +3,7 @@ import { native } from './native.js'
 
 export {
   AddressError, CancelledError, ClosedError, ConnectionError, DeliveryError, FileError, KeyError, PermissionError, QueueFullError,
-  RequestError, SealwireError, StatusError, SystemError, TimeoutError, UsageError,
+  RequestError, SealwireError, StatusError, SystemError, TimeoutError, TlsError, UsageError,
 } from './errors.js'
 export type { CarriedOptions } from './carried.js'
 export { Conversation, Said } from './conversation.js'
@@ -29,6 +29,7 @@ export { PeerStream } from './peer_stream.js'
 export type { ClosePeerOptions, PeerEvents, RequestOptions, SendOptions } from './peer_options.js'
 export type { Middleware, RouteOptions } from './router.js'
 export type { NodeStats, PeerStats, Pong, RouteStats, Running } from './stats.js'
+export type { TlsOptions } from './tls.js'
 export type { WaitOptions } from './waits.js'
 export type { HttpAnswer, HttpAnswerLike, HttpOptions, HttpRequest } from './web.js'
 export { BAD_CALL, NO_FUNCTION, Remote, type ExposeOptions } from './rpc.js'

@@ -8,6 +8,7 @@ import type { AcceptPipeOptions, ConnectPipeOptions } from './pipes.js'
 import type { ClosePeerOptions, RequestOptions, SendOptions } from './peer_options.js'
 import type { RouteOptions } from './router.js'
 import type { ExposeOptions } from './rpc.js'
+import type { TlsOptions } from './tls.js'
 import type { WaitOptions } from './waits.js'
 
 // The compiler refuses a name that is missing here, and one that is no option.
@@ -27,13 +28,16 @@ const names = {
     sendQueueBytes: 1, maxMessageBytes: 1, windowBytes: 1, exchangeSlots: 1, handshakeTimeout: 1, decisionTimeout: 1, requestTimeout: 1,
     paddingBytes: 1, memoryBytes: 1, applicationDataBytes: 1,
   }),
-  connect: namesOf<ConnectOptions>({ ...channel, timeout: 1, signal, data: 1, keepalive: 1 }),
+  connect: namesOf<ConnectOptions>({ ...channel, timeout: 1, signal, data: 1, keepalive: 1, tls: 1 }),
   connectPipe: namesOf<ConnectPipeOptions>({ ...channel, address: 1, bufferBytes: 1, timeout: 1, signal, data: 1 }),
   acceptPipe: namesOf<AcceptPipeOptions>({ address: 1, bufferBytes: 1, listener: 1, signal }),
   listen: namesOf<ListenOptions>({
     ...channel, backlog: 1, ipv6Only: 1, unixMode: 1, keepalive: 1, maxHandshakes: 1, maxHandshakesPerAddress: 1, handshakesPerSecond: 1,
-    handshakeBurst: 1, handshakeSharePercent: 1, http: 1, signal,
+    handshakeBurst: 1, handshakeSharePercent: 1, http: 1, signal, tls: 1,
     connectionLimits: 1, allowAddresses: 1, denyAddresses: 1,
+  }),
+  tls: namesOf<TlsOptions>({
+    ca: 1, caFile: 1, certificate: 1, certificateFile: 1, key: 1, keyFile: 1, crl: 1, crlFile: 1, serverName: 1, clients: 1, minVersion: 1,
   }),
   connectionLimits: namesOf<ConnectionLimitsOptions>({ connections: 1, perKey: 1, perAddress: 1, perSubnet: 1 }),
   addresses: namesOf<AddressLists>({ allow: 1, deny: 1 }),

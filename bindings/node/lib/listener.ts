@@ -1,12 +1,13 @@
 // Listener: one address at which a node takes connections.
 import type { Core } from './core.js'
 import { Emitter } from './emitter.js'
-import { errorOf, type SealwireError } from './errors.js'
+import { argumentError, errorOf, type SealwireError } from './errors.js'
 import { check } from './known.js'
 import { rangesOf, type AddressLists, type ConnectionLimits } from './limits.js'
 import type { ChannelOptions } from './options.js'
 import { R } from './table.js'
 import type { HttpOptions } from './web.js'
+import { nativeTls, type TlsOptions } from './tls.js'
 
 export interface ListenOptions extends ChannelOptions {
   backlog?: number
@@ -37,6 +38,8 @@ export interface ListenOptions extends ChannelOptions {
   allowAddresses?: Iterable<string>
   /** Who may not, also if it is allowed. */
   denyAddresses?: Iterable<string>
+  /** Of tls://, and needed there. */
+  tls?: TlsOptions
   /** Aborting closes the listener. */
   signal?: AbortSignal
 }
@@ -75,6 +78,15 @@ export class Listener extends Emitter<ListenerEvents> {
     super()
     this.closed = new Promise((resolve) => (this.closedSettle = resolve))
     core.commands.hold()
+  }
+
+  /**
+   * Other certificates, for connections from now on; those that are up stay. Files are read here: call it again when they have
+   * changed. Throws a TlsError, and leaves the listener as it was, where they do not fit.
+   */
+  setTls(tls: TlsOptions): void {
+    if (tls === undefined) throw argumentError('tls is not an object')
+    this.core.box.setTls(this.number, nativeTls(tls)!)
   }
 
   /** Stops listening; peers stay. */

@@ -2,6 +2,7 @@
 import { platformName } from './platform.js'
 import type { NodeStats, PeerStats, RouteStats } from './stats.js'
 import type { NativeHttpOptions } from './web.js'
+import type { NativeTls } from './tls.js'
 
 /** An identity in guarded memory. */
 export type NativeIdentity = { readonly native: unique symbol }
@@ -69,6 +70,7 @@ export interface NativeListenOptions {
   channel: number
   shsNetwork: Uint8Array | undefined
   http: NativeHttpOptions | undefined
+  tls: NativeTls | undefined
 }
 
 export interface NativeNode {
@@ -85,8 +87,9 @@ export interface NativeNode {
   /** Headers as name, value, name, value, ... */
   answerHttp(listener: number, request: number, status: number, body: Uint8Array, headers: string[]): void
   setAddresses(number: number, allow: string[], deny: string[]): void
+  setTls(number: number, tls: NativeTls): void
   connect(ticket: string, timeout: number, data: Uint8Array | undefined, keepalive: number, onDemand: boolean,
-    channel: number, shsNetwork: Uint8Array | undefined): number
+    channel: number, shsNetwork: Uint8Array | undefined, tls: NativeTls | undefined): number
   hello(peer: number, data: Uint8Array | undefined): void
   accept(peer: number, data: Uint8Array | undefined): void
   reject(peer: number, code: number, text: string): void

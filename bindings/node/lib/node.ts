@@ -16,6 +16,7 @@ import { Carried, type AcceptPipeOptions, type Carrier, type ConnectPipeOptions 
 import type { Middleware, RouteOptions } from './router.js'
 import { Exposed, RPC_ROUTE, type ExposeOptions } from './rpc.js'
 import type { NodeStats } from './stats.js'
+import { nativeTls, type TlsOptions } from './tls.js'
 import type { WaitOptions } from './waits.js'
 import { nativeHttp } from './web.js'
 
@@ -96,6 +97,8 @@ export interface NodeOptions {
 }
 
 export interface ConnectOptions extends ChannelOptions {
+  /** Of tls://; without it the system's CAs are trusted. */
+  tls?: TlsOptions
   /** Milliseconds for everything; default 20,000. */
   timeout?: number
   signal?: AbortSignal
@@ -301,7 +304,10 @@ export class Node extends Emitter<NodeEvents> {
     this.core.box.setAllowed(idsOf(ids))
   }
 
-  /** Listens on tcp://host:port (port 0: any), unix:///path, unix:@name, or ws://host:port/path, whose port answers HTTP as well. */
+  /**
+   * Listens on tcp://host:port or tls://host:port (port 0: any), unix:///path, unix:@name, or ws://host:port/path, whose port answers
+   * HTTP as well.
+   */
   listen(url: string, options: ListenOptions = {}): Promise<Listener> {
     return new Promise((resolve, reject) => {
       if (typeof url !== 'string') throw argumentError('url is not a string')
@@ -328,6 +334,7 @@ export class Node extends Emitter<NodeEvents> {
           connectionLimits: limitsOf(options.connectionLimits),
           allowAddresses: rangesOf(options.allowAddresses, 'allowAddresses'),
           denyAddresses: rangesOf(options.denyAddresses, 'denyAddresses'),
+          tls: nativeTls(options.tls),
         })
         listener.http = options.http
       } catch (error) {
@@ -360,7 +367,7 @@ export class Node extends Emitter<NodeEvents> {
       const { core } = this
       const fixed = typeof data === 'function' ? undefined : data
       const peer = core.addPeer(core.box.connect(ticket, duration(options.timeout, 'timeout'), fixed, keepalive, make !== undefined,
-        channelNumber(options), options.shsNetwork))
+        channelNumber(options), options.shsNetwork, nativeTls(options.tls)))
       if (make) core.hellos.set(peer, make)
       core.dials.set(peer, this.waiting(resolve, reject, signal, () => {
         core.box.closePeer(peer.slot, 0, '', 1)

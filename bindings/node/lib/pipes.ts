@@ -20,7 +20,7 @@ export interface PipeOptions {
   bufferBytes?: number
 }
 
-export interface ConnectPipeOptions extends PipeOptions, Omit<ConnectOptions, 'keepalive'> {}
+export interface ConnectPipeOptions extends PipeOptions, Omit<ConnectOptions, 'keepalive' | 'tls'> {}
 
 export interface AcceptPipeOptions extends PipeOptions {
   /** Whose limits of handshakes hold; default: those of a listener without any. */

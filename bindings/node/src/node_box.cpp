@@ -3,6 +3,7 @@
 #include "web.h"
 
 #include <cstring>
+#include <iterator>
 
 namespace sealwire_node {
 
@@ -42,6 +43,7 @@ Napi::Function NodeBox::define(Napi::Env env) {
                            InstanceMethod<&NodeBox::close_listener>("closeListener"),
                            InstanceMethod<&NodeBox::answer_http>("answerHttp"),
                            InstanceMethod<&NodeBox::set_addresses>("setAddresses"),
+                           InstanceMethod<&NodeBox::set_tls>("setTls"),
                            InstanceMethod<&NodeBox::connect>("connect"),
                            InstanceMethod<&NodeBox::hello>("hello"),
                            InstanceMethod<&NodeBox::accept>("accept"),
@@ -199,6 +201,36 @@ void NodeBox::set_allowed(const Napi::CallbackInfo& info) {
     check(info.Env(), sw_node_set_allowed(node_, ids.data(), ids.size()));
 }
 
+namespace {
+
+// [texts, clients, minimum version] of tls.ts, or undefined; the texts live as long as this.
+class TlsTexts {
+public:
+    explicit TlsTexts(const Napi::Value& given) : given_(given.IsArray()) {
+        sw_tls_options_init(&options_);
+        if (!given_) return;
+        const auto array = given.As<Napi::Array>();
+        const auto texts = array.Get(0u).As<Napi::Array>();
+        sw_text* const fields[] = {
+            &options_.ca,       &options_.ca_file, &options_.certificate, &options_.certificate_file, &options_.key,
+            &options_.key_file, &options_.crl,     &options_.crl_file,    &options_.server_name};
+        for (uint32_t i = 0; i < std::size(fields); ++i) {
+            kept_[i] = text_arg(texts.Get(i));
+            *fields[i] = text_of(kept_[i]);
+        }
+        options_.clients = u32_arg(array.Get(1u));
+        options_.min_version = u32_arg(array.Get(2u));
+    }
+    const sw_tls_options* get() const { return given_ ? &options_ : nullptr; }
+
+private:
+    const bool given_;
+    sw_tls_options options_{};
+    std::array<std::string, 9> kept_;
+};
+
+}  // namespace
+
 // (url, number, options)
 void NodeBox::listen(const Napi::CallbackInfo& info) {
     const uint32_t number = u32_arg(info[1]);
@@ -225,6 +257,8 @@ void NodeBox::listen(const Napi::CallbackInfo& info) {
     options.allow_count = allow.size();
     options.deny_addresses = deny.data();
     options.deny_count = deny.size();
+    const TlsTexts tls(given.Get("tls"));
+    options.tls = tls.get();
     sw_listener listener{};
     check(info.Env(), sw_node_listen(node_, text_of(text_arg(info[0])), &options, &listener));
     listeners_[number] = listener;
@@ -233,6 +267,13 @@ void NodeBox::listen(const Napi::CallbackInfo& info) {
 void NodeBox::close_listener(const Napi::CallbackInfo& info) {
     const auto found = listeners_.find(u32_arg(info[0]));
     if (found != listeners_.end()) check(info.Env(), sw_listener_close(found->second));
+}
+
+// (number, tls)
+void NodeBox::set_tls(const Napi::CallbackInfo& info) {
+    const auto found = listeners_.find(u32_arg(info[0]));
+    const TlsTexts tls(info[1]);
+    check(info.Env(), sw_listener_set_tls(found == listeners_.end() ? sw_listener{} : found->second, tls.get()));
 }
 
 uint32_t NodeBox::new_slot() {
@@ -268,7 +309,7 @@ sw_peer NodeBox::peer_arg(const Napi::CallbackInfo& info) const {
     return slot < peers_.size() ? peers_[slot].handle : sw_peer{};
 }
 
-// (ticket, timeout, data, keepalive, whether the data come by hello(), channel, network identifier) => slot
+// (ticket, timeout, data, keepalive, whether the data come by hello(), channel, network identifier, tls) => slot
 Napi::Value NodeBox::connect(const Napi::CallbackInfo& info) {
     sw_connect_options options;
     sw_connect_options_init(&options);
@@ -278,6 +319,8 @@ Napi::Value NodeBox::connect(const Napi::CallbackInfo& info) {
     options.data_on_demand = info[4].ToBoolean();
     options.channel = u32_arg(info[5]);
     options.shs_network = bytes_arg(info[6]);
+    const TlsTexts tls(info[7]);
+    options.tls = tls.get();
     sw_peer peer{};
     check(info.Env(), sw_node_connect(node_, text_of(text_arg(info[0])), &options, &peer));
     return Napi::Number::New(info.Env(), slot_of(peer, true));

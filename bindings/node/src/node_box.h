@@ -56,6 +56,7 @@ private:
     void close_listener(const Napi::CallbackInfo& info);
     void answer_http(const Napi::CallbackInfo& info);
     void set_addresses(const Napi::CallbackInfo& info);  // doors.cpp
+    void set_tls(const Napi::CallbackInfo& info);
     Napi::Value connect(const Napi::CallbackInfo& info);
     void hello(const Napi::CallbackInfo& info);
     void accept(const Napi::CallbackInfo& info);

@@ -10,7 +10,7 @@ from sealwire._errors import (AccessError, ArgumentError, ArgumentTypeError, Can
                               ConnectError, ConnectTimeout, DeadlineError, DeliveryError, Error, FileError, FileExists,
                               FileNotFound, ForkedError,
                               HandlerFailed, KeyFileError, NoRouteError, NotAllowedError, ProtocolError, QueueFull, RefusedError, ResourceError, SessionError,
-                              StateError, Status, TooBigError, TooManyError, UnsupportedError)
+                              StateError, Status, TlsError, TooBigError, TooManyError, UnsupportedError)
 from sealwire._durations import NEVER
 from sealwire._keys import Identity, Ticket, network_from_passphrase, network_new
 from sealwire._inbox import Messages
@@ -25,6 +25,7 @@ from sealwire._rpc import BAD_CALL, NO_FUNCTION, Results
 from sealwire._sending import Answer
 from sealwire._streams import File, Stream
 from sealwire._talk import Conversation, Said, Talk
+from sealwire._tls import Tls
 from sealwire._types import (Accept, Asking, CloseReport, NodeStats, PeerStats, Pong, Reject, RouteStats, Running,
                              Undelivered)
 from sealwire._web import Http, HttpAnswer, HttpRequest
@@ -41,6 +42,6 @@ __all__ = [
     "File", "FileError", "FileExists", "FileNotFound", "ForkedError", "HandlerFailed", "Http", "HttpAnswer", "HttpRequest", "Identity",
     "KeyFileError", "Listener", "Messages", "NEVER", "NO_FUNCTION", "NoRouteError", "Node", "NodeStats", "NotAllowedError", "Part", "Peer", "PeerStats", "Pong",
     "ProtocolError", "QueueFull", "RefusedError", "Reject", "Replies", "Reply", "Request", "ResourceError", "Results", "RouteLike", "RouteStats", "Running", "Said", "SessionError",
-    "StateError", "Status", "Stream", "Talk", "Ticket", "TooBigError", "TooManyError", "Undelivered", "UnsupportedError", "__version__", "build_info",
+    "StateError", "Status", "Stream", "Talk", "Ticket", "Tls", "TlsError", "TooBigError", "TooManyError", "Undelivered", "UnsupportedError", "__version__", "build_info",
     "encode", "network_from_passphrase", "network_new",
 ]

@@ -119,6 +119,10 @@ class ConnectTimeout(ConnectError, _TimeoutBase):
     """Connecting was not finished in time."""
 
 
+class TlsError(ConnectError):
+    """TLS did not come about: `code` says what is wrong with which certificate, or what else."""
+
+
 class NotAllowedError(ConnectError, PermissionError):
     """The peer does not allow this key, or its application refused; then `status` and `text` say why."""
 
@@ -214,6 +218,10 @@ CLASSES: Dict[str, Type[Error]] = {
     "timeout": DeadlineError, "cancelled": CancelledByPeer, "too_big": TooBigError, "no_route": NoRouteError,
     "unsupported": UnsupportedError, "not_sent": DeliveryError, "outcome_unknown": DeliveryError,
     "handler_failed": HandlerFailed, "status": Status,
+    "tls_config": TlsError, "tls_handshake": TlsError, "tls_plain": TlsError, "tls_version": TlsError, "tls_expired": TlsError,
+    "tls_not_yet": TlsError, "tls_host": TlsError, "tls_address": TlsError, "tls_self_signed": TlsError,
+    "tls_unknown_ca": TlsError, "tls_not_ca": TlsError, "tls_usage": TlsError, "tls_weak": TlsError, "tls_revoked": TlsError,
+    "tls_client_certificate": TlsError, "tls_refused": TlsError,
 }
 
 

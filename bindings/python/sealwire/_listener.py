@@ -6,6 +6,7 @@ from typing import Optional
 from sealwire import _errors, _native
 from sealwire._web import Http
 from sealwire._limits import Doors
+from sealwire._tls import Tls, native_tls
 
 
 class Listener(Doors):
@@ -22,6 +23,11 @@ class Listener(Doors):
         self.address = ""
         self.ticket = ""
         self.paused = None
+
+    def set_tls(self, tls: Tls) -> None:
+        """Other certificates, for connections from now on; those that are up stay. Files are read here: call it again when they have
+        changed. Raises TlsError, and leaves the listener as it was, where they do not fit."""
+        _native.listener_set_tls(self._handle, native_tls(tls) or {})
 
     async def close(self) -> None:
         """Stops listening; connections that are up stay."""

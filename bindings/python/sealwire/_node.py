@@ -23,6 +23,7 @@ from sealwire._parts import make_parts
 from sealwire._received import Buffer
 from sealwire._router import Middleware, Route, Router
 from sealwire._rpc import Exposed
+from sealwire._tls import Tls, native_tls
 from sealwire._types import AcceptData, CloseReport, Decide, HelloData
 from sealwire._waits import Waiting, Waits
 from sealwire._web import Http, HttpRequest, answer_async
@@ -157,9 +158,9 @@ class Node(Endpoint[Peer, Request], Handling, Waiting, Piping):
                      handshake_share_percent: float = 0, channel: str = "sealwire",
                      shs_network: Optional[Buffer] = None, http: Optional[Http] = None,
                      connection_limits: Optional[ConnectionLimits] = None, allow_addresses: Iterable[str] = (),
-                     deny_addresses: Iterable[str] = ()) -> Listener:
-        """tcp://host:port (port 0: any), unix:///path, unix:@name, or ws://host:port/path, whose port answers HTTP as well, as
-        `http` says.
+                     deny_addresses: Iterable[str] = (), tls: Optional[Tls] = None) -> Listener:
+        """tcp://host:port or tls://host:port (port 0: any), unix:///path, unix:@name, or ws://host:port/path, whose port answers HTTP
+        as well, as `http` says. `tls` is for tls://, and needed there.
 
         The limits of handshakes are those of sw_listen_options in sealwire.h: 0 is the default, NEVER none. Those by address
         (at once 16, 20 a second, 5 at once before that pace holds) are for loopback only when they are set. `channel` "shs1": by the
@@ -178,22 +179,24 @@ class Node(Endpoint[Peer, Request], Handling, Waiting, Piping):
         core, loop = self._opened(), asyncio.get_running_loop()
         future: asyncio.Future[Listener] = loop.create_future()
         handle = _native.listen(core, _errors.text(url, "url"), limits, channel_of(channel, shs_network),
-                                None if http is None else http._options)
+                                None if http is None else http._options, native_tls(tls))
         self._listeners[handle] = Listener(handle, future, http)
         return await future
 
     async def connect(self, ticket: Union[str, Ticket], *, timeout: Optional[float] = None, data: HelloData = b"",
-                      channel: str = "sealwire", shs_network: Optional[Buffer] = None) -> Peer:
+                      channel: str = "sealwire", shs_network: Optional[Buffer] = None,
+                      tls: Optional[Tls] = None) -> Peer:
         """Connects and proves keys both ways. `timeout` (20 s by default) covers all of it. `data` are for the other application: bytes,
         or a function (plain or async) that makes them when the peer has proved its id, which it is called with. There is one session
         with each peer, unless both nodes have `several_sessions`: with one that is up, or that comes up meanwhile, dialled by
         either side, this returns its Peer. To have a new one, close that first. `channel` and `shs_network` are those of the listener,
-        and with "shs1" each call makes a connection of its own, which takes no `data`."""
+        and with "shs1" each call makes a connection of its own, which takes no `data`. `tls` is for tls://; without it the
+        system's CAs are trusted."""
         core, loop = self._opened(), asyncio.get_running_loop()
         future: asyncio.Future[Peer] = loop.create_future()
         ticket = _errors.text(str(ticket) if isinstance(ticket, Ticket) else ticket, "ticket")
         handle = _native.connect(core, ticket, milliseconds(timeout), None if callable(data) else data_bytes(data),
-                                 channel_of(channel, shs_network))
+                                 channel_of(channel, shs_network), native_tls(tls))
         peer: Peer = self._add_peer(handle, future)
         peer.id = Ticket.parse(ticket).id
         if callable(data):

@@ -7,6 +7,7 @@ from sealwire._limits import Doors
 from sealwire._outcome import Outcome
 from sealwire._sync_messages import Request
 from sealwire._web import Http
+from sealwire._tls import Tls, native_tls
 
 if TYPE_CHECKING:
     from sealwire.sync import Node
@@ -26,6 +27,10 @@ class Listener(Doors):
         self.address = ""
         self.ticket = ""
         self.paused = None
+
+    def set_tls(self, tls: Tls) -> None:
+        """Other certificates, for connections from now on; as of sealwire.Listener."""
+        _native.listener_set_tls(self._handle, native_tls(tls) or {})
 
     def close(self) -> None:
         """Stops listening; connections that are up stay."""

@@ -42,6 +42,7 @@ from sealwire._sync_serve import Deciding, Middleware, Route, Serving, aside, ma
 from sealwire._sync_streams import File, Stream
 from sealwire._sync_talk import Conversation, Said, Talk
 from sealwire._sync_waits import Filter, Waits
+from sealwire._tls import Tls, native_tls
 from sealwire._types import AcceptData, CloseReport, Decide, HelloData
 from sealwire._web import Http, HttpRequest, answer
 
@@ -138,8 +139,9 @@ class Node(Endpoint[Peer, Request]):
                handshakes_per_second: float = 0, handshake_burst: float = 0, handshake_share_percent: float = 0,
                channel: str = "sealwire", shs_network: Optional[Buffer] = None, http: Optional[Http] = None,
                connection_limits: Optional[ConnectionLimits] = None, allow_addresses: Iterable[str] = (),
-               deny_addresses: Iterable[str] = ()) -> Listener:
-        """tcp://host:port (port 0: any), unix:///path, unix:@name or ws://host:port/path; as `listen` of sealwire.Node."""
+               deny_addresses: Iterable[str] = (), tls: Optional[Tls] = None) -> Listener:
+        """tcp://host:port or tls://host:port (port 0: any), unix:///path, unix:@name or ws://host:port/path; as `listen` of
+        sealwire.Node."""
         limits = {"unix_mode": limit(unix_mode), "max_handshakes": limit(max_handshakes),
                   "max_handshakes_per_address": limit(max_handshakes_per_address),
                   "handshakes_per_second": limit(handshakes_per_second), "handshake_burst": limit(handshake_burst),
@@ -148,21 +150,21 @@ class Node(Endpoint[Peer, Request]):
         core = self._opened()
         with self._mutex:
             listener = Listener(_native.listen(core, _errors.text(url, "url"), limits, channel_of(channel, shs_network),
-                                               None if http is None else http._options), http)
+                                               None if http is None else http._options, native_tls(tls)), http)
             self._listeners[listener._handle] = listener
         listener._ready.result()
         return listener
 
     def connect(self, ticket: Union[str, Ticket], *, timeout: Optional[float] = None, data: HelloData = b"",
-                channel: str = "sealwire", shs_network: Optional[Buffer] = None) -> Peer:
-        """Connects and proves keys both ways. `timeout` (20 s by default) covers all of it. `data`, and that a session which is up
-        is returned: as of sealwire.Node."""
+                channel: str = "sealwire", shs_network: Optional[Buffer] = None, tls: Optional[Tls] = None) -> Peer:
+        """Connects and proves keys both ways. `timeout` (20 s by default) covers all of it. `tls`, `data`, and that a session
+        which is up is returned: as of sealwire.Node."""
         core = self._opened()
         ticket = _errors.text(str(ticket) if isinstance(ticket, Ticket) else ticket, "ticket")
         outcome = Outcome()
         with self._mutex:
             handle = _native.connect(core, ticket, milliseconds(timeout), None if callable(data) else data_bytes(data),
-                                     channel_of(channel, shs_network))
+                                     channel_of(channel, shs_network), native_tls(tls))
             peer: Peer = self._add_peer(handle, outcome)
             peer.id = Ticket.parse(ticket).id
             if callable(data):

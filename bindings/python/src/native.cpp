@@ -219,9 +219,42 @@ void http_answer(uint64_t listener, uint64_t number, uint32_t status, const py::
                          {PyBytes_AS_STRING(body.ptr()), static_cast<size_t>(PyBytes_GET_SIZE(body.ptr()))}, &options));
 }
 
+// What stands in a dictionary of sealwire._tls, whose texts live as long as this.
+class TlsTexts {
+public:
+    explicit TlsTexts(const std::optional<py::dict>& given) : given_(given.has_value()) {
+        sw_tls_options_init(&options_);
+        if (!given) return;
+        const auto set = [&](const char* name, sw_text& field) {
+            if (!given->contains(name)) return;
+            const py::bytes value = (*given)[name].cast<py::bytes>();
+            kept_.push_back(value);
+            field = {PyBytes_AS_STRING(value.ptr()), static_cast<size_t>(PyBytes_GET_SIZE(value.ptr()))};
+        };
+        set("ca", options_.ca);
+        set("ca_file", options_.ca_file);
+        set("certificate", options_.certificate);
+        set("certificate_file", options_.certificate_file);
+        set("key", options_.key);
+        set("key_file", options_.key_file);
+        set("crl", options_.crl);
+        set("crl_file", options_.crl_file);
+        set("server_name", options_.server_name);
+        if (given->contains("clients")) options_.clients = (*given)["clients"].cast<uint32_t>();
+        if (given->contains("min_version")) options_.min_version = (*given)["min_version"].cast<uint32_t>();
+    }
+    const sw_tls_options* get() const { return given_ ? &options_ : nullptr; }
+
+private:
+    const bool given_;
+    sw_tls_options options_{};
+    std::vector<py::bytes> kept_;
+};
+
 // `limits`: those that were given, by the names of their fields. `channel`: its number and, of shs1, the network identifier.
 uint64_t listen(const py::handle& core, const std::string& url, const py::dict& limits, const Channel& channel,
-                const std::optional<py::dict>& http) {
+                const std::optional<py::dict>& http, const std::optional<py::dict>& tls) {
+    const TlsTexts tls_texts(tls);
     sw_listen_options options;
     sw_listen_options_init(&options);
     set_channel(channel, options);
@@ -250,6 +283,7 @@ uint64_t listen(const py::handle& core, const std::string& url, const py::dict& 
     options.allow_count = allow.size();
     options.deny_addresses = deny.data();
     options.deny_count = deny.size();
+    options.tls = tls_texts.get();
     sw_listener listener{};
     check(sw_node_listen(node_of(core), text(url), &options, &listener));
     return listener.value;
@@ -257,7 +291,8 @@ uint64_t listen(const py::handle& core, const std::string& url, const py::dict& 
 
 // `data`: bytes, or None: they are given by _hello, when PEER_PROVED has come.
 uint64_t connect(const py::handle& core, const std::string& ticket, uint32_t timeout_ms,
-                 const std::optional<py::bytes>& data, const Channel& channel) {
+                 const std::optional<py::bytes>& data, const Channel& channel, const std::optional<py::dict>& tls) {
+    const TlsTexts texts(tls);
     const std::string bytes = data ? std::string(*data) : std::string();
     sw_connect_options options;
     sw_connect_options_init(&options);
@@ -265,6 +300,7 @@ uint64_t connect(const py::handle& core, const std::string& ticket, uint32_t tim
     options.timeout_ms = timeout_ms;
     options.data = {bytes.data(), bytes.size()};
     options.data_on_demand = !data;
+    options.tls = texts.get();
     sw_peer peer{};
     check(sw_node_connect(node_of(core), text(ticket), &options, &peer));
     return peer.value;
@@ -409,6 +445,10 @@ PYBIND11_MODULE(_native, module) {
         check(sw_listener_set_addresses({listener}, allow.data(), allow.size(), deny.data(), deny.size()));
     });
     module.def("listener_close", [](uint64_t listener) { check(sw_listener_close({listener})); });
+    module.def("listener_set_tls", [](uint64_t listener, const py::dict& tls) {
+        const TlsTexts texts(tls);
+        check(sw_listener_set_tls({listener}, texts.get()));
+    });
     module.def("connect", &binding::connect);
     module.def("connect_pipe", &connect_pipe);
     module.def("accept_pipe", &accept_pipe);

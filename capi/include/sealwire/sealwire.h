@@ -120,7 +120,24 @@ typedef enum sw_result {
     SW_ERR_OUTCOME_UNKNOWN = 86,
     SW_ERR_HANDLER_FAILED = 87,
     SW_ERR_CLOSING = 88,
-    SW_ERR_STATUS = 89
+    SW_ERR_STATUS = 89,
+    /* TLS: the certificates of tls://, and what else keeps it from coming about */
+    SW_ERR_TLS_CONFIG = 100,
+    SW_ERR_TLS_HANDSHAKE = 101,
+    SW_ERR_TLS_PLAIN = 102,
+    SW_ERR_TLS_VERSION = 103,
+    SW_ERR_TLS_EXPIRED = 104,
+    SW_ERR_TLS_NOT_YET = 105,
+    SW_ERR_TLS_HOST = 106,
+    SW_ERR_TLS_ADDRESS = 107,
+    SW_ERR_TLS_SELF_SIGNED = 108,
+    SW_ERR_TLS_UNKNOWN_CA = 109,
+    SW_ERR_TLS_NOT_CA = 110,
+    SW_ERR_TLS_USAGE = 111,
+    SW_ERR_TLS_WEAK = 112,
+    SW_ERR_TLS_REVOKED = 113,
+    SW_ERR_TLS_CLIENT_CERTIFICATE = 114,
+    SW_ERR_TLS_REFUSED = 115
 } sw_result;
 
 /* Stable name ("no_answer"), one clause of text, and what to do about it. Never NULL; static. Since 0.1. */
@@ -744,6 +761,39 @@ typedef struct sw_limits_counts {
 } sw_limits_counts;
 /* Set out->size. Since 0.1. */
 SW_API sw_result sw_limits_get_counts(const sw_limits *limits, sw_limits_counts *out);
+/* ---- TLS -------------------------------------------------------------------------------------------------------- */
+
+/* tls://host:port is TLS 1.3 or 1.2 around the connection, so that it passes where only TLS does, and certificates keep out who
+ * has none; who the peer is, and that nobody in between reads along, is proved by its key inside it as on any other transport.
+ * The name or address of the host is always checked. */
+
+typedef enum sw_tls_clients {
+    SW_TLS_CLIENTS_ANY = 0,     /* none is asked for */
+    SW_TLS_CLIENTS_ASKED = 1,   /* one that is shown has to be right */
+    SW_TLS_CLIENTS_REQUIRED = 2 /* none gets in without */
+} sw_tls_clients;
+
+/* Copied by the call that gets it. What is PEM may be given as text or as the name of a file, not both; several may stand in
+ * one. Files are read at each call. Who listens needs certificate and key; who connects needs nothing. Since 0.1. */
+typedef struct sw_tls_options {
+    uint32_t size;
+    uint32_t clients; /* of a listener: sw_tls_clients; needs a CA */
+    sw_text ca;       /* whom to trust, in place of the system's: SSL_CERT_FILE, SSL_CERT_DIR, else the usual places */
+    sw_text ca_file;
+    sw_text certificate; /* the own one first, then those between it and its CA */
+    sw_text certificate_file;
+    sw_text key; /* of the first certificate, without a passphrase */
+    sw_text key_file;
+    sw_text crl; /* revocation lists of these CAs */
+    sw_text crl_file;
+    sw_text server_name;  /* when connecting: what the certificate has to be for, in place of the address's host */
+    uint32_t min_version; /* 12 or 13: TLS 1.2 or 1.3; default 12 */
+    uint32_t reserved;
+} sw_tls_options;
+
+static inline void sw_tls_options_init(sw_tls_options *options) {
+    if (options) options->size = (uint32_t)sw_zero(options, sizeof *options);
+}
 
 /* ---- Listeners -------------------------------------------------------------------------------------------------- */
 
@@ -802,12 +852,14 @@ typedef struct sw_listen_options {
     size_t allow_count;
     const sw_text *deny_addresses;
     size_t deny_count;
+    const sw_tls_options *tls; /* of tls://, and needed there. Since 0.1 */
 } sw_listen_options;
 
 static inline void sw_listen_options_init(sw_listen_options *options) {
     if (options) options->size = (uint32_t)sw_zero(options, sizeof *options);
 }
-/* tcp://host:port (port 0: any), unix:///path, unix:@abstract or ws://host:port/path. SW_EVENT_LISTENING or SW_EVENT_LISTENER_CLOSED follows.
+/* tcp://host:port or tls://host:port (port 0: any), unix:///path, unix:@abstract or ws://host:port/path. SW_EVENT_LISTENING or
+ * SW_EVENT_LISTENER_CLOSED follows.
  * Since 0.1. */
 SW_API sw_result sw_node_listen(sw_node node, sw_text url, const sw_listen_options *options, sw_listener *out);
 /* From SW_EVENT_LISTENING on; SW_ERR_STATE before. Since 0.1. */
@@ -817,6 +869,9 @@ SW_API sw_result sw_listener_close(sw_listener listener);
  * it, and nothing has changed. Since 0.1. */
 SW_API sw_result sw_listener_set_addresses(sw_listener listener, const sw_text *allow, size_t allow_count,
                                            const sw_text *deny, size_t deny_count);
+/* Other certificates, for connections from now on; those that are up stay. Its files are read here: call it again when they
+ * have changed. SW_ERR_TLS_CONFIG leaves the listener as it was, SW_ERR_UNSUPPORTED: it has none. Since 0.1. */
+SW_API sw_result sw_listener_set_tls(sw_listener listener, const sw_tls_options *options);
 
 typedef struct sw_http_answer_options {
     uint32_t size;
@@ -844,7 +899,8 @@ typedef struct sw_connect_options {
     uint32_t data_on_demand; /* 1: the data are given by sw_peer_hello, after SW_EVENT_PEER_PROVED. Since 0.1 */
     uint32_t channel;        /* sw_channel; with SW_CHANNEL_SHS1 there are no data. Since 0.1 */
     uint32_t reserved;
-    sw_bytes shs_network; /* with SW_CHANNEL_SHS1: SW_SHS_NETWORK_SIZE bytes, which both ends know. Since 0.1 */
+    sw_bytes shs_network;      /* with SW_CHANNEL_SHS1: SW_SHS_NETWORK_SIZE bytes, which both ends know. Since 0.1 */
+    const sw_tls_options *tls; /* of tls://; NULL: the system's CAs, no certificate of its own. Since 0.1 */
 } sw_connect_options;
 
 static inline void sw_connect_options_init(sw_connect_options *options) {

@@ -518,6 +518,35 @@ private:
 
 // ---- Listeners ------------------------------------------------------------------------------------------------------
 
+// Of tls://: see sw_tls_options, which has the same words.
+struct tls_options {
+    std::string ca, ca_file;
+    std::string certificate, certificate_file;
+    std::string key, key_file;
+    std::string crl, crl_file;
+    std::string server_name;
+    sw_tls_clients clients = SW_TLS_CLIENTS_ANY;
+    uint32_t min_version = 0;
+
+    // Its texts are this object's.
+    sw_tls_options raw() const {
+        sw_tls_options out;
+        sw_tls_options_init(&out);
+        out.clients = static_cast<uint32_t>(clients);
+        out.ca = text_of(ca);
+        out.ca_file = text_of(ca_file);
+        out.certificate = text_of(certificate);
+        out.certificate_file = text_of(certificate_file);
+        out.key = text_of(key);
+        out.key_file = text_of(key_file);
+        out.crl = text_of(crl);
+        out.crl_file = text_of(crl_file);
+        out.server_name = text_of(server_name);
+        out.min_version = min_version;
+        return out;
+    }
+};
+
 class listener {
 public:
     listener() : raw_{} {}
@@ -539,6 +568,11 @@ public:
     void set_addresses(const std::vector<std::string_view>& allow, const std::vector<std::string_view>& deny = {}) {
         const std::vector<sw_text> allowed = texts_of(allow), denied = texts_of(deny);
         check(sw_listener_set_addresses(raw_, allowed.data(), allowed.size(), denied.data(), denied.size()));
+    }
+    // Other certificates, for connections from now on.
+    void set_tls(const tls_options& options) {
+        const sw_tls_options raw = options.raw();
+        check(sw_listener_set_tls(raw_, &raw));
     }
     void close() {
         if (raw_.value) sw_listener_close(raw_);  // one that is over already is as good as closed
@@ -692,6 +726,22 @@ public:
         sw_listener out{};
         check(sw_node_listen(raw_, text_of(url), options, &out));
         return sealwire::listener(out);
+    }
+    // On tls://.
+    sealwire::listener listen(std::string_view url, const tls_options& tls) {
+        const sw_tls_options raw = tls.raw();
+        sw_listen_options options;
+        sw_listen_options_init(&options);
+        options.tls = &raw;
+        return listen(url, &options);
+    }
+    // On tls://, where a null pointer or another overload means the system's CAs.
+    peer connect(std::string_view ticket, const tls_options& tls) {
+        const sw_tls_options raw = tls.raw();
+        sw_connect_options options;
+        sw_connect_options_init(&options);
+        options.tls = &raw;
+        return connect(ticket, options);
     }
     // on_connected or on_closed follows; messages may be sent at once.
     peer connect(std::string_view ticket, uint32_t timeout_ms = 0, std::string_view data = {}) {

@@ -2,7 +2,19 @@
 #include <errno.h>
 #include <sys/random.h>
 
+#include <mbedtls/entropy.h>
 #include <psa/crypto.h>
+
+#include "sealwire_ssl.h"
+
+int sealwire_random(void *unused, unsigned char *output, size_t size) {
+    mbedtls_psa_external_random_context_t context = {{0}};
+    size_t length;
+    (void) unused;
+    if (mbedtls_psa_external_get_random(&context, output, size, &length) != PSA_SUCCESS)
+        return MBEDTLS_ERR_ENTROPY_SOURCE_FAILED;
+    return 0;
+}
 
 psa_status_t mbedtls_psa_external_get_random(mbedtls_psa_external_random_context_t *context, uint8_t *output,
                                              size_t output_size, size_t *output_length) {
