@@ -64,6 +64,20 @@ static void ended(unsigned index, sw_result result) {
     ++all.results[result];
 }
 
+/* Of tls://, at either end: in the folder CERTIFICATES of the environment. */
+static inline sw_tls_options certificates(void) {
+    static char paths[3][256];
+    static const char *const kNames[] = {"ca.pem", "server.pem", "server.key"};
+    sw_tls_options tls;
+    sw_tls_options_init(&tls);
+    const char *folder = getenv("CERTIFICATES");
+    for (int i = 0; i < 3; ++i) snprintf(paths[i], sizeof paths[i], "%s/%s", folder ? folder : "", kNames[i]);
+    tls.ca_file = text(paths[0]);
+    tls.certificate_file = text(paths[1]);
+    tls.key_file = text(paths[2]);
+    return tls;
+}
+
 /* Events of listener and peer; under the lock. */
 static void on_connection(const sw_event *event) {
     switch (event->type) {
@@ -96,7 +110,11 @@ static sw_node open_node(sw_event_fn on_event) {
 static int serve(sw_node node, const char *url) {
     char byte;
     sw_listener listener;
-    must(sw_node_listen(node, text(url), NULL, &listener), "listen");
+    sw_listen_options options;
+    sw_listen_options_init(&options);
+    sw_tls_options tls = certificates();
+    if (strncmp(url, "tls:", 4) == 0) options.tls = &tls;
+    must(sw_node_listen(node, text(url), &options, &listener), "listen");
     while (read(0, &byte, 1) > 0) continue;
     must(sw_node_close(node, 200, NULL), "close");
     return 0;
@@ -107,7 +125,11 @@ static int run_client(sw_node node, const char *ticket, unsigned count, uint32_t
                       int (*issue)(sw_peer peer, unsigned index, uint32_t lot)) {
     sw_peer peer;
     char byte = 0;
-    must(sw_node_connect(node, text(ticket), NULL, &peer), "connect");
+    sw_connect_options options;
+    sw_connect_options_init(&options);
+    sw_tls_options tls = certificates();
+    if (strncmp(ticket, "tls:", 4) == 0) options.tls = &tls;
+    must(sw_node_connect(node, text(ticket), &options, &peer), "connect");
     const int up = wait_until(is_connected_or_closed) && all.connected;
     puts(up ? "connected" : "not connected");
     if (!up || read(0, &byte, 1) != 1) return 1;

@@ -21,7 +21,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support
 import tap  # noqa: E402
 from proxy import Proxy  # noqa: E402
 
-TRANSPORTS = ("tcp", "unix", "ws")
+TRANSPORTS = ("tcp", "tls", "unix", "ws")
 FAULTS = ("slice", "delay", "cut", "reset", "corrupt", "kill")
 HARMLESS = ("slice", "delay")
 KINDS = ("request", "receipt", "many", "stream", "file")
@@ -118,7 +118,8 @@ class Cell:
         return 1, self.rng.randrange(back)
 
     def run(self):
-        url = {"tcp": "tcp://127.0.0.1:0", "ws": "ws://127.0.0.1:0/matrix"}.get(self.transport, f"unix://{self.path}.server")
+        url = {"tcp": "tcp://127.0.0.1:0", "tls": "tls://127.0.0.1:0",
+               "ws": "ws://127.0.0.1:0/matrix"}.get(self.transport, f"unix://{self.path}.server")
         if self.kind in LONG:
             self.saved.mkdir()
             self.source.write_bytes(self.content)

@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
 """sealwire doctor: for each step of reaching a peer, a peer at which that step fails."""
 
+import os
 import socket
+import subprocess
 import threading
 
 import command
 from command import Listener, ToolCase, run
 
 STEPS = ["self", "ticket", "name", "connect", "handshake", "authorisation", "answer"]
+TLS_STEPS = ["self", "ticket", "name", "connect", "tls", "handshake", "authorisation", "answer"]
 
 
 class Doctor(ToolCase):
@@ -48,6 +51,39 @@ class Doctor(ToolCase):
         *steps, last = run("doctor", *words, "--json").json()
         upgrade = error == "ws_refused"  # silence is found out at the connection
         self.assertEqual([(s["step"], s["passed"]) for s in steps if not s["passed"]], [("upgrade" if upgrade else "connect", False)])
+        self.assertEqual((last["error"], last["exit"]), (error, 3))
+
+    def test_tls_each_of_the_ways_in_which_it_can_fail(self):
+        certificates = self.folder / "certificates"
+        certificates.mkdir()
+        subprocess.run([os.environ["SEALWIRE_MAKE_CERTIFICATES"], certificates], check=True)
+        trust = ("--tls-ca", certificates / "ca.pem")
+
+        def serving(name, *words):
+            return Listener("--anyone", "--tls-cert", certificates / f"{name}.pem", "--tls-key", certificates / f"{name}.key", *words,
+                            address="tls://127.0.0.1:0")
+
+        with serving("server") as listener:
+            *steps, healthy = run("doctor", listener.ticket, *trust, "--json").json()
+            self.assertEqual([s["step"] for s in steps], TLS_STEPS)
+            self.assertEqual(healthy["event"], "healthy")
+            for error, words in (("tls_host", (*trust, "--tls-name", "wrong.example")),
+                                 ("tls_unknown_ca", ("--tls-ca", certificates / "other-ca.pem"))):
+                self.fails_at_tls(error, listener.ticket, *words)
+            missing = run("doctor", listener.ticket, "--tls-ca", "/nonexistent", "--json").json()
+            self.assertEqual([(s.get("step"), s.get("error")) for s in missing][-2:], [("self", None), (None, "tls_config")])
+        with serving("expired") as listener:
+            self.fails_at_tls("tls_expired", listener.ticket, *trust)
+        with serving("server", "--tls-client-ca", certificates / "ca.pem") as listener:
+            self.fails_at_tls("tls_client_certificate", listener.ticket, *trust)
+            own = ("--tls-cert", certificates / "client.pem", "--tls-key", certificates / "client.key")
+            self.assertEqual(run("doctor", listener.ticket, *trust, *own).status, 0)
+        with Listener("--anyone", address="tcp://127.0.0.1:0") as listener:
+            self.fails_at_tls("tls_handshake", listener.ticket.replace("tcp://", "tls://"), *trust)
+
+    def fails_at_tls(self, error, *words):
+        *steps, last = run("doctor", *words, "--json").json()
+        self.assertEqual([(s["step"], s["passed"]) for s in steps], [(s, s != "tls") for s in TLS_STEPS[:TLS_STEPS.index("tls") + 1]])
         self.assertEqual((last["error"], last["exit"]), (error, 3))
 
     def test_self_a_key_file_that_others_can_read(self):

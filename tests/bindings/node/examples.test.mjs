@@ -4,12 +4,12 @@ import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
-import { program } from './support.mjs'
+import { certificates, program } from './support.mjs'
 
 const root = process.env.SEALWIRE_SOURCE_ROOT
 
 async function run(text) {
-  const child = program(text)
+  const child = program(text, [], [], { CERTIFICATES: certificates() })
   let output = ''
   for await (const line of child.lines) output += `${line}\n`
   assert.deepEqual(await child.exit, { code: 0, signal: null, errors: '' })

@@ -1,5 +1,5 @@
 // What the suites share: pairs of nodes over each transport, promises settled from outside, programs run beside.
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -68,4 +68,16 @@ export async function nextLine(lines) {
   const { value, done } = await lines.next()
   if (done) throw new Error('the program ended without a word')
   return value
+}
+
+let certificateFolder
+
+// A folder with fresh certificates: see tests/support/certificates_c.h for which.
+export function certificates() {
+  if (certificateFolder === undefined) {
+    certificateFolder = mkdtempSync(join(tmpdir(), 'sealwire-certificates-'))
+    process.on('exit', () => rmSync(certificateFolder, { recursive: true, force: true }))
+    execFileSync(process.env.SEALWIRE_MAKE_CERTIFICATES, [certificateFolder])
+  }
+  return certificateFolder
 }

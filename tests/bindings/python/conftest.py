@@ -30,6 +30,14 @@ def wheel(tmp_path_factory):
     return path
 
 
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory):
+    """A folder with fresh certificates: see tests/support/certificates_c.h for which."""
+    folder = tmp_path_factory.mktemp("certificates")
+    subprocess.run([os.environ["SEALWIRE_MAKE_CERTIFICATES"], str(folder)], check=True, stdin=subprocess.DEVNULL)
+    return folder
+
+
 # ---- Two nodes that talk --------------------------------------------------------------------------------------------
 
 DEADLINE = 20.0  # seconds; generous: nothing waits for it unless it fails

@@ -16,7 +16,8 @@ def test_each_expected_output_has_its_example():
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
-def test_an_example_prints_what_is_expected(path: pathlib.Path, script):
+def test_an_example_prints_what_is_expected(path: pathlib.Path, script, certificates, monkeypatch):
+    monkeypatch.setenv("CERTIFICATES", str(certificates))
     result = script(path.read_text())
     assert result.stderr == ""
     assert result.stdout == (SOURCE_ROOT / "examples" / "expected" / f"{path.stem}.txt").read_text()
