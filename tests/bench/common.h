@@ -23,6 +23,7 @@ enum { kMinSize = 16, kWarmConnections = 16 };
 struct bench_options {
     bool server;
     bool curve;           /* zmq only */
+    bool tls;             /* sealwire only: over tls:// */
     int kind;             /* the digit of the workload: 1, 2, 3, 4 or 6 */
     const char *workload; /* its name, repeated in the results */
     const char *address;  /* client: what the server printed */
@@ -62,16 +63,20 @@ static inline struct bench_options bench_parse(int argc, char **argv) {
     struct bench_options o = {.workload = "", .size = 64, .seconds = 1, .outstanding = 256, .connections = 1};
     bool batch_given = false, connections_given = false;
     if (argc < 2 || (strcmp(argv[1], "server") != 0 && strcmp(argv[1], "client") != 0)) {
-        fprintf(
-            stderr,
-            "usage: %s server|client --workload W1|W1f|W2|W3a|W3b|W3c|W4|W6|W7|W7f [--address A] [--state DIR]"
-            " [--size BYTES] [--count N] [--seconds S] [--outstanding N] [--connections N] [--batch BYTES] [--curve]\n",
-            argv[0]);
+        fprintf(stderr,
+                "usage: %s server|client --workload W1|W1f|W2|W3a|W3b|W3c|W4|W6|W7|W7f [--address A] [--state DIR]"
+                " [--size BYTES] [--count N] [--seconds S] [--outstanding N] [--connections N] [--batch BYTES] "
+                "[--curve] [--tls]\n",
+                argv[0]);
         exit(2);
     }
     o.server = strcmp(argv[1], "server") == 0;
     for (int i = 2; i < argc; i++) {
         const char *name = argv[i];
+        if (strcmp(name, "--tls") == 0) {
+            o.tls = true;
+            continue;
+        }
         if (strcmp(name, "--curve") == 0) {
             o.curve = true;
             continue;

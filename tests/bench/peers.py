@@ -80,6 +80,7 @@ class Peer:
 
 PEERS = {
     "sealwire": Peer("c", "sealwire_bench", about="the C interface over TCP, encrypted, one loop thread a side"),
+    "sealwire-tls": Peer("c", "sealwire_bench", ("--tls",), "the same over tls:// by mbedTLS, ChaCha20-Poly1305: encrypted twice"),
     "raw": Peer("c", "raw_bench", about="TCP, epoll, one thread a side; no encryption"),
     "tls": Peer("c", "tls_bench", about="TLS 1.3 by OpenSSL, x25519, mutual certificates; epoll, one thread a side"),
     "zmq": Peer("c", "zmq_bench", about="libzmq, one I/O thread a side; no encryption"),

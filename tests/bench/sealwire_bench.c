@@ -7,6 +7,7 @@
 
 #define BENCH_PARTS
 #include "common.h"
+#include "support/certificates_c.h"
 
 static const sw_text kNoText; /* the route goes by its number */
 
@@ -149,14 +150,31 @@ static void on_server_event(const sw_event *event, void *user) {
     }
 }
 
+static void authority_of(const struct bench_options *o, char out[256]) {
+    if (!o->state || snprintf(out, 256, "%s/ca.pem", o->state) >= 256) bench_fail("--tls needs a --state");
+}
+
 static void run_server(struct bench *b) {
     const struct bench_options *o = b->options;
     b->node = open_node(b, on_server_event);
     check(sw_node_route(b->node, b->text, on_message, b), "sw_node_route");
-    sw_text url = {"tcp://127.0.0.1:0", 17};
+    sw_text url = {o->tls ? "tls://127.0.0.1:0" : "tcp://127.0.0.1:0", 17};
     sw_listen_options listen;
     sw_listen_options_init(&listen);
     listen.backlog = 4096;
+    static test_certificates certificates;
+    sw_tls_options tls;
+    sw_tls_options_init(&tls);
+    if (o->tls) {
+        char path[256];
+        make_test_certificates(&certificates);
+        authority_of(o, path);
+        FILE *file = fopen(path, "w");
+        if (!file || fputs(certificates.ca, file) < 0 || fclose(file) != 0) bench_fail("%s", path);
+        tls.certificate = (sw_text){certificates.server, strlen(certificates.server)};
+        tls.key = (sw_text){certificates.server_key, strlen(certificates.server_key)};
+        listen.tls = &tls;
+    }
     sw_listener listener;
     check(sw_node_listen(b->node, url, &listen, &listener), "sw_node_listen");
     wait_flag(b, &b->listening);
@@ -193,6 +211,14 @@ static void dial(struct bench *b, sw_peer *peer) {
     sw_connect_options options;
     sw_connect_options_init(&options);
     sw_text ticket = {b->options->address, strlen(b->options->address)};
+    char path[256];
+    sw_tls_options tls;
+    sw_tls_options_init(&tls);
+    if (b->options->tls) {
+        authority_of(b->options, path);
+        tls.ca_file = (sw_text){path, strlen(path)};
+        options.tls = &tls;
+    }
     check(sw_node_connect(b->node, ticket, &options, peer), "sw_node_connect");
 }
 
