@@ -102,8 +102,11 @@ static void holds_back(void) {
     const note done = box_done(&client, exchange);
     tap_ok(done.result == SW_OK && done.size == size && memcmp(done.bytes, body, NOTE_BYTES - 1) == 0,
            "4 MiB go there and back through buffers of 5,000 bytes and of 300");
-    tap_ok(line.a.refused > 0, "whose ends had to wait for each other");
-    tap_ok(line.a.carried > size && line.b.carried > size, "and carried all of it");
+    pthread_mutex_lock(&line.mutex);
+    const int waited = line.a.refused > 0, carried = line.a.carried > size && line.b.carried > size;
+    pthread_mutex_unlock(&line.mutex);
+    tap_ok(waited, "whose ends had to wait for each other");
+    tap_ok(carried, "and carried all of it");
     free(body);
     close_pair();
 }
