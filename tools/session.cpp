@@ -26,6 +26,8 @@ std::vector<Option> with_node_options(std::vector<Option> own, bool connects) {
     own.push_back({"--tls-cert", "FILE", "of tls://: this program's certificate, and those between it and its CA"});
     own.push_back({"--tls-key", "FILE", "of tls://: the key of that certificate"});
     if (!connects) own.push_back({"--tls-client-ca", "FILE", "of tls://: who connects needs a certificate of this CA"});
+    own.push_back({"--lease", "SECONDS",
+                   "how long to keep a session whose connection broke, and dial again (60; 0: not at all)"});
     own.push_back({"--json", "", "print JSON objects, one a line"});
     return own;
 }
@@ -103,6 +105,10 @@ Session::Session(const Arguments& arguments, sealwire::node_options options) {
     if (arguments.has("--key")) identity_ = sealwire::identity::load(arguments.value("--key"));
     options.identity = identity_ ? &*identity_ : nullptr;
     options.network = network_of(arguments);
+    if (arguments.has("--lease")) {
+        const bool none = arguments.value("--lease") == "0";
+        options.limits.lease_ms = none ? SW_NEVER : arguments.duration_ms("--lease", 0);
+    }
     options.handlers = sealwire::run_on::poll;
     node_.emplace(std::move(options));
 }

@@ -195,6 +195,22 @@ void EventBox::show(const NodeEvent& event) {
             face.as.proved = {id_or_zero(event.id), text_of(event.address)};
             face.size = size_with(face.as.proved);
             break;
+        case NodeEventKind::peer_suspended:
+        case NodeEventKind::peer_connecting:
+        case NodeEventKind::peer_resumed: {
+            const bool resumed = event.kind == NodeEventKind::peer_resumed;
+            sw_event_link& link = face.as.link;
+            link.id = id_or_zero(event.id);
+            link.address = text_of(event.address);
+            link.result = result_of_event(event);
+            link.detail = text_of(event.detail);
+            link.attempt = static_cast<uint32_t>(event.first);
+            link.suspended_ms = resumed ? static_cast<uint32_t>(event.last_number) : 0;
+            link.suite = event.suite;
+            link.reserved = 0;
+            face.size = size_with(link);
+            break;
+        }
         case NodeEventKind::peer_connected: {
             sw_event_connected& connected = face.as.connected;
             connected.id = id_or_zero(event.id);

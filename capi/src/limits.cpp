@@ -1,5 +1,5 @@
 // Limits of connections, shared by nodes and listeners.
-#include "limits.h"
+#include "limits_handle.h"
 
 #include "edge.h"
 

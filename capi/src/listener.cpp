@@ -3,7 +3,7 @@
 
 #include "edge.h"
 #include "http.h"
-#include "limits.h"
+#include "limits_handle.h"
 #include "node/node.h"
 #include "peer.h"
 

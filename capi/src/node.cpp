@@ -4,7 +4,7 @@
 #include "edge.h"
 #include "event.h"
 #include "identity.h"
-#include "limits.h"
+#include "limits_handle.h"
 #include "node/random.h"
 
 using namespace sealwire;
@@ -33,6 +33,9 @@ sw_result with_open_node(sw_node handle, Body body) {
     return with_node(handle, [&](Node& node) { return node.closing() ? failed(Errc::closed) : body(node); });
 }
 
+// Of what may be switched off: 0 then.
+Time span_of(uint32_t ms, Time otherwise) { return ms == SW_NEVER ? 0 : duration_of(ms, otherwise); }
+
 Result<Limits> limits_of(const sw_node_options& options) {
     Limits limits;
     if (options.send_queue_bytes) limits.send_queue = options.send_queue_bytes;
@@ -60,6 +63,9 @@ Result<Limits> limits_of(const sw_node_options& options) {
     limits.handshake = duration_of(options.handshake_timeout_ms, limits.handshake);
     limits.decision = duration_of(options.decision_timeout_ms, limits.decision);
     limits.request = duration_of(options.request_timeout_ms, limits.request);
+    limits.lease = span_of(options.lease_ms, 60 * kSecond);
+    limits.heartbeat = span_of(options.heartbeat_ms, 15 * kSecond);
+    if (options.heartbeat_count) limits.heartbeats = options.heartbeat_count;
     return limits;
 }
 
@@ -94,6 +100,9 @@ Result<NodeConfig> config_of(const sw_node_options& options) {
     if (options.memory_bytes) config.memory = options.memory_bytes;
     config.ask_allowed = options.ask_allowed != 0;
     config.several_sessions = options.several_sessions != 0;
+    config.redial.first = span_of(options.redial_ms, config.redial.first);
+    config.redial.longest = std::max(config.redial.first, span_of(options.redial_max_ms, config.redial.longest));
+    config.redial.refresh = span_of(options.refresh_ms, config.redial.refresh);
     config.log = options.log != 0 && options.log_level != SW_LOG_NONE;
     config.log_level = options.log_level == 0 ? LogLevel::info : static_cast<LogLevel>(options.log_level);
     config.queued = options.on_event == nullptr;

@@ -155,6 +155,20 @@ sw_result sw_peer_resume(sw_peer peer, uint64_t messages) {
     return guarded([&] { return result_of(Peer::allow_messages(peer.value, messages)); });
 }
 
+sw_result sw_peer_move(sw_peer peer, sw_text address) {
+    return guarded([&] {
+        if (!valid(address)) return bad("address is not a text");
+        std::optional<Endpoint> endpoint;
+        if (address.size > 0) {
+            auto parsed = Endpoint::parse(view(address), false);
+            if (!parsed) return result_of(Result<void>(Unexpected{std::move(parsed).error()}));
+            if (auto fits = usable(*parsed); !fits) return result_of(fits);
+            endpoint = std::move(*parsed);
+        }
+        return result_of(Peer::move(peer.value, std::move(endpoint)));
+    });
+}
+
 sw_result sw_peer_close(sw_peer peer, uint32_t code, sw_text text, uint32_t deadline_ms) {
     return guarded([&] {
         if (!valid_reason(text)) return bad(kReasonRule);

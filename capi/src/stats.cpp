@@ -55,6 +55,7 @@ sw_stats face_of(const Stats& stats) {
     out.refused_by_address = stats.refused_by_address;
     out.refused_by_limit = stats.refused_by_limit;
     out.refused_busy = stats.refused_busy;
+    out.resumed = stats.resumed;
     return out;
 }
 

@@ -24,6 +24,8 @@ struct Field {
 // Without the round trip, which every language says in its own unit.
 inline constexpr Field<sw_stats> kOfPeers[] = {
     {"sessions", &sw_stats::sessions, Kind::counter, "sessions_total", "Sessions that were up.", false},
+    {"resumed", &sw_stats::resumed, Kind::counter, "sessions_resumed_total",
+     "How often sessions went on over another connection.", false},
     {"messages_sent", &sw_stats::messages_sent, Kind::counter, "messages_sent_total", "Messages taken for sending.",
      true},
     {"messages_received", &sw_stats::messages_received, Kind::counter, "messages_received_total",

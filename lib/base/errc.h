@@ -58,6 +58,8 @@ enum class Errc : int32_t {
     flow = 65,
     limit = 66,
     record = 67,
+    silent = 68,
+    lease = 69,
     // What became of a message or an exchange
     timeout = 80,
     cancelled = 81,

@@ -126,14 +126,14 @@ std::shared_ptr<Node> Node::find(uint64_t handle, Errc& errc) {
 
 // ---- Listeners and peers ----
 
-namespace {
-
 Result<void> usable(const Endpoint& endpoint) {
     if (endpoint.scheme == "memory")
         return fail(Errc::address, "memory:// is not open to programs; within one process use unix:@name");
     if (!has_scheme(endpoint.scheme)) return fail(Errc::address, "this build has no transport for " + endpoint.scheme);
     return {};
 }
+
+namespace {
 
 constexpr std::string_view kTlsRule = "the tls options are for tls:// and wss://";
 
@@ -249,6 +249,28 @@ void Node::leave_sessions(const Peer& peer, const PeerId& id) {
         set_free(sessions_.over(peer, id));
     } catch (const std::bad_alloc&) {  // see above
     }
+}
+
+void Node::closes_session(Peer& peer, const PeerId& id) {
+    try {
+        set_free(sessions_.closes(peer, id));
+    } catch (const std::bad_alloc&) {  // see above
+    }
+}
+
+std::shared_ptr<TlsContext> Node::tls_for(const Endpoint& endpoint, const std::shared_ptr<TlsContext>& own) {
+    if (own || !uses_tls(endpoint)) return own;
+    auto context = tls_clients_->get({});
+    return context ? std::move(*context) : nullptr;
+}
+
+Peer* Node::add_carrier(Peer& session) {
+    if (closing()) return nullptr;
+    auto carrier = std::make_unique<Peer>(*this, session);
+    if (carrier->handle() == 0) return nullptr;
+    Peer* const added = carrier.get();
+    append(peers_, std::move(carrier));
+    return added;
 }
 
 void Node::finished(Peer& peer) {

@@ -21,10 +21,12 @@
 #include "node/handle_table.h"
 #include "node/key_log_file.h"
 #include "node/node_event.h"
+#include "node/redial.h"
 #include "node/routes.h"
 #include "node/sessions.h"
 #include "node/shared_answers.h"
 #include "node/stats.h"
+#include "node/suspended.h"
 #include "node/transfer.h"
 #include "protocol/connection.h"
 #include "protocol/replay_cache.h"
@@ -37,10 +39,14 @@ class Listening;
 class Pipe;
 class Peer;
 class Piping;
+class TlsContext;
 class RawPeer;
 struct DialOptions;
 struct ListeningOptions;
 struct PipingOptions;
+
+// Whether programs may use its transport.
+Result<void> usable(const Endpoint& endpoint);
 
 struct NodeConfig {
     std::shared_ptr<const Identity> identity;  // null: a new one
@@ -53,6 +59,7 @@ struct NodeConfig {
     std::vector<uint8_t> accept_data;     // for the application of who is let in without a question
     bool several_sessions = false;        // with one peer
     std::shared_ptr<ConnectionLimits> connection_limits;  // null: none
+    RedialOptions redial;  // of sessions that have lost their channel; limits.lease says for how long
     bool log = false;
     LogLevel log_level = LogLevel::info;
     Time slow_callback = kSecond;  // one that runs longer is told in the log
@@ -152,6 +159,12 @@ public:
     void note_pipe(uint64_t pipe, const Error& why);
     // Its last event is emitted, and it is destroyed, at the end of the turn.
     void piping_gone(Piping& piping) { gone_pipings_.push_back(&piping); }
+    // A peer that dials for a session of another. Null: there is no room for it, or the node is closing.
+    Peer* add_carrier(Peer& session);
+    // What such a one dials with: the session's own, or the default where it has moved to TLS. Null: none, or there is no memory.
+    std::shared_ptr<TlsContext> tls_for(const Endpoint& endpoint, const std::shared_ptr<TlsContext>& own);
+    Suspended& suspended() { return suspended_; }
+    const RedialOptions& redial_options() const { return config_.redial; }
     // A handshake that may not begin yet: it is asked again. Until it has begun or is over.
     void wait_to_begin(AnyPeer& peer);
     void wait_no_more(AnyPeer& peer);
@@ -162,8 +175,9 @@ public:
     // Others wait for the time of handshakes: a new one does not pass them by.
     bool short_of_time() const { return short_of_time_; }
     Sessions& sessions() { return sessions_; }
-    // Its session or dial is over or being closed; those that have waited for it go on at the end of the turn.
+    // Its session or dial is over, or is being closed; those that have waited for it go on at the end of the turn.
     void leave_sessions(const Peer& peer, const PeerId& id);
+    void closes_session(Peer& peer, const PeerId& id);
     void set_free(const std::vector<Peer*>& peers) { freed_.insert(freed_.end(), peers.begin(), peers.end()); }
     void account(const PeerId* id, const Outbox::Undelivered& undelivered, std::string_view unanswered);
     // They are over, and destroyed at the end of the turn.
@@ -226,9 +240,10 @@ private:
     AllowList allowed_;
     StatsBook stats_book_;
     DoorCounters door_counters_;
-    Sessions sessions_;  // loop thread
+    Sessions sessions_;    // loop thread
+    Suspended suspended_;  // likewise
     const std::unique_ptr<TlsClientContexts> tls_clients_;
-    uint64_t dials_ = 0;  // likewise
+    uint64_t dials_ = 0;  // loop thread
     uint64_t handle_ = 0;
 
     std::mutex dirty_mutex_;

@@ -47,6 +47,9 @@ enum class NodeEventKind : uint8_t {
     http_upgrade = 27,
     listener_paused = 31,
     listener_resumed = 32,
+    peer_suspended = 28,
+    peer_connecting = 29,
+    peer_resumed = 30,
 };
 
 struct CloseReport {

@@ -37,6 +37,7 @@ Peer::Peer(Node& node, Ticket ticket, const DialOptions& options)
     connection_ =
         Connection::initiator(node.connection_config(), id_, outbox_, node.rng(), 0, options.data, &ticket.curve);
     if (options.data_on_demand) connection_->hello_on_demand();
+    dialable_ = can_dial();
     register_handle();
 }
 
@@ -53,6 +54,25 @@ Peer::Peer(Node& node, uint64_t listener, std::shared_ptr<HalfOpen> half_open, s
       half_open_(std::move(half_open)),
       address_(pipe_->remote_address()) {
     connection_ = Connection::responder(node.connection_config(), outbox_, node.rng(), node.loop().now());
+    register_handle();
+}
+
+Peer::Peer(Node& node, Peer& session)
+    : node_(node),
+      dialled_(true),
+      outbox_(node.limits(), true),
+      stage_(Stage::dialling),
+      id_(session.id_),
+      id_known_(true),
+      session_(&session),
+      timer_(node.loop().timers(), [this] { on_timer(); }),
+      dial_timeout_(node.redial_options().attempt),
+      tls_(node.tls_for(session.endpoint_, session.tls_)),
+      keepalive_(session.keepalive_),
+      endpoint_(session.endpoint_),
+      address_(endpoint_.text()) {
+    connection_ = Connection::initiator(node.connection_config(), id_, outbox_, node.rng(), node.loop().now(), {});
+    connection_->hello_on_demand();
     register_handle();
 }
 
@@ -87,9 +107,11 @@ void Peer::start_dial() {
         dial_timer_ = std::make_unique<Timer>(node_.loop().timers(), [this] { on_dial_timeout(); });
         dial_timer_->set(after(now, dial_timeout_));
     }
-    switch (node_.sessions().begin(*this, id_, address_)) {
+    switch (session_ ? Sessions::Dial::go : node_.sessions().begin(*this, id_, address_)) {
         case Sessions::Dial::wait: return;
-        case Sessions::Dial::stands: return abort({Errc::replaced, "a session with this peer is up already"});
+        case Sessions::Dial::stands:
+            if (serve_standing()) break;
+            return abort({Errc::replaced, "a session with this peer is up already"});
         case Sessions::Dial::go: break;
     }
     if (carried_ != 0) return on_connected(std::move(unused_pipe_));
@@ -120,7 +142,8 @@ void Peer::note_hello() {
 void Peer::on_connected(std::unique_ptr<Pipe> pipe) {
     connecting_.reset();
     pipe_ = std::move(pipe);
-    pipe_->start(*this);
+    link_ = std::make_unique<Link>(*this);
+    pipe_->start(*link_);
     connection_->transport_connected(node_.loop().now());
     set_stage(Stage::handshaking);
     drive();
@@ -246,7 +269,7 @@ void Peer::end_now(Error why) {
 void Peer::give_way() {
     if (over_ || connection_->ending()) return;
     const Time now = node_.loop().now();
-    if (connection_->established()) {
+    if (connection_->established() || connection_->suspended()) {
         set_stage(Stage::closing);
         gates_off_ = true;
         connection_->replace(now, "a newer session took its place");

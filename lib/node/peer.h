@@ -19,6 +19,7 @@
 #include "node/handle_table.h"
 #include "node/held_messages.h"
 #include "node/node_event.h"
+#include "node/redial.h"
 #include "node/retries.h"
 #include "node/routes.h"
 #include "node/stats.h"
@@ -46,7 +47,7 @@ struct DialOptions {
 
 // The slot of its handle guards what commands touch (the outbox, stage_); all else belongs to the loop thread. It is made
 // on any thread, lives from then on the loop thread, and dies at the end of a turn, with its handle closed before.
-class Peer final : public AnyPeer, private PipeHandler, private ConnectHandler {
+class Peer final : public AnyPeer, private ConnectHandler {
 public:
     // ---- Commands: any thread, by handle ----
     // Files: transfers that are to move the parts of the message, by their place in it.
@@ -93,6 +94,9 @@ public:
     static Errc accept(uint64_t peer, Bytes data);
     static Errc reject(uint64_t peer, uint32_t code, std::string_view text);
     static Errc ping(uint64_t peer, uint64_t token);
+    // The session is to go on over another connection, which is dialled now: to `endpoint`, or where it was dialled before.
+    // state: it is not known where.
+    static Errc move(uint64_t peer, std::optional<Endpoint> endpoint);
     // `deadline` is a duration.
     static Errc close(uint64_t peer, uint32_t code, std::string_view text, Time deadline);
     // So many more of its messages are delivered, Gate::kOpen: any number. Those that may not be wait.
@@ -107,6 +111,8 @@ public:
     // ---- For the node ----
     // One that is to be dialled, any thread; start_dial() follows on the loop thread.
     Peer(Node& node, Ticket ticket, const DialOptions& options);
+    // One that is to make a new channel for a session that dials again; start_dial() follows. Loop thread.
+    Peer(Node& node, Peer& session);
     // One that has connected, loop thread.
     // `carried`: the handle of its pipe, where the application carries it.
     Peer(Node& node, uint64_t listener, std::shared_ptr<HalfOpen> half_open, std::unique_ptr<Pipe> pipe,
@@ -114,6 +120,7 @@ public:
     ~Peer();
 
     uint64_t handle() const { return handle_; }
+    const SessionId& session_id() const { return connection_->session_id(); }
     void start_dial();
     // In place of it: over a pipe that the application carries.
     void dial_over(std::unique_ptr<Pipe> pipe, uint64_t carried);
@@ -171,11 +178,29 @@ private:
     using Locked = HandleTable::Locked<Peer>;
     static Locked lock(uint64_t peer) { return {HandleTable::process(), peer, HandleKind::peer}; }
 
-    void on_bytes(Bytes bytes) override;
-    void on_writable() override;
-    void on_end() override;
-    void on_error(Error error) override;
-    void on_closed() override {}
+    // What a pipe tells goes to whom it belongs to: with a channel it passes from one peer to another.
+    struct Link final : PipeHandler {
+        explicit Link(Peer& owner) : peer(&owner) {}
+        void on_bytes(Bytes bytes) override {
+            if (peer) peer->on_bytes(bytes);
+        }
+        void on_writable() override {
+            if (peer) peer->on_writable();
+        }
+        void on_end() override {
+            if (peer) peer->on_end();
+        }
+        void on_error(Error error) override {
+            if (peer) peer->on_error(std::move(error));
+        }
+        void on_closed() override {}
+        Peer* peer;  // null: nobody listens any more
+    };
+
+    void on_bytes(Bytes bytes);
+    void on_writable();
+    void on_end();
+    void on_error(Error error);
     void on_connected(std::unique_ptr<Pipe> pipe) override;
     void on_connect_failed(Error error) override;
 
@@ -204,6 +229,23 @@ private:
     void let_in(Bytes data);
     void note_hello();
     void on_up(Event& event);
+    // Sessions without a channel (peer_resume.cpp).
+    void on_suspended(Event& event);
+    void on_resumed(Event& event);
+    void on_refused(Event& event);
+    bool resume_session();
+    void adopt(Peer& carrier);
+    void hand_over();
+    bool can_dial() const { return has_scheme(endpoint_.scheme); }
+    bool serve_standing();
+    void plan_dial();
+    void dial_now(const std::optional<Endpoint>& endpoint);
+    void dial_again();
+    void carrier_failed(const Error& why);
+    void stop_dialling();
+    void serve_no_more(const Peer& session);
+    void drop_left_pipe();
+    void remember_end();
     void on_message(Event& event);
     void tell_message(Event& event, const Route& route);
     void refuse_unrouted(const Event& event);
@@ -254,6 +296,7 @@ private:
     Outbox outbox_;
     std::unique_ptr<Retries> retries_;  // once a request is to be made again
     Stage stage_;
+    bool dialable_ = false;  // it is known where the peer listens
     PingLimit pings_;
     std::vector<std::shared_ptr<Transfer>> transfers_;
     std::atomic<size_t> transfer_count_{0};                          // of transfers_
@@ -272,10 +315,16 @@ private:
 
     // Loop thread.
     std::unique_ptr<Connection> connection_;
+    std::unique_ptr<Link> link_;  // outlives pipe_
     std::unique_ptr<Pipe> pipe_;
+    // Of the channel before, until the peer has answered on the new one: it is not to see that end first.
+    std::unique_ptr<Link> left_link_;
+    std::unique_ptr<Pipe> left_pipe_;
     std::unique_ptr<Connecting> connecting_;
     std::unique_ptr<Pipe> unused_pipe_;  // to be dialled over
     uint64_t carried_ = 0;               // handle of the pipe, where the application carries it
+    std::unique_ptr<Redial> redial_;     // of a session that may be dialled again
+    Peer* session_ = nullptr;            // of one that makes a channel: whose
     Timer timer_;
     std::unique_ptr<Timer> dial_timer_;
     Time retry_at_ = kNever;  // the next time of retries_

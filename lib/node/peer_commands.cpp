@@ -338,6 +338,15 @@ Errc Peer::ping(uint64_t handle, uint64_t token) {
     return post(peer, [token](Peer& self) { self.connection_->ping(self.node_.loop().refresh_now(), token); });
 }
 
+Errc Peer::move(uint64_t handle, std::optional<Endpoint> endpoint) {
+    Locked peer = lock(handle);
+    if (!peer) return peer.errc();
+    if (peer->stage_ == Stage::closing) return Errc::closed;
+    if (peer->stage_ != Stage::up || (!endpoint && !peer->dialable_)) return Errc::state;
+    peer->dialable_ = true;
+    return post(peer, [endpoint = std::move(endpoint)](Peer& self) { self.dial_now(endpoint); });
+}
+
 Errc Peer::close(uint64_t handle, uint32_t code, std::string_view text, Time deadline) {
     if (text.size() > kMaxReasonText) return Errc::argument;
     Locked peer = lock(handle);
@@ -349,7 +358,7 @@ Errc Peer::close(uint64_t handle, uint32_t code, std::string_view text, Time dea
     return post(peer, [code, copy = std::move(copy), deadline](Peer& self) {
         const Time now = self.node_.loop().now();
         self.gates_off_ = true;
-        if (self.id_known_) self.node_.leave_sessions(self, self.id_);
+        if (self.id_known_) self.node_.closes_session(self, self.id_);
         if (self.connection_) self.connection_->close(now, code, copy, after(now, deadline));
     });
 }

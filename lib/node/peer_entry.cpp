@@ -6,7 +6,8 @@ namespace sealwire {
 
 void Peer::start_accepted() {
     if (AnyPeer* oldest = half_open_->enter(*this, place_)) oldest->crowd_out();
-    pipe_->start(*this);
+    link_ = std::make_unique<Link>(*this);
+    pipe_->start(*link_);
     set_timer();
 }
 

@@ -78,6 +78,9 @@ void Peer::handle_event(Event& event) {
         case EventKind::proved: return on_proved(event);
         case EventKind::asks: return on_asks(event);
         case EventKind::connected: return on_up(event);
+        case EventKind::suspended: return on_suspended(event);
+        case EventKind::resumed: return on_resumed(event);
+        case EventKind::refused: return on_refused(event);
         case EventKind::closed: return on_over(event);
         case EventKind::closing: {
             log(LogLevel::info, Errc::closing, "the peer takes no new exchanges");
@@ -94,7 +97,6 @@ void Peer::handle_event(Event& event) {
                                        : event.kind == EventKind::receipt ? NodeEventKind::receipt
                                        : event.kind == EventKind::pong    ? NodeEventKind::pong
                                                                           : NodeEventKind::stalled;
-            if (event.kind == EventKind::pong) counters_.round_trip_us.set(event.last_number);
             NodeEvent out = event_of(kind, event);
             return node_.emit(out);
         }
@@ -243,6 +245,7 @@ bool Peer::is_answered(const Event& event) {
 
 // The peer that was dialled has proved its key: the application is asked for what it is told.
 void Peer::on_proved(Event& event) {
+    if (session_) return hand_over();
     set_stage(Stage::greeting);
     NodeEvent out = event_of(NodeEventKind::peer_proved, event);
     out.address = address_;
@@ -253,6 +256,7 @@ void Peer::on_proved(Event& event) {
 void Peer::on_asks(Event& event) {
     id_ = *connection_->peer();
     id_known_.store(true, std::memory_order_release);
+    if (resume_session()) return;
     asked_data_ = {event.chunk, event.body};
     decide();
 }
@@ -331,6 +335,10 @@ void Peer::on_up(Event& event) {
     if (change.replaced) change.replaced->give_way();
     if (change.overdue) change.overdue->end_soon();
     for (Peer* late : change.late) late->give_way();
+    if (!dialled_ || node_.limits().lease == 0) return;
+    redial_ = std::make_unique<Redial>(node_.loop().timers(), [this] { dial_again(); });
+    redial_->up_at = node_.loop().now();
+    plan_dial();
 }
 
 // A dial that has failed while a session with the same peer came up did not fail: that session is what it was for.
@@ -353,6 +361,10 @@ void Peer::on_over(Event& event) {
     tell_ended();
     over_ = true;
     entrance.leave();
+    stop_dialling();
+    remember_end();
+    const bool carries = session_ != nullptr;
+    if (carries) std::exchange(session_, nullptr)->carrier_failed(connection_->why());
     if (id_known_) node_.leave_sessions(*this, id_);
     counters_.connected.set(0);
     dial_timer_.reset();
@@ -368,7 +380,7 @@ void Peer::on_over(Event& event) {
     if (!told_) {  // nobody was told that it exists
         if (waited) log(half_open->busy_log, LogLevel::warning, {Errc::limit, "busy: a handshake waited in vain"});
         // Of these a line was written when it happened.
-        else if (why.code != Errc::handshake && why.code != Errc::limit && why.code != Errc::not_allowed) {
+        else if (!carries && why.code != Errc::handshake && why.code != Errc::limit && why.code != Errc::not_allowed) {
             const Error told{why.code, why.detail.empty() ? std::string(describe(why.code).text) : why.detail};
             if (half_open) log(half_open->stranger_log, LogLevel::info, told);
             else log(LogLevel::info, told);

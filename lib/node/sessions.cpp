@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "node/peer.h"
+
 namespace sealwire {
 
 namespace {
@@ -71,6 +73,8 @@ Sessions::Change Sessions::up(Peer& peer, const PeerId& id, const Instance& from
         change.overdue = std::exchange(pair.drains, pair.session);
     } else if (!several_) {
         change.replaced = pair.session;
+    } else if (pair.session) {
+        pair.others.push_back(pair.session);
     }
     const bool same = from.id == pair.from.id;
     pair.from = {from.id, same ? std::max(from.dials, pair.from.dials) : from.dials};
@@ -84,6 +88,24 @@ Sessions::Change Sessions::up(Peer& peer, const PeerId& id, const Instance& from
     return change;
 }
 
+void Sessions::resumed(const PeerId& id, const Instance& from) {
+    Pair* const pair = find(id);
+    if (pair && pair->from.id == from.id) pair->from.dials = std::max(pair->from.dials, from.dials);
+}
+
+Peer* Sessions::find(const PeerId& id, const SessionId& session) {
+    Pair* const pair = find(id);
+    if (!pair) return nullptr;
+    const auto is = [&](Peer* peer) { return peer && peer->session_id() == session; };
+    if (is(pair->session)) return pair->session;
+    if (is(pair->drains)) return pair->drains;
+    for (const std::vector<Peer*>* list : {&pair->others, &pair->closing}) {
+        const auto other = std::find_if(list->begin(), list->end(), is);
+        if (other != list->end()) return *other;
+    }
+    return nullptr;
+}
+
 void Sessions::ending(const Peer& peer, const PeerId& id) {
     Pair* pair = find(id);
     if (pair && pair->session == &peer) pair->ending = true;
@@ -93,8 +115,17 @@ std::vector<Peer*> Sessions::over(const Peer& peer, const PeerId& id) {
     std::vector<Peer*> freed;
     Pair* const pair = find(id);
     if (!pair) return freed;
-    if (pair->session == &peer) pair->session = nullptr, pair->ending = false;
+    if (pair->session == &peer) {
+        pair->session = nullptr;
+        pair->ending = false;
+        if (!pair->others.empty()) {
+            pair->session = pair->others.back();
+            pair->others.pop_back();
+        }
+    }
+    std::erase(pair->closing, &peer);
     if (pair->drains == &peer) pair->drains = nullptr;
+    std::erase(pair->others, &peer);
     std::erase_if(pair->newcomers, [&](const Arrived& one) { return one.peer == &peer; });
     const auto own = entry_of(pair->dials, peer);
     if (own != pair->dials.end()) {
@@ -110,6 +141,15 @@ std::vector<Peer*> Sessions::over(const Peer& peer, const PeerId& id) {
         }
     }
     if (pair->empty()) pairs_.erase(id.without_sign());
+    return freed;
+}
+
+std::vector<Peer*> Sessions::closes(Peer& peer, const PeerId& id) {
+    const Pair* const pair = find(id);
+    const bool session = pair && (pair->session == &peer || pair->drains == &peer ||
+                                  std::count(pair->others.begin(), pair->others.end(), &peer) > 0);
+    std::vector<Peer*> freed = over(peer, id);
+    if (session) pairs_[id.without_sign()].closing.push_back(&peer);
     return freed;
 }
 

@@ -41,9 +41,15 @@ public:
         std::vector<Peer*> freed;  // newcomers that have waited and are not late: they ask again
     };
     Change up(Peer& peer, const PeerId& id, const Instance& from);
+    // Another channel carries it now.
+    void resumed(const PeerId& id, const Instance& from);
+    // The session with that peer and of that id, which may have lost its channel; null: there is none.
+    Peer* find(const PeerId& id, const SessionId& session);
     // The peer is closing its session: a dial does not find it any more, and a newer one lets it end, but not two of them.
     void ending(const Peer& peer, const PeerId& id);
-    // It is over, or is being closed by this side. Who asks again now, because it has waited for this one. For any peer, any number
+    // This side is closing it: it stands in nobody's way any more, but goes on if its peer asks for it. Who asks again now.
+    std::vector<Peer*> closes(Peer& peer, const PeerId& id);
+    // It is over. Who asks again now, because it has waited for this one. For any peer, any number
     // of times.
     std::vector<Peer*> over(const Peer& peer, const PeerId& id);
 
@@ -71,9 +77,13 @@ private:
         Instance from;           // the other end of the session, with the most dials that it has told
         std::vector<OwnDial> dials;
         std::vector<Arrived> newcomers;
+        std::vector<Peer*> others;   // sessions beside the newest, where several are wanted
+        std::vector<Peer*> closing;  // by this side
 
         bool is_late(const Instance& other) const;
-        bool empty() const { return !session && !drains && dials.empty() && newcomers.empty(); }
+        bool empty() const {
+            return !session && !drains && dials.empty() && newcomers.empty() && others.empty() && closing.empty();
+        }
     };
     Pair* find(const PeerId& id);
 

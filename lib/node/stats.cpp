@@ -10,29 +10,18 @@ namespace sealwire {
 
 void Stats::add(const Stats& peer, bool over) {
     constexpr uint64_t Stats::*kDone[] = {
-        &Stats::sessions,
-        &Stats::messages_sent,
-        &Stats::messages_received,
-        &Stats::body_bytes_sent,
-        &Stats::body_bytes_received,
-        &Stats::part_bytes_sent,
-        &Stats::part_bytes_received,
-        &Stats::requests_sent,
-        &Stats::requests_received,
-        &Stats::replies_sent,
-        &Stats::replies_received,
-        &Stats::records_sent,
-        &Stats::records_received,
-        &Stats::wire_bytes_sent,
-        &Stats::wire_bytes_received,
-        &Stats::refused_no_route,
-        &Stats::refused_too_big,
-        &Stats::refused_closing,
-        &Stats::refused_other,
-        &Stats::late_frames,
-        &Stats::cancelled,
-        &Stats::not_sent,
-        &Stats::outcome_unknown,
+        &Stats::sessions,         &Stats::resumed,
+        &Stats::messages_sent,    &Stats::messages_received,
+        &Stats::body_bytes_sent,  &Stats::body_bytes_received,
+        &Stats::part_bytes_sent,  &Stats::part_bytes_received,
+        &Stats::requests_sent,    &Stats::requests_received,
+        &Stats::replies_sent,     &Stats::replies_received,
+        &Stats::records_sent,     &Stats::records_received,
+        &Stats::wire_bytes_sent,  &Stats::wire_bytes_received,
+        &Stats::refused_no_route, &Stats::refused_too_big,
+        &Stats::refused_closing,  &Stats::refused_other,
+        &Stats::late_frames,      &Stats::cancelled,
+        &Stats::not_sent,         &Stats::outcome_unknown,
         &Stats::exchanges_cut,
     };
     constexpr uint64_t Stats::*kNow[] = {
@@ -88,6 +77,7 @@ Stats Peer::stats() const {
     const Outbox::Counts& out = outbox_.counts();
     const Outbox::Running running = outbox_.running();
     return {.sessions = c.sessions.get(),
+            .resumed = c.resumed.get(),
             .messages_sent = outbox_.messages(),
             .messages_received = c.messages_received.get(),
             .body_bytes_sent = out.body_bytes,
@@ -142,6 +132,7 @@ void Peer::publish() {
     counters_.closing.set(in.closing);
     counters_.other.set(in.other);
     counters_.untaken_bytes.set(connection_->untaken_bytes());
+    counters_.round_trip_us.set(static_cast<uint64_t>(connection_->round_trip()));
 }
 
 }  // namespace sealwire

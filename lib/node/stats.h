@@ -18,6 +18,7 @@ class AnyPeer;
 // Of a peer, or of a node: the sums over its peers, with those that have gone. sealwire.h says what each is.
 struct Stats {
     uint64_t sessions = 0;
+    uint64_t resumed = 0;
     uint64_t messages_sent = 0;
     uint64_t messages_received = 0;
     uint64_t body_bytes_sent = 0;
@@ -68,7 +69,7 @@ struct DoorCounters {
 
 // Written by the loop thread.
 struct PeerCounters {
-    Tally sessions, connected;
+    Tally sessions, resumed, connected;
     Tally messages_received, body_bytes_received, part_bytes_received, requests_received, replies_received;
     Tally wire_bytes_sent, wire_bytes_received;
     Tally no_route;

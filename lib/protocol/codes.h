@@ -65,8 +65,9 @@ inline Errc reject_errc(uint32_t code) {
         case WireCode::yield:
         case WireCode::replaced:
         case WireCode::stale: return Errc::replaced;
-        case WireCode::closing:
-        case WireCode::closed: return Errc::closing;
+        case WireCode::closing: return Errc::closing;
+        case WireCode::closed: return Errc::peer_closed;
+        case WireCode::lease: return Errc::lease;
         default: return Errc::rejected;
     }
 }

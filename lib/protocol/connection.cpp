@@ -51,6 +51,7 @@ size_t Connection::wanted() const {
 
 void Connection::receive(Time now, Bytes bytes) {
     now_ = now;
+    heard_at_ = now;
     while (!bytes.empty() && phase_ != Phase::over && phase_ != Phase::discarding && input_end_ != InputEnd::bad) {
         if (phase_ == Phase::admission) {
             // No message 3 that was made without message 2 is right: what follows it does not matter.
@@ -80,6 +81,7 @@ size_t Connection::consume(Time now, Bytes in) {
         case Phase::message_2: return consume_message_2(now, in);
         case Phase::message_3: return consume_message_3(now, in);
         case Phase::transport:
+        case Phase::suspended:
         case Phase::discarding:
         case Phase::over: return in.size();
         default: return consume_records(now, in);
@@ -138,6 +140,7 @@ void Connection::transport_failed(Time now, Error error) {
 
 // No more bytes come; what came before is still parsed, batch by batch, and the peer's final CLOSE may be in it.
 void Connection::finish_input(Time now, InputEnd how, Error error) {
+    if (phase_ == Phase::suspended) return;  // of the channel before
     if (input_end_ == InputEnd::none) {
         input_end_ = how;
         input_error_ = std::move(error);
@@ -164,14 +167,20 @@ void Connection::input_over(Time now) {
                          ended ? "the other end closed without an answer to message 1"
                                : "the other end broke the connection in place of an answer: " + input_error_.detail});
     }
-    if (ended || input_error_.code == Errc::truncated)
-        return end(now, without_message_1({Errc::truncated, "the bytes ended without a close"}));
+    const bool cut = ended || input_error_.code == Errc::truncated;
+    if (may_suspend()) {
+        return lose_channel(now, cut ? Error{Errc::truncated, "the bytes ended without a close"}
+                                     : Error{input_end_ == InputEnd::bad ? Errc::record : Errc::peer_lost,
+                                             std::move(input_error_.detail)});
+    }
+    if (cut) return end(now, without_message_1({Errc::truncated, "the bytes ended without a close"}));
     if (input_end_ == InputEnd::bad) return end(now, std::move(input_error_));
     end(now, without_message_1({Errc::peer_lost, std::move(input_error_.detail)}));
 }
 
 Time Connection::next_timeout() const {
-    return std::min({phase_deadline_, news_deadline_, drain_deadline_, inbox_.next_deadline()});
+    return std::min({phase_deadline_, news_deadline_, drain_deadline_, lease_deadline_, heartbeat_deadline_,
+                     inbox_.next_deadline()});
 }
 
 void Connection::on_timeout(Time now) {
@@ -181,13 +190,21 @@ void Connection::on_timeout(Time now) {
     if (now >= drain_deadline_) {
         drain_deadline_ = kNever;
         if (phase_ == Phase::up) send_final(now, own_code_, own_text_);
+        else if (suspended()) end(now, {Errc::ok, "closed while its connection was broken"});
     }
+    if (now >= lease_deadline_) {
+        lease_deadline_ = kNever;
+        if (phase_ == Phase::suspended) end(now, {Errc::lease, "not resumed in time, " + loss_});
+    }
+    if (now >= heartbeat_deadline_) beat(now);
     if (now < phase_deadline_) return;
     phase_deadline_ = kNever;
     switch (phase_) {
         case Phase::message_2: end(now, {Errc::no_answer, "no answer to message 1 in time"}); break;
         case Phase::greeting: end(now, {Errc::handshake_timeout, "the application gave no data in time"}); break;
         case Phase::accept:
+            if (session_)
+                return lose_channel(now, {Errc::handshake_timeout, "no answer to the wish to resume in time"});
             end(now, {Errc::handshake_timeout, "the peer proved its key but neither accepted nor refused in time"});
             break;
         case Phase::message_1:
@@ -204,112 +221,21 @@ void Connection::on_timeout(Time now) {
     close_transport_ = true;
 }
 
-// ---- Commands ----
-
-void Connection::close(Time now, uint32_t code, std::string_view text, Time deadline) {
-    now_ = now;
-    if (phase_ == Phase::decision) return reject(now, static_cast<uint32_t>(WireCode::closing), text);
-    if (phase_ == Phase::closing || phase_ == Phase::over) return;
-    if (phase_ != Phase::up) {
-        end(now, {Errc::ok, "closed before it was connected"});
-        close_transport_ = true;
-        return;
-    }
-    if (draining_) {
-        drain_deadline_ = std::min(drain_deadline_, deadline);
-        return;
-    }
-    draining_ = true;
-    drain_deadline_ = deadline;
-    own_code_ = std::min(code, kLastCode);
-    own_text_ = text.substr(0, kMaxReasonText);
-    inbox_.drain();
-    Frame frame{.kind = FrameKind::close, .flags = close_flag::drain, .text = own_text_, .code = own_code_};
-    frame.amount = inbox_.received();
-    send_channel(frame);
-}
-
-void Connection::abort(Time now, Error why) {
-    now_ = now;
-    if (phase_ != Phase::over) end(now, std::move(why));
-    close_transport_ = true;
-    raw_out_.clear();
-    channel_out_.clear();
-    channel_first_ = 0;
-    final_out_.clear();
-    pieces_.clear();
-    next_piece_ = 0;
-}
-
-// The peer broke a rule: it is told once, and the session is over.
-void Connection::violation(Time now, WireCode code, const char* text) {
-    if (phase_ == Phase::over) return;
-    if (phase_ == Phase::up) send_final(now, static_cast<uint32_t>(code), text);
-    end(now, {exchange_errc(static_cast<uint32_t>(code)), text});
-}
-
-// ---- The end ----
-
-void Connection::send_final(Time now, uint32_t code, std::string_view text) {
-    if (final_sent_) return;
-    final_sent_ = true;
-    drain_deadline_ = news_deadline_ = kNever;
-    Frame frame{.kind = FrameKind::close, .flags = close_flag::final, .text = text, .code = code};
-    frame.amount = inbox_.received();
-    final_out_.resize(kMaxFrameHead + text.size());
-    Writer writer(final_out_);
-    encode_frame(writer, frame);
-    final_out_.resize(writer.size());
-    shutdown_ = true;
-    why_ = {};
-    set_phase(Phase::closing, after(now, config_.limits.close));
-}
-
-void Connection::end(Time now, Error why, uint32_t code, std::string_view text) {
-    if (phase_ == Phase::over) return;
-    why_ = std::move(why);
-    close_code_ = code;
-    close_text_ = text;
-    finish_pending_ = true;
-    initiating_.reset();
-    responding_.reset();
-    news_deadline_ = drain_deadline_ = kNever;
-    records_.clear();
-    next_record_ = record_offset_ = 0;
-    free_block(carry_);
-    // With a last word on its way, the transport has a while to deliver it and the peer to read it.
-    set_phase(Phase::over, shutdown_ ? after(now, config_.limits.close) : kNever);
-    if (!shutdown_ || ended_) close_transport_ = true;
-}
-
-void Connection::finish_session() {
-    finish_pending_ = false;
-    if (!final_sent_) {
-        pieces_.clear();
-        next_piece_ = 0;
-        channel_out_.clear();
-        channel_first_ = 0;
-    }
-    const Errc lost = why_.code == Errc::ok ? Errc::closed : why_.code;
-    undelivered_ = outbox_.finish(peer_received_, lost, inbox_.events());
-    Event closed{.kind = EventKind::closed, .errc = why_.code, .code = close_code_};
-    closed.text = close_text_;
-    closed.first = undelivered_.not_sent;
-    closed.last_number = undelivered_.outcome_unknown;
-    inbox_.push(std::move(closed));
-    inbox_.finish();
-    closed_told_ = true;
-}
-
 // ---- Sync and outputs ----
 
 void Connection::sync(Time now) {
     now_ = now;
     if (closed_told_) return;
     if (grant_pending_) outbox_.channel_up(peer_grant_);
-    else if (initiator_ && phase_ <= Phase::accept && !config_.limits.padding)
+    else if (initiator_ && !session_ && phase_ <= Phase::accept && !config_.limits.padding)
         outbox_.early_channel(sealer_.has_value(), peer_grant_.questions);
     grant_pending_ = false;
+    if (std::exchange(resume_pending_, false)) {
+        if (!outbox_.resume(theirs_.received, theirs_.limit)) {
+            violation(now, WireCode::protocol, "a session cannot be resumed from what was not sent");
+        }
+        sealed_ = written_ = theirs_.received;
+    }
     if (window_pending_ && !outbox_.window(window_received_, window_limit_)) {
         violation(now, WireCode::protocol, "a WINDOW of bytes that were not sent");
     }
@@ -338,6 +264,8 @@ void Connection::sync(Time now) {
     const bool quiet = draining_ && !untaken_ && !records_left() && inbox_.idle() && inbox_.undelivered_events() == 0 &&
                        outbox_.live_exchanges() == 0 && outbox_.settled();
     if (quiet && phase_ == Phase::up) send_final(now, own_code_, own_text_);
+    else if (quiet && phase_ == Phase::suspended) end(now, {Errc::ok, "closed while its connection was broken"});
+    if (finish_pending_) return finish_session();
     tell_news(now);
     next_written_ = outbox_.next_written();
     mail_left_ = !outbox_.mail().empty();
@@ -366,7 +294,8 @@ bool Connection::window_urgent() const { return backlog_ ? inbox_.received_urgen
 bool Connection::wants_sync() const {
     if (closed_told_) return false;
     if (written_ >= next_written_) return true;
-    if (mail_left_ || finish_pending_ || grant_pending_ || window_pending_ || inbox_.wants_sync()) return true;
+    if (mail_left_ || finish_pending_ || grant_pending_ || resume_pending_ || window_pending_ || inbox_.wants_sync())
+        return true;
     if (phase_ != Phase::up) return false;
     const bool unarmed = news_deadline_ == kNever && (window_news() || slots_news());
     const bool urgent = (window_urgent() && channel_has_room()) || (slots_news() && inbox_.slots_urgent());

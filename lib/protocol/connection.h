@@ -27,6 +27,15 @@ struct Instance {
     bool known() const { return id != std::array<uint8_t, 16>{}; }
 };
 
+using SessionId = std::array<uint8_t, 16>;
+
+// What one end has of a session, as it tells when it wants to resume it.
+struct SessionState {
+    SessionId id{};
+    uint64_t received = 0;  // of the other end's sequence
+    uint64_t limit = 0;     // that the other end may have charged in all
+};
+
 // Shared by the connections of one node; must outlive them.
 struct ConnectionConfig {
     const Identity* identity = nullptr;
@@ -56,7 +65,8 @@ struct ConnectionConfig {
 // transport has taken all of it, then poll_event until it is null, giving Taken back by taken() when a message's handler
 // has returned; again while wants_sync(). The loop in node/peer.cpp and that of tests/sim are the models. An event `done` that is not `mine` is followed, with the outbox's
 // lock held, by outbox.forget(number), after its user was asked for once more (the handler may have set it since).
-// `closed` is the last event, exactly once; then only output and wants_transport_close() count. All functions but those of
+// A session may outlive its channel (Limits::lease): `suspended` comes when it has lost it, and resume() gives it that of another
+// connection, which has made the handshake for it. `closed` is the last event, exactly once; then only output and wants_transport_close() count. All functions but those of
 // the outbox belong to one thread.
 class Connection {
 public:
@@ -94,6 +104,19 @@ public:
     void hurry(Time deadline) { phase_deadline_ = std::min(phase_deadline_, deadline); }
     // Ends at once, without a word to the peer; `closed` follows with `why`.
     void abort(Time now, Error why);
+    // Responder, after `asks`: the session that the peer wants to go on with, in place of a new one. It is given the channel by
+    // that session's resume(), or refused by reject().
+    const SessionState* asks_to_resume() const { return resumes_ && !session_ ? &theirs_ : nullptr; }
+    // Of the session that it may mean: ok, to be resumed; else what it is told. lease: there is no such session here any more.
+    WireCode judge(const Connection& newcomer) const;
+    // This session, which may still have a channel, goes on over that of `other`: an initiator that has told `proved`, or a
+    // responder that asks_to_resume() it. `other` is over, without a word. `resumed` follows, or `refused` and another try is
+    // due, or `closed`. Nothing more comes of the channel before, whose transport is to be closed.
+    void resume(Time now, Connection& other);
+    // The channel is of no use any more.
+    void lose_channel(Time now, Error why);
+    // The answer to who asks to resume a session that is over: what this end had received of it; null: it is not known.
+    void reject(Time now, uint32_t code, std::string_view text, const SessionState* ended);
     void ping(Time now, uint64_t token);
     // The application is done with a message of poll_event, or had no handler for it and the peer is to be told `code`.
     void taken(Taken taken) { inbox_.taken(taken); }
@@ -118,6 +141,13 @@ public:
     bool has_output() const;
 
     bool established() const { return phase_ == Phase::up; }
+    // It has been established, and waits for another channel or for the answer on it.
+    bool suspended() const { return session_ && (phase_ == Phase::suspended || phase_ == Phase::accept); }
+    // Told by HELLO and ACCEPT, the same for as long as the session lives.
+    const SessionId& session_id() const { return session_id_; }
+    uint64_t received() const { return inbox_.received(); }
+    // After `closed`: it was established, and its peer has not said that it knows.
+    bool ended_unheard() const { return session_ && peer_received_ == Outbox::kUnknownReceived; }
     // Initiator: HELLO is out and not answered.
     bool awaits_accept() const { return phase_ == Phase::accept; }
     // A PONG is to come: time is to be told to receive() exactly.
@@ -130,12 +160,14 @@ public:
     uint32_t suite() const { return static_cast<uint32_t>(suite_); }
     const std::array<uint8_t, 32>& channel_id() const { return channel_id_; }
     int64_t clock_difference_ms() const { return clock_difference_ms_; }
+    Time round_trip() const { return round_trip_; }  // of the last PONG; 0: none came
     const std::string& peer_software() const { return peer_software_; }
     const Instance& peer_instance() const { return peer_instance_; }
     const Inbox::Counts& received_counts() const { return inbox_.counts(); }
     uint64_t untaken_bytes() const { return inbox_.untaken_bytes(); }
-    uint64_t records_sent() const { return sealer_ ? sealer_->counter() : 0; }
-    uint64_t records_received() const { return opener_ ? opener_->counter() : 0; }
+    // Of all its channels.
+    uint64_t records_sent() const { return records_before_.first + (sealer_ ? sealer_->counter() : 0); }
+    uint64_t records_received() const { return records_before_.second + (opener_ ? opener_->counter() : 0); }
     const Outbox::Undelivered& undelivered() const { return undelivered_; }  // after `closed`
     std::string_view unanswered_route() const { return inbox_.route_text(undelivered_.unanswered); }
     // Why it ended, with particulars; after `closed`.
@@ -161,6 +193,7 @@ private:
         hello,     // ... for HELLO
         decision,  // ... for its application
         up,
+        suspended,   // without a channel
         closing,     // own final CLOSE or REJECT is out: only the peer's final counts
         discarding,  // responder after a failure: reads and says nothing
         over,
@@ -188,11 +221,20 @@ private:
     void on_hello(Time now, const Frame& frame);
     void on_accept(Time now, const Frame& frame);
     void on_reject(Time now, const Frame& frame);
+    void on_resume_refused(Time now, const Frame& frame);
+    void send_ping(uint64_t token, bool heartbeat);
     void on_window(const Frame& frame);
     void on_ping(Time now, const Frame& frame);
     void on_pong(Time now, const Frame& frame);
     void on_close(Time now, const Frame& frame);
     bool read_hello(Time now, const Frame& frame);
+    void begin_session(Time now);
+    void go_on(Time now);
+    void become_over();
+    void give_up_channel();
+    bool may_suspend() const { return config_.limits.lease > 0 && (phase_ == Phase::up || suspended()); }
+    void send_drain();
+    void beat(Time now);
     void send_hello(Time now, FrameKind kind, Bytes application_data);
     void send_channel(const Frame& frame);
     void tell_news(Time now);
@@ -212,7 +254,7 @@ private:
     bool pieces_left() const { return next_piece_ < pieces_.size(); }
     bool records_left() const { return next_record_ < records_.size(); }
     bool can_send_sequence() const {
-        return sealer_ && !final_sent_ && (phase_ == Phase::up || phase_ == Phase::accept);
+        return sealer_ && !final_sent_ && (phase_ == Phase::up || (phase_ == Phase::accept && !session_));
     }
     size_t wanted() const;
     ChunkRef receive_chunk(size_t size);
@@ -224,8 +266,12 @@ private:
     Outbox& outbox_;
     Rng& rng_;
     Inbox inbox_;
-    const bool initiator_;
+    bool initiator_;  // of the channel
     Phase phase_;
+    bool session_ = false;         // it has been established
+    bool resumes_ = false;         // the HELLO of this channel asks to go on with a session
+    bool suspended_told_ = false;  // and not resumed
+    bool resume_pending_ = false;  // the outbox is to begin again where the peer is
     bool closed_told_ = false;
     bool shutdown_ = false;
     bool close_transport_ = false;
@@ -252,6 +298,9 @@ private:
     PeerId peer_;
     Suite suite_ = Suite::chacha20_poly1305;
     std::array<uint8_t, 32> channel_id_{};
+    SessionId session_id_{};
+    std::pair<uint64_t, uint64_t> records_before_{};  // of channels before: sent, received
+    SessionState theirs_;                             // as the peer's HELLO or ACCEPT says
     uint64_t features_ = 0;
     std::optional<CurvePoint> responder_curve_;
     std::unique_ptr<InitiatorHandshake> initiating_;
@@ -280,11 +329,17 @@ private:
     Time phase_deadline_ = kNever;
     Time news_deadline_ = kNever;
     Time drain_deadline_ = kNever;
+    Time lease_deadline_ = kNever;
+    Time heartbeat_deadline_ = kNever;
+    Time heard_at_ = 0;     // the last bytes
+    unsigned unheard_ = 0;  // heartbeats since then
+    Time round_trip_ = 0;
     uint64_t window_received_ = 0;  // of the peer's last WINDOW
     uint64_t window_limit_ = 0;
     Outbox::PeerGrant peer_grant_{};
     uint64_t peer_received_ = Outbox::kUnknownReceived;
     Error why_;
+    std::string loss_;  // how the last channel was lost
     std::optional<Error> notice_;
     uint32_t close_code_ = 0;  // of the peer's CLOSE or REJECT
     std::string close_text_;
@@ -294,7 +349,12 @@ private:
     Instance peer_instance_;
     int64_t clock_difference_ms_ = 0;
     Outbox::Undelivered undelivered_;
-    std::vector<std::pair<uint64_t, Time>> pings_;  // sent and not answered
+    struct Ping {
+        uint64_t token;
+        Time sent;
+        bool heartbeat;  // not the application's
+    };
+    std::vector<Ping> pings_;  // not answered
     Time ping_window_ = 0;
     unsigned pings_in_window_ = 0;
 };

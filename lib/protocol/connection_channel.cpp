@@ -160,6 +160,7 @@ size_t Connection::consume_message_3(Time, Bytes in) {
 void Connection::begin_channel(HandshakeResult result) {
     suite_ = result.suite;
     channel_id_ = result.channel_id;
+    std::copy_n(channel_id_.begin(), session_id_.size(), session_id_.begin());
     features_ = result.features;
     inbox_.set_features(features_);
     peer_grant_.questions = (features_ & feature::questions) != 0;
@@ -197,15 +198,15 @@ void Connection::send_hello(Time now, FrameKind kind, Bytes application_data) {
     };
     tlv(hello_tlv::instance, config_.instance);
     Writer session{MutableBytes(value)};
-    session.varint(0);  // fresh
-    session.bytes(Bytes(channel_id_).first(16));
+    session.varint(session_ ? kResumed : kFresh);
+    session.bytes(session_id_);
     if (config_.dials && kind == FrameKind::hello) ++*config_.dials;
     session.varint(config_.dials ? *config_.dials : 0);
-    session.varint(0);  // received
+    session.varint(inbox_.received());
     tlv(hello_tlv::session, session.written());
     tlv(hello_tlv::software, as_bytes(config_.software));
     Writer limits{MutableBytes(value)};
-    limits.varint(inbox_.limits().window);
+    limits.varint(session_ ? inbox_.limit_told() : inbox_.limits().window);
     limits.varint(inbox_.limits().exchange_slots);
     limits.varint(inbox_.limits().part_slots);
     limits.varint(inbox_.limits().message);
@@ -237,12 +238,15 @@ bool Connection::read_hello(Time now, const Frame& frame) {
                 return true;
             case hello_tlv::session: {
                 const uint64_t kind = in.varint();
-                in.bytes(16);
+                const Bytes id = in.bytes(theirs_.id.size());
                 peer_instance_.dials = in.varint();
-                in.varint();
+                theirs_.received = in.varint();
+                if (!in.ok()) return false;
+                copy_bytes(theirs_.id.data(), id);
                 session_seen = true;
-                supported = supported && kind == 0;  // a session to resume is not known here
-                return in.ok();
+                resumes_ = kind == kResumed;
+                supported = supported && kind <= kResumed;
+                return true;
             }
             case hello_tlv::software:
                 peer_software_.assign(as_text(value.first(std::min<size_t>(value.size(), 64))));
@@ -266,7 +270,10 @@ bool Connection::read_hello(Time now, const Frame& frame) {
             default: supported = supported && type % 2 == 1; return true;
         }
     });
-    if (!formed || !limits_seen || !session_seen)
+    theirs_.limit = peer_grant_.limit;
+    // Nothing but the session that was asked for is granted.
+    const bool other = initiator_ && (resumes_ != session_ || (resumes_ && theirs_.id != session_id_));
+    if (!formed || !limits_seen || !session_seen || other)
         return violation(now, WireCode::protocol, "a malformed HELLO or ACCEPT"), false;
     if (!supported || application.size() > config_.limits.application_data) {
         const WireCode code = supported ? WireCode::too_big : WireCode::unsupported;
@@ -274,6 +281,7 @@ bool Connection::read_hello(Time now, const Frame& frame) {
         else reject(now, static_cast<uint32_t>(code), supported ? "too much application data" : "unsupported in HELLO");
         return false;
     }
+    if (session_) return true;
     Event event{.kind = initiator_ ? EventKind::connected : EventKind::asks};
     View copy = View::copy_of(application);
     event.body = copy.bytes;
@@ -290,28 +298,43 @@ void Connection::on_hello(Time now, const Frame& frame) {
 
 void Connection::on_accept(Time now, const Frame& frame) {
     if (!read_hello(now, frame)) return;
-    grant_pending_ = true;
-    set_phase(Phase::up, kNever);
+    if (session_) go_on(now);
+    else begin_session(now);
 }
 
 void Connection::accept(Time now, Bytes application_data) {
     now_ = now;
     if (phase_ != Phase::decision) return;
+    if (resumes_) return reject(now, static_cast<uint32_t>(WireCode::lease), "no such session here");
     send_hello(now, FrameKind::accept, application_data);
-    grant_pending_ = true;
-    set_phase(Phase::up, kNever);
+    begin_session(now);
     Event event{.kind = EventKind::connected};
     event.clock_difference_ms = clock_difference_ms_;
     inbox_.push(std::move(event));
     parse(now);
 }
 
-void Connection::reject(Time now, uint32_t code, std::string_view text) {
+void Connection::reject(Time now, uint32_t code, std::string_view text) { reject(now, code, text, nullptr); }
+
+void Connection::reject(Time now, uint32_t code, std::string_view text, const SessionState* ended) {
     now_ = now;
     if (phase_ != Phase::decision && phase_ != Phase::hello) return;
     const uint32_t wire = code == 0 ? static_cast<uint32_t>(WireCode::not_allowed) : std::min(code, kLastCode);
     Frame frame{.kind = FrameKind::reject, .text = text.substr(0, kMaxReasonText), .code = wire};
-    final_out_.resize(kMaxFrameHead + text.size());
+    std::array<uint8_t, 64> details{};
+    Writer said{MutableBytes(details)};
+    if (ended) {
+        std::array<uint8_t, 48> value{};
+        Writer session{MutableBytes(value)};
+        session.varint(kResumed);
+        session.bytes(ended->id);
+        session.varint(config_.dials ? *config_.dials : 0);
+        session.varint(ended->received);
+        said.varint(hello_tlv::session);
+        said.sized(session.written());
+        frame.tlvs = said.written();
+    }
+    final_out_.resize(kMaxFrameHead + frame.text.size() + frame.tlvs.size());
     Writer writer{MutableBytes(final_out_)};
     encode_frame(writer, frame);
     final_out_.resize(writer.size());
@@ -321,6 +344,7 @@ void Connection::reject(Time now, uint32_t code, std::string_view text) {
 
 void Connection::on_reject(Time now, const Frame& frame) {
     const auto code = static_cast<uint32_t>(frame.code);
+    if (session_) return on_resume_refused(now, frame);
     peer_received_ = 0;  // whatever was sent early was not taken
     end(now, {reject_errc(code), std::string(frame.text)}, code, frame.text);
     close_transport_ = true;
@@ -365,8 +389,15 @@ void Connection::on_window(const Frame& frame) {
 
 void Connection::ping(Time now, uint64_t token) {
     now_ = now;
-    if (phase_ != Phase::up || pings_.size() >= kMaxPings || !channel_has_room()) return;
-    pings_.emplace_back(token, now);
+    const bool later = suspended();
+    if ((phase_ != Phase::up && !later) || pings_.size() >= kMaxPings || (!later && !channel_has_room())) return;
+    if (later) pings_.push_back({token, now_, false});
+    else send_ping(token, false);
+}
+
+void Connection::send_ping(uint64_t token, bool heartbeat) {
+    pings_.push_back({token, now_, heartbeat});
+    const Time now = now_;
     const auto wall = static_cast<uint64_t>(std::max<int64_t>(0, now / kMillisecond + config_.wall_offset_ms));
     send_channel({.kind = FrameKind::ping, .id = token, .number = wall});
 }
@@ -384,20 +415,25 @@ void Connection::on_ping(Time now, const Frame& frame) {
 
 void Connection::on_pong(Time now, const Frame& frame) {
     const auto sent =
-        std::find_if(pings_.begin(), pings_.end(), [&](const auto& ping) { return ping.first == frame.id; });
+        std::find_if(pings_.begin(), pings_.end(), [&](const Ping& ping) { return ping.token == frame.id; });
     if (sent == pings_.end()) return;
+    const Ping ping = *sent;
+    pings_.erase(sent);
+    round_trip_ = std::max<Time>(now - ping.sent, 1);
+    // The peer's clock was read about half a round trip ago.
+    const Time middle = ping.sent + (now - ping.sent) / 2;
+    clock_difference_ms_ = static_cast<int64_t>(frame.number) - (middle / kMillisecond + config_.wall_offset_ms);
+    if (ping.heartbeat) return;
     Event event{.kind = EventKind::pong};
     event.first = frame.id;
-    event.last_number = static_cast<uint64_t>(now - sent->second);
-    // The peer's clock was read about half a round trip ago.
-    const Time middle = sent->second + (now - sent->second) / 2;
-    event.clock_difference_ms = static_cast<int64_t>(frame.number) - (middle / kMillisecond + config_.wall_offset_ms);
-    pings_.erase(sent);
+    event.last_number = static_cast<uint64_t>(now - ping.sent);
+    event.clock_difference_ms = clock_difference_ms_;
     inbox_.push(std::move(event));
 }
 
 void Connection::replace(Time now, std::string_view text) {
     now_ = now;
+    if (suspended()) return end(now, {Errc::replaced, std::string(text)});
     if (phase_ != Phase::up) return;
     draining_ = true;  // nothing new is taken
     send_final(now, static_cast<uint32_t>(WireCode::replaced), text);

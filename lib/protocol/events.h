@@ -30,6 +30,9 @@ enum class EventKind : uint8_t {
     talk_over,  // internal: the peer's side of a conversation has ended
     part_done,  // last event of a part of either side: first: its number, last_number: its bytes; body: its digest, type
     proved,     // initiator: the responder's key is proved, hello() is awaited
+    suspended,  // the session has lost its channel: errc, text; what was sent is kept, and it may be resumed
+    resumed,    // it goes on over another channel
+    refused,    // another channel could not take its place: errc, text; it is still suspended
 };
 
 enum class Expects : uint8_t { none = 0, one = 1, many = 2 };

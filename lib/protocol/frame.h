@@ -82,6 +82,8 @@ namespace hello_tlv {
 inline constexpr uint64_t instance = 1, session = 2, software = 3, limits = 4, clock = 5, application = 7;
 }
 
+inline constexpr uint64_t kFresh = 0, kResumed = 1;  // what a HELLO asks for and an ACCEPT grants
+
 inline constexpr uint64_t kRouteRemember = 0;  // literal text follows and takes the next entry of the table
 inline constexpr uint64_t kRouteLiteral = 1;   // literal text follows
 inline constexpr uint64_t kRouteFirst = 2;     // 2 + i: entry i

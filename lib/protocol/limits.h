@@ -59,6 +59,9 @@ struct Limits {
     Time request = 30 * kSecond;             // first reply of a request that names no deadline
     Time window_delay = 20 * kMillisecond;   // what was received is told at the latest after
     Time close = 2 * kSecond;                // from one's own final CLOSE to the peer's
+    Time lease = 0;                          // that a session is kept without a channel; 0: it ends with its channel
+    Time heartbeat = 0;                      // of silence, then the peer is asked whether it lives; 0: never
+    unsigned heartbeats = 3;                 // ... and after so many without a byte the channel is given up
 
     // Of the send queue that the replies of one exchange may fill, so that the others go on.
     uint64_t exchange_share() const { return send_queue / 4; }

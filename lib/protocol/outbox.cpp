@@ -315,6 +315,13 @@ bool Outbox::window(uint64_t received, uint64_t limit) {
     return true;
 }
 
+bool Outbox::resume(uint64_t received, uint64_t limit) {
+    if (received < received_ || !window(received, limit)) return false;
+    handed_ = received;
+    handed_segments_ = 0;
+    return true;
+}
+
 void Outbox::slots(uint64_t exchanges, uint64_t parts) {
     slots_limit_ = std::max(slots_limit_, exchanges);
     part_slots_limit_ = std::max(part_slots_limit_, parts);

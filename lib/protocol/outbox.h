@@ -215,6 +215,8 @@ public:
     void* user_of(uint64_t number);
     void credit(uint64_t number, uint64_t amount, bool grant);
     bool window(uint64_t received, uint64_t limit);  // false: impossible values
+    // Another channel carries the session: what the peer has not received is handed out again, from there. False: impossible.
+    bool resume(uint64_t received, uint64_t limit);
     void slots(uint64_t exchanges, uint64_t parts);
     void parts_known(uint64_t number, const PartInfo* parts,
                      size_t count);                               // the application is about to learn of them

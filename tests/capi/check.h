@@ -149,6 +149,17 @@ static inline void note_fill(note *n, const sw_event *event) {
             n->id = event->as.proved.id;
             note_put(n->bytes, event->as.proved.address.data, event->as.proved.address.size);
             break;
+        case SW_EVENT_PEER_SUSPENDED:
+        case SW_EVENT_PEER_CONNECTING:
+        case SW_EVENT_PEER_RESUMED:
+            n->id = event->as.link.id;
+            n->result = event->as.link.result;
+            n->first = event->as.link.attempt;
+            n->last = event->as.link.suspended_ms;
+            n->number = event->as.link.suite;
+            note_put(n->bytes, event->as.link.address.data, event->as.link.address.size);
+            note_put(n->detail, event->as.link.detail.data, event->as.link.detail.size);
+            break;
         case SW_EVENT_PEER_CONNECTED:
             n->id = event->as.connected.id;
             n->listener = event->as.connected.listener;

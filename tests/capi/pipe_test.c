@@ -13,6 +13,7 @@ static void open_box(box *b, uint32_t access) {
     sw_node_options options;
     sw_node_options_init(&options);
     options.access = access;
+    options.lease_ms = SW_NEVER; /* sessions end with their pipe: another is given to those that are suspended */
     options.handshake_timeout_ms = 300; /* of strangers; honest ones here are as fast as memory */
     box_open(b, &options);
     b->also = link_event;

@@ -477,7 +477,10 @@ static void peer_calls(void) {
         case 3:
             if (percent(20)) CALL(peer_close, a_peer(), a_code(), some_words(), below(50));
             break;
-        case 4: CALL(peer_ping, a_peer(), lot() >> below(4)); break;
+        case 4:
+            if (percent(10)) CALL(peer_move, a_peer(), percent(70) ? no_text() : some_words());
+            CALL(peer_ping, a_peer(), lot() >> below(4));
+            break;
         case 5: CALL(peer_get_id, a_peer(), percent(98) ? &id : NULL); break;
         case 6:  // mostly undone at once: what waits would keep all else from happening
             if (percent(20)) CALL(peer_pause, a_peer());
@@ -847,6 +850,8 @@ static const struct {
     {SW_ERR_WS_UPGRADE, "tests/transport/http_test.cpp"},
     {SW_ERR_WS_REFUSED, "tests/transport/http_test.cpp"},
     {SW_ERR_WS_PROTOCOL, "tests/transport/http_test.cpp"},
+    {SW_ERR_SILENT, "tests/capi/resume_test.c"},
+    {SW_ERR_LEASE, "tests/capi/resume_test.c"},
     {SW_ERR_UNSUPPORTED, "tests/protocol/inbox_test.cpp"},
     {SW_ERR_TLS_CONFIG, "tests/transport/tls_test.cpp"},
     {SW_ERR_TLS_HANDSHAKE, "tests/transport/tls_test.cpp"},

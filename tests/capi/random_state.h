@@ -14,7 +14,7 @@
     X(node_open) X(node_id) X(node_set_allowed) X(node_route) X(node_unroute) X(node_intern) X(node_next_events)  \
     X(node_wait) X(node_fd) X(node_shutdown) X(node_close) X(listen_options_init) X(node_listen)                  \
     X(listener_ticket) X(listener_close) X(tls_options_init) X(listener_set_tls) X(connect_options_init) X(node_connect) X(peer_hello) X(peer_accept) X(peer_reject)    \
-    X(peer_set_user) X(peer_get_id) X(peer_ping) X(peer_pause) X(peer_resume) X(node_pause) X(node_resume) X(peer_close) X(send_options_init) X(request_options_init)       \
+    X(peer_set_user) X(peer_get_id) X(peer_ping) X(peer_move) X(peer_pause) X(peer_resume) X(node_pause) X(node_resume) X(peer_close) X(send_options_init) X(request_options_init)       \
     X(peer_send) X(peer_request) X(exchange_reply) X(exchange_status) X(exchange_status_with) X(exchange_cancel) X(exchange_set_user)     \
     X(draft_options_init) X(draft_create) X(draft_free) X(message_create) X(message_wrap) X(message_data) X(message_size) X(message_retain) X(message_release) \
     X(part_options_init) X(part_write) X(part_read) X(part_cancel) X(deadlines_init) X(exchange_set_deadlines) X(exchange_ask) X(question_answer) X(question_status) X(exchange_uuid) X(exchange_running) X(peer_running) \

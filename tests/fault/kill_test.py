@@ -26,7 +26,7 @@ class Receiver:
     """`sealwire receive`, its events by name."""
 
     def __init__(self, tool, folder):
-        self.process = subprocess.Popen([tool, "receive", "tcp://127.0.0.1:0", folder, "--anyone", "--json"],
+        self.process = subprocess.Popen([tool, "receive", "tcp://127.0.0.1:0", folder, "--anyone", "--lease", "0", "--json"],
                                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
         self.lines = queue.Queue()
         self.reader = threading.Thread(target=self._read, daemon=True)
@@ -50,7 +50,7 @@ class Receiver:
 
 
 def push(tool, ticket, path):
-    return subprocess.Popen([tool, "push", ticket, path, "--json"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+    return subprocess.Popen([tool, "push", ticket, path, "--lease", "0", "--json"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                             stderr=subprocess.DEVNULL, text=True)
 
 

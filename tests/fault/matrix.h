@@ -103,6 +103,8 @@ static sw_node open_node(sw_event_fn on_event) {
     sw_node_options_init(&options);
     options.access = SW_ACCESS_ANYONE;
     options.on_event = on_event;
+    const char *lease_ms = getenv("LEASE_MS"); /* how long a session outlives its connection; unset: not at all */
+    options.lease_ms = lease_ms ? (uint32_t)strtoul(lease_ms, NULL, 10) : SW_NEVER;
     must(sw_node_open(&options, &node), "open");
     return node;
 }

@@ -207,6 +207,11 @@ TEST_CASE("a session that this side is closing stands in nobody's way") {
     CHECK(sessions.over(a, lower) == Peers{});
     CHECK(sessions.begin(b, lower, kThere) == Dial::go);
     CHECK(sessions.up(b, lower, start(1, 5)).replaced == nullptr);
+    CHECK(sessions.closes(b, lower) == Peers{});
+    CHECK(sessions.standing(lower) == nullptr);
+    CHECK(sessions.size() == 1);  // it may still be asked for
+    CHECK(sessions.over(b, lower) == Peers{});
+    CHECK(sessions.size() == 0);
 }
 
 TEST_CASE("with several sessions nothing waits, is late or gives way, and the last that came up is known") {
@@ -223,6 +228,8 @@ TEST_CASE("with several sessions nothing waits, is late or gives way, and the la
     }
     CHECK(sessions.arrives(d, higher, start(1, 1)) == Newcomer::welcome);
     CHECK(sessions.over(b, higher) == Peers{});
+    CHECK(sessions.standing(higher) == &c);
     CHECK(sessions.over(a, higher) == Peers{});
+    CHECK(sessions.over(c, higher) == Peers{});
     CHECK(sessions.size() == 0);
 }

@@ -19,6 +19,7 @@ Endpoint::Endpoint(std::string name, const ConnectionConfig& config, SeededRng& 
     : name_(std::move(name)), config_(config), rng_(rng), temper_(temper), scratch_(kScratch), parts_(rng) {}
 
 void Endpoint::connect(Time now, const PeerId& responder) {
+    peer_ = responder;
     outbox_ = std::make_unique<Outbox>(config_.limits, true, config_.budget);
     connection_ = Connection::initiator(config_, responder, *outbox_, rng_, now, {});
     if (temper_.late_taken % 2 == 1) connection_->hello_on_demand();  // as the world has it: no draw of its own
@@ -216,6 +217,7 @@ void Endpoint::tick(Time now) {
                  "resume");
     }
     parts_.act(now, *outbox_, settling_);
+    drive_carriers(now);
     drive(now);
 }
 
@@ -230,6 +232,7 @@ Time Endpoint::next() const {
     if (!connection_) return kNever;
     if (more_) return 0;
     Time next = std::min(connection_->next_timeout(), closed_ ? kNever : parts_.next());
+    for (const auto& carrier : carriers_) next = std::min(next, carrier->connection->next_timeout());
     for (const Held& held : held_) next = std::min(next, held.at);
     for (const Answer& answer : answers_) next = std::min(next, answer.at);
     for (const Question& asked : to_answer_) next = std::min(next, asked.at);
@@ -281,6 +284,18 @@ void Endpoint::handle(Time now, Event& event) {
         case EventKind::proved: connection_->hello(now, {}); return;
         case EventKind::asks: connection_->accept(now, {}); return;
         case EventKind::connected: connected_ = true; return;
+        case EventKind::suspended:
+            if (std::exchange(suspended_, true)) complain("suspended twice");
+            ++counts.suspended;
+            return;
+        case EventKind::resumed:
+            if (std::exchange(suspended_, false) != (event.first != 0)) complain("resumed, but not suspended");
+            ++(event.first ? counts.resumed : counts.moved);
+            return;
+        case EventKind::refused:
+            if (!suspended_) complain("refused, but not suspended");
+            ++counts.refused;
+            return;
         case EventKind::closing:
         case EventKind::part_end: return;  // nothing is saved here
         case EventKind::message: return on_message(now, event);

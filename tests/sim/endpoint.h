@@ -45,6 +45,14 @@ public:
 
     void act(Time now);  // one random command
     void arrive(Time now, Bytes bytes, LinkEnd end);
+    // Sessions that outlive their channels (endpoint_resume.cpp): another way to the same peer, which was dialled by this end or by
+    // the other; `out` says which is meant.
+    void redial(Time now, Link& out);
+    void dialled(Time now, Link& out);
+    void arrive(Time now, const Link& out, Bytes bytes, LinkEnd end);
+    // The session waits for another way, and none is on its way.
+    bool wants_dial() const { return connection_->suspended() && !connection_->awaits_accept() && carriers_.empty(); }
+    bool reading(const Link& out) const { return &out != out_ || reading(); }
     void tick(Time now);  // timeouts and what was put off
     void close(Time now, Time deadline);
     void settle_down() { settling_ = true; }  // everything put off is done soon, nothing new begins
@@ -66,6 +74,7 @@ public:
     struct Counts {
         uint64_t sends = 0, requests = 0, replies = 0, delivered = 0, done = 0, receipts = 0, cancels = 0, large = 0,
                  parts = 0, part_bytes = 0, whole_parts = 0;
+        uint64_t suspended = 0, resumed = 0, moved = 0, refused = 0, stale = 0, yielded = 0, foreign = 0;
         uint64_t endless = 0, mixed = 0, rounds_full = 0, questions = 0, answered = 0, written = 0;
     };
     Counts counts;
@@ -92,6 +101,17 @@ private:
         Time at;       // kNever: hostage
         uint64_t number, question;
     };
+    // A connection that makes the handshake for the session.
+    struct Carrier {
+        std::unique_ptr<Outbox> outbox;
+        std::unique_ptr<Connection> connection;
+        Link* out;
+        bool over = false;
+    };
+    void drive_carriers(Time now);
+    void drive(Time now, Carrier& carrier);
+    void on_carrier(Time now, Carrier& carrier, const Event& event);
+    void take_over(Time now, Carrier& carrier);
     void complain(std::string text);
     void handle(Time now, Event& event);
     void on_message(Time now, Event& event);
@@ -115,6 +135,9 @@ private:
     std::unique_ptr<Outbox> outbox_;
     std::unique_ptr<Connection> connection_;
     Link* out_ = nullptr;
+    std::vector<std::unique_ptr<Carrier>> carriers_;
+    PeerId peer_{};
+    bool suspended_ = false;
     std::vector<uint8_t> scratch_;
     bool connected_ = false;
     bool closed_ = false;

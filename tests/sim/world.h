@@ -43,10 +43,11 @@ public:
     size_t slice = SIZE_MAX;
     size_t capacity = SIZE_MAX;       // bytes under way before push takes no more
     uint64_t cut_after = UINT64_MAX;  // bytes in all before the link breaks
+    bool hole = false;                // what is pushed is lost without a word, ends too
 
     bool full() const { return in_flight_ >= capacity; }
     void push(Time now, Bytes bytes) {
-        if (end_ != LinkEnd::open) return;
+        if (end_ != LinkEnd::open || hole) return;
         const uint64_t room = cut_after - std::min(cut_after, pushed_);
         const bool cut = bytes.size() > room;
         if (cut) bytes = bytes.first(static_cast<size_t>(room));
@@ -56,11 +57,12 @@ public:
         if (cut) close(now, LinkEnd::broken);
     }
     void close(Time now, LinkEnd how) {
-        if (end_ != LinkEnd::open) return;
+        if (end_ != LinkEnd::open || hole) return;
         end_ = how;
         end_at_ = now + latency;
     }
     bool open() const { return end_ == LinkEnd::open; }
+    uint64_t pushed() const { return pushed_; }
     bool was_cut() const { return pushed_ >= cut_after; }
 
     Time next() const {

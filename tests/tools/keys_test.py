@@ -7,7 +7,7 @@ import re
 import command
 from command import ToolCase, run
 
-COMMANDS = ["keygen", "id", "network", "listen", "send", "request", "call", "push", "receive", "ping", "bench", "doctor", "demo",
+COMMANDS = ["keygen", "id", "network", "listen", "send", "request", "call", "push", "receive", "stream", "ping", "bench", "doctor", "demo",
             "version"]
 
 

@@ -266,7 +266,7 @@ class Failures(ToolCase):
 
     def test_a_peer_that_is_killed_is_told_as_lost(self):
         with Listener("--anyone") as listener:
-            process = subprocess.Popen([TOOL, "ping", listener.ticket, "--count", "1000000"], stdout=subprocess.PIPE,
+            process = subprocess.Popen([TOOL, "ping", listener.ticket, "--count", "1000000", "--lease", "0.2"], stdout=subprocess.PIPE,
                                        stderr=subprocess.PIPE, text=True)
             process.stdout.readline()  # it is under way
             listener.process.kill()

@@ -5,6 +5,7 @@ import { decideAbout, sayHello } from './deciding.js'
 import { errorOf, SealwireError } from './errors.js'
 import type { Closed, Up } from './ends.js'
 import { closeAtExit, closed } from './exit.js'
+import { linkChanged, type NativeLink } from './links.js'
 import type { Listener } from './listener.js'
 import { Handlers } from './handlers.js'
 import { Reply, type Request } from './message.js'
@@ -314,6 +315,11 @@ export class Core implements CommandOwner {
         break
       case EventType.peerConnected:
         this.connected(row[at + E.peer]!, extra as Up)
+        break
+      case EventType.peerSuspended:
+      case EventType.peerConnecting:
+      case EventType.peerResumed:
+        if (peer) linkChanged(peer, row[at + E.type] as EventType, extra as NativeLink)
         break
       case EventType.peerClosing:
         peer?.emit('closing', this.errorOfClosed(extra as Closed) ?? errorOf(R.closed))

@@ -30,6 +30,12 @@ export interface NativeOptions {
   acceptData: Uint8Array | undefined
   askAllowed: number
   severalSessions: number
+  lease: number
+  redial: number
+  redialMax: number
+  heartbeat: number
+  heartbeats: number
+  refresh: number
   applicationDataBytes: number
   keyLog: string
 }
@@ -94,6 +100,7 @@ export interface NativeNode {
   accept(peer: number, data: Uint8Array | undefined): void
   reject(peer: number, code: number, text: string): void
   ping(peer: number, token: number): void
+  move(peer: number, address: string): void
   resumePeer(peer: number, messages: number): void
   resumeRoute(route: string, messages: number): void
   closePeer(peer: number, code: number, text: string, deadline: number): void

@@ -10,7 +10,7 @@ import { Listener, type ListenOptions } from './listener.js'
 import type { Request, Status } from './message.js'
 import { native } from './native.js'
 import { readLog, type LogEntry, type LogOption } from './log.js'
-import { channelNumber, duration, limit, messageCount, onAbort, size, type Channel, type ChannelOptions } from './options.js'
+import { channelNumber, duration, limit, messageCount, onAbort, size, span, type Channel, type ChannelOptions } from './options.js'
 import { PeerState, type Peer } from './peer.js'
 import { Carried, type AcceptPipeOptions, type Carrier, type ConnectPipeOptions } from './pipes.js'
 import type { Middleware, RouteOptions } from './router.js'
@@ -55,6 +55,21 @@ export interface Limits {
   paddingBytes?: number
   /** Bytes that all peers may use together beyond what each is granted at first; default 1 GiB, at least 1 MiB. */
   memoryBytes?: number
+  /**
+   * Milliseconds for which a session is kept whose connection broke; the side that has dialled dials again meanwhile, and nothing is
+   * lost. Default 60,000; 0: it ends with its connection.
+   */
+  lease?: number
+  /** The longest wait before the first such dial in milliseconds, doubled for each further one up to `redialMax`. Default 250. */
+  redial?: number
+  /** Default 30,000. */
+  redialMax?: number
+  /** Milliseconds without a sign of the peer, after which it is asked for one; default 15,000; 0: never. */
+  heartbeat?: number
+  /** How many times as long it takes until the connection is given up; default 3. */
+  heartbeats?: number
+  /** Milliseconds after which a connection is replaced by one with fresh keys, unseen; default 7,200,000; 0: never. */
+  refresh?: number
   /** Bytes that are taken of what a peer's application says with the handshake; default 2 KiB, at most 60 KiB. */
   applicationDataBytes?: number
 }
@@ -203,6 +218,12 @@ export class Node extends Emitter<NodeEvents> {
       requestTimeout: duration(limits.requestTimeout, 'requestTimeout'),
       paddingBytes: size(limits.paddingBytes, 'paddingBytes'),
       memoryBytes: size(limits.memoryBytes, 'memoryBytes'),
+      lease: span(limits.lease, 'lease'),
+      redial: span(limits.redial, 'redial'),
+      redialMax: span(limits.redialMax, 'redialMax'),
+      heartbeat: span(limits.heartbeat, 'heartbeat'),
+      heartbeats: size(limits.heartbeats, 'heartbeats'),
+      refresh: span(limits.refresh, 'refresh'),
       acceptData: typeof data === 'function' ? undefined : data,
       askAllowed: typeof data === 'function' ? 1 : 0,
       severalSessions: options.severalSessions ? 1 : 0,

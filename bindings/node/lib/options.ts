@@ -11,6 +11,11 @@ export function duration(value: number | undefined, name: string): number {
   return Math.min(Math.ceil(value), NEVER - 1)
 }
 
+/** The same for what may be switched off: by 0, too. */
+export function span(value: number | undefined, name: string): number {
+  return value === 0 ? NEVER : duration(value, name)
+}
+
 /** A whole number that is not negative; 0 is the default. */
 export function size(value: number | undefined, name: string): number {
   if (value === undefined) return 0

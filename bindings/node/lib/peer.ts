@@ -14,12 +14,15 @@ import { OutParts } from './outparts.js'
 import { Parts } from './part.js'
 import { stageOf, type ClosePeerOptions, type PeerEvents, type RequestOptions, type SendOptions } from './peer_options.js'
 import type { PeerStream } from './peer_stream.js'
-import { type Attempts, attemptsOf, once } from './retry.js'
+import { moreOf, type Pending } from './more.js'
+import { attemptsOf, once } from './retry.js'
 import { Remote } from './rpc.js'
 import type { PeerStats, Pong, Running } from './stats.js'
 import { Expects, Flag, Op, R, ReceiptStage } from './table.js'
 import { open } from './transfer.js'
 import type { WaitOptions } from './waits.js'
+
+export type { Pending }
 
 export const enum PeerState {
   connecting,
@@ -30,26 +33,7 @@ export const enum PeerState {
   closed,
 }
 
-/** @internal A request under way. */
-export interface Pending extends Settle<Reply> {
-  peer: Peer
-  route: Target
-  settled: boolean
-  forget: (() => void) | undefined // of its AbortSignal
-  many: Replies | undefined // of a request for any number of replies
-  parts: OutParts | undefined // that go with it
-  replied: boolean // it goes on for the sake of parts
-}
-
 const done = Promise.resolve()
-
-// What the commands of a turn have no place for.
-function moreOf(options: RequestOptions, converse: boolean, attempts?: Attempts): NativeMore | undefined {
-  const { between, total, idempotencyKey } = options
-  const extras = extrasOf(options, idempotencyKey)
-  if (!extras && between === undefined && total === undefined && !converse && !attempts) return undefined
-  return [extras, duration(between, 'between'), duration(total, 'total'), converse ? 1 : 0, 0, ...(attempts ?? once)]
-}
 
 /** A remote program. `id` is proved by the handshake. */
 export class Peer extends Emitter<PeerEvents> {
@@ -69,6 +53,9 @@ export class Peer extends Emitter<PeerEvents> {
   stream: PeerStream | undefined
   /** Its clock minus this one's, in milliseconds, when it connected. */
   clockDifference = 0
+
+  /** Its connection broke, and the session waits for another. */
+  suspended = false
 
   /** @internal */
   state: PeerState = PeerState.connecting
@@ -388,6 +375,14 @@ export class Peer extends Emitter<PeerEvents> {
     if (typeof bytes === 'number') throw errorOf(bytes, { peer: this.id, detail: 'its session has ended' })
     const hex = Buffer.from(bytes).toString('hex')
     return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
+  }
+
+  /** Lets the session go on over another connection, dialled now: to that address (without a key), or to where it was dialled before.
+   * What it has serves on until the other is up, which `resumed` tells. */
+  move(address = ''): void {
+    if (typeof address !== 'string') throw argumentError('address is not a string')
+    if (this.state !== PeerState.open) throw this.closedError()
+    this.core.box.move(this.slot, address)
   }
 
   /** Measures how long a message takes to the peer and back. */

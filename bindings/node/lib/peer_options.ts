@@ -58,7 +58,25 @@ export interface ClosePeerOptions {
   deadline?: number
 }
 
+/** What has become of the connection that carries a session. */
+export interface Link {
+  /** Of `suspended` how it was lost, of `connecting` why there is none yet. */
+  reason: SealwireError | undefined
+  /** Of the connection that is lost, dialled or found. */
+  address: string
+  /** Of `connecting` which one this is, from 1; of `resumed` how many it took, 0 where the peer dialled. */
+  attempt: number
+  /** Of `resumed`: for how many milliseconds nothing was carried. */
+  suspended: number
+}
+
 export interface PeerEvents {
+  /** Its connection broke; the session waits for another. What is sent meanwhile leaves then. */
+  suspended: Link
+  /** It is dialled again. */
+  connecting: Link
+  /** The session goes on, with nothing lost, or has moved. */
+  resumed: Link
   /** The session is over; the reason, or undefined where this side closed it. */
   close: SealwireError | undefined
   /** The peer takes no new requests. */

@@ -119,7 +119,7 @@ export class Carried {
   /** There is room again for what was refused. */
   room(): void {
     const { held } = this
-    this.held = undefined
+    this.letGo()
     if (held) this.give(held)
     if (!this.held) this.readable.resume()
   }
@@ -127,7 +127,7 @@ export class Carried {
   /** Its last event. */
   last(rest: Uint8Array): void {
     this.over = true
-    this.held = undefined
+    this.letGo()
     if (this.holds) this.core.commands.release()
     this.readable.resume() // what still comes is of no use
     if (rest.length > 0 && !this.ended && !this.writable.destroyed) this.writable.write(rest)
@@ -151,7 +151,13 @@ export class Carried {
   private give(data: Uint8Array): void {
     if (this.over || this.box.pipeGive(this.number, data) !== R.again) return
     this.held = data
+    this.core.commands.hold() // the process: a paused stream does not
     this.readable.pause()
+  }
+
+  private letGo(): void {
+    if (this.held) this.core.commands.release()
+    this.held = undefined
   }
 
   // Until its last event.

@@ -4,6 +4,8 @@
 export interface PeerStats {
   /** Sessions that were up. */
   sessions: number
+  /** How often sessions went on over another connection. */
+  resumed: number
   /** One-way, requests, replies, questions, answers. */
   messagesSent: number
   messagesReceived: number

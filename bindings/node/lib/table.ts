@@ -90,6 +90,9 @@ export const enum EventType {
   httpUpgrade = 27,
   listenerPaused = 31,
   listenerResumed = 32,
+  peerSuspended = 28,
+  peerConnecting = 29,
+  peerResumed = 30,
 }
 
 /** `sw_receipt_stage`. */

@@ -167,6 +167,18 @@ Napi::Value NodeBox::extra(Napi::Env env, const sw_event& event, int32_t* row) {
             extra.Set("channel", channel_name(env, event.as.peer_asks.channel));
             return extra;
         }
+        case SW_EVENT_PEER_SUSPENDED:
+        case SW_EVENT_PEER_CONNECTING:
+        case SW_EVENT_PEER_RESUMED: {
+            const sw_event_link& link = event.as.link;
+            Napi::Object extra = Napi::Object::New(env);
+            extra.Set("result", Napi::Number::New(env, link.result));
+            extra.Set("detail", to_js(env, link.detail));
+            extra.Set("address", to_js(env, link.address));
+            extra.Set("attempt", Napi::Number::New(env, link.attempt));
+            extra.Set("suspended", Napi::Number::New(env, link.suspended_ms));
+            return extra;
+        }
         case SW_EVENT_PEER_CONNECTED: {
             const sw_event_connected& connected = event.as.connected;
             Napi::Object extra = Napi::Object::New(env);

@@ -49,6 +49,7 @@ Napi::Function NodeBox::define(Napi::Env env) {
                            InstanceMethod<&NodeBox::accept>("accept"),
                            InstanceMethod<&NodeBox::reject>("reject"),
                            InstanceMethod<&NodeBox::ping>("ping"),
+                           InstanceMethod<&NodeBox::move>("move"),
                            InstanceMethod<&NodeBox::resume_peer>("resumePeer"),
                            InstanceMethod<&NodeBox::resume_route>("resumeRoute"),
                            InstanceMethod<&NodeBox::close_peer>("closePeer"),
@@ -140,6 +141,12 @@ void NodeBox::open(Napi::Env env, const Napi::Object& given) {
     options.accept_data = bytes_arg(given.Get("acceptData"));
     options.ask_allowed = number("askAllowed").Uint32Value();
     options.several_sessions = number("severalSessions").Uint32Value();
+    options.lease_ms = number("lease").Uint32Value();
+    options.redial_ms = number("redial").Uint32Value();
+    options.redial_max_ms = number("redialMax").Uint32Value();
+    options.heartbeat_ms = number("heartbeat").Uint32Value();
+    options.heartbeat_count = number("heartbeats").Uint32Value();
+    options.refresh_ms = number("refresh").Uint32Value();
     options.application_data_bytes = number("applicationDataBytes").Uint32Value();
     options.key_log = text_of(key_log);
     options.connection_limits = limits_arg(given.Get("connectionLimits"));
@@ -346,6 +353,11 @@ void NodeBox::resume_peer(const Napi::CallbackInfo& info) {
 // (route, messages)
 void NodeBox::resume_route(const Napi::CallbackInfo& info) {
     check(info.Env(), sw_node_resume(node_, text_of(text_arg(info[0])), count_arg(info[1])));
+}
+
+void NodeBox::move(const Napi::CallbackInfo& info) {
+    const std::string address = text_arg(info[1]);
+    check(info.Env(), sw_peer_move(peer_arg(info), text_of(address)));
 }
 
 void NodeBox::ping(const Napi::CallbackInfo& info) {

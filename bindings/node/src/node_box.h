@@ -61,6 +61,7 @@ private:
     void hello(const Napi::CallbackInfo& info);
     void accept(const Napi::CallbackInfo& info);
     void reject(const Napi::CallbackInfo& info);
+    void move(const Napi::CallbackInfo& info);
     void ping(const Napi::CallbackInfo& info);
     void resume_peer(const Napi::CallbackInfo& info);
     void resume_route(const Napi::CallbackInfo& info);

@@ -22,6 +22,11 @@ def milliseconds(seconds: Optional[float]) -> int:
     return min(max(math.ceil(seconds * 1000), 1), _SW_NEVER - 1)
 
 
+def span(seconds: Optional[float]) -> int:
+    """Of what may be switched off: None is the default, 0 or infinity none."""
+    return _SW_NEVER if seconds == 0 else milliseconds(seconds)
+
+
 def message_count(messages: Optional[int]) -> int:
     """None is any number."""
     if messages is None:

@@ -7,14 +7,14 @@ from sealwire import _errors, _native
 from sealwire._carried import Metadata
 from sealwire._deciding import Decisions
 from sealwire._draft import Draft, draft
-from sealwire._durations import limit, message_count, milliseconds
+from sealwire._durations import limit, message_count, milliseconds, span
 from sealwire._keys import Identity, PathLike, path_text
 from sealwire._limits import ConnectionLimits, native_limits
 from sealwire._log import log_line, native_level
 from sealwire._outcome import fail, settle
 from sealwire._rpc import ROUTE, Exposed
 from sealwire._session import ANSWER, PART_DATA, PART_PROGRESS, QUESTION
-from sealwire._types import AcceptData, CloseReport, Decide, NodeStats, Undelivered
+from sealwire._types import AcceptData, CloseReport, Decide, Link, NodeStats, Undelivered
 from sealwire._waits import WaitsBase
 from sealwire._web import HttpRequest, asked
 
@@ -24,6 +24,7 @@ _PROVED = 22
 _PIPE_OUTPUT, _PIPE_CLOSED = 23, 25
 _HTTP_REQUEST, _HTTP_UPGRADE = 26, 27
 _LISTENER_PAUSED, _LISTENER_RESUMED = 31, 32
+_LINKS = {28: "suspended", 29: "connecting", 30: "resumed"}
 CUT: Tuple[Any, ...] = (True, 0, 0, 0, 0, False, "", [])  # the report of a node that cannot tell
 
 Allow = Union[str, Iterable[str], Decide]
@@ -67,13 +68,16 @@ class Endpoint(Generic[PeerT, RequestT]):
                  exchange_slots: int = 0, memory_bytes: int = 0, padding_bytes: int = 0, max_handlers: int = 0,
                  tell_errors: bool = False, on_error: Optional[Callable[[RequestT, Exception], Any]] = None,
                  key_log: Optional[PathLike] = None, several_sessions: bool = False,
-                 connection_limits: Optional[ConnectionLimits] = None) -> None:
+                 connection_limits: Optional[ConnectionLimits] = None, lease: Optional[float] = None,
+                 redial: Union[None, float, Tuple[float, float]] = None, heartbeat: Optional[float] = None, heartbeats: int = 0,
+                 refresh: Optional[float] = None, on_link: Optional[Callable[[PeerT, Link], Any]] = None) -> None:
         if identity is not None and not isinstance(identity, Identity):
             identity = Identity.load(identity)
         self.identity = identity if identity is not None else Identity.generate()
         self.network = _errors.text(network, "network")
         self.request_timeout = request_timeout
         self.on_peer = on_peer
+        self.on_link = on_link
         self.on_error = on_error
         if callable(allow):
             on_ask = allow
@@ -82,6 +86,7 @@ class Endpoint(Generic[PeerT, RequestT]):
             raise _errors.argument('allow is a list of ids, "anyone", or a function')
         self._access = 2 if allow == "anyone" else 1 if on_ask is None else 0  # of sw_access
         self._allowed: List[str] = [] if isinstance(allow, str) else _ids(allow)
+        first, longest = redial if isinstance(redial, tuple) else (redial, None)
         self._limits: Dict[str, Any] = {
             "connection_limits": native_limits(connection_limits),
             "key_log": key_log_path(key_log),
@@ -91,6 +96,8 @@ class Endpoint(Generic[PeerT, RequestT]):
             "max_message_bytes": _errors.whole(max_message_bytes, "max_message_bytes"),
             "window_bytes": _errors.whole(window_bytes, "window_bytes"), "exchange_slots": limit(exchange_slots),
             "padding_bytes": limit(padding_bytes), "several_sessions": int(_errors.truth(several_sessions, "several_sessions")),
+            "lease_ms": span(lease), "heartbeat_ms": span(heartbeat), "heartbeat_count": limit(heartbeats), "refresh_ms": span(refresh),
+            "redial_ms": span(first), "redial_max_ms": span(longest),
             "memory_bytes": _errors.whole(memory_bytes, "memory_bytes"),
             "handshake_timeout_ms": milliseconds(handshake_timeout),
             "decision_timeout_ms": milliseconds(decision_timeout), "request_timeout_ms": milliseconds(request_timeout)}
@@ -183,6 +190,8 @@ class Endpoint(Generic[PeerT, RequestT]):
                 listener = self._listeners.get(fields[0])
                 if listener is not None:
                     listener._on_paused(*fields[1:])
+            elif kind in _LINKS:
+                self._on_link(*fields)
             elif kind == _PROVED:
                 peer = self._opened().get_peer(fields[0])
                 if peer is not None:
@@ -228,6 +237,22 @@ class Endpoint(Generic[PeerT, RequestT]):
         listener = self._listeners.pop(handle)
         fail(listener._ready, _errors.make(result or 2, detail, endpoint=endpoint))
         settle(listener._over, None)
+
+    def _on_link(self, handle: int, kind: int, result: int, detail: str, address: str, attempt: int, suspended_ms: int,
+                 suite: int) -> None:
+        peer = self._opened().get_peer(handle)
+        if peer is None:
+            return
+        state = _LINKS[kind]
+        peer.suspended = state != "resumed" and (peer.suspended or state == "suspended")
+        if state == "resumed":
+            peer.address, peer.suite = address, suite
+        if self.on_link is not None:
+            reason = _errors.make(result, detail, endpoint=address, peer=peer.id) if result else None
+            self._call_on_link(peer, Link(state, reason, address, attempt, suspended_ms / 1000))
+
+    def _call_on_link(self, peer: PeerT, link: Link) -> None:
+        """`on_link`, as the face calls functions of the program."""
 
     def _on_connected(self, handle: int, id: str, address: str, data: bytes, dialled: bool, suite: int,
                       clock_difference_ms: int, pipe: int, streams: Optional[Tuple[int, int, int]]) -> None:

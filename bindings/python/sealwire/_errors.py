@@ -213,6 +213,7 @@ CLASSES: Dict[str, Type[Error]] = {
     "refused": RefusedError, "connect_timeout": ConnectTimeout, "handshake_timeout": ConnectTimeout,
     "not_allowed": NotAllowedError, "rejected": NotAllowedError,
     "peer_lost": SessionError, "truncated": SessionError, "peer_closed": SessionError, "replaced": SessionError,
+    "silent": SessionError, "lease": SessionError,
     "closing": SessionError,
     "protocol": ProtocolError, "flow": ProtocolError, "limit": ProtocolError, "record": ProtocolError,
     "timeout": DeadlineError, "cancelled": CancelledByPeer, "too_big": TooBigError, "no_route": NoRouteError,

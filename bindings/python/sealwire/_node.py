@@ -24,7 +24,7 @@ from sealwire._received import Buffer
 from sealwire._router import Middleware, Route, Router
 from sealwire._rpc import Exposed
 from sealwire._tls import Tls, native_tls
-from sealwire._types import AcceptData, CloseReport, Decide, HelloData
+from sealwire._types import AcceptData, CloseReport, Decide, HelloData, Link
 from sealwire._waits import Waiting, Waits
 from sealwire._web import Http, HttpRequest, answer_async
 
@@ -46,11 +46,18 @@ class Node(Endpoint[Peer, Request], Handling, Waiting, Piping):
     data      what the application of a peer that is let in is told: bytes, or a function (plain or async) of an Asking that makes
               them for it; at most 60 KiB, of which it takes `application_data_bytes` of its own, 2 KiB by default
     on_peer   called with each peer that has connected; what it returns, if a coroutine, becomes a task
+    on_link   called with a peer and a Link when its connection breaks, is dialled again and when the session goes on; likewise
     on_error  called with the request and the exception of a handler that is no Status, in place of the log: a function, plain or
               async, whose result, unless None, is the answer, and which may raise Status
     max_handlers, tell_errors  as those of `route`, over all of them; the former counts handlers that wait for something
     connection_limits  how many connections may come in, ConnectionLimits
     several_sessions  any number of sessions with one peer; by default there is one, whoever dials (see connect)
+    lease     for how long a session is kept whose connection broke; the side that has dialled dials again meanwhile, and nothing is
+              lost. Default 60; 0: it ends with its connection
+    redial    the longest wait before the first such dial, doubled for each further one, or (first, longest); default (0.25, 30)
+    heartbeat, heartbeats  after how long without a sign of the peer it is asked for one (15), and how many times as long it takes
+              until the connection is given up (3); heartbeat 0: never
+    refresh   after how long a connection is replaced by one with fresh keys, unseen; default 7,200; 0: never
     memory_bytes   that all peers may use together beyond what each is granted at first; default 1 GiB, at least 1 MiB
     padding_bytes  what is sent is filled up to multiples of 64, 256, 1024 or 4096 bytes, so that sizes tell less
     key_log   FOR DEBUGGING ONLY: the path of a file that gets the keys of all sessions (docs/PROTOCOL.md, "Key log"). Whoever has it can
@@ -281,6 +288,15 @@ class Node(Endpoint[Peer, Request], Handling, Waiting, Piping):
 
     def _answer_http(self, listener: int, number: int, upgrade: bool, function: Any, request: HttpRequest) -> None:
         self._background(answer_async(listener, number, upgrade, function, request))
+
+    def _call_on_link(self, peer: Peer, link: Link) -> None:
+        assert self.on_link is not None
+        try:
+            result = self.on_link(peer, link)
+            if asyncio.iscoroutine(result):
+                self._background(result)
+        except Exception:
+            logger.exception("on_link failed for %s", peer.id, extra=fields(peer))
 
     def _call_on_peer(self, peer: Peer) -> None:
         assert self.on_peer is not None

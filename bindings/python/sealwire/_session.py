@@ -24,7 +24,7 @@ def stages(receipt: Receipt) -> int:
 class Session(_native.Peer):
     """The base of sealwire.Peer and sealwire.sync.Peer. How it is waited for is the face's."""
 
-    __slots__ = ("node", "id", "address", "data", "dialled", "instead", "suite", "clock_difference", "channel", "stream", "closing", "_reason",
+    __slots__ = ("node", "id", "address", "data", "dialled", "instead", "suite", "clock_difference", "channel", "stream", "closing", "suspended", "_reason",
                  "_receipts", "_pings", "_token", "_connected", "_parts", "_talks", "__weakref__")
     _ear: Any  # the face's class of what the other side of a conversation says
     _duplex: Any  # ... and of the streams of a peer that has no session
@@ -42,6 +42,7 @@ class Session(_native.Peer):
         self.channel = "sealwire"
         self.stream: Any = None
         self.closing = False
+        self.suspended = False
         self._reason: Optional[_errors.Error] = None
         self._receipts: Dict[int, Any] = {}  # who waits, by number: futures or outcomes; likewise those below
         self._pings: Dict[int, Any] = {}
@@ -71,6 +72,12 @@ class Session(_native.Peer):
     def stats(self) -> PeerStats:
         """What it has done since it connected and has to do now, by name; until it is closed."""
         return self._stats()
+
+    def move(self, address: str = "") -> None:
+        """Lets the session go on over another connection, which is dialled now: to that address (`tcp://host:port`, without a key), which
+        is where it is dialled from then on, or to where it was dialled before. Returns at once; what it has serves on until the other is up.
+        `suspended` is True while it has none."""
+        self._move(_errors.text(address, "address"))
 
     def pause(self) -> None:
         """Lets the messages of this peer wait, each charged to its window, so that in the end the peer waits. What belongs to

@@ -2,6 +2,8 @@
 
 from typing import Awaitable, Callable, Dict, Literal, NamedTuple, Optional, Tuple, TypedDict, Union
 
+from sealwire._errors import Error
+
 
 class Reject(NamedTuple):
     """A decision of `allow`: no, with the application's code (64 to 4,095) and words for the other side."""
@@ -37,6 +39,24 @@ HelloData = Union[bytes, Callable[[str], Union[bytes, Awaitable[bytes]]]]
 
 # What a message is waited for: nothing, or how far it has come; True is "acknowledged".
 Receipt = Union[bool, Literal["acknowledged", "written"]]
+
+
+class Link(NamedTuple):
+    """What has become of the connection that carries a session, for `on_link`.
+
+    state      "suspended": it broke, and the session waits for another; "connecting": the peer is dialled again; "resumed": the
+               session goes on, or has moved
+    reason     of suspended how it was lost, of connecting why there is none yet: an Error; else None
+    address    of the connection that is lost, dialled or found
+    attempt    of connecting which one this is, from 1; of resumed how many it took, 0 where the peer dialled
+    suspended  of resumed for how many seconds nothing was carried
+    """
+
+    state: str
+    reason: Optional[Error]
+    address: str
+    attempt: int
+    suspended: float
 
 
 class Undelivered(NamedTuple):
@@ -82,6 +102,7 @@ class PeerStats(TypedDict):
     """What a peer has done since it connected, and what it has to do now."""
 
     sessions: int  #: that were up
+    resumed: int  #: how often sessions went on over another connection
     messages_sent: int  #: one-way, requests, replies, questions, answers
     messages_received: int
     body_bytes_sent: int  #: of those messages, without their parts

@@ -43,7 +43,7 @@ from sealwire._sync_streams import File, Stream
 from sealwire._sync_talk import Conversation, Said, Talk
 from sealwire._sync_waits import Filter, Waits
 from sealwire._tls import Tls, native_tls
-from sealwire._types import AcceptData, CloseReport, Decide, HelloData
+from sealwire._types import AcceptData, CloseReport, Decide, HelloData, Link
 from sealwire._web import Http, HttpRequest, answer
 
 __all__ = ["Answer", "Conversation", "Duplex", "File", "Listener", "Messages", "Node", "Part", "Peer", "Replies", "Reply", "Request", "Results",
@@ -61,7 +61,7 @@ class _Exposed(Exposed):
 class Node(Endpoint[Peer, Request]):
     """A program's endpoint. Used as `with sealwire.sync.Node(...) as node:`.
 
-    Arguments are those of sealwire.Node, but that functions are plain ones: `on_ask`, `data`, `on_peer` and `on_error` are each called in a
+    Arguments are those of sealwire.Node, but that functions are plain ones: `on_ask`, `data`, `on_peer`, `on_link` and `on_error` are each called in a
     thread that may wait. As many handlers run as threads serve, at most `max_handlers`.
     """
 
@@ -288,6 +288,10 @@ class Node(Endpoint[Peer, Request]):
 
     def _answer_http(self, listener: int, number: int, upgrade: bool, function: Any, request: HttpRequest) -> None:
         aside(answer, listener, number, upgrade, function, request)
+
+    def _call_on_link(self, peer: Peer, link: Link) -> None:
+        assert self.on_link is not None
+        aside(self.on_link, peer, link)
 
     def _call_on_peer(self, peer: Peer) -> None:
         assert self.on_peer is not None

@@ -68,6 +68,13 @@ PyObject* fields_of(const sw_event* event) {
                                  PyBool_FromLong(e.dialled), e.suite, static_cast<long long>(e.clock_difference_ms),
                                  e.pipe.value, streams_of(e));
         }
+        case SW_EVENT_PEER_SUSPENDED:
+        case SW_EVENT_PEER_CONNECTING:
+        case SW_EVENT_PEER_RESUMED: {
+            const auto& e = event->as.link;
+            return Py_BuildValue("(KIiNNIII)", peer, event->type, static_cast<int>(e.result), str_of(e.detail),
+                                 str_of(e.address), e.attempt, e.suspended_ms, e.suite);
+        }
         case SW_EVENT_MESSAGE: return Py_BuildValue("(KK)", peer, event->as.message.exchange.number);
         case SW_EVENT_DONE: return Py_BuildValue("(KK)", peer, event->as.done.exchange.number);
         case SW_EVENT_PART_DATA: {

@@ -155,6 +155,12 @@ void open(const py::handle& core, int descriptor, const Identity* identity, cons
     set("application_data_bytes", options.application_data_bytes);
     set("ask_allowed", options.ask_allowed);
     set("several_sessions", options.several_sessions);
+    set("lease_ms", options.lease_ms);
+    set("redial_ms", options.redial_ms);
+    set("redial_max_ms", options.redial_max_ms);
+    set("heartbeat_ms", options.heartbeat_ms);
+    set("heartbeat_count", options.heartbeat_count);
+    set("refresh_ms", options.refresh_ms);
     const std::string accept_data = limits.contains("accept_data") ? limits["accept_data"].cast<std::string>() : "";
     options.accept_data = {accept_data.data(), accept_data.size()};
     const std::string key_log = limits.contains("key_log") ? limits["key_log"].cast<std::string>() : "";

@@ -128,6 +128,13 @@ PyObject* ping(PyObject* object, PyObject* token) {
     return done_or_raise(sw_peer_ping(self_of(object)->handle, value), object);
 }
 
+PyObject* move(PyObject* object, PyObject* address) {
+    Py_ssize_t size = 0;
+    const char* const data = PyUnicode_AsUTF8AndSize(address, &size);
+    if (!data) return nullptr;
+    return done_or_raise(sw_peer_move(self_of(object)->handle, {data, static_cast<size_t>(size)}), object);
+}
+
 PyObject* hello(PyObject* object, PyObject* data) {
     Body body;
     if (!body.set(data)) return nullptr;
@@ -189,6 +196,7 @@ PyMethodDef methods[] = {
     {"_running", get_running, METH_NOARGS, nullptr},
     {"_stats", peer_stats, METH_NOARGS, nullptr},
     {"_ping", ping, METH_O, nullptr},
+    {"_move", move, METH_O, nullptr},
     {"_hello", hello, METH_O, nullptr},
     {"_resume", resume, METH_O, nullptr},
     {"_accept", accept, METH_O, nullptr},

@@ -35,6 +35,9 @@
  *   The same while a quarter of that waits in one exchange of many replies (for its next), and while 65,536 messages to
  *   the peer wait for the receipt they want (for one more of them). A side's last reply that wants no receipt, its status
  *   and cancel are always taken.
+ * Broken connections.  A session outlives them: PEER_SUSPENDED, then PEER_CONNECTING for each dial of the side that had dialled,
+ *   then PEER_RESUMED, or after lease_ms PEER_CLOSED with SW_ERR_LEASE. Meanwhile everything can be called as ever: what is sent
+ *   waits, deadlines run on. Nothing is lost, nothing comes twice, and streams and files go on at the byte.
  * Ending.  sw_node_shutdown returns at once; the last event is SW_EVENT_NODE_CLOSED with a report. sw_node_close =
  *   shutdown + wait + free. On the loop thread it returns SW_ERR_THREAD and changes nothing; after it no callback runs.
  * Fork.  Once a node was opened: in the child of a fork every call returns SW_ERR_FORK; the parent is not affected.
@@ -110,6 +113,8 @@ typedef enum sw_result {
     SW_ERR_FLOW = 65,
     SW_ERR_LIMIT = 66,
     SW_ERR_RECORD = 67,
+    SW_ERR_SILENT = 68,
+    SW_ERR_LEASE = 69,
     /* What became of a message or an exchange */
     SW_ERR_TIMEOUT = 80,
     SW_ERR_CANCELLED = 81,
@@ -279,11 +284,14 @@ typedef enum sw_event_type {
     SW_EVENT_ANSWER = 21,   /* to a question of this side, once: sw_event.answer. Since 0.1 */
     SW_EVENT_PEER_PROVED =
         22, /* dialled with data_on_demand: its key is proved, sw_peer_hello is awaited; sw_event.proved. Since 0.1 */
-    SW_EVENT_PIPE_OUTPUT = 23,  /* of a pipe of the application: there is something for sw_pipe_take. Since 0.1 */
-    SW_EVENT_PIPE_ROOM = 24,    /* after SW_ERR_AGAIN of sw_pipe_give: there is room again. Since 0.1 */
-    SW_EVENT_PIPE_CLOSED = 25,  /* last event of such a pipe: sw_event.pipe_closed. Since 0.1 */
-    SW_EVENT_HTTP_REQUEST = 26, /* of a web listener, to be answered by sw_http_answer: sw_event.http. Since 0.1 */
-    SW_EVENT_HTTP_UPGRADE = 27, /* it asks to become a WebSocket: likewise, by status 101 or another. Since 0.1 */
+    SW_EVENT_PIPE_OUTPUT = 23,     /* of a pipe of the application: there is something for sw_pipe_take. Since 0.1 */
+    SW_EVENT_PIPE_ROOM = 24,       /* after SW_ERR_AGAIN of sw_pipe_give: there is room again. Since 0.1 */
+    SW_EVENT_PIPE_CLOSED = 25,     /* last event of such a pipe: sw_event.pipe_closed. Since 0.1 */
+    SW_EVENT_HTTP_REQUEST = 26,    /* of a web listener, to be answered by sw_http_answer: sw_event.http. Since 0.1 */
+    SW_EVENT_HTTP_UPGRADE = 27,    /* it asks to become a WebSocket: likewise, by status 101 or another. Since 0.1 */
+    SW_EVENT_PEER_SUSPENDED = 28,  /* its connection broke; the session waits for another: sw_event.link. Since 0.1 */
+    SW_EVENT_PEER_CONNECTING = 29, /* it is dialled again: sw_event.link. Since 0.1 */
+    SW_EVENT_PEER_RESUMED = 30,    /* it goes on, with nothing lost: sw_event.link. Since 0.1 */
     /* Accepting failed, mostly as the process is out of file descriptors: it is tried again by itself, each second at least, and what
      * is up stays. Once for each time of trouble; sw_event.closed has result and detail. Since 0.1 */
     SW_EVENT_LISTENER_PAUSED = 31,
@@ -408,6 +416,19 @@ typedef struct sw_event_connected {
     sw_part stream_out; /* with SW_CHANNEL_SHS1 what this side sends, else null */
     sw_part stream_in;  /* ... and what the peer sends */
 } sw_event_connected;
+
+/* A session and what carries it. Its peer's handle, exchanges, parts and messages go on through all of this; PEER_CLOSED alone ends
+ * it. Since 0.1. */
+typedef struct sw_event_link {
+    sw_peer_id id;
+    sw_text address;  /* the connection that is lost, dialled or found */
+    sw_result result; /* SUSPENDED: how it was lost; CONNECTING: why the last one failed, or was lost; else SW_OK */
+    sw_text detail;   /* particulars of that */
+    uint32_t attempt; /* CONNECTING: which one this is, from 1; RESUMED: how many it took, 0: the peer dialled */
+    uint32_t suspended_ms; /* RESUMED: for how long nothing was carried */
+    uint32_t suite;        /* RESUMED: 1 ChaCha20-Poly1305, 2 AEGIS-256 */
+    uint32_t reserved;
+} sw_event_link;
 
 typedef struct sw_event_message {
     sw_exchange exchange;
@@ -623,6 +644,7 @@ struct sw_event {
         sw_event_pipe pipe;
         sw_event_pipe_closed pipe_closed;
         sw_event_http http;
+        sw_event_link link;
     } as;
 };
 
@@ -691,6 +713,22 @@ typedef struct sw_node_options {
     uint32_t several_sessions;
     uint32_t reserved_2;          /* 0 */
     sw_limits *connection_limits; /* of all that come in, with those of a listener; NULL: none. Since 0.1 */
+    /* A session whose connection breaks, or goes silent, is kept for so long, with all that runs in it: SW_EVENT_PEER_SUSPENDED.
+     * The side that has dialled dials again, and the session goes on where it was: nothing is lost, nothing comes twice. Default
+     * 60,000; SW_NEVER: it ends with its connection. Each side has its own; the shorter counts. Since 0.1. */
+    uint32_t lease_ms;
+    /* The wait before each such dial is drawn between 0 and redial_ms, doubled each time up to redial_max_ms; default 250 and
+     * 30,000. Since 0.1. */
+    uint32_t redial_ms;
+    uint32_t redial_max_ms;
+    /* After so long without a byte from the peer it is asked for a sign of life, and after heartbeat_count times as long the
+     * connection is given up (SW_ERR_SILENT). Default 15,000 and 3; SW_NEVER: never. Since 0.1. */
+    uint32_t heartbeat_ms;
+    uint32_t heartbeat_count;
+    /* The side that has dialled replaces a connection by one with fresh keys after so long; default 7,200,000; SW_NEVER: never.
+     * Nothing is told of it and nothing waits for it. Since 0.1. */
+    uint32_t refresh_ms;
+    uint32_t reserved_3; /* 0 */
 } sw_node_options;
 
 static inline void sw_node_options_init(sw_node_options *options) {
@@ -915,7 +953,8 @@ static inline void sw_connect_options_init(sw_connect_options *options) {
  *   side, where another process with the same key took its place, `instead` is null; do not dial again then, or wait long
  *   before it, or the two would replace each other for ever.
  * - A dial that leads to a session that is up does not tell the peer its `data`, and whoever closes that session ends it for all
- *   who got it. A peer that vanished without a word looks up until a send or ping fails: dials lead to it until then.
+ *   who got it. With a session that is suspended it is one more attempt to resume it, wherever its ticket leads; a peer that vanished without
+ *   a word looks up until heartbeats miss it.
  * - A session that is being closed goes on to its own deadline beside a newer one; a second such one has 2 s.
  * Since 0.1. */
 SW_API sw_result sw_node_connect(sw_node node, sw_text ticket, const sw_connect_options *options, sw_peer *out);
@@ -932,8 +971,14 @@ SW_API sw_result sw_peer_reject(sw_peer peer, uint32_t code, sw_text text);
 SW_API sw_result sw_peer_set_user(sw_peer peer, void *user);
 /* What the handshake proved, or before that what the ticket says; SW_ERR_STATE while neither is known. Since 0.1. */
 SW_API sw_result sw_peer_get_id(sw_peer peer, sw_peer_id *out);
-/* SW_EVENT_PONG follows; token below 2^62. SW_ERR_TOO_MANY beyond 10 a second. Since 0.1. */
+/* SW_EVENT_PONG follows, of a suspended session once it goes on; token below 2^62. SW_ERR_TOO_MANY beyond 10 a second. Since 0.1. */
 SW_API sw_result sw_peer_ping(sw_peer peer, uint64_t token);
+/* The session goes on over another connection, which is dialled now: to `address` (tcp://..., unix:..., without a key), which is
+ * where it is dialled from then on, or, empty, where it was dialled before. So it can move to another port or transport, on either
+ * side, and a program that knows better need not wait for the next attempt. What it has serves on until the other is up;
+ * SW_EVENT_PEER_CONNECTING and SW_EVENT_PEER_RESUMED tell. SW_ERR_STATE when it is not connected yet, or when no address is known:
+ * the peer has dialled. Since 0.1. */
+SW_API sw_result sw_peer_move(sw_peer peer, sw_text address);
 /* The same as sw_node_pause and sw_node_resume for all MESSAGEs of one peer; where both are paused, both have to let a message
  * pass. Closing the peer or the node ends every pause: what waits is delivered, and requests can still be answered. When the
  * peer is lost, one-way messages that wait are delivered before PEER_CLOSED. Since 0.1. */
@@ -1167,12 +1212,14 @@ typedef struct sw_stats {
     uint64_t questions;
     uint64_t events_waiting; /* of a node: to be fetched */
     uint64_t events_held;    /* of a node: fetched or retained, and not released */
-    uint64_t round_trip_us;  /* of the last ping; of a node the longest of its peers'; 0: none was answered */
+    uint64_t
+        round_trip_us; /* of the last ping or heartbeat; of a node the longest of its peers'; 0: none was answered */
     /* Of a node, since it was opened. Since 0.1. */
     uint64_t accepted;           /* connections that came in, strangers among them */
     uint64_t refused_by_address; /* ... that were closed at once: not allowed, or too many from there */
     uint64_t refused_by_limit;   /* peers that had proved their key and were told that there are too many */
     uint64_t refused_busy;       /* handshakes beyond max_handshakes and max_handshakes_per_address */
+    uint64_t resumed;            /* how often sessions went on over another connection. Since 0.1 */
 } sw_stats;
 /* Of a session, until it is closed. Since 0.1. */
 SW_API sw_result sw_peer_get_stats(sw_peer peer, sw_stats *out);

@@ -378,6 +378,8 @@ public:
         check(sw_peer_get_stats(raw_, &out));
         return out;
     }
+    // To where it was dialled, or to `address`: sw_peer_move.
+    void move(std::string_view address = {}) const { check(sw_peer_move(raw_, text_of(address))); }
     void ping(uint64_t token = 0) const { check(sw_peer_ping(raw_, token)); }  // SW_EVENT_PONG follows
     // After on_proved, and then once.
     void hello(std::string_view data) const { check(sw_peer_hello(raw_, bytes_of(data))); }
@@ -617,8 +619,10 @@ struct node_options {
     std::function<void(peer, const sw_event_peer_asks&)> on_asks;  // peer::accept or peer::reject, now or later
     std::function<void(peer, const sw_event_connected&)> on_connected;
     std::function<void(peer, const sw_event_closed&)> on_closed;  // or it could not be reached
-    std::function<void(const sw_event_log&)> on_log;              // when set, the node logs
-    std::function<void(const sw_event&)> on_event;                // every event that has no handler above
+    // SW_EVENT_PEER_SUSPENDED, SW_EVENT_PEER_CONNECTING (dialled again) or SW_EVENT_PEER_RESUMED: the type says which.
+    std::function<void(peer, sw_event_type, const sw_event_link&)> on_link;
+    std::function<void(const sw_event_log&)> on_log;  // when set, the node logs
+    std::function<void(const sw_event&)> on_event;    // every event that has no handler above
     std::function<void(std::exception_ptr)> on_exception;
     // What a route handler threw that is no status, in place of on_exception. It may answer, at once; else handler_failed follows.
     std::function<void(const incoming&, std::exception_ptr)> on_error;
@@ -867,6 +871,11 @@ private:
                 case SW_EVENT_PEER_CLOSED:
                     if (options.on_closed) return options.on_closed(from, event.as.closed);
                     break;
+                case SW_EVENT_PEER_SUSPENDED:
+                case SW_EVENT_PEER_CONNECTING:
+                case SW_EVENT_PEER_RESUMED:
+                    if (!options.on_link) break;
+                    return options.on_link(from, static_cast<sw_event_type>(event.type), event.as.link);
                 case SW_EVENT_PIPE_OUTPUT:
                 case SW_EVENT_PIPE_ROOM:
                 case SW_EVENT_PIPE_CLOSED:

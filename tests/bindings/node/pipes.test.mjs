@@ -31,7 +31,7 @@ function endless() {
 }
 
 async function nodes(t, options = {}) {
-  const limits = { handshakeTimeout: 300 }
+  const limits = { handshakeTimeout: 300, lease: 0 }
   const server = await Node.open({ allow: 'anyone', network: 'tests', limits, ...options })
   const client = await Node.open({ network: 'tests', limits })
   server.route('echo', (request) => request.body)

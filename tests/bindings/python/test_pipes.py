@@ -22,9 +22,10 @@ async def streams():
 
 @contextlib.asynccontextmanager
 async def nodes(allow="anyone", **options):
-    server = sealwire.Node(network="tests", allow=allow, handshake_timeout=0.3, **options)
+    # Sessions end with their pipe: one that is suspended waits for another.
+    server = sealwire.Node(network="tests", allow=allow, handshake_timeout=0.3, lease=0, **options)
     server.route("echo")(lambda request: request.body)
-    async with server, sealwire.Node(network="tests", handshake_timeout=0.3) as client:
+    async with server, sealwire.Node(network="tests", handshake_timeout=0.3, lease=0) as client:
         yield server, client
 
 

@@ -1,0 +1,248 @@
+// A session that goes on without its channel: it dials again, or waits for its peer to, and takes another's channel over.
+#include <algorithm>
+
+#include "base/free_block.h"
+#include "node/node.h"
+#include "node/peer.h"
+
+namespace sealwire {
+
+// ---- What the connection tells ----
+
+void Peer::on_suspended(Event& event) {
+    const Time now = node_.loop().now();
+    drop_left_pipe();
+    pipe_.reset();
+    free_block(remainder_);
+    remainder_done_ = 0;
+    blocked_ = false;
+    counters_.connected.set(0);
+    uint64_t kept = 0;
+    {
+        const std::lock_guard lock(*mutex_);
+        kept = outbox_.queued_bytes();
+    }
+    if (!redial_) redial_ = std::make_unique<Redial>(node_.loop().timers(), [this] { dial_again(); });
+    if (now - redial_->up_at >= node_.redial_options().healthy) redial_->attempts = 0;
+    redial_->tried = 0;
+    redial_->lost_at = now;
+    redial_->cause = {event.errc, std::string(event.text)};
+    log(LogLevel::warning, event.errc, "suspended: " + redial_->cause.detail);
+    if (carried_ != 0) node_.note_pipe(std::exchange(carried_, 0), redial_->cause);
+    NodeEvent out = event_of(NodeEventKind::peer_suspended, event);
+    out.detail = redial_->cause.detail;
+    out.address = address_;
+    node_.emit(out);
+    for (Peer* oldest : node_.suspended().add(*this, kept)) {
+        oldest->abort({Errc::lease, "too many sessions without a connection: the oldest ends"});
+    }
+    plan_dial();
+}
+
+void Peer::on_resumed(Event& event) {
+    const Time now = node_.loop().now();
+    drop_left_pipe();
+    node_.suspended().remove(*this);
+    node_.sessions().resumed(id_, connection_->peer_instance());
+    counters_.connected.set(1);
+    counters_.resumed.add();
+    const bool lost = event.first != 0;
+    NodeEvent out = event_of(NodeEventKind::peer_resumed, event);
+    out.first = redial_ ? redial_->tried : 0;
+    out.last_number = lost ? static_cast<uint64_t>((now - redial_->lost_at) / kMillisecond) : 0;
+    out.address = address_;
+    out.suite = connection_->suite();
+    const bool told = lost || (redial_ && redial_->asked);
+    if (redial_) {
+        redial_->up_at = now;
+        redial_->tried = 0;
+        redial_->asked = false;
+        redial_->timer.cancel();
+    }
+    log(LogLevel::info, Errc::ok, lost ? "resumed" : "moved to another connection");
+    if (told) node_.emit(out);
+    plan_dial();
+}
+
+// Another channel was made, and the peer did not go on with the session over it.
+void Peer::on_refused(Event& event) {
+    drop_left_pipe();
+    carrier_failed({event.errc, std::string(event.text)});
+}
+
+// ---- Dialling again ----
+
+// When the next channel is due: soon while there is none, else when this one has lived for long.
+void Peer::plan_dial() {
+    if (over_ || !redial_ || redial_->carrier || !can_dial() || node_.closing()) return;
+    const RedialOptions& options = node_.redial_options();
+    const Time now = node_.loop().now();
+    if (connection_->suspended()) {
+        if (connection_->awaits_accept()) return;
+        redial_->timer.set(after(now, redial_wait(options, redial_->attempts, node_.rng())));
+    } else if (options.refresh > 0) {
+        redial_->timer.set(after(now, options.refresh));
+    }
+}
+
+void Peer::dial_now(const std::optional<Endpoint>& endpoint) {
+    if (over_ || connection_->ending()) return;
+    if (endpoint) endpoint_ = *endpoint;
+    if (!redial_) redial_ = std::make_unique<Redial>(node_.loop().timers(), [this] { dial_again(); });
+    if (!can_dial()) return;
+    stop_dialling();
+    redial_->asked = true;
+    redial_->attempts = 0;
+    dial_again();
+}
+
+void Peer::dial_again() {
+    if (over_ || !can_dial() || redial_->carrier || connection_->ending() || connection_->awaits_accept()) return;
+    ++redial_->attempts;
+    ++redial_->tried;
+    const bool told = connection_->suspended() || redial_->asked;
+    if (told) {
+        NodeEvent out{.kind = NodeEventKind::peer_connecting};
+        const std::string address = endpoint_.text();
+        out.peer = handle_;
+        out.user = user_.load(std::memory_order_relaxed);
+        out.id = &id_;
+        out.errc = redial_->cause.code;
+        out.detail = redial_->cause.detail;
+        out.address = address;
+        out.first = redial_->tried;
+        node_.emit(out);
+    }
+    Peer* const carrier = node_.add_carrier(*this);
+    if (!carrier) return carrier_failed({Errc::no_memory, "no room for another attempt"});
+    redial_->carrier = carrier;
+    carrier->start_dial();
+}
+
+void Peer::carrier_failed(const Error& why) {
+    redial_->carrier = nullptr;
+    if (over_) return;
+    redial_->cause = {why.code, why.detail.empty() ? std::string(describe(why.code).text) : why.detail};
+    log(LogLevel::info, why.code, "not resumed yet: " + redial_->cause.detail);
+    if (connection_->suspended()) return plan_dial();
+    // The channel that there is serves on.
+    redial_->asked = false;
+    redial_->timer.set(after(node_.loop().now(), redial_wait(node_.redial_options(), redial_->attempts, node_.rng())));
+}
+
+void Peer::stop_dialling() {
+    if (!redial_) return;
+    redial_->timer.cancel();
+    Peer* const carrier = std::exchange(redial_->carrier, nullptr);
+    if (!carrier) return;
+    carrier->session_ = nullptr;
+    carrier->abort({Errc::closed, "the session does not need it any more"});
+}
+
+// The application has dialled a peer whose session waits for a channel: that is what this dial is for. False: it waits for none.
+bool Peer::serve_standing() {
+    Peer* const standing = node_.sessions().standing(id_);
+    if (!standing || !standing->connection_->suspended() || standing->connection_->awaits_accept()) return false;
+    standing->stop_dialling();
+    ++standing->redial_->attempts;
+    ++standing->redial_->tried;
+    standing->redial_->carrier = this;
+    session_ = standing;
+    connection_->hello_on_demand();
+    return true;
+}
+
+// ---- From one peer to another ----
+
+// It was dialled for a session, and the peer has proved its key.
+void Peer::hand_over() { std::exchange(session_, nullptr)->adopt(*this); }
+
+// The newcomer asks for a session that is there already. False: it does not.
+bool Peer::resume_session() {
+    const SessionState* const wanted = connection_->asks_to_resume();
+    if (!wanted) return false;
+    const Time now = node_.loop().now();
+    if (node_.access() == Access::allow_list && !node_.allowed().contains(id_)) {
+        log(LogLevel::warning, Errc::not_allowed, "refused: " + id_.text() + " is not on the allow-list any more");
+        connection_->reject(now, 0, {});
+        return true;
+    }
+    Peer* const session = node_.sessions().find(id_, wanted->id);
+    const WireCode code = session ? session->connection_->judge(*connection_) : WireCode::lease;
+    if (code == WireCode::ok) {
+        session->adopt(*this);
+        return true;
+    }
+    const Suspended::Ended* const ended = session ? nullptr : node_.suspended().find(id_, wanted->id, now);
+    constexpr std::string_view kGone = "there is no such session here any more";
+    if (ended) connection_->reject(now, static_cast<uint32_t>(ended->code), kGone, &ended->session);
+    else connection_->reject(now, static_cast<uint32_t>(code), code == WireCode::lease ? kGone : "another dial stands");
+    return true;
+}
+
+// The carrier's channel and pipe are this session's from now on.
+void Peer::adopt(Peer& carrier) {
+    if (redial_ && redial_->carrier == &carrier) redial_->carrier = nullptr;
+    connection_->resume(node_.loop().now(), *carrier.connection_);
+    if (!carrier.connection_->closed()) return carrier.abort({Errc::closed, "the session is ending"});
+    drop_left_pipe();
+    if (pipe_ && carrier.dialled_) {
+        pipe_->set_reading(false);
+        link_->peer = nullptr;
+        left_link_ = std::move(link_);
+        left_pipe_ = std::move(pipe_);
+    }
+    pipe_ = std::move(carrier.pipe_);
+    link_ = std::move(carrier.link_);
+    link_->peer = this;
+    remainder_ = std::move(carrier.remainder_);
+    remainder_done_ = carrier.remainder_done_;
+    blocked_ = carrier.blocked_;
+    reading_ = carrier.reading_;
+    shut_ = false;
+    address_ = carrier.address_;
+    carried_ = std::exchange(carrier.carried_, 0);
+    carrier.serve_no_more(*this);
+    drive();
+}
+
+void Peer::drop_left_pipe() {
+    left_pipe_.reset();
+    left_link_.reset();
+}
+
+// What it was is the session's now: whose application has dialled is told so, and of others nobody knew.
+void Peer::serve_no_more(const Peer& session) {
+    over_ = true;
+    dial_timer_.reset();
+    connecting_.reset();
+    leave_half_open();
+    node_.leave_sessions(*this, id_);
+    if (told_) {
+        NodeEvent out{.kind = NodeEventKind::peer_closed, .errc = Errc::replaced};
+        out.peer = handle_;
+        out.user = user_.load(std::memory_order_relaxed);
+        out.id = &id_;
+        out.instead = session.handle_;
+        out.detail = "the session that there was goes on over it";
+        out.address = session.address_;
+        return node_.emit_last(out, handle_);
+    }
+    HandleTable::process().close(handle_);
+    HandleTable::process().retire(handle_);
+}
+
+// The peer may not know yet that the session is over, and ask for it.
+void Peer::remember_end() {
+    drop_left_pipe();
+    node_.suspended().remove(*this);
+    const Time lease = node_.limits().lease;
+    if (lease == 0 || !connection_->ended_unheard()) return;
+    const bool closed = connection_->why().code == Errc::ok;
+    node_.suspended().ended({id_,
+                             {connection_->session_id(), connection_->received(), 0},
+                             closed ? WireCode::closed : WireCode::lease,
+                             after(node_.loop().now(), lease)});
+}
+
+}  // namespace sealwire

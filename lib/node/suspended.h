@@ -1,0 +1,49 @@
+// Suspended: the sessions of a node that have no channel now, within their limits, and how those ended whose peer may not know.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <vector>
+
+#include "base/time.h"
+#include "crypto/identity.h"
+#include "protocol/codes.h"
+#include "protocol/connection.h"
+
+namespace sealwire {
+
+class Peer;
+
+// Keeps the addresses of Peers and looks into none. Loop thread.
+class Suspended {
+public:
+    static constexpr size_t kMost = 1024;
+    static constexpr uint64_t kMostBytes = 64 * 1024 * 1024;  // that they keep to send again
+    static constexpr size_t kMostEnded = 4096;
+
+    // Who is to end so that this one has its place, oldest first; it may be among them.
+    std::vector<Peer*> add(Peer& peer, uint64_t bytes);
+    void remove(const Peer& peer);
+    size_t size() const { return list_.size(); }
+
+    struct Ended {
+        PeerId peer;
+        SessionState session;  // what this end had received of it
+        WireCode code;         // closed, or lease
+        Time until;
+    };
+    void ended(const Ended& session);
+    // Null: it is not known, or no more.
+    const Ended* find(const PeerId& peer, const SessionId& session, Time now) const;
+
+private:
+    struct Entry {
+        Peer* peer;
+        uint64_t bytes;
+    };
+    std::vector<Entry> list_;  // oldest first
+    uint64_t bytes_ = 0;
+    std::deque<Ended> ended_;
+};
+
+}  // namespace sealwire

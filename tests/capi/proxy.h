@@ -1,0 +1,85 @@
+/* A proxy between two nodes that cuts, resets, corrupts and swallows. */
+#ifndef SEALWIRE_TESTS_PROXY_H
+#define SEALWIRE_TESTS_PROXY_H
+
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include "check.h"
+
+enum { FORWARD, CUT, RESET, CORRUPT, SWALLOW };
+static int action = FORWARD; /* what the proxy does with the next bytes from the server */
+
+typedef struct proxy {
+    int listening;
+    unsigned port, server_port;
+    pthread_t thread;
+} proxy;
+
+static int tcp_to(unsigned port, int listening, unsigned *own_port) {
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof address;
+    const int fd = socket(AF_INET, SOCK_STREAM, 0);
+    address.sin_port = htons((uint16_t)port);
+    if (listening ? bind(fd, (struct sockaddr *)&address, size) != 0 || listen(fd, 8) != 0
+                  : connect(fd, (struct sockaddr *)&address, size) != 0) {
+        exit(1);
+    }
+    getsockname(fd, (struct sockaddr *)&address, &size);
+    if (own_port) *own_port = ntohs(address.sin_port);
+    return fd;
+}
+
+static inline void end(int fd, int how) {
+    const struct linger hard = {1, 0};
+    if (how == RESET) setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+    close(fd);
+}
+
+/* One connection after the other. */
+static void *run_proxy(void *argument) {
+    proxy *p = (proxy *)argument;
+    static unsigned char buffer[65536];
+    for (;;) {
+        const int a = accept(p->listening, NULL, NULL);
+        if (a < 0) return NULL;
+        const int b = tcp_to(__atomic_load_n(&p->server_port, __ATOMIC_SEQ_CST), 0, NULL);
+        int how = FORWARD;
+        while (how == FORWARD || how == CORRUPT) {
+            struct pollfd fds[2] = {{.fd = a, .events = POLLIN}, {.fd = b, .events = POLLIN}};
+            poll(fds, 2, -1);
+            const int from = fds[1].revents ? b : a;
+            const ssize_t got = read(from, buffer, sizeof buffer);
+            if (from == b) how = __atomic_exchange_n(&action, FORWARD, __ATOMIC_SEQ_CST);
+            if (got <= 0) how = CUT;
+            if (how == CORRUPT && got > 0) buffer[got - 1] ^= 1;
+            if (how == FORWARD || how == CORRUPT) {
+                if (write(from == a ? b : a, buffer, (size_t)got) != got) how = CUT;
+            }
+        }
+        if (how == SWALLOW) continue; /* both stay open, and nothing comes of either */
+        end(a, how);
+        end(b, how);
+    }
+}
+
+/* Between `ticket` and who uses `through`. */
+static inline void proxy_start(proxy *p, const char *ticket, char through[SW_ADDRESS_TEXT_SIZE]) {
+    char address[SW_ADDRESS_TEXT_SIZE];
+    sw_peer_id id;
+    MUST(sw_ticket_split(text(ticket), address, &id));
+    sscanf(address, "tcp://127.0.0.1:%u", &p->server_port);
+    p->listening = tcp_to(0, 1, &p->port);
+    snprintf(address, sizeof address, "tcp://127.0.0.1:%u", p->port);
+    MUST(sw_ticket_make(text(address), &id, through));
+    pthread_create(&p->thread, NULL, run_proxy, p);
+}
+
+static inline void proxy_stop(proxy *p) {
+    shutdown(p->listening, SHUT_RDWR);
+    pthread_join(p->thread, NULL);
+    close(p->listening);
+}
+
+#endif

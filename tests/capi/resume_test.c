@@ -1,0 +1,268 @@
+/* Sessions that outlive their connections: broken, silenced, moved, refused, and with nobody left to go on with. */
+#include "proxy.h"
+
+static box server, client;
+static sw_exchange held; /* of route "later", at the server */
+
+static void later(const sw_event *event, void *user) {
+    (void)user;
+    pthread_mutex_lock(&server.mutex);
+    held = event->as.message.exchange;
+    pthread_cond_broadcast(&server.changed);
+    pthread_mutex_unlock(&server.mutex);
+}
+
+static void open_pair(proxy *p, uint32_t lease_ms, uint32_t heartbeat_ms, char through[SW_ADDRESS_TEXT_SIZE]) {
+    char ticket[SW_ADDRESS_TEXT_SIZE];
+    sw_node_options options;
+    sw_node_options_init(&options);
+    options.access = SW_ACCESS_ANYONE;
+    options.lease_ms = lease_ms;
+    options.heartbeat_ms = heartbeat_ms;
+    options.redial_ms = 20;
+    box_open(&server, &options);
+    box_open(&client, &options);
+    server.echo = 1;
+    MUST(sw_node_route(server.node, text("echo"), NULL, NULL));
+    MUST(sw_node_route(server.node, text("later"), later, NULL));
+    MUST(sw_node_route(server.node, text("one way"), NULL, NULL));
+    box_listen(&server, "tcp://127.0.0.1:0", ticket);
+    proxy_start(p, ticket, through);
+}
+
+static void close_pair(proxy *p) {
+    box_close(&client);
+    box_close(&server);
+    proxy_stop(p);
+}
+
+static sw_peer nth_peer(box *b, uint32_t type, unsigned nth, note *out) {
+    memset(out, 0, sizeof *out);
+    box_wait(b, type, nth, out);
+    return out->peer;
+}
+
+/* A request that the server holds. */
+static sw_exchange ask_later(sw_peer peer) {
+    sw_exchange running;
+    held.peer.value = 0;
+    MUST(sw_peer_request(peer, text("later"), bytes("x"), NULL, &running));
+    pthread_mutex_lock(&server.mutex);
+    while (held.peer.value == 0) pthread_cond_wait(&server.changed, &server.mutex);
+    pthread_mutex_unlock(&server.mutex);
+    return running;
+}
+
+static void breaks(proxy *p, const char *through, int how, sw_result expected, unsigned nth, const char *fact) {
+    (void)p;
+    static sw_peer peer;
+    if (nth == 1) peer = box_connect(&client, through);
+    printf("# %s\n", fact);
+    const sw_exchange running = ask_later(peer);
+    const unsigned receipts = box_count(&client, SW_EVENT_RECEIPT);
+    sw_send_options receipt;
+    sw_send_options_init(&receipt);
+    receipt.receipt = 1;
+    __atomic_store_n(&action, how, __ATOMIC_SEQ_CST);
+    for (int i = 0; i < 10; ++i) MUST(sw_peer_send(peer, text("one way"), bytes("z"), &receipt));
+    note n;
+    const sw_peer told = nth_peer(&client, SW_EVENT_PEER_SUSPENDED, nth, &n);
+    tap_ok(told.value == peer.value && n.result == expected && strlen(n.detail) > 0, "the session is suspended");
+    if (n.result != expected) printf("# got %s\n", sw_result_name(n.result));
+    MUST(sw_peer_send(peer, text("one way"), bytes("while it is broken"), NULL));
+    nth_peer(&client, SW_EVENT_PEER_CONNECTING, nth, &n);
+    tap_ok(n.first == 1 && n.result == expected && strncmp(n.bytes, "tcp://127.0.0.1:", 16) == 0,
+           "it is dialled again, for the first time, and why");
+    nth_peer(&client, SW_EVENT_PEER_RESUMED, nth, &n);
+    tap_ok(n.peer.value == peer.value && n.first >= 1 && n.result == SW_OK, "and goes on");
+    nth_peer(&server, SW_EVENT_PEER_RESUMED, nth, &n);
+    tap_ok(n.first == 0, "at the other side too, which did not dial");
+    MUST(sw_exchange_reply(held, bytes("done after all"), NULL));
+    n = box_done(&client, running);
+    tap_ok(n.result == SW_OK && strcmp(n.bytes, "done after all") == 0, "a request that ran has its answer");
+    n = box_ask(&client, peer, "echo", "still here");
+    tap_ok(n.result == SW_OK, "new ones are answered");
+    uint64_t acknowledged = 0;
+    for (unsigned at = receipts + 1; acknowledged < 10; ++at) {
+        if (!box_wait(&client, SW_EVENT_RECEIPT, at, &n)) return;
+        tap_ok(n.result == SW_OK, "messages are acknowledged");
+        acknowledged += n.last - n.first + 1;
+    }
+    tap_ok(acknowledged == 10, "each once");
+}
+
+static int is_one_way(const note *n, const void *argument) {
+    (void)argument;
+    return strcmp(n->text, "one way") == 0;
+}
+
+static unsigned one_ways(void) {
+    unsigned count = 0;
+    pthread_mutex_lock(&server.mutex);
+    for (size_t i = 0; i < server.count; ++i) {
+        count += server.notes[i].type == SW_EVENT_MESSAGE && is_one_way(&server.notes[i], NULL);
+    }
+    pthread_mutex_unlock(&server.mutex);
+    return count;
+}
+
+static void broken(void) {
+    proxy p;
+    char through[SW_ADDRESS_TEXT_SIZE];
+    open_pair(&p, 0, 0, through);
+    breaks(&p, through, CUT, SW_ERR_TRUNCATED, 1, "bytes that end without a close");
+    breaks(&p, through, RESET, SW_ERR_PEER_LOST, 2, "a connection that is reset");
+    breaks(&p, through, CORRUPT, SW_ERR_RECORD, 3, "a bit that was turned over");
+    tap_ok(one_ways() == 33, "one-way messages have come once each");
+    CHECK(box_count(&client, SW_EVENT_PEER_CONNECTED) == 1 && box_count(&server, SW_EVENT_PEER_CONNECTED) == 1);
+    CHECK(box_count(&client, SW_EVENT_PEER_CLOSED) == 0);
+    sw_stats stats = {.size = sizeof stats};
+    MUST(sw_node_get_stats(client.node, &stats));
+    CHECK(stats.sessions == 1 && stats.resumed == 3 && stats.connected == 1);
+    close_pair(&p);
+}
+
+static void silenced(void) {
+    proxy p;
+    char through[SW_ADDRESS_TEXT_SIZE];
+    printf("# nothing comes any more\n");
+    open_pair(&p, 0, 100, through);
+    const sw_peer peer = box_connect(&client, through);
+    note n;
+    __atomic_store_n(&action, SWALLOW, __ATOMIC_SEQ_CST);
+    nth_peer(&client, SW_EVENT_PEER_SUSPENDED, 1, &n);
+    tap_ok(n.result == SW_ERR_SILENT, "heartbeats find it out");
+    nth_peer(&client, SW_EVENT_PEER_RESUMED, 1, &n);
+    n = box_ask(&client, peer, "echo", "y");
+    tap_ok(n.result == SW_OK, "over another connection it goes on");
+    sw_stats stats = {.size = sizeof stats};
+    MUST(sw_peer_get_stats(peer, &stats));
+    close_pair(&p);
+}
+
+static void moved(void) {
+    proxy p;
+    char through[SW_ADDRESS_TEXT_SIZE], other[SW_ADDRESS_TEXT_SIZE], address[SW_ADDRESS_TEXT_SIZE],
+        back[SW_ADDRESS_TEXT_SIZE];
+    sw_peer_id id;
+    note n;
+    printf("# another way to the same peer\n");
+    open_pair(&p, 0, 0, through);
+    const sw_peer peer = box_connect(&client, through);
+    const sw_peer accepted = box_accepted(&server, 1);
+    const sw_exchange running = ask_later(peer);
+    snprintf(address, sizeof address, "unix:@sealwire-resume-%d", (int)getpid());
+    box_listen(&server, address, other);
+    MUST(sw_ticket_split(text(other), address, &id));
+    CHECK_IS(sw_peer_move(accepted, no_text()), SW_ERR_STATE);
+    CHECK_IS(sw_peer_move(peer, text("nonsense")), SW_ERR_ADDRESS);
+    CHECK_OK(sw_peer_move(peer, text(address)));
+    nth_peer(&client, SW_EVENT_PEER_RESUMED, 1, &n);
+    tap_ok(strcmp(n.bytes, address) == 0 && n.last == 0, "to a unix socket, with nothing suspended");
+    CHECK(box_count(&client, SW_EVENT_PEER_SUSPENDED) == 0 && box_count(&server, SW_EVENT_PEER_SUSPENDED) == 0);
+    n = box_ask(&client, peer, "echo", "over there");
+    tap_ok(n.result == SW_OK, "it is served");
+    box_listen(&client, "tcp://127.0.0.1:0", back);
+    MUST(sw_ticket_split(text(back), address, &id));
+    CHECK_OK(sw_peer_move(accepted, text(address)));
+    nth_peer(&server, SW_EVENT_PEER_RESUMED, 1, &n);
+    tap_ok(strcmp(n.bytes, address) == 0, "the side that was dialled can dial, too");
+    MUST(sw_exchange_reply(held, bytes("done after all"), NULL));
+    n = box_done(&client, running);
+    tap_ok(n.result == SW_OK, "a request that ran meanwhile has its answer");
+    CHECK(box_count(&client, SW_EVENT_PEER_CLOSED) == 0);
+    close_pair(&p);
+    CHECK_IS(sw_peer_move(peer, no_text()), SW_ERR_HANDLE);
+}
+
+static void nobody_left(void) {
+    proxy p;
+    char through[SW_ADDRESS_TEXT_SIZE];
+    note n;
+    printf("# nobody answers until the lease is over\n");
+    open_pair(&p, 300, 0, through);
+    const sw_peer peer = box_connect(&client, through);
+    const sw_exchange running = ask_later(peer);
+    shutdown(p.listening, SHUT_RDWR);
+    __atomic_store_n(&action, CUT, __ATOMIC_SEQ_CST);
+    MUST(sw_exchange_reply(held, bytes("lost"), NULL));
+    n = box_peer_event(&client, SW_EVENT_PEER_CLOSED, peer);
+    tap_ok(n.result == SW_ERR_LEASE && strlen(n.detail) > 0, "the session ends, and says why");
+    n = box_done(&client, running);
+    tap_ok(n.result == SW_ERR_OUTCOME_UNKNOWN, "nobody knows what became of a request");
+    box_wait(&server, SW_EVENT_PEER_CLOSED, 1, &n);
+    tap_ok(n.result == SW_ERR_LEASE, "at the other side, too");
+    close_pair(&p);
+}
+
+static void started_anew(void) {
+    proxy p;
+    box old;
+    char through[SW_ADDRESS_TEXT_SIZE], ticket[SW_ADDRESS_TEXT_SIZE], address[SW_ADDRESS_TEXT_SIZE];
+    sw_identity *identity;
+    sw_node_options options;
+    sw_peer_id id;
+    note n;
+    printf("# the peer was started anew\n");
+    MUST(sw_identity_generate(&identity));
+    sw_node_options_init(&options);
+    options.access = SW_ACCESS_ANYONE;
+    options.identity = identity;
+    box_open(&old, &options);
+    MUST(sw_node_route(old.node, text("one way"), NULL, NULL));
+    box_open(&client, NULL);
+    box_listen(&old, "tcp://127.0.0.1:0", ticket);
+    proxy_start(&p, ticket, through);
+    const sw_peer peer = box_connect(&client, through);
+    box_open(&server, &options);
+    box_listen(&server, "tcp://127.0.0.1:0", ticket);
+    MUST(sw_ticket_split(text(ticket), address, &id));
+    unsigned port = 0;
+    sscanf(address, "tcp://127.0.0.1:%u", &port);
+    __atomic_store_n(&p.server_port, port, __ATOMIC_SEQ_CST);
+    sw_send_options receipt;
+    sw_send_options_init(&receipt);
+    receipt.receipt = 1;
+    __atomic_store_n(&action, CUT, __ATOMIC_SEQ_CST);
+    MUST(sw_peer_send(peer, text("one way"), bytes("z"), &receipt));
+    n = box_peer_event(&client, SW_EVENT_PEER_CLOSED, peer);
+    tap_ok(n.result == SW_ERR_LEASE, "the session cannot be resumed, and ends at once");
+    if (n.result != SW_ERR_LEASE) printf("# got %s, %s\n", sw_result_name(n.result), n.detail);
+    box_wait(&client, SW_EVENT_RECEIPT, 1, &n);
+    tap_ok(n.result == SW_ERR_OUTCOME_UNKNOWN, "what became of a message is told, once");
+    CHECK(box_count(&server, SW_EVENT_PEER_CONNECTED) == 0);
+    box_close(&old);
+    sw_identity_free(identity);
+    close_pair(&p);
+}
+
+static void closed_meanwhile(void) {
+    proxy p;
+    char through[SW_ADDRESS_TEXT_SIZE];
+    note n;
+    printf("# closed while it is suspended\n");
+    open_pair(&p, 0, 0, through);
+    const sw_peer peer = box_connect(&client, through);
+    const sw_exchange running = ask_later(peer);
+    shutdown(p.listening, SHUT_RDWR);
+    __atomic_store_n(&action, CUT, __ATOMIC_SEQ_CST);
+    sw_exchange answered = held;
+    MUST(sw_exchange_reply(answered, bytes("lost"), NULL));
+    nth_peer(&client, SW_EVENT_PEER_SUSPENDED, 1, &n);
+    CHECK_OK(sw_peer_close(peer, 0, no_text(), 100));
+    n = box_peer_event(&client, SW_EVENT_PEER_CLOSED, peer);
+    tap_ok(n.result == SW_OK, "it ends at its deadline");
+    n = box_done(&client, running);
+    tap_ok(n.result == SW_ERR_OUTCOME_UNKNOWN, "with what is left");
+    close_pair(&p);
+}
+
+int main(void) {
+    broken();
+    silenced();
+    moved();
+    nobody_left();
+    started_anew();
+    closed_meanwhile();
+    return tap_done();
+}
