@@ -12,10 +12,12 @@ namespace sealwire {
 void Peer::on_suspended(Event& event) {
     const Time now = node_.loop().now();
     drop_left_pipe();
-    pipe_.reset();
-    free_block(remainder_);
-    remainder_done_ = 0;
-    blocked_ = false;
+    if (connection_->suspended() && !connection_->awaits_accept()) {  // else there is another one already
+        pipe_.reset();
+        free_block(remainder_);
+        remainder_done_ = 0;
+        blocked_ = false;
+    }
     counters_.connected.set(0);
     uint64_t kept = 0;
     {
@@ -136,7 +138,7 @@ void Peer::stop_dialling() {
     Peer* const carrier = std::exchange(redial_->carrier, nullptr);
     if (!carrier) return;
     carrier->session_ = nullptr;
-    carrier->abort({Errc::closed, "the session does not need it any more"});
+    carrier->abort({Errc::replaced, "the session does not need it any more"});
 }
 
 // The application has dialled a peer whose session waits for a channel: that is what this dial is for. False: it waits for none.

@@ -13,7 +13,7 @@ static void open_box(box *b, uint32_t access) {
     sw_node_options options;
     sw_node_options_init(&options);
     options.access = access;
-    options.lease_ms = SW_NEVER; /* sessions end with their pipe: another is given to those that are suspended */
+    options.lease_ms = SW_NEVER;        /* sessions end with their pipe: another is given to those that are suspended */
     options.handshake_timeout_ms = 300; /* of strangers; honest ones here are as fast as memory */
     box_open(b, &options);
     b->also = link_event;
@@ -226,6 +226,9 @@ static void leads_to_the_one(void) {
     close_pair();
 }
 
+/* The node may be over already. */
+static int is_gone(sw_result result) { return result == SW_ERR_CLOSED || result == SW_ERR_HANDLE; }
+
 static void ends_with_its_node(void) {
     open_pair(SW_ACCESS_ANYONE);
     sw_pipe_options options = pipe_options(NULL);
@@ -234,8 +237,9 @@ static void ends_with_its_node(void) {
     box_peer_event(&client, SW_EVENT_PEER_CONNECTED, up);
     MUST(sw_node_accept_pipe(client.node, &options, &stuck));
     MUST(sw_node_shutdown(client.node, 100));
-    CHECK_IS(sw_node_accept_pipe(client.node, &options, &fresh), SW_ERR_CLOSED);
-    CHECK_IS(sw_node_connect_pipe(client.node, &server.id, &options, NULL, &fresh, &peer), SW_ERR_CLOSED);
+    tap_ok(is_gone(sw_node_accept_pipe(client.node, &options, &fresh)), "a node that closes takes no pipe");
+    tap_ok(is_gone(sw_node_connect_pipe(client.node, &server.id, &options, NULL, &fresh, &peer)),
+           "in neither direction");
     box_wait(&client, SW_EVENT_NODE_CLOSED, 1, NULL);
     tap_ok(box_count(&client, SW_EVENT_PIPE_CLOSED) == 2,
            "all pipes have had their last event when the node has its own");
