@@ -107,9 +107,11 @@ constexpr auto kTable = std::to_array<ErrcInfo>({
     {Errc::record, "record", "a record failed authentication",
      "Bytes were altered, repeated or lost between the two ends; connect again."},
     {Errc::silent, "silent", "nothing came from the peer for too long",
-     "Its process hangs or was stopped, or the network between swallows everything. heartbeat_ms says how long is too long."},
+     "Its process hangs or was stopped, or the network between swallows everything. heartbeat_ms says how long is too "
+     "long."},
     {Errc::lease, "lease", "the session could not be resumed",
-     "Its connection stayed broken for longer than lease_ms, or the peer was started anew. Connect again, and ask the peer "
+     "Its connection stayed broken for longer than lease_ms, or the peer was started anew. Connect again, and ask the "
+     "peer "
      "about what is reported as outcome_unknown."},
     {Errc::timeout, "timeout", "the deadline passed", "Give it more time, or find out what blocks the peer's handler."},
     {Errc::cancelled, "cancelled", "cancelled", "One of the two ends cancelled it."},
