@@ -1,30 +1,49 @@
-// AnyPeer: what a node, its listeners and its statistics do with a peer, of whatever channel.
+// AnyPeer: what peers of every channel have in common: how a node, its listeners and its statistics deal with them, their way in
+// as strangers, their turns and their log.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <mutex>
+#include <new>
+#include <optional>
+#include <string>
 #include <string_view>
+#include <utility>
 
+#include "base/log.h"
+#include "crypto/identity.h"
+#include "io/timer.h"
 #include "node/connection_limits.h"
+#include "node/half_open.h"
+#include "node/handle_table.h"
 
 namespace sealwire {
 
+class Node;
 struct RouteSent;
 struct Stats;
 
 // Whether a handshake may begin: it may not before the pace of its address allows it and handshakes have time.
 enum class Begin : uint8_t { now, no_time, too_fast };
 
+// The slot of its handle guards what commands touch; all else belongs to the loop thread.
 class AnyPeer {
 public:
+    uint64_t handle() const { return handle_; }
+
     // ---- Loop thread ----
     // Brings everything up to date after an input or command.
-    virtual void drive() = 0;
+    void drive();
+    // Ends it at once.
+    void abort(Error why);
     // Of one that waits for its handshake to begin: lets it, if it is its turn; drive() is to follow.
-    virtual Begin begin_handshake() = 0;
+    Begin begin_handshake();
     // There are too many strangers, and it is the oldest of them.
-    virtual void crowd_out() = 0;
+    void crowd_out();
 
     // ---- Any thread ----
     virtual Stats locked_stats() const = 0;
@@ -34,7 +53,101 @@ public:
     size_t stats_index = 0;  // in the StatsBook of its node, under whose lock
 
 protected:
+    // `id`: of one that is dialled; null: it has connected, and `half_open` is its listener's.
+    AnyPeer(Node& node, const PeerId* id, std::shared_ptr<HalfOpen> half_open, void* user, std::string address);
     ~AnyPeer() = default;
+
+    // ---- What its connection does for it ----
+    virtual bool network_shown() const = 0;  // its first message is meant for this node
+    virtual void admit(Time now) = 0;
+    virtual void turn_away(const Error& why) = 0;
+    virtual std::optional<Error> take_notice() = 0;
+    virtual void give_up(Error why) = 0;  // drive() is to follow
+    virtual void turn() = 0;
+    virtual void on_timer() = 0;
+
+    // Runs a command on the loop thread, if the peer still lives then; gives the lock up.
+    template <class P>
+    static Errc post(HandleTable::Locked<P>& peer, std::function<void(P&)> command);
+
+    template <class P>
+    void register_handle(P& self);
+    void retire_handle();
+
+    // ---- As a stranger ----
+    void enter_half_open();
+    // After what it has sent: who has shown the network is no stranger any more, but may be one too many.
+    void check_newcomer();
+    void leave_half_open();
+    void tell_notice();
+    // Nobody was told that it exists: a line for the log at most.
+    void log_untold(const Error& why);
+    // Its handshake uses the time of handshakes.
+    bool in_handshake() const { return place_.kind == HalfOpen::Place::Class::handshake; }
+
+    void log(LogLevel level, Errc code, std::string_view text, std::string_view route = {});
+    void log(LogLevel level, const Error& error);
+    void log(LogPace& pace, LogLevel level, const Error& error);
+
+    Node& node_;
+    const bool dialled_;
+    uint64_t handle_ = 0;
+    std::mutex* mutex_ = nullptr;
+    std::atomic<void*> user_;
+    PeerId id_{};  // written once, before id_known_
+    std::atomic<bool> id_known_{false};
+
+    // Loop thread.
+    Timer timer_;
+    std::string address_;                  // dialled, or connected from
+    std::shared_ptr<HalfOpen> half_open_;  // of the listener; until it is connected
+
+private:
+    void add_to_book();
+    std::shared_ptr<Node> shared_node() const;
+    static bool post_to(Node& node, std::function<void()> command);
+    bool try_turn();
+
+    HalfOpen::Place place_;  // among the half-open
+    bool shown_ = false;     // the network; it was seen
+    bool waits_ = false;     // for its handshake to begin, in the node's list
+    bool driving_ = false;
 };
+
+template <class P>
+Errc AnyPeer::post(HandleTable::Locked<P>& peer, std::function<void(P&)> command) {
+    const uint64_t handle = peer->handle_;
+    const std::shared_ptr<Node> node = peer->shared_node();
+    peer.unlock();
+    const bool posted = post_to(*node, [handle, command = std::move(command)] {
+        P* found = nullptr;
+        {
+            const HandleTable::Locked<P> again(HandleTable::process(), handle, P::kHandleKind);
+            if (again) found = &*again;
+        }
+        // Only this thread ends it, so it lives on without the lock.
+        if (!found) return;
+        try {
+            command(*found);
+        } catch (const std::bad_alloc&) {
+            return found->abort({Errc::no_memory, "no memory for a command"});
+        }
+        found->drive();
+    });
+    return posted ? Errc::ok : Errc::closed;
+}
+
+template <class P>
+void AnyPeer::register_handle(P& self) {
+    handle_ = HandleTable::process().add(P::kHandleKind, &self);
+    if (handle_ == 0) return;
+    mutex_ = &HandleTable::process().mutex_of(handle_);
+    try {
+        add_to_book();
+    } catch (const std::bad_alloc&) {
+        retire_handle();
+        throw;
+    }
+}
 
 }  // namespace sealwire

@@ -79,9 +79,4 @@ std::optional<Error> Node::admit(HalfOpen& half_open, AnyPeer& peer, const PeerI
     return Error{Errc::limit, why};
 }
 
-std::string Node::left_out_words(uint64_t left_out) {
-    if (left_out == 0) return {};
-    return " (" + std::to_string(left_out) + " lines like this one were left out)";
-}
-
 }  // namespace sealwire

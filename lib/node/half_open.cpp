@@ -32,6 +32,11 @@ std::optional<uint64_t> LogPace::allows(Time now) {
     return std::exchange(left_out_, 0);
 }
 
+std::string left_out_words(uint64_t left_out) {
+    if (left_out == 0) return {};
+    return " (" + std::to_string(left_out) + " lines like this one were left out)";
+}
+
 void HandshakeTime::fade(Time now) {
     if (now <= at_) return;
     used_ *= std::exp(-static_cast<double>(now - at_) / static_cast<double>(kSpan));

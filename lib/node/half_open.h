@@ -56,6 +56,9 @@ private:
     uint64_t left_out_ = 0;
 };
 
+// How many lines were left out, to stand behind the one that is written; nothing for none.
+std::string left_out_words(uint64_t left_out);
+
 // How much of the loop's time handshakes have used lately: a sum that fades with kSpan. Pure.
 class HandshakeTime {
 public:

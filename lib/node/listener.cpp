@@ -177,9 +177,8 @@ void Listening::tell(NodeEventKind kind, const Error& error) {
 
 void Listening::on_refused(const std::string& remote_address, Error error) {
     const std::optional<uint64_t> left_out = half_open_->stranger_log.allows(node_.loop().now());
-    if (!left_out) return;
-    if (*left_out > 0) error.detail += " (" + std::to_string(*left_out) + " lines like this one were left out)";
-    node_.log(LogLevel::warning, error.code, {}, remote_address, error.detail);
+    if (left_out)
+        node_.log(LogLevel::warning, error.code, {}, remote_address, error.detail + left_out_words(*left_out));
 }
 
 void Listening::over(const Error& error) {

@@ -198,7 +198,6 @@ private:
     void tell_gone_pipings();
     void open_accepted(Piping& piping);
     void refused_by_address(Door& door, const std::string& from, std::string_view why);
-    static std::string left_out_words(uint64_t left_out);
     void accepted_raw(uint64_t listener, std::shared_ptr<const ShsNetwork> network, std::shared_ptr<HalfOpen> half_open,
                       std::unique_ptr<Pipe> pipe, uint64_t carried, Entrance entrance);
     Result<void> connect_raw(Ticket ticket, const DialOptions& options, uint64_t* out);

@@ -12,90 +12,59 @@ namespace sealwire {
 
 namespace {
 
-constexpr int kRounds = 16;  // of one turn for one peer, then the others have theirs
-constexpr Time kRetry = 100 * kMillisecond;
+constexpr int kRounds = 16;               // of one turn for one peer, then the others have theirs
 constexpr Time kLastWords = 2 * kSecond;  // for a session that is replaced while its peer closes it, or a dial's answer
 constexpr size_t kGather = 4 * 1024;      // bytes of commands that wait for the end of what is delivered
 
 }  // namespace
 
 Peer::Peer(Node& node, Ticket ticket, const DialOptions& options)
-    : node_(node),
-      dialled_(true),
+    : AnyPeer(node, &ticket.peer, nullptr, options.user, ticket.endpoint.text()),
       outbox_(node.limits(), true, node.budget()),
       stage_(Stage::dialling),
-      user_(options.user),
-      id_(ticket.peer),
-      id_known_(true),
-      timer_(node.loop().timers(), [this] { on_timer(); }),
       dial_timeout_(options.timeout),
       tls_(options.tls_context),
       keepalive_(options.keepalive),
       told_(true),
-      endpoint_(std::move(ticket.endpoint)),
-      address_(endpoint_.text()) {
+      endpoint_(std::move(ticket.endpoint)) {
     connection_ =
         Connection::initiator(node.connection_config(), id_, outbox_, node.rng(), 0, options.data, &ticket.curve);
     if (options.data_on_demand) connection_->hello_on_demand();
     dialable_ = can_dial();
-    register_handle();
+    register_handle(*this);
 }
 
 Peer::Peer(Node& node, uint64_t listener, std::shared_ptr<HalfOpen> half_open, std::unique_ptr<Pipe> pipe,
            uint64_t carried)
-    : node_(node),
-      dialled_(false),
+    : AnyPeer(node, nullptr, std::move(half_open), nullptr, pipe->remote_address()),
       listener_(listener),
       outbox_(node.limits(), false, node.budget()),
       stage_(Stage::handshaking),
       pipe_(std::move(pipe)),
-      carried_(carried),
-      timer_(node.loop().timers(), [this] { on_timer(); }),
-      half_open_(std::move(half_open)),
-      address_(pipe_->remote_address()) {
+      carried_(carried) {
     connection_ = Connection::responder(node.connection_config(), outbox_, node.rng(), node.loop().now());
-    register_handle();
+    register_handle(*this);
 }
 
 Peer::Peer(Node& node, Peer& session)
-    : node_(node),
-      dialled_(true),
+    : AnyPeer(node, &session.id_, nullptr, nullptr, session.endpoint_.text()),
       outbox_(node.limits(), true),
       stage_(Stage::dialling),
-      id_(session.id_),
-      id_known_(true),
       session_(&session),
-      timer_(node.loop().timers(), [this] { on_timer(); }),
       dial_timeout_(node.redial_options().attempt),
       tls_(node.tls_for(session.endpoint_, session.tls_)),
       keepalive_(session.keepalive_),
-      endpoint_(session.endpoint_),
-      address_(endpoint_.text()) {
+      endpoint_(session.endpoint_) {
     connection_ = Connection::initiator(node.connection_config(), id_, outbox_, node.rng(), node.loop().now(), {});
     connection_->hello_on_demand();
-    register_handle();
-}
-
-void Peer::register_handle() {
-    handle_ = HandleTable::process().add(HandleKind::peer, this);
-    if (handle_ == 0) return;
-    mutex_ = &HandleTable::process().mutex_of(handle_);
-    try {
-        node_.stats_book().add(*this);
-    } catch (const std::bad_alloc&) {
-        HandleTable::process().close(handle_);
-        HandleTable::process().retire(handle_);
-        throw;
-    }
+    register_handle(*this);
 }
 
 Peer::~Peer() {
     if (handle_ != 0) drop_transfers();
     leave_half_open();
     if (handle_ != 0) node_.stats_book().remove(*this);
-    if (over_) return;
-    HandleTable::process().close(handle_);
-    HandleTable::process().retire(handle_);
+    if (!over_) retire_handle();
 }
 
 // ---- Dialling ----
@@ -172,14 +141,14 @@ void Peer::on_bytes(Bytes bytes) {
     if (connection_->awaits_pong()) node_.loop().refresh_now();  // it may have been sent in this very turn
     try {
         std::optional<Measured> measured;
-        if (place_.kind == HalfOpen::Place::Class::handshake) measured.emplace(node_);
+        if (in_handshake()) measured.emplace(node_);
         connection_->receive(node_.loop().now(), bytes);
     } catch (const std::bad_alloc&) {
         connection_->abort(node_.loop().now(), {Errc::no_memory, "no memory for what the peer sent"});
     }
     try {
         note_hello();
-        check_mac1();
+        check_newcomer();
     } catch (const std::bad_alloc&) {
         connection_->abort(node_.loop().now(), {Errc::no_memory, "no memory for a handshake"});
     }
@@ -206,57 +175,9 @@ void Peer::on_error(Error error) {
     drive();
 }
 
-// Who has shown a valid mac1 is no stranger any more, but may be one too many.
-void Peer::check_mac1() {
-    tell_notice();
-    if (dialled_ || mac1_seen_ || !connection_->mac1_valid()) return;
-    mac1_seen_ = true;
-    if (!half_open_->promote(place_, address_)) {
-        const Error why{Errc::limit, "busy: too many handshakes at once, this one is refused"};
-        log(half_open_->busy_log, LogLevel::warning, why);
-        node_.door_counters().busy.add();
-        return connection_->turn_away(why);
-    }
-    if (!node_.short_of_time() && begin_handshake() == Begin::now) return;
-    node_.wait_to_begin(*this);
-    waits_ = true;
-}
-
-Begin Peer::begin_handshake() {
-    const Time now = node_.loop().now();
-    if (!node_.handshake_time().below(now, half_open_->limits().share_percent)) return Begin::no_time;
-    if (!half_open_->may_begin(place_, now)) return Begin::too_fast;
-    waits_ = false;
-    try {
-        const Measured measured(node_);
-        connection_->admit(now);
-    } catch (const std::bad_alloc&) {
-        connection_->abort(now, {Errc::no_memory, "no memory for a handshake"});
-    }
-    tell_notice();
-    return Begin::now;
-}
-
-void Peer::leave_half_open() {
-    if (waits_) node_.wait_no_more(*this);
-    waits_ = false;
-    if (half_open_) half_open_->leave(place_);
-    half_open_.reset();
-}
-
-void Peer::tell_notice() {
-    const std::optional<Error> notice = connection_->take_notice();
-    if (!notice) return;
-    if (half_open_) log(half_open_->stranger_log, LogLevel::warning, *notice);
-    else log(LogLevel::warning, *notice);
-}
-
 // ---- The turn of one peer ----
 
-void Peer::abort(Error why) {
-    connection_->abort(node_.loop().now(), std::move(why));
-    drive();
-}
+void Peer::give_up(Error why) { connection_->abort(node_.loop().now(), std::move(why)); }
 
 void Peer::end_now(Error why) {
     const Time now = node_.loop().now();
@@ -298,29 +219,6 @@ void Peer::shut_down(Time deadline) {
     const Time now = node_.loop().now();
     connection_->close(now, 0, {}, after(now, deadline));
     drive();
-}
-
-void Peer::drive() {
-    if (driving_) return;
-    driving_ = true;
-    if (!try_turn() && !try_turn()) {
-        // Nothing can be told without memory: once more when there may be some again.
-        try {
-            timer_.set(after(node_.loop().now(), kRetry));
-        } catch (const std::bad_alloc&) {  // the next thing that happens to it drives it
-        }
-    }
-    driving_ = false;
-}
-
-bool Peer::try_turn() {
-    try {
-        turn();
-        return true;
-    } catch (const std::bad_alloc&) {
-        connection_->abort(node_.loop().now(), {Errc::no_memory, "no memory to go on"});
-        return false;
-    }
 }
 
 void Peer::turn() {
@@ -478,23 +376,6 @@ void Peer::set_stage(Stage stage) {
     if (over_) return;
     const std::lock_guard lock(*mutex_);
     if (stage_ != Stage::closing) stage_ = stage;
-}
-
-void Peer::log(LogLevel level, Errc code, std::string_view text, std::string_view route) {
-    if (!node_.logs(level)) return;
-    const bool known = id_known_.load(std::memory_order_relaxed);
-    node_.log(level, code, known ? &id_ : nullptr, address_, text, route);
-}
-
-void Peer::log(LogLevel level, const Error& error) { log(level, error.code, error.detail); }
-
-// What strangers can cause does not flood the log.
-void Peer::log(LogPace& pace, LogLevel level, const Error& error) {
-    if (!node_.logs(level)) return;
-    const std::optional<uint64_t> left_out = pace.allows(node_.loop().now());
-    if (!left_out) return;
-    if (*left_out == 0) return log(level, error);
-    log(level, error.code, error.detail + " (" + std::to_string(*left_out) + " lines like this one were left out)");
 }
 
 }  // namespace sealwire

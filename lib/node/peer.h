@@ -49,6 +49,8 @@ struct DialOptions {
 // on any thread, lives from then on the loop thread, and dies at the end of a turn, with its handle closed before.
 class Peer final : public AnyPeer, private ConnectHandler {
 public:
+    static constexpr HandleKind kHandleKind = HandleKind::peer;
+
     // ---- Commands: any thread, by handle ----
     // Files: transfers that are to move the parts of the message, by their place in it.
     struct FilePart {
@@ -119,29 +121,22 @@ public:
          uint64_t carried = 0);
     ~Peer();
 
-    uint64_t handle() const { return handle_; }
     const SessionId& session_id() const { return connection_->session_id(); }
     void start_dial();
     // In place of it: over a pipe that the application carries.
     void dial_over(std::unique_ptr<Pipe> pipe, uint64_t carried);
     void start_accepted();
-    void crowd_out() override;
     // What it has waited for, another dial or a session, is over.
     void go_on();
     // Another session with the same peer stands from now on: this session, dial or newcomer ends.
     void give_way();
     // Its peer is closing it, and has had a while.
     void end_soon();
-    // Of one that waits for its handshake to begin: lets it, if it is its turn; drive() is to follow.
-    Begin begin_handshake() override;
-    // Brings everything up to date after an input or command: see connection.h.
-    void drive() override;
     // Only what can be sent is sent; no event is delivered.
     void flush_only();
     // Taken from the node's list of peers that have commands waiting.
     void drive_if_dirty();
     void shut_down(Time deadline);
-    void abort(Error why);
     // The same, with a last word to the peer if the pipe takes it at once.
     void end_now(Error why);
     // The node has memory again for large messages.
@@ -176,6 +171,9 @@ private:
     };
     enum class Stage : uint8_t { dialling, handshaking, greeting, asking, decided, up, closing };
     using Locked = HandleTable::Locked<Peer>;
+    static Errc post(Locked& peer, std::function<void(Peer&)> command) {
+        return AnyPeer::post<Peer>(peer, std::move(command));
+    }
     static Locked lock(uint64_t peer) { return {HandleTable::process(), peer, HandleKind::peer}; }
 
     // What a pipe tells goes to whom it belongs to: with a channel it passes from one peer to another.
@@ -206,16 +204,17 @@ private:
 
     // Under the lock, after a command: the node to be woken once the lock is released, or null.
     std::shared_ptr<Node> touch(size_t bytes);
-    // Runs a command on the loop thread, if the peer still lives then.
-    static Errc post(Locked& peer, std::function<void(Peer&)> command);
     static Errc resolve(const Locked& peer, OutMessage& message);
     void set_timeout(OutMessage& message) const;
     uint64_t of_outbox(uint64_t number) const { return retries_ ? retries_->of_outbox(number) : number; }
     uint64_t of_application(uint64_t number) const;
 
-    void register_handle();
-    void turn();
-    bool try_turn();
+    bool network_shown() const override { return connection_->mac1_valid(); }
+    void admit(Time now) override { connection_->admit(now); }
+    void turn_away(const Error& why) override { connection_->turn_away(why); }
+    std::optional<Error> take_notice() override { return connection_->take_notice(); }
+    void give_up(Error why) override;
+    void turn() override;
     void sync();
     void read_or_wait();
     void flush();
@@ -238,6 +237,8 @@ private:
     void hand_over();
     bool can_dial() const { return has_scheme(endpoint_.scheme); }
     bool serve_standing();
+    Redial& redial();  // made when it is wanted
+    void set_redial();
     void plan_dial();
     void dial_now(const std::optional<Endpoint>& endpoint);
     void dial_again();
@@ -267,12 +268,8 @@ private:
     void name_successor(NodeEvent& closed) const;
     void finish_transport();
     void set_timer();
-    void on_timer();
+    void on_timer() override;
     void on_dial_timeout();
-    void check_mac1();
-    void admit();
-    void leave_half_open();
-    void tell_notice();
     const Route* route_of(const Event& event);
     NodeEvent event_of(NodeEventKind kind, const Event& event) const;
     void set_stage(Stage stage);
@@ -282,15 +279,8 @@ private:
         counters_.messages_received.add();
         counters_.body_bytes_received.add(event.body.size());
     }
-    void log(LogLevel level, Errc code, std::string_view text, std::string_view route = {});
-    void log(LogLevel level, const Error& error);
-    void log(LogPace& pace, LogLevel level, const Error& error);
 
-    Node& node_;
-    const bool dialled_;
     const uint64_t listener_ = 0;
-    uint64_t handle_ = 0;
-    std::mutex* mutex_ = nullptr;
 
     // Under the lock.
     Outbox outbox_;
@@ -303,13 +293,10 @@ private:
     std::optional<std::array<uint8_t, kSessionIdSize>> session_id_;  // once connected
     std::atomic<bool> keyed_{false};                                 // a request with an idempotency key came
     std::atomic<bool> retrying_{false};                              // there are retries_
-    std::atomic<void*> user_{nullptr};
-    Gate gate_;                         // of its messages
+    Gate gate_;                                                      // of its messages
     std::atomic<bool> release_{false};  // a gate was opened since what waits was last looked at
     std::atomic<bool> dirty_{false};    // commands wait; set under the lock
     std::atomic<size_t> unflushed_{0};  // bytes of commands since the last sync
-    PeerId id_{};                       // written once, before id_known_
-    std::atomic<bool> id_known_{false};
 
     PeerCounters counters_;  // read on any thread
 
@@ -325,7 +312,6 @@ private:
     uint64_t carried_ = 0;               // handle of the pipe, where the application carries it
     std::unique_ptr<Redial> redial_;     // of a session that may be dialled again
     Peer* session_ = nullptr;            // of one that makes a channel: whose
-    Timer timer_;
     std::unique_ptr<Timer> dial_timer_;
     Time retry_at_ = kNever;  // the next time of retries_
     Time dial_timeout_ = 0;
@@ -335,19 +321,13 @@ private:
     size_t remainder_done_ = 0;
     bool blocked_ = false;  // the pipe takes nothing until on_writable
     bool reading_ = true;
-    bool driving_ = false;
     bool told_ = false;      // the application knows of this peer
     bool over_ = false;      // its last event was delivered
     bool shut_ = false;      // our direction of the pipe is ended
     bool received_ = false;  // any byte
     bool active_ = false;    // since the last trim
-    bool mac1_seen_ = false;
     bool said_hello_ = false;
-    bool waits_ = false;                           // for its handshake to begin, in the node's list
-    std::shared_ptr<HalfOpen> half_open_;          // of the listener; until it is connected
-    HalfOpen::Place place_;                        // there
     Endpoint endpoint_;                            // to dial
-    std::string address_;                          // dialled, or connected from
     View asked_data_;                              // of the peer's application, until connected
     std::optional<std::vector<uint8_t>> welcome_;  // it is let in with this, when a dial of this node is over
     std::vector<const Route*> route_cache_;        // by route index; valid for route_version_

@@ -269,28 +269,6 @@ void Peer::give_back(uint64_t handle, std::span<const Taken> taken) {
     wake(node);
 }
 
-Errc Peer::post(Locked& peer, std::function<void(Peer&)> command) {
-    const uint64_t handle = peer->handle_;
-    const std::shared_ptr<Node> node = peer->node_.shared_from_this();
-    peer.unlock();
-    const bool posted = node->loop().post([handle, command = std::move(command)] {
-        Peer* found = nullptr;
-        {
-            const Locked again = lock(handle);
-            if (again) found = &*again;
-        }
-        // Only this thread ends it, so it lives on without the lock.
-        if (!found) return;
-        try {
-            command(*found);
-        } catch (const std::bad_alloc&) {
-            return found->abort({Errc::no_memory, "no memory for a command"});
-        }
-        found->drive();
-    });
-    return posted ? Errc::ok : Errc::closed;
-}
-
 Errc Peer::hello(uint64_t handle, Bytes data) {
     if (data.size() > kMaxApplicationData) return Errc::too_big;
     Locked peer = lock(handle);

@@ -336,8 +336,7 @@ void Peer::on_up(Event& event) {
     if (change.overdue) change.overdue->end_soon();
     for (Peer* late : change.late) late->give_way();
     if (!dialled_ || node_.limits().lease == 0) return;
-    redial_ = std::make_unique<Redial>(node_.loop().timers(), [this] { dial_again(); });
-    redial_->up_at = node_.loop().now();
+    redial().up_at = node_.loop().now();
     plan_dial();
 }
 
@@ -371,24 +370,12 @@ void Peer::on_over(Event& event) {
     connecting_.reset();
     const Error& why = connection_->why();
     if (carried_ != 0) node_.note_pipe(carried_, why);
-    const std::shared_ptr<HalfOpen> half_open = half_open_;
-    const bool waited = waits_;
     tell_notice();
+    if (!told_ && !carries) log_untold(why);
     leave_half_open();
     const Outbox::Undelivered& undelivered = connection_->undelivered();
     node_.account(&id_, undelivered, connection_->unanswered_route());
-    if (!told_) {  // nobody was told that it exists
-        if (waited) log(half_open->busy_log, LogLevel::warning, {Errc::limit, "busy: a handshake waited in vain"});
-        // Of these a line was written when it happened.
-        else if (!carries && why.code != Errc::handshake && why.code != Errc::limit && why.code != Errc::not_allowed) {
-            const Error told{why.code, why.detail.empty() ? std::string(describe(why.code).text) : why.detail};
-            if (half_open) log(half_open->stranger_log, LogLevel::info, told);
-            else log(LogLevel::info, told);
-        }
-        HandleTable::process().close(handle_);
-        HandleTable::process().retire(handle_);
-        return;
-    }
+    if (!told_) return retire_handle();
     NodeEvent out = event_of(NodeEventKind::peer_closed, event);
     name_successor(out);
     std::string text = why.detail;

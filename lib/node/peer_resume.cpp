@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/free_block.h"
+#include "node/backoff.h"
 #include "node/node.h"
 #include "node/peer.h"
 
@@ -24,7 +25,7 @@ void Peer::on_suspended(Event& event) {
         const std::lock_guard lock(*mutex_);
         kept = outbox_.queued_bytes();
     }
-    if (!redial_) redial_ = std::make_unique<Redial>(node_.loop().timers(), [this] { dial_again(); });
+    redial();
     if (now - redial_->up_at >= node_.redial_options().healthy) redial_->attempts = 0;
     redial_->tried = 0;
     redial_->lost_at = now;
@@ -74,24 +75,33 @@ void Peer::on_refused(Event& event) {
 
 // ---- Dialling again ----
 
+Redial& Peer::redial() {
+    if (!redial_) redial_ = std::make_unique<Redial>(node_.loop().timers(), [this] { dial_again(); });
+    return *redial_;
+}
+
+void Peer::set_redial() {
+    const RedialOptions& options = node_.redial_options();
+    const Time longest = doubled(options.first, options.longest, redial_->attempts);
+    redial_->timer.set(after(node_.loop().now(), any_up_to(longest)));
+}
+
 // When the next channel is due: soon while there is none, else when this one has lived for long.
 void Peer::plan_dial() {
     if (over_ || !redial_ || redial_->carrier || !can_dial() || node_.closing()) return;
-    const RedialOptions& options = node_.redial_options();
-    const Time now = node_.loop().now();
+    const Time refresh = node_.redial_options().refresh;
     if (connection_->suspended()) {
-        if (connection_->awaits_accept()) return;
-        redial_->timer.set(after(now, redial_wait(options, redial_->attempts, node_.rng())));
-    } else if (options.refresh > 0) {
-        redial_->timer.set(after(now, options.refresh));
+        if (!connection_->awaits_accept()) set_redial();
+    } else if (refresh > 0) {
+        redial_->timer.set(after(node_.loop().now(), refresh));
     }
 }
 
 void Peer::dial_now(const std::optional<Endpoint>& endpoint) {
     if (over_ || connection_->ending()) return;
     if (endpoint) endpoint_ = *endpoint;
-    if (!redial_) redial_ = std::make_unique<Redial>(node_.loop().timers(), [this] { dial_again(); });
     if (!can_dial()) return;
+    redial();
     stop_dialling();
     redial_->asked = true;
     redial_->attempts = 0;
@@ -129,7 +139,7 @@ void Peer::carrier_failed(const Error& why) {
     if (connection_->suspended()) return plan_dial();
     // The channel that there is serves on.
     redial_->asked = false;
-    redial_->timer.set(after(node_.loop().now(), redial_wait(node_.redial_options(), redial_->attempts, node_.rng())));
+    set_redial();
 }
 
 void Peer::stop_dialling() {
@@ -230,8 +240,7 @@ void Peer::serve_no_more(const Peer& session) {
         out.address = session.address_;
         return node_.emit_last(out, handle_);
     }
-    HandleTable::process().close(handle_);
-    HandleTable::process().retire(handle_);
+    retire_handle();
 }
 
 // The peer may not know yet that the session is over, and ask for it.

@@ -14,66 +14,40 @@ namespace sealwire {
 namespace {
 
 constexpr int kRounds = 16;  // of one turn for one peer, then the others have theirs
-constexpr Time kRetry = 100 * kMillisecond;
 
 }  // namespace
 
 RawPeer::RawPeer(Node& node, Ticket ticket, const DialOptions& options)
-    : node_(node),
-      dialled_(true),
+    : AnyPeer(node, &ticket.peer, nullptr, options.user, ticket.endpoint.text()),
       network_(options.shs),
       config_{&node.identity(), network_.get(), nullptr, node.limits(), false},
       outbox_(node.limits(), true),
-      user_(options.user),
-      id_(ticket.peer),
-      id_known_(true),
-      timer_(node.loop().timers(), [this] { on_timer(); }),
       dial_timeout_(options.timeout),
       keepalive_(options.keepalive),
       tls_(options.tls_context),
       told_(true),
-      endpoint_(std::move(ticket.endpoint)),
-      address_(endpoint_.text()) {
+      endpoint_(std::move(ticket.endpoint)) {
     connection_ = ShsConnection::initiator(config_, id_, outbox_, node.rng(), 0, &ticket.curve);
-    register_handle();
+    register_handle(*this);
 }
 
 RawPeer::RawPeer(Node& node, uint64_t listener, std::shared_ptr<const ShsNetwork> network,
                  std::shared_ptr<HalfOpen> half_open, std::unique_ptr<Pipe> pipe, uint64_t carried)
-    : node_(node),
-      dialled_(false),
+    : AnyPeer(node, nullptr, std::move(half_open), nullptr, pipe->remote_address()),
       listener_(listener),
       network_(std::move(network)),
       config_{&node.identity(), network_.get(), node.shs_replays(), node.limits(), true},
       outbox_(node.limits(), false),
       pipe_(std::move(pipe)),
-      carried_(carried),
-      timer_(node.loop().timers(), [this] { on_timer(); }),
-      half_open_(std::move(half_open)),
-      address_(pipe_->remote_address()) {
+      carried_(carried) {
     connection_ = ShsConnection::responder(config_, outbox_, node.rng(), node.loop().now());
-    register_handle();
-}
-
-void RawPeer::register_handle() {
-    handle_ = HandleTable::process().add(HandleKind::raw_peer, this);
-    if (handle_ == 0) return;
-    mutex_ = &HandleTable::process().mutex_of(handle_);
-    try {
-        node_.stats_book().add(*this);
-    } catch (const std::bad_alloc&) {
-        HandleTable::process().close(handle_);
-        HandleTable::process().retire(handle_);
-        throw;
-    }
+    register_handle(*this);
 }
 
 RawPeer::~RawPeer() {
     leave_half_open();
     if (handle_ != 0) node_.stats_book().remove(*this);
-    if (over_) return;
-    HandleTable::process().close(handle_);
-    HandleTable::process().retire(handle_);
+    if (!over_) retire_handle();
 }
 
 // ---- Dialling ----
@@ -125,15 +99,9 @@ void RawPeer::on_dial_timeout() {
 // ---- The pipe ----
 
 void RawPeer::start_accepted() {
-    if (AnyPeer* oldest = half_open_->enter(*this, place_)) oldest->crowd_out();
+    enter_half_open();
     pipe_->start(*this);
     set_timer();
-}
-
-void RawPeer::crowd_out() {
-    const Error why{Errc::limit, "too many strangers: the oldest is dropped"};
-    log(half_open_->dropped_log, LogLevel::info, why);
-    abort(why);
 }
 
 void RawPeer::on_bytes(Bytes bytes) {
@@ -142,10 +110,10 @@ void RawPeer::on_bytes(Bytes bytes) {
     const Time now = node_.loop().now();
     try {
         std::optional<Measured> measured;
-        if (place_.kind == HalfOpen::Place::Class::handshake) measured.emplace(node_);
+        if (in_handshake()) measured.emplace(node_);
         connection_->receive(now, bytes);
         measured.reset();
-        check_hello();
+        check_newcomer();
     } catch (const std::bad_alloc&) {
         connection_->abort(now, {Errc::no_memory, "no memory for what the peer sent"});
     }
@@ -172,57 +140,9 @@ void RawPeer::on_error(Error error) {
     drive();
 }
 
-// Who has shown the network identifier is no stranger any more, but may be one too many.
-void RawPeer::check_hello() {
-    tell_notice();
-    if (dialled_ || hello_seen_ || !connection_->hello_valid()) return;
-    hello_seen_ = true;
-    if (!half_open_->promote(place_, address_)) {
-        const Error why{Errc::limit, "busy: too many handshakes at once, this one is refused"};
-        log(half_open_->busy_log, LogLevel::warning, why);
-        node_.door_counters().busy.add();
-        return connection_->turn_away(why);
-    }
-    if (!node_.short_of_time() && begin_handshake() == Begin::now) return;
-    node_.wait_to_begin(*this);
-    waits_ = true;
-}
-
-Begin RawPeer::begin_handshake() {
-    const Time now = node_.loop().now();
-    if (!node_.handshake_time().below(now, half_open_->limits().share_percent)) return Begin::no_time;
-    if (!half_open_->may_begin(place_, now)) return Begin::too_fast;
-    waits_ = false;
-    try {
-        const Measured measured(node_);
-        connection_->admit(now);
-    } catch (const std::bad_alloc&) {
-        connection_->abort(now, {Errc::no_memory, "no memory for a handshake"});
-    }
-    tell_notice();
-    return Begin::now;
-}
-
-void RawPeer::leave_half_open() {
-    if (waits_) node_.wait_no_more(*this);
-    waits_ = false;
-    if (half_open_) half_open_->leave(place_);
-    half_open_.reset();
-}
-
-void RawPeer::tell_notice() {
-    const std::optional<Error> notice = connection_->take_notice();
-    if (!notice) return;
-    if (half_open_) log(half_open_->stranger_log, LogLevel::warning, *notice);
-    else log(LogLevel::warning, notice->code, notice->detail);
-}
-
 // ---- The turn ----
 
-void RawPeer::abort(Error why) {
-    connection_->abort(node_.loop().now(), std::move(why));
-    drive();
-}
+void RawPeer::give_up(Error why) { connection_->abort(node_.loop().now(), std::move(why)); }
 
 void RawPeer::shut_down(Time deadline) {
     set_stage(Stage::closing);
@@ -234,29 +154,6 @@ void RawPeer::shut_down(Time deadline) {
     const Time now = node_.loop().now();
     connection_->close(now, after(now, deadline));
     drive();
-}
-
-void RawPeer::drive() {
-    if (driving_) return;
-    driving_ = true;
-    if (!try_turn() && !try_turn()) {
-        // Nothing can be told without memory: once more when there may be some again.
-        try {
-            timer_.set(after(node_.loop().now(), kRetry));
-        } catch (const std::bad_alloc&) {  // the next thing that happens to it drives it
-        }
-    }
-    driving_ = false;
-}
-
-bool RawPeer::try_turn() {
-    try {
-        turn();
-        return true;
-    } catch (const std::bad_alloc&) {
-        connection_->abort(node_.loop().now(), {Errc::no_memory, "no memory to go on"});
-        return false;
-    }
 }
 
 void RawPeer::turn() {
@@ -357,21 +254,6 @@ void RawPeer::set_stage(Stage stage) {
     if (over_) return;
     const std::lock_guard lock(*mutex_);
     if (stage_ != Stage::closing) stage_ = stage;
-}
-
-void RawPeer::log(LogLevel level, Errc code, std::string_view text) {
-    if (!node_.logs(level)) return;
-    const bool known = id_known_.load(std::memory_order_relaxed);
-    node_.log(level, code, known ? &id_ : nullptr, address_, text);
-}
-
-// What strangers can cause does not flood the log.
-void RawPeer::log(LogPace& pace, LogLevel level, const Error& error) {
-    if (!node_.logs(level)) return;
-    const std::optional<uint64_t> left_out = pace.allows(node_.loop().now());
-    if (!left_out) return;
-    if (*left_out == 0) return log(level, error.code, error.detail);
-    log(level, error.code, error.detail + " (" + std::to_string(*left_out) + " lines like this one were left out)");
 }
 
 }  // namespace sealwire

@@ -27,7 +27,8 @@ struct DialOptions;
 // unsupported. Like Peer: the slot of its handle guards what commands touch, all else belongs to the loop thread.
 class RawPeer final : public AnyPeer, private PipeHandler, private ConnectHandler {
 public:
-    static bool is(uint64_t handle) { return handle >> 60 == static_cast<uint64_t>(HandleKind::raw_peer); }
+    static constexpr HandleKind kHandleKind = HandleKind::raw_peer;
+    static bool is(uint64_t handle) { return handle >> 60 == static_cast<uint64_t>(kHandleKind); }
 
     // ---- Commands: any thread, by handle ----
     static Errc write_part(uint64_t peer, uint64_t number, uint64_t part, const PartBytes& bytes);
@@ -57,15 +58,10 @@ public:
             std::shared_ptr<HalfOpen> half_open, std::unique_ptr<Pipe> pipe, uint64_t carried);
     ~RawPeer();
 
-    uint64_t handle() const { return handle_; }
     void start_dial();
     void dial_over(std::unique_ptr<Pipe> pipe, uint64_t carried);
     void start_accepted();
-    void drive() override;
-    Begin begin_handshake() override;
-    void crowd_out() override;
     void shut_down(Time deadline);
-    void abort(Error why);
     Stats locked_stats() const override;
     void each_route_sent(const std::function<void(std::string_view, const RouteSent&)>&) const override {}
 
@@ -84,14 +80,18 @@ private:
     void on_connected(std::unique_ptr<Pipe> pipe) override;
     void on_connect_failed(Error error) override;
 
-    // Runs a command on the loop thread, if the peer still lives then; gives the lock up.
-    static Errc post(Locked& peer, std::function<void(RawPeer&)> command);
+    static Errc post(Locked& peer, std::function<void(RawPeer&)> command) {
+        return AnyPeer::post<RawPeer>(peer, std::move(command));
+    }
     // What a command has left in the outbox is taken in a later turn; gives the lock up.
     static void touch(Locked& peer);
 
-    void register_handle();
-    bool try_turn();
-    void turn();
+    bool network_shown() const override { return connection_->hello_valid(); }
+    void admit(Time now) override { connection_->admit(now); }
+    void turn_away(const Error& why) override { connection_->turn_away(why); }
+    std::optional<Error> take_notice() override { return connection_->take_notice(); }
+    void give_up(Error why) override;
+    void turn() override;
     void sync();
     void flush();
     bool write_remainder();
@@ -103,22 +103,13 @@ private:
     void on_over(const Event& event);
     void finish_transport();
     void set_timer();
-    void on_timer();
+    void on_timer() override;
     void on_dial_timeout();
-    void check_hello();
-    void leave_half_open();
-    void tell_notice();
     NodeEvent event_of(NodeEventKind kind, const Event& event) const;
     void set_stage(Stage stage);
     Stats stats() const;
-    void log(LogLevel level, Errc code, std::string_view text);
-    void log(LogPace& pace, LogLevel level, const Error& error);
 
-    Node& node_;
-    const bool dialled_;
     const uint64_t listener_ = 0;
-    uint64_t handle_ = 0;
-    std::mutex* mutex_ = nullptr;
     const std::shared_ptr<const ShsNetwork> network_;
     ShsConfig config_;
 
@@ -126,10 +117,7 @@ private:
     ShsOutbox outbox_;
     Stage stage_ = Stage::handshaking;
     bool posted_ = false;  // the loop is to look at the outbox
-    std::atomic<void*> user_{nullptr};
     std::atomic<void*> exchange_user_{nullptr};
-    PeerId id_{};  // written once, before id_known_
-    std::atomic<bool> id_known_{false};
 
     PeerCounters counters_;  // read on any thread
 
@@ -138,7 +126,6 @@ private:
     std::unique_ptr<Pipe> pipe_;
     std::unique_ptr<Connecting> connecting_;
     uint64_t carried_ = 0;
-    Timer timer_;
     std::unique_ptr<Timer> dial_timer_;
     Time dial_timeout_ = 0;
     Time keepalive_ = 0;
@@ -147,17 +134,11 @@ private:
     size_t remainder_done_ = 0;
     bool blocked_ = false;  // the pipe takes nothing until on_writable
     bool reading_ = true;
-    bool driving_ = false;
     bool told_ = false;  // the application knows of this peer
     bool over_ = false;  // its last event was delivered
     bool shut_ = false;  // our direction of the pipe is ended
     bool received_ = false;
-    bool hello_seen_ = false;
-    bool waits_ = false;                   // for its handshake to begin, in the node's list
-    std::shared_ptr<HalfOpen> half_open_;  // of the listener; until it is connected
-    HalfOpen::Place place_;                // there
-    Endpoint endpoint_;                    // to dial
-    std::string address_;                  // dialled, or connected from
+    Endpoint endpoint_;  // to dial
 };
 
 }  // namespace sealwire

@@ -6,28 +6,6 @@
 
 namespace sealwire {
 
-Errc RawPeer::post(Locked& peer, std::function<void(RawPeer&)> command) {
-    const uint64_t handle = peer->handle_;
-    const std::shared_ptr<Node> node = peer->node_.shared_from_this();
-    peer.unlock();
-    const bool posted = node->loop().post([handle, command = std::move(command)] {
-        RawPeer* found = nullptr;
-        {
-            const Locked again = lock(handle);
-            if (again) found = &*again;
-        }
-        // Only this thread ends it, so it lives on without the lock.
-        if (!found) return;
-        try {
-            command(*found);
-        } catch (const std::bad_alloc&) {
-            return found->abort({Errc::no_memory, "no memory for a command"});
-        }
-        found->drive();
-    });
-    return posted ? Errc::ok : Errc::closed;
-}
-
 void RawPeer::touch(Locked& peer) {
     if (peer->posted_) return;
     peer->posted_ = true;

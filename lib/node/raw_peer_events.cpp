@@ -114,22 +114,10 @@ void RawPeer::on_over(const Event& event) {
     connecting_.reset();
     const Error& why = connection_->why();
     if (carried_ != 0) node_.note_pipe(carried_, why);
-    const std::shared_ptr<HalfOpen> half_open = half_open_;
-    const bool waited = waits_;
     tell_notice();
+    if (!told_) log_untold(why);
     leave_half_open();
-    if (!told_) {  // nobody was told that it exists
-        if (waited) log(half_open->busy_log, LogLevel::warning, {Errc::limit, "busy: a handshake waited in vain"});
-        // Of these a line was written when it happened.
-        else if (why.code != Errc::handshake && why.code != Errc::limit && why.code != Errc::not_allowed) {
-            const Error told{why.code, why.detail.empty() ? std::string(describe(why.code).text) : why.detail};
-            if (half_open) log(half_open->stranger_log, LogLevel::info, told);
-            else log(LogLevel::info, told.code, told.detail);
-        }
-        HandleTable::process().close(handle_);
-        HandleTable::process().retire(handle_);
-        return;
-    }
+    if (!told_) return retire_handle();
     NodeEvent out = event_of(NodeEventKind::peer_closed, event);
     out.number = out.first = out.last_number = 0;
     log(out.errc == Errc::ok ? LogLevel::info : LogLevel::warning, out.errc,

@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <functional>
 
-#include "base/random.h"
 #include "base/result.h"
 #include "base/time.h"
 #include "io/timer.h"
@@ -20,10 +19,6 @@ struct RedialOptions {
     Time attempt = 20 * kSecond;    // for one attempt
     Time refresh = 7200 * kSecond;  // after which a channel is replaced by one with fresh keys; 0: never
 };
-
-// Full jitter: any time from none to the longest wait of this attempt, the first being 0. So those who were cut off together
-// do not come back together.
-Time redial_wait(const RedialOptions& options, unsigned attempt, Rng& rng);
 
 // Of one session; loop thread.
 struct Redial {

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <new>
 
-#include "node/random.h"
+#include "node/backoff.h"
 
 namespace sealwire {
 
@@ -25,17 +25,9 @@ uint32_t milliseconds(Time end, Time now) {
     return static_cast<uint32_t>(std::clamp<Time>((end - now) / kMillisecond, 1, UINT32_MAX - 1));
 }
 
-Time up_to(Time longest) {
-    return longest <= 0 ? 0 : static_cast<Time>(random_number() % (static_cast<uint64_t>(longest) + 1));
-}
-
 }  // namespace
 
-Time RetryPlan::longest_pause(uint32_t made) const {
-    Time pause = first;
-    for (uint32_t i = 1; i < made && pause < most; ++i) pause *= 2;
-    return std::min(pause, most);
-}
+Time RetryPlan::longest_pause(uint32_t made) const { return doubled(first, most, made == 0 ? 0 : made - 1); }
 
 Time RetryPlan::longest_pauses(uint32_t made) const {
     Time sum = 0;
@@ -179,7 +171,7 @@ void Retries::step(Retry& retry, Time now) {
 
 void Retries::pause(Retry& retry, Time now) {
     retry.pausing = true;
-    schedule(retry, after(now, up_to(retry.plan.longest_pause(retry.made))));
+    schedule(retry, after(now, any_up_to(retry.plan.longest_pause(retry.made))));
 }
 
 void Retries::attempt(Retry& retry, Time now) {
