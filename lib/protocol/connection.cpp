@@ -160,22 +160,21 @@ void Connection::input_over(Time now) {
     if (phase_ == Phase::over) return;
     if (phase_ == Phase::closing) return end(now, why_);
     const bool ended = input_end_ == InputEnd::ended;
-    const bool told = is_tls(input_error_.code) || input_error_.code == Errc::record;  // the pipe's TLS knows more
-    if (input_end_ == InputEnd::failed && told) return end(now, without_message_1(std::move(input_error_)));
-    if (phase_ == Phase::message_2 && input_end_ != InputEnd::bad) {
+    const bool failed = input_end_ == InputEnd::failed;
+    // The pipe's TLS knows more than that it is gone.
+    const bool told = failed && (is_tls(input_error_.code) || input_error_.code == Errc::record);
+    if (phase_ == Phase::message_2 && (ended || failed) && !told) {
         return end(now, {Errc::no_answer,
                          ended ? "the other end closed without an answer to message 1"
                                : "the other end broke the connection in place of an answer: " + input_error_.detail});
     }
-    const bool cut = ended || input_error_.code == Errc::truncated;
-    if (may_suspend()) {
-        return lose_channel(now, cut ? Error{Errc::truncated, "the bytes ended without a close"}
-                                     : Error{input_end_ == InputEnd::bad ? Errc::record : Errc::peer_lost,
-                                             std::move(input_error_.detail)});
+    if (ended || input_error_.code == Errc::truncated) {
+        input_error_ = {Errc::truncated, "the bytes ended without a close"};
+    } else if (failed && !told) {
+        input_error_.code = Errc::peer_lost;
     }
-    if (cut) return end(now, without_message_1({Errc::truncated, "the bytes ended without a close"}));
-    if (input_end_ == InputEnd::bad) return end(now, std::move(input_error_));
-    end(now, without_message_1({Errc::peer_lost, std::move(input_error_.detail)}));
+    if (may_suspend()) return lose_channel(now, std::move(input_error_));
+    end(now, ended || failed ? without_message_1(std::move(input_error_)) : std::move(input_error_));
 }
 
 Time Connection::next_timeout() const {

@@ -403,6 +403,21 @@ TEST_CASE("a final CLOSE tells what was received: the rest was not sent") {
     CHECK(hand.end.connection->wants_transport_shutdown());
 }
 
+TEST_CASE("a session with a lease outlives its channel, however that was lost") {
+    for (const Errc lost : {Errc::peer_lost, Errc::truncated, Errc::record, Errc::tls_handshake}) {
+        CAPTURE(describe(lost).name);
+        Hand hand(false);
+        hand.end.config.limits.lease = kSecond;
+        hand.connect();
+        hand.end.connection->transport_failed(hand.now, {lost, "the pipe says so"});
+        hand.drive();
+        CHECK(hand.end.connection->suspended());
+        REQUIRE(hand.end.count(EventKind::suspended) == 1);
+        CHECK(hand.end.event(EventKind::suspended).errc == lost);
+        CHECK(hand.end.count(EventKind::closed) == 0);
+    }
+}
+
 TEST_CASE("truncation, a broken transport, a forged record and a close are told apart") {
     const auto ended_by = [](auto how) {
         Hand hand(false);
