@@ -1,33 +1,19 @@
 // Sessions over ways that break, go silent and are replaced at any byte, dialled from both ends: nothing is lost, doubled or stuck.
 #include <doctest.h>
 
-#include <cstdlib>
 #include <deque>
 #include <iostream>
 
 #include "crypto/init.h"
 #include "protocol/replay_cache.h"
 #include "sim/endpoint.h"
+#include "sim/keys.h"
 #include "support/scale.h"
 
 using namespace sealwire;
 using namespace sealwire::sim;
 
 namespace {
-
-uint64_t from_environment(const char* name, uint64_t otherwise) {
-    const char* text = std::getenv(name);
-    return text ? std::strtoull(text, nullptr, 10) : otherwise;
-}
-
-struct Keys {
-    SeededRng rng{7};
-    Identity alice = Identity::generate(rng);
-    Identity bob = Identity::generate(rng);
-    Network network;
-    Mac1Key alice_mac1{alice.curve_point(), network};
-    Mac1Key bob_mac1{bob.curve_point(), network};
-};
 
 // One pipe between the two.
 struct Way {

@@ -1,7 +1,6 @@
 // Two peers, a link between them, seeded hostile applications: every exchange ends, every message settles once.
 #include <doctest.h>
 
-#include <cstdlib>
 #include <iostream>
 #include <optional>
 
@@ -9,25 +8,13 @@
 #include "crypto/sodium_rng.h"
 #include "protocol/replay_cache.h"
 #include "sim/endpoint.h"
+#include "sim/keys.h"
 #include "support/scale.h"
 
 using namespace sealwire;
 using namespace sealwire::sim;
 
 namespace {
-
-uint64_t from_environment(const char* name, uint64_t otherwise) {
-    const char* text = std::getenv(name);
-    return text ? std::strtoull(text, nullptr, 10) : otherwise;
-}
-
-struct Keys {
-    SeededRng rng{7};
-    Identity alice = Identity::generate(rng);
-    Identity bob = Identity::generate(rng);
-    Network network;
-    Mac1Key mac1{bob.curve_point(), network};
-};
 
 struct Outcome {
     std::string complaint;
@@ -116,7 +103,7 @@ struct Budgets {
 Outcome run(const Keys& keys, uint64_t seed, bool cramped, Budgets& budgets) {
     SeededRng rng(seed * 0x2545F4914F6CDD1DULL + 1);
     ConnectionConfig alice_config{.identity = &keys.alice, .network = &keys.network};
-    ConnectionConfig bob_config{.identity = &keys.bob, .network = &keys.network, .mac1_key = &keys.mac1};
+    ConnectionConfig bob_config{.identity = &keys.bob, .network = &keys.network, .mac1_key = &keys.bob_mac1};
     alice_config.suites = bob_config.suites = supported_suites();
     alice_config.limits = cramped ? cramped_limits() : random_limits(rng);
     bob_config.limits = cramped ? cramped_limits() : random_limits(rng);
