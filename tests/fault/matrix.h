@@ -3,6 +3,7 @@
 #define SEALWIRE_TESTS_MATRIX_H
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -93,8 +94,16 @@ static void on_connection(const sw_event *event) {
             printf("closed %s %.*s\n", sw_result_name(event->as.closed.result), (int)event->as.closed.detail.size,
                    event->as.closed.detail.data);
             break;
+        case SW_EVENT_PEER_SUSPENDED: printf("suspended %s\n", sw_result_name(event->as.link.result)); break;
+        case SW_EVENT_PEER_RESUMED: printf("resumed\n"); break;
         default: break;
     }
+}
+
+/* Milliseconds from the environment; unset: never. */
+static uint32_t never_or(const char *name) {
+    const char *value = getenv(name);
+    return value ? (uint32_t)strtoul(value, NULL, 10) : SW_NEVER;
 }
 
 static sw_node open_node(sw_event_fn on_event) {
@@ -103,8 +112,10 @@ static sw_node open_node(sw_event_fn on_event) {
     sw_node_options_init(&options);
     options.access = SW_ACCESS_ANYONE;
     options.on_event = on_event;
-    const char *lease_ms = getenv("LEASE_MS"); /* how long a session outlives its connection; unset: not at all */
-    options.lease_ms = lease_ms ? (uint32_t)strtoul(lease_ms, NULL, 10) : SW_NEVER;
+    options.lease_ms = never_or("LEASE_MS");
+    options.heartbeat_ms = never_or("HEARTBEAT_MS");
+    options.redial_ms = 20;
+    options.redial_max_ms = 200;
     must(sw_node_open(&options, &node), "open");
     return node;
 }
@@ -122,7 +133,12 @@ static int serve(sw_node node, const char *url) {
     return 0;
 }
 
-/* Issues so many by `issue`, which is false when the peer is gone; waits for their ends; prints the sum. */
+static int told_enough(void) {
+    struct pollfd input = {.fd = 0, .events = POLLIN};
+    return poll(&input, 1, 0) != 0;
+}
+
+/* Issues so many, or until its input says enough, by `issue`, which is false when the peer is gone; waits for their ends; prints the sum. */
 static int run_client(sw_node node, const char *ticket, unsigned count, uint32_t seed,
                       int (*issue)(sw_peer peer, unsigned index, uint32_t lot)) {
     sw_peer peer;
@@ -134,8 +150,10 @@ static int run_client(sw_node node, const char *ticket, unsigned count, uint32_t
     must(sw_node_connect(node, text(ticket), &options, &peer), "connect");
     const int up = wait_until(is_connected_or_closed) && all.connected;
     puts(up ? "connected" : "not connected");
-    if (!up || read(0, &byte, 1) != 1) return 1;
-    for (unsigned i = 0; i < count && i < MAX_COUNT; ++i) {
+    while (up && byte != '\n')
+        if (read(0, &byte, 1) != 1) return 1;
+    if (!up) return 1;
+    for (unsigned i = 0; i < count && i < MAX_COUNT && !told_enough(); ++i) {
         seed = seed * 1664525u + 1013904223u;
         if (!issue(peer, i, seed >> 8)) break;
         if (!wait_until(has_room)) break;

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Real sockets with faults between: every request ends exactly once, what was acknowledged was delivered, nothing hangs.
 
+Once with sessions that end with their connection, and once with sessions that survive it: of those nothing may fail.
+
     matrix_test.py --program PROGRAM --parts-program PROGRAM [--seeds N] [--first SEED]
 """
 
@@ -11,6 +13,7 @@ import os
 import pathlib
 import random
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -22,7 +25,12 @@ import tap  # noqa: E402
 from proxy import Proxy  # noqa: E402
 
 TRANSPORTS = ("tcp", "tls", "unix", "ws")
-FAULTS = ("slice", "delay", "cut", "reset", "corrupt", "kill")
+FAULTS = ("slice", "delay", "cut", "reset", "corrupt", "half-open", "stop", "kill")
+SURVIVED = ("cut", "reset", "corrupt", "half-open", "stop", "kill")  # also with sessions that survive, but for kill
+SILENT = ("half-open", "stop")  # heartbeats alone find it
+HEARTBEAT_MS = "500"
+LEASE_MS = {"kill": "1500"}
+BREAKS = 2  # of a session that survives
 HARMLESS = ("slice", "delay")
 KINDS = ("request", "receipt", "many", "stream", "file")
 LONG = ("many", "stream", "file")  # what parts_program.c does
@@ -35,6 +43,8 @@ ENDS = {
     "reset": {"truncated", "peer_lost"},
     "kill": {"truncated", "peer_lost"},
     "corrupt": {"record", "truncated", "peer_lost"},
+    "half-open": {"silent", "truncated", "peer_lost"},
+    "stop": {"silent", "truncated", "peer_lost"},
 }
 OUTCOMES = {"ok", "not_sent", "outcome_unknown"}
 
@@ -42,8 +52,8 @@ OUTCOMES = {"ok", "not_sent", "outcome_unknown"}
 class Program:
     """One end, and the lines that it has printed."""
 
-    def __init__(self, *command):
-        self.child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    def __init__(self, environment, *command):
+        self.child = subprocess.Popen(command, env={**os.environ, **environment}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                       text=True, errors="replace")
         self.lines = []
         self.changed = threading.Condition()
@@ -60,13 +70,16 @@ class Program:
             self.over = True
             self.changed.notify_all()
 
-    def wait_for(self, start):
+    def wait_for(self, start, count=1):
         with self.changed:
-            self.changed.wait_for(lambda: self.over or any(line.startswith(start) for line in self.lines), DEADLINE_S)
-            found = [line for line in self.lines if line.startswith(start)]
-        if not found:
+            self.changed.wait_for(lambda: self.over or len(self._starting(start)) >= count, DEADLINE_S)
+            found = self._starting(start)
+        if len(found) < count:
             raise RuntimeError(f"no line {start!r} came but {self.lines}")
         return found[0][len(start):].strip()
+
+    def _starting(self, start):
+        return [line for line in self.lines if line.startswith(start)]
 
     def say(self, text):
         self.child.stdin.write(text)
@@ -90,13 +103,18 @@ class Program:
 
 
 class Cell:
-    """One run: transport x fault x kind of message x seed."""
+    """One run: transport x fault, survived or not, x kind of message x seed."""
 
-    def __init__(self, programs, folder, transport, fault, kind, seed):
-        self.transport, self.fault, self.kind, self.seed = transport, fault, kind, seed
-        self.rng = random.Random(f"{transport} {fault} {kind} {seed}")
+    def __init__(self, programs, folder, transport, fault, survives, kind, seed):
+        self.transport, self.fault, self.survives, self.kind, self.seed = transport, fault, survives, kind, seed
+        self.nothing_fails = fault in HARMLESS or (survives and fault != "kill")
+        self.breaks = BREAKS if self.nothing_fails and fault != "stop" else 1
+        self.environment = {"HEARTBEAT_MS": HEARTBEAT_MS} if fault in SILENT else {}
+        if survives:
+            self.environment["LEASE_MS"] = LEASE_MS.get(fault, "50000")
+        self.rng = random.Random(f"{transport} {fault} {survives} {kind} {seed}")
         self.program = programs[kind in LONG]
-        self.path = f"{folder}/{transport}-{fault}-{kind}-{seed}"
+        self.path = f"{folder}/{transport}-{fault}-{survives:d}-{kind}-{seed}"
         self.complaints = []
         self.to_server = self.to_client = ()  # further arguments
         if kind in LONG:
@@ -113,9 +131,15 @@ class Cell:
         """Where the fault strikes: a direction, and how many bytes after the start."""
         there, back = {"request": (60_000, 60_000), "receipt": (60_000, 600), "many": (3_000, 30_000),
                        "stream": (200_000, 200_000), "file": (400_000, 400)}[self.kind]
-        if self.fault == "kill" or self.rng.random() < 0.5:
+        if self.fault in ("kill", "stop") or self.rng.random() < 0.5:
             return 0, self.rng.randrange(there)
         return 1, self.rng.randrange(back)
+
+    def on_fire(self):
+        """Before the fault shows."""
+        self.resumed_before = len(self.client.rows("resumed"))
+        if self.fault in ("kill", "stop"):
+            self.server.child.send_signal(signal.SIGKILL if self.fault == "kill" else signal.SIGSTOP)
 
     def run(self):
         url = {"tcp": "tcp://127.0.0.1:0", "tls": "tls://127.0.0.1:0",
@@ -123,26 +147,27 @@ class Cell:
         if self.kind in LONG:
             self.saved.mkdir()
             self.source.write_bytes(self.content)
-        self.server = Program(self.program, "server", url, *self.to_server)
+        self.server = Program(self.environment, self.program, "server", url, *self.to_server)
         proxy = self.client = None
         start = time.monotonic()
         try:
             address, peer = self.server.wait_for("ticket").split("#")
             rest = address.split("://")[1]
             upstream = rest if self.transport == "unix" else ("127.0.0.1", int(rest.split("/")[0].rsplit(":", 1)[1]))
-            direction, offset = self.where = self.place()
-            proxy = Proxy(self.transport, self.path + ".proxy", upstream, self.fault, (direction, offset), self.rng,
-                          at_place=self.server.child.kill)
+            self.places = [self.place() for _ in range(self.breaks)]
+            proxy = Proxy(self.transport, self.path + ".proxy", upstream, self.fault, self.places, self.rng, self.on_fire)
             count = HARMLESS_COUNT[self.kind] if self.fault in HARMLESS else 1_000_000
-            self.client = Program(self.program, "client", f"{proxy.address}#{peer}", self.kind, str(count), str(self.seed),
-                                  *self.to_client)
+            self.client = Program(self.environment, self.program, "client", f"{proxy.address}#{peer}", self.kind, str(count),
+                                  str(self.seed), *self.to_client)
             self.client.wait_for("connected")
             proxy.arm()
             self.client.say("go\n")
+            self.see_through(proxy)
             self.client.wait_for("sum")
         except (RuntimeError, OSError) as error:
             self.complaints.append(str(error))
         finally:
+            self.server.child.send_signal(signal.SIGCONT)
             client_status = self.client.finish() if self.client else None
             if proxy:
                 proxy.stop()
@@ -151,24 +176,36 @@ class Cell:
             server_status = self.server.finish()
         if not self.complaints:
             self.expect(proxy.error is None, f"the proxy failed: {proxy.error}")
-            self.expect(proxy.fired, "the fault did not happen")
+            self.expect(proxy.fired == (1 if self.fault in HARMLESS else self.breaks), f"the fault happened {proxy.fired} times")
             self.expect(client_status == 0, f"the client ended with {client_status}")
             self.expect(server_status == (-9 if self.fault == "kill" else 0), f"the server ended with {server_status}")
             self.judge()
         self.took = time.monotonic() - start
         if self.complaints:
-            self.complaints.insert(0, f"{self.transport} {self.fault} {self.kind} --first {self.seed}, place {self.where}:")
+            self.complaints.insert(0, f"{self.transport} {self.fault} {self.kind} --first {self.seed}, places {self.places}:")
             self.complaints += [f"  client: {line}" for line in self.client.lines[-12:]] if self.client else []
             self.complaints += [f"  server: {line}" for line in self.server.lines[-4:]]
         return self
 
+    def see_through(self, proxy):
+        """What a silent fault or a session that survives needs from outside."""
+        if self.fault in HARMLESS:
+            return
+        if self.fault == "stop":
+            proxy.wait_fired(1, DEADLINE_S)
+            self.client.wait_for("suspended" if self.survives else "closed")
+            self.server.child.send_signal(signal.SIGCONT)
+        if self.nothing_fails:
+            proxy.wait_fired(self.breaks, DEADLINE_S)
+            self.client.wait_for("resumed", self.resumed_before + 1)
+            self.client.say("enough\n")
+
     def judge(self):
-        harmless = self.fault in HARMLESS
         issued, not_once, wrong, through = re.match(
             r"(\d+) issued, (\d+) not ended once, (\d+) wrong, (\w+)", " ".join(self.client.rows("sum")[0])).groups()
         self.expect((not_once, wrong, through) == ("0", "0", "through"), f"of {issued}: {not_once} not ended once, {wrong} wrong, {through}")
         self.results = {name: int(count) for name, count in self.client.rows("result")}
-        self.expect(set(self.results) <= ({"ok"} if harmless else OUTCOMES), f"messages ended as {self.results}")
+        self.expect(set(self.results) <= ({"ok"} if self.nothing_fails else OUTCOMES), f"messages ended as {self.results}")
         took = [int(row[0]) for row in self.server.rows("took")]
         self.expect(took == list(range(len(took))), "the server did not get the messages in order, each once")
         if self.kind == "receipt":
@@ -180,16 +217,17 @@ class Cell:
             self.judge_long(took)
         self.client_end = [row[0] for row in self.client.rows("closed")]
         self.server_end = [row[0] for row in self.server.rows("closed")]
-        if harmless:
-            count = HARMLESS_COUNT[self.kind]
-            self.expect(len(took) == int(issued) == count, f"{len(took)} of {count} arrived")
+        if self.nothing_fails:
+            self.expect(len(took) == int(issued), f"{len(took)} of {issued} arrived")
+            self.expect(self.fault not in HARMLESS or len(took) == HARMLESS_COUNT[self.kind], f"{len(took)} arrived")
             self.expect(self.server_end == ["peer_closed"], f"the server's session ended as {self.server_end}")
             return
         ends = self.client_end + self.server_end
-        self.expect(len(self.client_end) == 1 and set(ends) <= ENDS[self.fault], f"the sessions ended as {ends}")
+        possible = {"lease"} if self.survives else ENDS[self.fault]
+        self.expect(len(self.client_end) == 1 and set(ends) <= possible, f"the sessions ended as {ends}")
         self.expect(len(self.server_end) == (self.fault != "kill"), f"the server's session ended {len(self.server_end)} times")
         if self.fault == "corrupt":
-            harmed = self.client_end if self.where[0] == 1 else self.server_end
+            harmed = self.client_end if self.places[0][0] == 1 else self.server_end
             self.expect(set(harmed) <= {"record", "truncated"}, f"who got the corrupted byte saw {harmed}")
 
     def judge_long(self, took):
@@ -214,20 +252,27 @@ class Cell:
             self.expect((result == "ok") == (f"f{index}" in saved), f"file {index}: {result}, which the folder belies")
 
 
+def name_of(transport, fault, survives, kind):
+    return f"{transport}, {fault}{' survived' if survives and fault != 'kill' else ' and lease' if survives else ''}, {kind}"
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--program", required=True)
     parser.add_argument("--parts-program", required=True)
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--first", type=int, default=1)
+    parser.add_argument("--only", default="", help="words that the name of a cell must have")
     options = parser.parse_args()
     done = collections.defaultdict(list)
+    keys = [(t, f, s, k) for t in TRANSPORTS for s in (False, True) for f in (SURVIVED if s else FAULTS) for k in KINDS]
+    keys = [key for key in keys if all(word in name_of(*key) for word in options.only.split())]
     with tempfile.TemporaryDirectory(prefix="sealwire-fault-") as folder:
         cells = [Cell((options.program, options.parts_program), folder, *key, options.first + i) for i in range(options.seeds)
-                 for key in ((t, f, k) for t in TRANSPORTS for f in FAULTS for k in KINDS)]
-        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+                 for key in keys]
+        with concurrent.futures.ThreadPoolExecutor(2 * os.cpu_count()) as pool:  # many of them wait for a while
             for cell in pool.map(Cell.run, cells):
-                done[cell.transport, cell.fault, cell.kind].append(cell)
+                done[name_of(cell.transport, cell.fault, cell.survives, cell.kind)].append(cell)
 
     def point(runs):
         results = collections.Counter()
@@ -237,11 +282,13 @@ def main():
         print(f"# {dict(results)}, ends client|server {ends}, longest {max(c.took for c in runs):.2f} s")
         return [complaint for cell in runs for complaint in cell.complaints]
 
-    checks = {f"{t}, {f}, {k}: each ends once and what is acknowledged was delivered": lambda runs=done[t, f, k]: point(runs)
-              for t, f, k in done}
-    checks["a corrupted record was recognised as such at least once"] = lambda: (
-        [] if any("record" in c.client_end + c.server_end for runs in done.values() for c in runs if not c.complaints)
-        else ["no session ended with `record`"])
+    checks = {f"{name}: each ends once and what is acknowledged was delivered": lambda runs=runs: point(runs)
+              for name, runs in done.items()}
+    corrupted = [cell for runs in done.values() for cell in runs if cell.fault == "corrupt" and not cell.survives]
+    if corrupted:
+        checks["a corrupted record was recognised as such at least once"] = lambda: (
+            [] if any("record" in c.client_end + c.server_end for c in corrupted if not c.complaints)
+            else ["no session ended with `record`"])
     return tap.run(checks)
 
 

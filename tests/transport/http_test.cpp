@@ -6,6 +6,7 @@
 
 using namespace sealwire;
 using namespace sealwire::transport_test;
+using namespace std::string_literals;
 
 namespace {
 
@@ -139,7 +140,7 @@ TEST_CASE("what two programs could read differently is refused, and nothing of i
         {"GET /\x01 HTTP/1.1\r\nHost: a\r\n\r\n", 400},
         {"G@T / HTTP/1.1\r\nHost: a\r\n\r\n", 400},
         {"GET / HTTP/2.0\r\nHost: a\r\n\r\n", 505},
-        {std::string("GET / HTTP/1.1\r\nHost: a\r\nX: a\0b\r\n\r\n", 42), 400},
+        {"GET / HTTP/1.1\r\nHost: a\r\nX: a\0b\r\n\r\n"s, 400},
         {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab", 400},
         {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +1\r\n\r\na", 400},
         {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 411},
