@@ -71,6 +71,15 @@ void sealwire_ssl_forget_handshake(mbedtls_ssl_context *ssl) {
         mbedtls_ssl_handshake_free(ssl);
         mbedtls_free(ssl->handshake);
         ssl->handshake = NULL;
+        /* mbedtls_ssl_free frees what was negotiated with the handshake only. */
+        if (ssl->transform_negotiate != NULL)
+            mbedtls_ssl_transform_free(ssl->transform_negotiate);
+        mbedtls_free(ssl->transform_negotiate);
+        ssl->transform_negotiate = NULL;
+        if (ssl->session_negotiate != NULL)
+            mbedtls_ssl_session_free(ssl->session_negotiate);
+        mbedtls_free(ssl->session_negotiate);
+        ssl->session_negotiate = NULL;
     } else {
         mbedtls_ssl_transform_free(ssl->handshake->transform_handshake);
         mbedtls_free(ssl->handshake->transform_handshake);
