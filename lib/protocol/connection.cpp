@@ -52,6 +52,7 @@ size_t Connection::wanted() const {
 void Connection::receive(Time now, Bytes bytes) {
     now_ = now;
     heard_at_ = now;
+    unheard_ = 0;
     while (!bytes.empty() && phase_ != Phase::over && phase_ != Phase::discarding && input_end_ != InputEnd::bad) {
         if (phase_ == Phase::admission) {
             // No message 3 that was made without message 2 is right: what follows it does not matter.

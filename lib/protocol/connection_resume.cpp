@@ -99,6 +99,7 @@ void Connection::resume(Time now, Connection& other) {
     suite_ = other.suite_;
     channel_id_ = other.channel_id_;
     heard_at_ = now;
+    unheard_ = 0;
     if (initiator_) {
         other.become_over();
         send_hello(now, FrameKind::hello, {});
@@ -156,7 +157,6 @@ void Connection::beat(Time now) {
         return;
     }
     if (after(heard_at_, interval) > now) {
-        unheard_ = 0;
         heartbeat_deadline_ = after(heard_at_, interval);
         return;
     }

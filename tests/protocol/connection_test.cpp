@@ -527,3 +527,25 @@ TEST_CASE("large messages with padding arrive whole, in records of at most the l
         CHECK(((size - 16) % 4096 == 0 || size - 16 == kMaxPlaintext));
     }
 }
+
+TEST_CASE("an idle session lives as long as each heartbeat is answered, and a silent one is lost after three") {
+    Pair pair;
+    pair.alice.config.limits.heartbeat = pair.bob.config.limits.heartbeat = kSecond;
+    pair.alice.config.limits.lease = pair.bob.config.limits.lease = 60 * kSecond;
+    pair.begin_past_handshake();
+    pair.wait(100 * kSecond);
+    for (const End* end : {&pair.alice, &pair.bob}) {
+        CHECK(end->count(EventKind::connected) == 1);
+        CHECK(end->count(EventKind::suspended) == 0);
+    }
+    // From here on nothing of what is said arrives.
+    const Time heard = pair.now;
+    while (!pair.alice.connection->suspended()) {
+        pair.now = pair.alice.connection->next_timeout();
+        REQUIRE(pair.now <= heard + 4 * kSecond);
+        pair.alice.connection->on_timeout(pair.now);
+        pair.alice.drive(pair.now);
+    }
+    CHECK(pair.now - heard <= 3 * kSecond);
+    CHECK(pair.alice.event(EventKind::suspended).errc == Errc::silent);
+}

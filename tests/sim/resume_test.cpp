@@ -49,11 +49,19 @@ Temper some_temper(SeededRng& rng) {
     return temper;
 }
 
+// Of a session that goes the same way each time, but for one break of its first way.
+struct Recorded {
+    bool there = true;
+    uint64_t cut_after = UINT64_MAX;
+};
+
 class World {
 public:
-    World(const Keys& keys, uint64_t seed) : keys_(keys), rng_(seed * 0x2545F4914F6CDD1DULL + 3) {
-        fleeting_ = rng_.chance(10);
-        both_dial_ = rng_.chance(50);
+    World(const Keys& keys, uint64_t seed, std::optional<Recorded> recorded = {})
+        : keys_(keys), rng_(seed * 0x2545F4914F6CDD1DULL + 3), recorded_(recorded) {
+        fleeting_ = rng_.chance(10) && !recorded_;
+        both_dial_ = rng_.chance(50) && !recorded_;
+        if (recorded_) actions_ = 12;
         for (ConnectionConfig* config : {&alice_config_, &bob_config_}) {
             config->network = &keys.network;
             config->suites = supported_suites();
@@ -95,13 +103,27 @@ public:
     }
     const Endpoint& alice() const { return *alice_; }
     const Endpoint& bob() const { return *bob_; }
+    // Of the first way, bytes in each direction: when both were connected, when they began to close, and in all.
+    struct Marks {
+        std::array<uint64_t, 2> connected{}, closing{}, all{};
+    };
+    Marks marks() const {
+        Marks marks = marks_;
+        marks.all = first_pushed();
+        return marks;
+    }
 
 private:
     bool over() const { return alice_->closed() && bob_->closed(); }
     bool up() const { return alice_->connected() && bob_->connected(); }
+    std::array<uint64_t, 2> first_pushed() const { return {ways_.front().there.pushed(), ways_.front().back.pushed()}; }
 
     Way& new_way() {
         Way& way = ways_.emplace_back();
+        if (recorded_) {
+            if (ways_.size() == 1) (recorded_->there ? way.there : way.back).cut_after = recorded_->cut_after;
+            return way;
+        }
         for (Link* link : {&way.there, &way.back}) {
             link->latency = static_cast<Time>(rng_.chance(30) ? 0 : rng_.below(30'000));
             if (rng_.chance(10)) link->latency = static_cast<Time>(rng_.below(400'000));  // arrives late
@@ -147,7 +169,8 @@ private:
             if (--actions_ == 0) settle_at_ = now_ + 2 * kSecond;
             return;
         }
-        const bool wild = actions_ > 0 || now_ < settle_at_;
+        const bool wild = (actions_ > 0 || now_ < settle_at_) && !recorded_;
+        if (up() && marks_.connected[0] == 0) marks_.connected = first_pushed();
         if (up() && wild && rng_.chance(4)) break_something();
         if (up() && wild && rng_.chance(2)) dial(!both_dial_ || rng_.chance(50));  // though nothing is wrong
         if (alice_->wants_dial() && rng_.chance(20)) dial(true);
@@ -194,6 +217,7 @@ private:
         }
         if (close_at_ <= now_ && close_at_ != kNever) {
             close_at_ = kNever - 1;
+            marks_.closing = first_pushed();
             drained_late_ = alice_->connection().suspended() || bob_->connection().suspended();
             const Time deadline = now_ + 5 * kSecond;
             if (rng_.chance(70)) alice_->close(now_, deadline);
@@ -203,6 +227,8 @@ private:
 
     const Keys& keys_;
     SeededRng rng_;
+    const std::optional<Recorded> recorded_;
+    Marks marks_;
     bool fleeting_ = false, both_dial_ = false, drained_late_ = false;
     uint64_t alice_dials_ = 0, bob_dials_ = 0;
     ConnectionConfig alice_config_, bob_config_;
@@ -215,6 +241,37 @@ private:
 };
 
 }  // namespace
+
+// SEALWIRE_SIM_STRIDE=1 breaks it at each byte in turn, not at each fifth.
+TEST_CASE("a session that breaks at any one byte goes on: nothing is lost or comes twice") {
+    REQUIRE(crypto_ready());
+    const Keys keys;
+    const uint64_t stride = from_environment("SEALWIRE_SIM_STRIDE", test::kSanitized ? 61 : 5);
+    const uint64_t seed = 1;
+    World whole(keys, seed, Recorded{});
+    REQUIRE(whole.run().complaint.empty());
+    const World::Marks marks = whole.marks();
+    uint64_t resumed = 0, runs = 0;
+    for (const bool there : {true, false}) {
+        const size_t direction = there ? 0 : 1;
+        REQUIRE(marks.closing[direction] > marks.connected[direction] + 1'000);
+        for (uint64_t at = 0; at < marks.all[direction]; at += stride) {
+            World world(keys, seed, Recorded{there, at});
+            const Outcome outcome = world.run();
+            ++runs;
+            CAPTURE(there);
+            CAPTURE(at);
+            REQUIRE(outcome.complaint == "");
+            if (at < marks.connected[direction]) continue;  // there may be no session yet
+            REQUIRE(outcome.connected);
+            resumed += world.alice().counts.resumed;
+            if (at < marks.closing[direction]) REQUIRE(world.alice().counts.resumed == 1);
+            if (at < marks.closing[direction]) REQUIRE(world.bob().counts.resumed == 1);
+        }
+    }
+    std::cout << "every byte: " << runs << " runs, " << marks.all[0] << " and " << marks.all[1] << " bytes, " << resumed
+              << " resumed\n";
+}
 
 // SEALWIRE_SIM_SEED runs one seed alone, SEALWIRE_SIM_RESUMES sets how many are run.
 TEST_CASE(
