@@ -1,8 +1,11 @@
 /* A server that tells what its doors cost, and clients that are honest: see door_test.py.
  *
- *   door_program serve HANDSHAKE_MS DESCRIPTORS   prints its ticket; then, for each line of input, one with numbers; a line "m" gives
+ *   door_program serve HANDSHAKE_MS DESCRIPTORS [HEARTBEAT_MS]
+ *                                                 prints its ticket; then, for each line of input, one with numbers; a line "m" gives
  *                                                 it more descriptors
  *   door_program ask TICKET COUNT                 prints how many of so many connects one after the other succeed, and their times
+ *   door_program idle TICKET COUNT HEARTBEAT_MS   connects so many times, a few at once, prints how many connected, and keeps them until
+ *                                                 its input ends; then how often any was suspended or closed
  */
 #include <sys/resource.h>
 
@@ -18,7 +21,7 @@ static unsigned long used(void) {
     return microseconds(&usage.ru_utime) + microseconds(&usage.ru_stime);
 }
 
-static int serve(const char *handshake_ms, const char *descriptors) {
+static int serve(const char *handshake_ms, const char *descriptors, const char *heartbeat_ms) {
     box b;
     char ticket[SW_ADDRESS_TEXT_SIZE], line[16];
     sw_node_options options;
@@ -26,6 +29,7 @@ static int serve(const char *handshake_ms, const char *descriptors) {
     options.access = SW_ACCESS_ANYONE;
     options.several_sessions = 1;
     options.handshake_timeout_ms = (uint32_t)atoi(handshake_ms);
+    if (heartbeat_ms) options.heartbeat_ms = (uint32_t)atoi(heartbeat_ms);
     if (atoi(descriptors) > 0) {
         struct rlimit limit;
         getrlimit(RLIMIT_NOFILE, &limit);
@@ -99,8 +103,58 @@ static int ask(const char *ticket, int count) {
     return 0;
 }
 
+static struct {
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    int under_way, connected, harmed;
+    int closing;
+} idlers = {.mutex = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+
+static void on_idle_event(const sw_event *event, void *user) {
+    (void)user;
+    pthread_mutex_lock(&idlers.mutex);
+    if (event->type == SW_EVENT_PEER_CONNECTED) --idlers.under_way, ++idlers.connected;
+    else if (event->type == SW_EVENT_PEER_SUSPENDED) ++idlers.harmed;
+    else if (event->type == SW_EVENT_PEER_CLOSED && !idlers.closing) --idlers.under_way, ++idlers.harmed;
+    pthread_cond_broadcast(&idlers.changed);
+    pthread_mutex_unlock(&idlers.mutex);
+}
+
+static int idle(const char *ticket, int count, const char *heartbeat_ms) {
+    sw_node node;
+    sw_node_options options;
+    char line[16];
+    sw_node_options_init(&options);
+    options.several_sessions = 1;
+    options.heartbeat_ms = (uint32_t)atoi(heartbeat_ms);
+    options.on_event = on_idle_event;
+    MUST(sw_node_open(&options, &node));
+    for (int i = 0; i < count; ++i) {
+        sw_peer peer;
+        pthread_mutex_lock(&idlers.mutex);
+        while (idlers.under_way >= 64) pthread_cond_wait(&idlers.changed, &idlers.mutex);
+        ++idlers.under_way;
+        pthread_mutex_unlock(&idlers.mutex);
+        MUST(sw_node_connect(node, text(ticket), NULL, &peer));
+    }
+    pthread_mutex_lock(&idlers.mutex);
+    while (idlers.under_way > 0) pthread_cond_wait(&idlers.changed, &idlers.mutex);
+    printf("%d\n", idlers.connected);
+    pthread_mutex_unlock(&idlers.mutex);
+    fflush(stdout);
+    while (fgets(line, sizeof line, stdin)) continue;
+    pthread_mutex_lock(&idlers.mutex);
+    printf("%d\n", idlers.harmed);
+    idlers.closing = 1;
+    pthread_mutex_unlock(&idlers.mutex);
+    fflush(stdout);
+    MUST(sw_node_close(node, 5000, NULL));
+    return 0;
+}
+
 int main(int argc, char **argv) {
-    if (argc == 4 && strcmp(argv[1], "serve") == 0) return serve(argv[2], argv[3]);
+    if ((argc == 4 || argc == 5) && strcmp(argv[1], "serve") == 0) return serve(argv[2], argv[3], argv[4]);
     if (argc == 4 && strcmp(argv[1], "ask") == 0) return ask(argv[2], atoi(argv[3]));
+    if (argc == 5 && strcmp(argv[1], "idle") == 0) return idle(argv[2], atoi(argv[3]), argv[4]);
     return 2;
 }

@@ -1,7 +1,8 @@
 """Crowds at a node's doors: slow sockets, bad first messages, probes of foreign protocols, no descriptors.
 
 SEALWIRE_TEST_SCALE is a percentage of the numbers of threats.md: 2,000 slow sockets beside 200 honest clients, 100,000 bad first
-messages, 10,000 probes, 500 clients at 64 descriptors; by default all of the first and the last, and a twentieth of the others.
+messages, 10,000 probes, 500 clients at 64 descriptors, 10,000 idle connections; by default all of the first and the fourth, a twentieth
+of the second and third, a tenth of the last.
 """
 
 import argparse
@@ -33,9 +34,9 @@ def allow_descriptors(wanted):
 
 
 class Server:
-    def __init__(self, program, handshake_ms, descriptors=0):
+    def __init__(self, program, handshake_ms, descriptors=0, heartbeat_ms=0):
         self.program = program
-        self.process = subprocess.Popen([program, "serve", str(handshake_ms), str(descriptors)], stdin=subprocess.PIPE,
+        self.process = subprocess.Popen([program, "serve", str(handshake_ms), str(descriptors), str(heartbeat_ms)], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, text=True)
         self.ticket = self.process.stdout.readline().strip()
         host, port = self.ticket.split("#")[0][len("tcp://"):].rsplit(":", 1)
@@ -49,6 +50,15 @@ class Server:
 
     def ask(self, count):
         return subprocess.Popen([self.program, "ask", self.ticket, str(count)], stdout=subprocess.PIPE, text=True)
+
+    def idlers(self, count, heartbeat_ms=0):
+        return subprocess.Popen([self.program, "idle", self.ticket, str(count), str(heartbeat_ms)], stdin=subprocess.PIPE,
+                                stdout=subprocess.PIPE, text=True)
+
+    def resident(self):
+        """Bytes."""
+        pages = int(pathlib.Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE")
 
     def connect(self):
         one = socket.create_connection(self.address, timeout=PATIENCE_S)
@@ -211,6 +221,42 @@ def few_descriptors(program):
             yield f"an honest client came in after {p99:.1f} s"
 
 
+def idle_connections(program):
+    """Heartbeats come as often as those of 10,000 connections do by default: so they cost as much."""
+    count = scaled(10_000, 10)
+    heartbeat_ms = 15_000 * count // 10_000
+    allow_descriptors(count + 500)
+    with Server(program, 20_000, heartbeat_ms=heartbeat_ms) as server:
+        clients = [server.idlers(16, heartbeat_ms)]
+        clients[0].stdout.readline()
+        before, began = server.resident(), time.monotonic()
+        clients += [server.idlers(count // 2, heartbeat_ms) for _ in range(2)]
+        connected = sum(int(client.stdout.readline()) for client in clients[1:])
+        took = time.monotonic() - began
+        each = (server.resident() - before) / count
+        used, began = server.numbers()[0], time.monotonic()
+        select.select([], [], [], 3 * heartbeat_ms / 1000)  # what is measured: nothing happens but heartbeats
+        share = (server.numbers()[0] - used) / 1e4 / (time.monotonic() - began)
+        for client in clients:
+            client.stdin.close()
+        harmed = sum(int(client.stdout.readline()) for client in clients)
+        for client in clients:
+            client.wait(PATIENCE_S)
+            client.stdout.close()
+        print(f"# {connected} idle connections accepted in {took:.1f} s, {each / 1024:.2f} KB each; heartbeats of {heartbeat_ms} ms: "
+              f"{share:.1f} % of a core, {harmed} harmed")
+        if connected != count // 2 * 2 or harmed:
+            yield f"{connected} of {count} connected, {harmed} were suspended or closed"
+        if "SEALWIRE_SANITIZED" in os.environ:
+            return
+        if took >= 20:
+            yield f"that took {took:.1f} s"
+        if each > 8 * 1024:
+            yield f"a connection takes {each:.0f} bytes"
+        if share >= 10:
+            yield f"heartbeats took {share:.1f} % of a core"
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--program", required=True)
@@ -220,6 +266,7 @@ def main():
         "bad first messages cost next to nothing": lambda: bad_first_messages(program),
         "probes of foreign protocols get not one byte": lambda: foreign_protocols(program),
         "500 clients do not use up 64 descriptors: strangers give way, and honest clients come in": lambda: few_descriptors(program),
+        "idle connections are cheap to take, to keep and to watch": lambda: idle_connections(program),
     })
 
 
