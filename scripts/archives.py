@@ -35,7 +35,10 @@ def wanted_archives():
 
 
 def refresh_overlays():
-    """Meson lays our files over a source once, when it unpacks it; later changes of ours are brought there too."""
+    """Meson lays our files over a source once, when it unpacks it; later changes of ours are brought there too.
+
+    Changed patches cannot be: then the source goes, and Meson unpacks it again.
+    """
     for wrap in sorted((ROOT / "subprojects").glob("*.wrap")):
         parser = configparser.ConfigParser(interpolation=None)
         parser.read(wrap)
@@ -44,12 +47,22 @@ def refresh_overlays():
         if "patch_directory" not in section or not unpacked.is_dir():
             continue
         overlay = ROOT / "subprojects" / "packagefiles" / section["patch_directory"]
+        patches = [overlay.parent / name.strip() for name in section.get("diff_files", "").split(",") if name.strip()]
+        if any(has_other(unpacked / patch.name, patch) for patch in patches):
+            shutil.rmtree(unpacked)
+            print(f"{wrap.stem}: a patch has changed, so it is unpacked again")
+            continue
         for source in sorted(path for path in overlay.rglob("*") if path.is_file()):
             target = unpacked / source.relative_to(overlay)
-            if not target.is_file() or target.read_bytes() != source.read_bytes():
+            if has_other(target, source):
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(source, target)
                 print(f"{wrap.stem}: brought {source.relative_to(overlay)} up to date")
+
+
+def has_other(target, source):
+    """Whether `target` is missing or has another content."""
+    return not target.is_file() or target.read_bytes() != source.read_bytes()
 
 
 def has_hash(path, sha256):

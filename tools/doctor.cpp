@@ -172,7 +172,8 @@ const Command kDoctor{
     "TICKET",
     "find out why a peer cannot be reached",
     "Walks the steps of reaching the peer of TICKET: self (key and network of this side), ticket, name,\n"
-    "connect, tls (of tls://), upgrade (of ws://), handshake, authorisation, answer. Says which one fails and what\n"
+    "connect, tls (of tls://, wss://), upgrade (of ws://, wss://), handshake, authorisation, answer. Says which one "
+    "fails and what\n"
     "to do about it. Give it --key, --network and --tls options as the program has them that cannot reach its peer.",
     with_node_options({}, true),
     run};

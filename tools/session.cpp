@@ -21,11 +21,15 @@ std::vector<Option> with_node_options(std::vector<Option> own, bool connects) {
     own.push_back({"--network", "NAME", "the network's name or secret; it must be the peer's"});
     own.push_back({"--network-file", "FILE", "the same from a file, so that a secret shows in no list of processes"});
     if (connects) own.push_back({"--connect-timeout", "SECONDS", "how long to try to reach the peer (20)"});
-    if (connects) own.push_back({"--tls-ca", "FILE", "of tls://: whom to trust, in place of the system's CAs"});
-    if (connects) own.push_back({"--tls-name", "NAME", "of tls://: what the certificate is for, if not the host"});
-    own.push_back({"--tls-cert", "FILE", "of tls://: this program's certificate, and those between it and its CA"});
-    own.push_back({"--tls-key", "FILE", "of tls://: the key of that certificate"});
-    if (!connects) own.push_back({"--tls-client-ca", "FILE", "of tls://: who connects needs a certificate of this CA"});
+    if (connects)
+        own.push_back({"--tls-ca", "FILE", "of tls:// and wss://: whom to trust, in place of the system's CAs"});
+    if (connects)
+        own.push_back({"--tls-name", "NAME", "of tls:// and wss://: what the certificate is for, if not the host"});
+    own.push_back(
+        {"--tls-cert", "FILE", "of tls:// and wss://: this program's certificate, and those between it and its CA"});
+    own.push_back({"--tls-key", "FILE", "of tls:// and wss://: the key of that certificate"});
+    if (!connects)
+        own.push_back({"--tls-client-ca", "FILE", "of tls:// and wss://: who connects needs a certificate of this CA"});
     own.push_back({"--lease", "SECONDS",
                    "how long to keep a session whose connection broke, and dial again (60; 0: not at all)"});
     own.push_back({"--json", "", "print JSON objects, one a line"});

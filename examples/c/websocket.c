@@ -1,4 +1,4 @@
-/* WebSocket: a node behind a web port, which answers HTTP as well. */
+/* WebSocket: a node behind a web port, which answers HTTP as well; wss:// is the same with sw_tls_options, as in tls.c. */
 #include <arpa/inet.h>
 #include <sealwire/sealwire.h>
 #include <semaphore.h>

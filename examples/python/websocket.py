@@ -1,4 +1,4 @@
-"""WebSocket: a node behind a web port, which answers HTTP as well."""
+"""WebSocket: a node behind a web port, which answers HTTP as well; wss:// is the same with `tls`, as in tls.py."""
 
 import asyncio
 import urllib.request

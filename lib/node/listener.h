@@ -23,7 +23,7 @@ struct ListeningOptions {
     HandshakeLimits handshakes;
     void* user = nullptr;
     WebOptions web;                            // of ws and wss
-    TlsOptions tls;                            // of tls://; `transport.tls` is made of them
+    TlsOptions tls;                            // of tls:// and wss://; `transport.tls` is made of them
     std::shared_ptr<ConnectionLimits> limits;  // of its own; null: none but its node's
     AddressRules::Lists addresses;
     std::shared_ptr<const ShsNetwork> shs;  // by the Secret Handshake of this network: RawPeers

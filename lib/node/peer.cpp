@@ -128,7 +128,7 @@ void Peer::on_dial_timeout() {
     if (!pipe_ && !connecting_) {
         return abort({Errc::connect_timeout, "another connect to the same address was under way for all of its time"});
     }
-    if (!pipe_) return abort({Errc::connect_timeout, "no connection within the time for everything"});
+    if (!pipe_) return abort(connecting_->late());
     if (!received_) return abort({Errc::no_answer, "no answer to message 1 within the time for everything"});
     abort({Errc::handshake_timeout, "the peer proved its key but did not decide within the time for everything"});
 }

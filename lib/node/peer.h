@@ -41,7 +41,7 @@ struct DialOptions {
     Bytes data{};                             // for the other application; copied
     bool data_on_demand = false;              // in place of that: hello() gives it when the peer has proved its key
     std::shared_ptr<const ShsNetwork> shs;    // by the Secret Handshake of this network: a RawPeer
-    TlsOptions tls;                           // of tls://
+    TlsOptions tls;                           // of tls:// and wss://
     std::shared_ptr<TlsContext> tls_context;  // made of them by the node
 };
 
@@ -315,7 +315,7 @@ private:
     std::unique_ptr<Timer> dial_timer_;
     Time retry_at_ = kNever;  // the next time of retries_
     Time dial_timeout_ = 0;
-    const std::shared_ptr<TlsContext> tls_;  // of tls://
+    const std::shared_ptr<TlsContext> tls_;  // of tls:// and wss://
     Time keepalive_ = 0;
     std::vector<uint8_t> remainder_;  // output that the pipe did not take yet
     size_t remainder_done_ = 0;

@@ -91,7 +91,7 @@ void RawPeer::on_connect_failed(Error error) {
 
 void RawPeer::on_dial_timeout() {
     if (connection_->established() || connection_->closed()) return;
-    if (!pipe_) return abort({Errc::connect_timeout, "no connection within the time for everything"});
+    if (!pipe_) return abort(connecting_->late());
     if (!received_) return abort({Errc::no_answer, "no answer to the hello within the time for everything"});
     abort({Errc::handshake_timeout, "the server did not accept within the time for everything"});
 }

@@ -129,7 +129,7 @@ private:
     std::unique_ptr<Timer> dial_timer_;
     Time dial_timeout_ = 0;
     Time keepalive_ = 0;
-    std::shared_ptr<TlsContext> tls_;  // of tls://
+    std::shared_ptr<TlsContext> tls_;  // of tls:// and wss://
     std::vector<uint8_t> remainder_;   // output that the pipe did not take yet
     size_t remainder_done_ = 0;
     bool blocked_ = false;  // the pipe takes nothing until on_writable

@@ -46,6 +46,10 @@ public:
     virtual size_t try_write(std::span<const Bytes> blocks) = 0;
     size_t try_write(Bytes block) { return try_write(std::span<const Bytes>(&block, 1)); }
 
+    // Whether everything taken is with the system, as it always is where nothing is between the two. If not, on_writable
+    // follows when it is.
+    virtual bool flushed() { return true; }
+
     // Ends our direction behind what was taken; the peer sees on_end. Reading goes on.
     virtual void shutdown_write() = 0;
 

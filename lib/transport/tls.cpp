@@ -168,6 +168,12 @@ public:
         return {};
     }
 
+    Error late() const override {
+        if (!pipe_) return lower_->late();
+        return {Errc::tls_handshake,
+                pipe_->remote_address() + ": no end of the TLS handshake within the time for everything"};
+    }
+
 private:
     void on_connected(std::unique_ptr<Pipe> pipe) override;
     void on_connect_failed(Error error) override { handler_.on_connect_failed(std::move(error)); }

@@ -49,6 +49,10 @@ public:
     void start(PipeHandler& handler) override;
     using Pipe::try_write;
     size_t try_write(std::span<const Bytes> blocks) override;
+    bool flushed() override {
+        if (!outgoing_.empty()) backed_up_ = true;
+        return outgoing_.empty();
+    }
     void shutdown_write() override;
     void close() override;
     void set_reading(bool on) override;

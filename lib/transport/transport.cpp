@@ -20,9 +20,9 @@ struct Scheme {
 };
 
 constexpr std::array kSchemes = {
-    Scheme{"tcp", listen_tcp, connect_tcp},          Scheme{"tls", listen_tls, connect_tls},
-    Scheme{"unix", listen_unix, connect_unix},       Scheme{"ws", listen_ws, connect_ws},
-    Scheme{"memory", listen_memory, connect_memory},
+    Scheme{"tcp", listen_tcp, connect_tcp},    Scheme{"tls", listen_tls, connect_tls},
+    Scheme{"unix", listen_unix, connect_unix}, Scheme{"ws", listen_ws, connect_ws},
+    Scheme{"wss", listen_wss, connect_wss},    Scheme{"memory", listen_memory, connect_memory},
 };
 
 const Scheme* find_scheme(std::string_view name) {

@@ -1,4 +1,4 @@
-// Listening and connecting by address: one table of schemes (tcp, tls, unix, ws, memory) behind two functions.
+// Listening and connecting by address: one table of schemes (tcp, tls, unix, ws, wss, memory) behind two functions.
 #pragma once
 
 #include <cstdint>
@@ -44,7 +44,7 @@ struct ListenOptions {
     MemoryHub* memory = nullptr;
     // Of ws and wss, whose port answers HTTP as well.
     HttpOptions http;
-    // tls only, and needed there (transport/tls.h).
+    // tls and wss only, and needed there (transport/tls.h).
     std::shared_ptr<TlsContext> tls;
 };
 
@@ -59,7 +59,7 @@ struct ConnectOptions {
     MemoryHub* memory = nullptr;
     // Of ws and wss: an Origin header, for servers that want one.
     std::string origin;
-    // tls only, and needed there (transport/tls.h).
+    // tls and wss only, and needed there (transport/tls.h).
     std::shared_ptr<TlsContext> tls;
 };
 
@@ -119,12 +119,14 @@ protected:
 class Connecting {
 public:
     virtual ~Connecting() = default;
+    // What is told when its owner's time is over: what it waited for.
+    virtual Error late() const { return {Errc::connect_timeout, "no connection within the time for everything"}; }
 };
 
 // `scheme` and `address` are the two parts of a URL without `://` and without the key part: {"tcp", "127.0.0.1:9000"},
 // {"tcp", "[::1]:0"}, {"tls", "example.org:9000"}, {"unix", "/run/app.sock"}, {"unix", "@name"} (Linux abstract name), {"memory", "name"}.
 //
-// ws: {"ws", "127.0.0.1:8080/chat"}, as tcp with the path of its upgrade, "/" when there is none.
+// ws: {"ws", "127.0.0.1:8080/chat"}, as tcp with the path of its upgrade, "/" when there is none; wss the same, as tls.
 //
 // tcp listens on a numeric address, `*` (every address, both families) or `localhost` (127.0.0.1), as it must not wait
 // for a resolver. unix: a socket file left behind is replaced only if it is a socket and nobody answers there.
@@ -135,8 +137,8 @@ Result<std::unique_ptr<Listener>> listen(Loop& loop, std::string_view scheme, st
                                          const ListenOptions& options, ListenerHandler& handler);
 
 // Returns an error only for what can be seen from the address itself (address, unsupported); everything else is told to
-// the handler: refused, unreachable, connect_timeout, name, permission, descriptors, no_memory, system; tls_... of tls,
-// ws_upgrade and ws_refused of ws.
+// the handler: refused, unreachable, connect_timeout, name, permission, descriptors, no_memory, system; tls_... of tls
+// and wss, ws_upgrade and ws_refused of ws and wss.
 Result<std::unique_ptr<Connecting>> connect(Loop& loop, std::string_view scheme, std::string_view address,
                                             const ConnectOptions& options, ConnectHandler& handler);
 

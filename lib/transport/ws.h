@@ -17,5 +17,9 @@ Result<std::unique_ptr<Listener>> listen_ws(Loop& loop, std::string_view address
                                             ListenerHandler& handler);
 Result<std::unique_ptr<Connecting>> connect_ws(Loop& loop, std::string_view address, const ConnectOptions& options,
                                                ConnectHandler& handler);
+Result<std::unique_ptr<Listener>> listen_wss(Loop& loop, std::string_view address, const ListenOptions& options,
+                                             ListenerHandler& handler);
+Result<std::unique_ptr<Connecting>> connect_wss(Loop& loop, std::string_view address, const ConnectOptions& options,
+                                                ConnectHandler& handler);
 
 }  // namespace sealwire

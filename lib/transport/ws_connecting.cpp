@@ -18,8 +18,9 @@ public:
           secure_(secure),
           handler_(handler),
           timeout_(loop.timers(), [this] {
+              Error error = late();
               opening_.reset();
-              failed({Errc::connect_timeout, "no answer to the upgrade"});
+              failed(std::move(error));
           }) {
         if (options.timeout > 0) limit_ = after(loop.now(), options.timeout);
         if (!options.origin.empty()) origin_ = options.origin;
@@ -30,17 +31,20 @@ public:
         below_ = std::move(*connecting);
         return {};
     }
+    Error late() const override {
+        return opening_ ? Error{Errc::ws_upgrade, "no answer to the upgrade in time"} : below_->late();
+    }
 
 private:
     void on_connected(std::unique_ptr<Pipe> pipe) override {
         WsNames names;
         names.remote = with_scheme(pipe->remote_address(), secure_) + address_.path;
         names.local = with_scheme(pipe->local_address(), secure_);
-        const int socket = socket_of(loop_, std::move(pipe));
-        if (socket < 0) return failed({Errc::descriptors, "no socket for the upgrade"});
+        WsSocket socket = socket_of(loop_, std::move(pipe));
+        if (socket.socket < 0) return failed({Errc::descriptors, "no socket for the upgrade"});
         if (limit_ != kNever) timeout_.set(limit_);
         WsUpgrade upgrade{address_.place, address_.path.empty() ? "/" : address_.path, origin_};
-        opening_ = connect_ws_pipe(loop_, socket, std::move(upgrade), std::move(names),
+        opening_ = connect_ws_pipe(loop_, std::move(socket), std::move(upgrade), std::move(names),
                                    [this](Result<std::unique_ptr<Pipe>> made) {
                                        timeout_.cancel();
                                        const std::unique_ptr<WsOpening> opening = std::move(opening_);
@@ -62,15 +66,23 @@ private:
     std::unique_ptr<WsOpening> opening_;
 };
 
-}  // namespace
-
-Result<std::unique_ptr<Connecting>> connect_ws(Loop& loop, std::string_view text, const ConnectOptions& options,
-                                               ConnectHandler& handler) {
-    auto connecting = std::make_unique<WsConnecting>(loop, split_ws_address(text), false, options, handler);
+Result<std::unique_ptr<Connecting>> connect_web(Loop& loop, bool secure, std::string_view text,
+                                                const ConnectOptions& options, ConnectHandler& handler) {
+    auto connecting = std::make_unique<WsConnecting>(loop, split_ws_address(text), secure, options, handler);
     if (Result<void> begun = connecting->begin(options); !begun) return Unexpected{std::move(begun).error()};
     return std::unique_ptr<Connecting>(std::move(connecting));
 }
 
-int socket_of(Loop&, std::unique_ptr<Pipe> pipe) { return pipe->take_socket(); }
+}  // namespace
+
+Result<std::unique_ptr<Connecting>> connect_ws(Loop& loop, std::string_view address, const ConnectOptions& options,
+                                               ConnectHandler& handler) {
+    return connect_web(loop, false, address, options, handler);
+}
+
+Result<std::unique_ptr<Connecting>> connect_wss(Loop& loop, std::string_view address, const ConnectOptions& options,
+                                                ConnectHandler& handler) {
+    return connect_web(loop, true, address, options, handler);
+}
 
 }  // namespace sealwire

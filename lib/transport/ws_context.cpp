@@ -4,6 +4,7 @@
 #include <libwebsockets.h>
 
 #include "transport/ws.h"
+#include "transport/ws_bridge.h"
 #include "transport/ws_line.h"
 
 namespace sealwire {
@@ -70,8 +71,16 @@ std::string ws_library_version() { return "libwebsockets " LWS_LIBRARY_VERSION; 
 
 WsContext::~WsContext() = default;
 
+void WsContext::keep(std::shared_ptr<WsBridge> bridge) {
+    const WsBridge* const at = bridge.get();
+    bridges_.emplace(at, std::move(bridge));
+}
+
+// What libwebsockets has written still goes to the system, as far as that takes it.
 void WsContext::leave() {
-    if (context_) lws_context_destroy(context_);
+    if (context_) return lws_context_destroy(context_);
+    for (const auto& [at, bridge] : bridges_) bridge->finish();
+    bridges_.clear();
 }
 
 uint8_t* WsContext::payload() {

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <memory>
-#include <vector>
+#include <unordered_map>
 
 #include "base/bytes.h"
 #include "base/result.h"
@@ -14,6 +14,7 @@ struct lws_vhost;
 
 namespace sealwire {
 
+class WsBridge;
 class WsLine;
 
 // Its own way of pinging idle connections, and ending them, is off: the protocol above has one.
@@ -26,13 +27,17 @@ public:
     ~WsContext() override;
 
     void leave() override;
-    bool gone() const override { return context_ == nullptr; }
+    bool gone() const override { return context_ == nullptr && bridges_.empty(); }
 
     lws_context* context() const { return context_; }
     lws_vhost* vhost() const { return vhost_; }
     // Room for the header in front, then kMostPayload bytes: one frame on its way out.
     uint8_t* payload();
     static constexpr size_t kMostPayload = 64 * 1024;
+
+    // Until it is over, or the loop is.
+    void keep(std::shared_ptr<WsBridge> bridge);
+    void forget(const WsBridge& bridge) { bridges_.erase(&bridge); }
 
     // Whose connection is being made inside a call to libwebsockets; what it tells then belongs to that one.
     WsLine* adopting = nullptr;
@@ -42,6 +47,7 @@ private:
     lws_context* context_ = nullptr;
     lws_vhost* vhost_ = nullptr;
     std::unique_ptr<uint8_t[]> frame_;
+    std::unordered_map<const WsBridge*, std::shared_ptr<WsBridge>> bridges_;
 };
 
 }  // namespace sealwire

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "transport/socket.h"
+#include "transport/ws_bridge.h"
 
 namespace sealwire {
 
@@ -86,15 +87,17 @@ WsLine::~WsLine() {
     if (pending_socket_ >= 0) ::close(pending_socket_);
 }
 
-void WsLine::adopt(int socket, std::string request) {
+void WsLine::adopt(WsSocket socket, std::string request) {
     server_ = true;
-    pending_socket_ = socket;
+    pending_socket_ = socket.socket;
+    bridge_ = std::move(socket.bridge);
     request_ = std::move(request);
     turn_.set(0);
 }
 
-void WsLine::connect(int socket, WsUpgrade upgrade) {
-    pending_socket_ = socket;
+void WsLine::connect(WsSocket socket, WsUpgrade upgrade) {
+    pending_socket_ = socket.socket;
+    bridge_ = std::move(socket.bridge);
     upgrade_ = std::move(upgrade);
     turn_.set(0);
 }
@@ -149,6 +152,7 @@ void WsLine::begin_connecting() {
 void WsLine::fail(Error error) {
     if (open_ || told_failure_) return;
     told_failure_ = true;
+    if (lost_below()) error = bridge_->failure();
     if (!wsi_) gone_ = true;
     if (WsLineHandler* handler = handler_; handler && !closing_) {
         ++inside_;
@@ -262,14 +266,18 @@ Error WsLine::trouble() const {
         return {Errc::ws_protocol, "what came is no frame of a WebSocket: " +
                                        std::string(reason, static_cast<size_t>(lws_get_close_length(wsi_)) - 2)};
     }
-    return stream_error(EPIPE);
+    return lost_below() ? bridge_->failure() : stream_error(EPIPE);
 }
+
+bool WsLine::lost_below() const { return bridge_ && bridge_->failure().code != Errc::ok; }
 
 void WsLine::tell_down() {
     if (down_) return;
     down_ = true;
     Error error = trouble();
-    if (error.code == Errc::peer_lost) error = tcp_is_broken(socket()) ? stream_error(ECONNRESET) : Error();
+    if (error.code == Errc::peer_lost && !lost_below()) {
+        error = tcp_is_broken(socket()) ? stream_error(ECONNRESET) : Error();
+    }
     if (handler_ && !closing_) handler_->on_line_down(std::move(error));
 }
 
@@ -337,6 +345,7 @@ int WsLine::on_event(lws* wsi, int reason, void* in, size_t length) {
             lws_set_opaque_user_data(wsi, nullptr);
             down_ = gone_ = true;
             if (!open_) fail({Errc::ws_upgrade, "the connection ended before an answer"});
+            if (bridge_) bridge_->finish();
             if (closing_) tell_gone();
             break;
         default: break;

@@ -1,6 +1,7 @@
 // WsLine: one WebSocket connection of libwebsockets, as frames: what is below a pipe of bytes.
 #pragma once
 
+#include <memory>
 #include <span>
 #include <string>
 
@@ -44,6 +45,12 @@ inline constexpr uint16_t kWsProtocolError = 1002;
 inline constexpr uint16_t kWsUnsupportedData = 1003;
 inline constexpr uint16_t kWsNoCode = 1005;
 
+// What libwebsockets is given, and what is behind it where that is not the network itself.
+struct WsSocket {
+    int socket = -1;
+    std::shared_ptr<WsBridge> bridge;
+};
+
 struct WsUpgrade {
     std::string host;    // with its port, as in the address
     std::string path;    // of the request
@@ -57,8 +64,8 @@ public:
 
     // One of the two, once: takes the socket, whatever becomes of it. What comes of it is told in a later turn.
     // `request` is what a client asked: a whole upgrade request, and bytes of frames that came with it.
-    void adopt(int socket, std::string request);
-    void connect(int socket, WsUpgrade upgrade);
+    void adopt(WsSocket socket, std::string request);
+    void connect(WsSocket socket, WsUpgrade upgrade);
 
     // One frame, of at most WsContext::kMostPayload bytes, gathered from the blocks. False: it is broken.
     bool write(std::span<const Bytes> blocks, size_t size, WsKind kind, bool last);
@@ -95,6 +102,7 @@ private:
     void tell_gone();
     void on_close_frame(std::string_view payload);
     bool finish_if_over();
+    bool lost_below() const;
     void kill();
 
     Loop& loop_;
@@ -103,6 +111,7 @@ private:
     lws* wsi_ = nullptr;
     Timer turn_;
     int pending_socket_ = -1;
+    std::shared_ptr<WsBridge> bridge_;
     std::string request_;
     WsUpgrade upgrade_;
     bool server_ = false;

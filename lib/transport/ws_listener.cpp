@@ -41,6 +41,7 @@ public:
         connections_.clear();
     }
     HttpPort* http() override { return this; }
+    Result<void> set_tls(std::shared_ptr<TlsContext> context) override { return below_->set_tls(std::move(context)); }
 
     bool answer(uint64_t number, HttpAnswer answer) override {
         const auto found = asked_.find(number);
@@ -56,8 +57,10 @@ private:
         std::unique_ptr<WsOpening> opening;
     };
 
+    bool lets_in(const Pipe& pipe) override { return handler_.lets_in(pipe); }
     void on_accept(std::unique_ptr<Pipe> pipe) override {
-        if (!handler_.lets_in(*pipe)) return;
+        // Where TLS is below, it has asked already.
+        if (!secure_ && !handler_.lets_in(*pipe)) return;
         if (connections_.size() >= options_.most_connections) end_longest_idle();
         connections_.push_back(std::make_unique<HttpConnection>(loop_, owner(), std::move(pipe), secure_));
         connections_.back()->index = connections_.size() - 1;
@@ -65,6 +68,9 @@ private:
     }
     void on_listener_error(Error error) override { handler_.on_listener_error(std::move(error)); }
     void on_listener_resumed() override { handler_.on_listener_resumed(); }
+    void on_refused(const std::string& remote_address, Error error) override {
+        handler_.on_refused(with_scheme(remote_address, secure_), std::move(error));
+    }
     void on_listener_closed() override { handler_.on_listener_closed(); }
 
     const HttpOptions& http_options() const override { return options_; }
@@ -132,13 +138,13 @@ private:
 
 void WsListener::upgrade(HttpConnection& connection, std::unique_ptr<Pipe> pipe, std::string request) {
     WsNames names;
-    names.remote = with_scheme(pipe->remote_address(), secure_);
+    const std::string remote = names.remote = with_scheme(pipe->remote_address(), secure_);
     names.local = with_scheme(pipe->local_address(), secure_) + (path_.empty() ? "" : path_);
-    const int socket = socket_of(loop_, std::move(pipe));
+    WsSocket socket = socket_of(loop_, std::move(pipe));
     over(connection);
-    if (socket < 0) return;
+    if (socket.socket < 0) return handler_.on_refused(remote, {Errc::descriptors, "no socket for the WebSocket"});
     const uint64_t number = ++last_opening_;
-    openings_.emplace(number, adopt_ws_pipe(loop_, socket, std::move(request), std::move(names),
+    openings_.emplace(number, adopt_ws_pipe(loop_, std::move(socket), std::move(request), std::move(names),
                                             [this, number](Result<std::unique_ptr<Pipe>> made) {
                                                 const auto opening = openings_.extract(number);
                                                 if (made) handler_.on_accept(std::move(*made));
@@ -176,14 +182,24 @@ void WsListener::ask_questions() {
     alive_ = nullptr;
 }
 
-}  // namespace
-
-Result<std::unique_ptr<Listener>> listen_ws(Loop& loop, std::string_view text, const ListenOptions& options,
-                                            ListenerHandler& handler) {
+Result<std::unique_ptr<Listener>> listen_web(Loop& loop, bool secure, std::string_view text,
+                                             const ListenOptions& options, ListenerHandler& handler) {
     const WsAddress address = split_ws_address(text);
-    auto listener = std::make_unique<WsListener>(loop, address, false, options, handler);
+    auto listener = std::make_unique<WsListener>(loop, address, secure, options, handler);
     if (Result<void> begun = listener->begin(address, options); !begun) return Unexpected{std::move(begun).error()};
     return std::unique_ptr<Listener>(std::move(listener));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Listener>> listen_ws(Loop& loop, std::string_view address, const ListenOptions& options,
+                                            ListenerHandler& handler) {
+    return listen_web(loop, false, address, options, handler);
+}
+
+Result<std::unique_ptr<Listener>> listen_wss(Loop& loop, std::string_view address, const ListenOptions& options,
+                                             ListenerHandler& handler) {
+    return listen_web(loop, true, address, options, handler);
 }
 
 }  // namespace sealwire

@@ -7,6 +7,7 @@
 
 #include "io/loop.h"
 #include "transport/pipe.h"
+#include "transport/ws_line.h"
 
 namespace sealwire {
 
@@ -27,8 +28,8 @@ inline std::string with_scheme(const std::string& url, bool secure) {
     return (secure ? "wss" : "ws") + (split == std::string::npos ? "://" + url : url.substr(split));
 }
 
-// A connected socket that carries what the pipe does; -1 when there are none left. The pipe is not started yet, or its handler
-// is not called any more.
-int socket_of(Loop& loop, std::unique_ptr<Pipe> pipe);
+// A connected socket that carries what the pipe does, of a bridge where the pipe is more than one; -1 when there are none left.
+// The pipe is not started yet, or its handler is not called any more.
+WsSocket socket_of(Loop& loop, std::unique_ptr<Pipe> pipe);
 
 }  // namespace sealwire

@@ -227,17 +227,17 @@ Opening::~Opening() = default;
 
 }  // namespace
 
-std::unique_ptr<WsOpening> adopt_ws_pipe(Loop& loop, int socket, std::string request, WsNames names,
+std::unique_ptr<WsOpening> adopt_ws_pipe(Loop& loop, WsSocket socket, std::string request, WsNames names,
                                          WsPipeReady ready) {
     auto opening = std::make_unique<Opening>(std::make_unique<WsPipe>(loop, std::move(names), std::move(ready)));
-    opening->pipe->line().adopt(socket, std::move(request));
+    opening->pipe->line().adopt(std::move(socket), std::move(request));
     return opening;
 }
 
-std::unique_ptr<WsOpening> connect_ws_pipe(Loop& loop, int socket, WsUpgrade upgrade, WsNames names,
+std::unique_ptr<WsOpening> connect_ws_pipe(Loop& loop, WsSocket socket, WsUpgrade upgrade, WsNames names,
                                            WsPipeReady ready) {
     auto opening = std::make_unique<Opening>(std::make_unique<WsPipe>(loop, std::move(names), std::move(ready)));
-    opening->pipe->line().connect(socket, std::move(upgrade));
+    opening->pipe->line().connect(std::move(socket), std::move(upgrade));
     return opening;
 }
 

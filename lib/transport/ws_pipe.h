@@ -31,7 +31,9 @@ struct WsNames {
 };
 
 // `socket` is taken. `request` as for WsLine::adopt.
-std::unique_ptr<WsOpening> adopt_ws_pipe(Loop& loop, int socket, std::string request, WsNames names, WsPipeReady ready);
-std::unique_ptr<WsOpening> connect_ws_pipe(Loop& loop, int socket, WsUpgrade upgrade, WsNames names, WsPipeReady ready);
+std::unique_ptr<WsOpening> adopt_ws_pipe(Loop& loop, WsSocket socket, std::string request, WsNames names,
+                                         WsPipeReady ready);
+std::unique_ptr<WsOpening> connect_ws_pipe(Loop& loop, WsSocket socket, WsUpgrade upgrade, WsNames names,
+                                           WsPipeReady ready);
 
 }  // namespace sealwire

@@ -1,4 +1,4 @@
-/* tls:// from C: whom it lets in, what is told of what it keeps out, certificates that change, options that do not fit. */
+/* tls:// and wss:// from C: whom it lets in, what is told of what it keeps out, certificates that change, options that do not fit. */
 #include <unistd.h>
 
 #include "check.h"
@@ -6,6 +6,7 @@
 
 static test_certificates made;
 static box server, client;
+static const char *url = "tls://127.0.0.1:0";
 
 static sw_tls_options server_options(void) {
     sw_tls_options tls;
@@ -44,7 +45,7 @@ static sw_listener listen_tls(const sw_tls_options *tls, char ticket[NOTE_BYTES]
     note n;
     sw_listen_options_init(&options);
     options.tls = tls;
-    MUST(sw_node_listen(server.node, text("tls://127.0.0.1:0"), &options, &listener));
+    MUST(sw_node_listen(server.node, text(url), &options, &listener));
     if (!box_wait(&server, SW_EVENT_LISTENING, 1, &n)) exit(1);
     memcpy(ticket, n.text, NOTE_BYTES);
     return listener;
@@ -85,7 +86,7 @@ static void lets_in(void) {
     sw_tls_options tls = server_options();
     open_ends();
     listen_tls(&tls, ticket);
-    tap_ok(strncmp(ticket, "tls://127.0.0.1:", 16) == 0, "the ticket of a listener on TLS says so");
+    tap_ok(strncmp(ticket, url, 16) == 0, "the ticket of a listener on TLS says so");
     tls = client_options();
     tap_ok(outcome(ticket, &tls, &closed) == SW_OK, "a request is answered over TLS");
     tls.min_version = 13;
@@ -243,9 +244,13 @@ static void mixes(void) {
 
 int main(void) {
     make_test_certificates(&made);
-    lets_in();
-    keeps_out();
-    changes_certificates();
+    static const char *const kUrls[] = {"wss://127.0.0.1:0/talk", "tls://127.0.0.1:0"};
+    for (int i = 0; i < 2; ++i) {
+        url = kUrls[i];
+        lets_in();
+        keeps_out();
+        changes_certificates();
+    }
     reads_files();
     checks_options();
     mixes();

@@ -45,12 +45,12 @@ class Doctor(ToolCase):
             self.assertEqual(healthy["event"], "healthy")
             self.fails_at_upgrade(web_steps, "ws_refused", listener.ticket.replace("/talk", "/walk"))
         with Listener("--anyone", address="tcp://127.0.0.1:0") as listener:
-            self.fails_at_upgrade(web_steps, "connect_timeout", listener.ticket.replace("tcp://", "ws://"), "--connect-timeout", "0.3")
+            self.fails_at_upgrade(web_steps, "ws_upgrade", listener.ticket.replace("tcp://", "ws://"), "--connect-timeout", "0.3")
 
     def fails_at_upgrade(self, web_steps, error, *words):
         *steps, last = run("doctor", *words, "--json").json()
-        upgrade = error == "ws_refused"  # silence is found out at the connection
-        self.assertEqual([(s["step"], s["passed"]) for s in steps if not s["passed"]], [("upgrade" if upgrade else "connect", False)])
+        self.assertEqual([(s["step"], s["passed"]) for s in steps],
+                         [(s, s != "upgrade") for s in web_steps[:web_steps.index("upgrade") + 1]])
         self.assertEqual((last["error"], last["exit"]), (error, 3))
 
     def test_tls_each_of_the_ways_in_which_it_can_fail(self):
@@ -59,9 +59,9 @@ class Doctor(ToolCase):
         subprocess.run([os.environ["SEALWIRE_MAKE_CERTIFICATES"], certificates], check=True)
         trust = ("--tls-ca", certificates / "ca.pem")
 
-        def serving(name, *words):
+        def serving(name, *words, address="tls://127.0.0.1:0"):
             return Listener("--anyone", "--tls-cert", certificates / f"{name}.pem", "--tls-key", certificates / f"{name}.key", *words,
-                            address="tls://127.0.0.1:0")
+                            address=address)
 
         with serving("server") as listener:
             *steps, healthy = run("doctor", listener.ticket, *trust, "--json").json()
@@ -72,6 +72,13 @@ class Doctor(ToolCase):
                 self.fails_at_tls(error, listener.ticket, *words)
             missing = run("doctor", listener.ticket, "--tls-ca", "/nonexistent", "--json").json()
             self.assertEqual([(s.get("step"), s.get("error")) for s in missing][-2:], [("self", None), (None, "tls_config")])
+        with serving("server", address="wss://127.0.0.1:0/talk") as listener:
+            steps = [*TLS_STEPS[:5], "upgrade", *TLS_STEPS[5:]]
+            *passed, healthy = run("doctor", listener.ticket, *trust, "--json").json()
+            self.assertEqual([s["step"] for s in passed], steps)
+            self.assertEqual(healthy["event"], "healthy")
+            self.fails_at_tls("tls_unknown_ca", listener.ticket, "--tls-ca", certificates / "other-ca.pem")
+            self.fails_at_upgrade(steps, "ws_refused", listener.ticket.replace("/talk", "/walk"), *trust)
         with serving("expired") as listener:
             self.fails_at_tls("tls_expired", listener.ticket, *trust)
         with serving("server", "--tls-client-ca", certificates / "ca.pem") as listener:

@@ -170,6 +170,7 @@ TEST_CASE("an application on threads of its own gives and takes while the loop r
             if (size == 0) std::this_thread::yield();
         }
         done = true;
+        custom.world.loop->wake();
     });
     custom.near->end_after_sending = true;
     custom.near->send(back);

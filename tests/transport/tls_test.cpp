@@ -1,4 +1,4 @@
-// TLS alone: which certificates are refused and how it is told, what strangers can do, resumption, reload.
+// TLS, below tls:// and wss://: which certificates are refused and how it is told, what strangers can do, resumption, reload.
 #include "transport/tls.h"
 
 #include <doctest.h>
@@ -57,7 +57,7 @@ TlsOptions trusting(const Issued& authority) {
 // One listener and one client, with a message in each direction where the handshake lets them.
 class Trial {
 public:
-    explicit Trial(const TlsOptions& server, const TlsOptions& client) {
+    Trial(const TlsOptions& server, const TlsOptions& client, Kind kind = Kind::tls13) : world(kind) {
         world.listen_options.tls = context(make_tls_listener_context(server));
         world.connect_options.tls = context(make_tls_client_context(client));
         world.connect_options.resolver = [](const std::string&) {
@@ -102,7 +102,7 @@ public:
         return std::move(*made);
     }
 
-    World world{Kind::tls13};
+    World world;
     std::unique_ptr<Connector> connector;
     std::string detail;
     std::string server_detail;
@@ -126,11 +126,19 @@ private:
     std::optional<std::string> value_;
 };
 
+// The same over both.
 Errc with_server(const Wanted& wanted, const Issued* issuer, const std::string& host = "127.0.0.1") {
-    Trial trial(with(certificates::issue(wanted, issuer)), trusting(ca()));
-    const Errc code = trial.run(host);
-    if (code != Errc::ok) CHECK(trial.refused() == Errc::tls_refused);
-    CHECK_MESSAGE(trial.detail.find("tls://127.0.0.1:") == 0, trial.detail);
+    const Issued issued = certificates::issue(wanted, issuer);
+    Errc code = Errc::ok;
+    for (const Kind kind : {Kind::wss, Kind::tls13}) {
+        INFO("transport: " << std::string(name_of(kind)));
+        const Errc before = std::exchange(code, Errc::ok);
+        Trial trial(with(issued), trusting(ca()), kind);
+        code = trial.run(host);
+        if (code != Errc::ok) CHECK(trial.refused() == Errc::tls_refused);
+        CHECK_MESSAGE(trial.detail.find("tls://127.0.0.1:") == 0, trial.detail);
+        if (kind == Kind::tls13) CHECK(before == code);
+    }
     return code;
 }
 
@@ -139,14 +147,26 @@ struct ClientOutcome {
     Errc server;
 };
 
-ClientOutcome with_client(const TlsOptions& client, TlsVersion version, TlsClients policy = TlsClients::required) {
+ClientOutcome with_client(const TlsOptions& client, TlsVersion version, Kind kind,
+                          TlsClients policy = TlsClients::required) {
     TlsOptions server = with(right());
     server.ca = ca().certificate;
     server.clients = policy;
     server.max_version = version;
-    Trial trial(server, client);
+    Trial trial(server, client, kind);
     const Errc code = trial.run();
     return {code, code == Errc::ok ? Errc::ok : trial.refused()};
+}
+
+template <class Body>
+void over_each_version(Body body) {
+    for (const Kind kind : {Kind::tls13, Kind::wss}) {
+        for (const TlsVersion version : {TlsVersion::tls13, TlsVersion::tls12}) {
+            INFO("transport: " << std::string(name_of(kind)));
+            CAPTURE(static_cast<int>(version));
+            body(version, kind);
+        }
+    }
 }
 
 TlsOptions client_with(const Wanted& wanted, const Issued& issuer) {
@@ -252,38 +272,37 @@ TEST_CASE("a certificate that its CA has revoked is refused, another one is not,
 }
 
 TEST_CASE("a client certificate that is wanted has to be there, of the right CA, in time and for clients") {
-    for (const TlsVersion version : {TlsVersion::tls13, TlsVersion::tls12}) {
-        CAPTURE(static_cast<int>(version));
-        ClientOutcome outcome = with_client(client_with(for_us(), ca()), version);
+    over_each_version([](TlsVersion version, Kind kind) {
+        ClientOutcome outcome = with_client(client_with(for_us(), ca()), version, kind);
         CHECK(outcome.client == Errc::ok);
-        outcome = with_client(trusting(ca()), version);
+        outcome = with_client(trusting(ca()), version, kind);
         CHECK(outcome.client == Errc::tls_client_certificate);
         CHECK(outcome.server == Errc::tls_client_certificate);
-        outcome = with_client(client_with(for_us(), other_ca()), version);
+        outcome = with_client(client_with(for_us(), other_ca()), version, kind);
         CHECK(outcome.client == Errc::tls_refused);
         CHECK(outcome.server == Errc::tls_unknown_ca);
         Wanted expired = for_us();
         expired.from_s = -7200;
         expired.until_s = -3600;
-        outcome = with_client(client_with(expired, ca()), version);
+        outcome = with_client(client_with(expired, ca()), version, kind);
         CHECK(outcome.client == Errc::tls_refused);
         CHECK(outcome.server == Errc::tls_expired);
         Wanted other_use = for_us();
         other_use.for_clients = false;
-        outcome = with_client(client_with(other_use, ca()), version);
+        outcome = with_client(client_with(other_use, ca()), version, kind);
         CHECK(outcome.client == Errc::tls_refused);
         CHECK(outcome.server == Errc::tls_usage);
-    }
+    });
 }
 
 TEST_CASE("where a client certificate is asked for, none is let in and a wrong one is not") {
-    for (const TlsVersion version : {TlsVersion::tls13, TlsVersion::tls12}) {
-        CHECK(with_client(trusting(ca()), version, TlsClients::asked).client == Errc::ok);
-        CHECK(with_client(client_with(for_us(), ca()), version, TlsClients::asked).client == Errc::ok);
-        const ClientOutcome outcome = with_client(client_with(for_us(), other_ca()), version, TlsClients::asked);
+    over_each_version([](TlsVersion version, Kind kind) {
+        CHECK(with_client(trusting(ca()), version, kind, TlsClients::asked).client == Errc::ok);
+        CHECK(with_client(client_with(for_us(), ca()), version, kind, TlsClients::asked).client == Errc::ok);
+        const ClientOutcome outcome = with_client(client_with(for_us(), other_ca()), version, kind, TlsClients::asked);
         CHECK(outcome.client == Errc::tls_refused);
         CHECK(outcome.server == Errc::tls_unknown_ca);
-    }
+    });
 }
 
 TEST_CASE("two ends without a common version say so") {
@@ -534,17 +553,20 @@ TEST_CASE("an idle connection holds no record buffers: each end has less than 8 
 #endif
 
 TEST_CASE("a listener takes other certificates while it runs, and what is connected stays") {
-    Trial trial(with(right()), trusting(ca()));
-    REQUIRE(trial.run() == Errc::ok);
-    const std::unique_ptr<Connector> before = std::move(trial.connector);
-    std::vector<std::unique_ptr<End>> kept = std::move(trial.world.acceptor.accepted);
-    const Issued other = certificates::issue(for_us(), &other_ca());
-    REQUIRE(trial.world.acceptor.listener->set_tls(Trial::context(make_tls_listener_context(with(other)))));
-    CHECK(trial.run() == Errc::tls_unknown_ca);
-    trial.world.connect_options.tls = Trial::context(make_tls_client_context(trusting(other_ca())));
-    CHECK(trial.run() == Errc::ok);
-    kept.front()->try_write(", still");
-    CHECK(trial.world.until([&] { return before->end->text() == "from the server, still"; }));
+    for (const Kind kind : {Kind::tls13, Kind::wss}) {
+        INFO("transport: " << std::string(name_of(kind)));
+        Trial trial(with(right()), trusting(ca()), kind);
+        REQUIRE(trial.run() == Errc::ok);
+        const std::unique_ptr<Connector> before = std::move(trial.connector);
+        std::vector<std::unique_ptr<End>> kept = std::move(trial.world.acceptor.accepted);
+        const Issued other = certificates::issue(for_us(), &other_ca());
+        REQUIRE(trial.world.acceptor.listener->set_tls(Trial::context(make_tls_listener_context(with(other)))));
+        CHECK(trial.run() == Errc::tls_unknown_ca);
+        trial.world.connect_options.tls = Trial::context(make_tls_client_context(trusting(other_ca())));
+        CHECK(trial.run() == Errc::ok);
+        kept.front()->try_write(", still");
+        CHECK(trial.world.until([&] { return before->end->text() == "from the server, still"; }));
+    }
 }
 
 TEST_CASE("what cannot be used as certificate, key, CA or list is told when it is given") {

@@ -23,12 +23,13 @@ namespace sealwire::transport_test {
 
 inline constexpr Time kGenerous = 30 * kSecond;
 
-enum class Kind { memory, memory_sliced, tcp4, tcp6, tls13, tls12, unix_path, unix_abstract, custom, ws };
+enum class Kind { memory, memory_sliced, tcp4, tcp6, tls13, tls12, unix_path, unix_abstract, custom, ws, wss };
 inline constexpr Kind kKinds[] = {Kind::memory, Kind::memory_sliced, Kind::tcp4,          Kind::tcp6,   Kind::tls13,
-                                  Kind::tls12,  Kind::unix_path,     Kind::unix_abstract, Kind::custom, Kind::ws};
+                                  Kind::tls12,  Kind::unix_path,     Kind::unix_abstract, Kind::custom, Kind::ws,
+                                  Kind::wss};
 inline const char* name_of(Kind kind) {
     constexpr const char* kNames[] = {"memory",    "memory, sliced and late", "tcp v4", "tcp v6", "tls 1.3", "tls 1.2",
-                                      "unix path", "unix abstract",           "custom", "ws"};
+                                      "unix path", "unix abstract",           "custom", "ws",     "wss"};
     return kNames[static_cast<int>(kind)];
 }
 inline bool is_socket(Kind kind) { return kind != Kind::memory && kind != Kind::memory_sliced && kind != Kind::custom; }
@@ -331,7 +332,7 @@ public:
         loop = std::move(*made);
         listen_options.memory = &hub;
         connect_options.memory = &hub;
-        if (kind == Kind::tls13 || kind == Kind::tls12) use_tls(kind == Kind::tls12);
+        if (kind == Kind::tls13 || kind == Kind::tls12 || kind == Kind::wss) use_tls(kind == Kind::tls12);
     }
     ~World() {
         acceptor.listener.reset();
@@ -341,6 +342,7 @@ public:
     std::string scheme() const {
         if (!is_socket(kind_)) return "memory";
         if (kind_ == Kind::ws) return "ws";
+        if (kind_ == Kind::wss) return "wss";
         if (kind_ == Kind::tls13 || kind_ == Kind::tls12) return "tls";
         return kind_ == Kind::tcp4 || kind_ == Kind::tcp6 ? "tcp" : "unix";
     }
@@ -352,7 +354,8 @@ public:
             case Kind::tcp6: return "[::1]:0";
             case Kind::unix_path: return directory.file("socket");
             case Kind::unix_abstract: return "@" + directory.path();
-            case Kind::ws: return "127.0.0.1:0/chat";
+            case Kind::ws:
+            case Kind::wss: return "127.0.0.1:0/chat";
             default: return "name";
         }
     }

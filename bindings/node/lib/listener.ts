@@ -38,7 +38,7 @@ export interface ListenOptions extends ChannelOptions {
   allowAddresses?: Iterable<string>
   /** Who may not, also if it is allowed. */
   denyAddresses?: Iterable<string>
-  /** Of tls://, and needed there. */
+  /** Of tls:// and wss://, and needed there. */
   tls?: TlsOptions
   /** Aborting closes the listener. */
   signal?: AbortSignal

@@ -112,7 +112,7 @@ export interface NodeOptions {
 }
 
 export interface ConnectOptions extends ChannelOptions {
-  /** Of tls://; without it the system's CAs are trusted. */
+  /** Of tls:// and wss://; without it the system's CAs are trusted. */
   tls?: TlsOptions
   /** Milliseconds for everything; default 20,000. */
   timeout?: number
@@ -326,7 +326,7 @@ export class Node extends Emitter<NodeEvents> {
   }
 
   /**
-   * Listens on tcp://host:port or tls://host:port (port 0: any), unix:///path, unix:@name, or ws://host:port/path, whose port answers
+   * Listens on tcp://host:port or tls://host:port (port 0: any), unix:///path, unix:@name, ws://host:port/path or wss://host:port/path, whose port answers
    * HTTP as well.
    */
   listen(url: string, options: ListenOptions = {}): Promise<Listener> {

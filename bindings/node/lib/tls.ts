@@ -1,9 +1,9 @@
-// The certificates of tls://: options as programs write them, and as the native half takes them.
+// The certificates of tls:// and wss://: options as programs write them, and as the native half takes them.
 import { argumentError } from './errors.js'
 import { check } from './known.js'
 
 /**
- * For tls://. What is PEM is given as text or as the path of a file, not both; several may stand in one. Files are read by each call.
+ * For tls:// and wss://. What is PEM is given as text or as the path of a file, not both; several may stand in one. Files are read by each call.
  * Who listens needs `certificate` and `key`; who connects needs nothing, and trusts the system's CAs then (SSL_CERT_FILE,
  * SSL_CERT_DIR, else the usual places).
  */

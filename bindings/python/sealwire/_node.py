@@ -166,8 +166,8 @@ class Node(Endpoint[Peer, Request], Handling, Waiting, Piping):
                      shs_network: Optional[Buffer] = None, http: Optional[Http] = None,
                      connection_limits: Optional[ConnectionLimits] = None, allow_addresses: Iterable[str] = (),
                      deny_addresses: Iterable[str] = (), tls: Optional[Tls] = None) -> Listener:
-        """tcp://host:port or tls://host:port (port 0: any), unix:///path, unix:@name, or ws://host:port/path, whose port answers HTTP
-        as well, as `http` says. `tls` is for tls://, and needed there.
+        """tcp://host:port or tls://host:port (port 0: any), unix:///path, unix:@name, ws://host:port/path or wss://host:port/path, whose port answers HTTP
+        as well, as `http` says. `tls` is for tls:// and wss://, and needed there.
 
         The limits of handshakes are those of sw_listen_options in sealwire.h: 0 is the default, NEVER none. Those by address
         (at once 16, 20 a second, 5 at once before that pace holds) are for loopback only when they are set. `channel` "shs1": by the
@@ -197,7 +197,7 @@ class Node(Endpoint[Peer, Request], Handling, Waiting, Piping):
         or a function (plain or async) that makes them when the peer has proved its id, which it is called with. There is one session
         with each peer, unless both nodes have `several_sessions`: with one that is up, or that comes up meanwhile, dialled by
         either side, this returns its Peer. To have a new one, close that first. `channel` and `shs_network` are those of the listener,
-        and with "shs1" each call makes a connection of its own, which takes no `data`. `tls` is for tls://; without it the
+        and with "shs1" each call makes a connection of its own, which takes no `data`. `tls` is for tls:// and wss://; without it the
         system's CAs are trusted."""
         core, loop = self._opened(), asyncio.get_running_loop()
         future: asyncio.Future[Peer] = loop.create_future()

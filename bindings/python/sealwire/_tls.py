@@ -1,4 +1,4 @@
-"""Tls: the certificates of tls://."""
+"""Tls: the certificates of tls:// and wss://."""
 
 from dataclasses import dataclass
 from typing import Dict, Literal, Optional, Union
@@ -12,7 +12,7 @@ _VERSIONS = {None: 0, "1.2": 12, "1.3": 13}
 
 @dataclass(frozen=True)
 class Tls:
-    """The options of tls://, for `listen`, `connect` and `Listener.set_tls`.
+    """The options of tls:// and wss://, for `listen`, `connect` and `Listener.set_tls`.
 
     What is PEM is given as text or as the path of a file, not both; several may stand in one. Files are read by each call. Who listens
     needs `certificate` and `key`; who connects needs nothing, and trusts the system's CAs then (SSL_CERT_FILE, SSL_CERT_DIR, else

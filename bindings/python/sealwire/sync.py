@@ -140,7 +140,7 @@ class Node(Endpoint[Peer, Request]):
                channel: str = "sealwire", shs_network: Optional[Buffer] = None, http: Optional[Http] = None,
                connection_limits: Optional[ConnectionLimits] = None, allow_addresses: Iterable[str] = (),
                deny_addresses: Iterable[str] = (), tls: Optional[Tls] = None) -> Listener:
-        """tcp://host:port or tls://host:port (port 0: any), unix:///path, unix:@name or ws://host:port/path; as `listen` of
+        """tcp://host:port or tls://host:port (port 0: any), unix:///path, unix:@name, ws://host:port/path or wss://host:port/path; as `listen` of
         sealwire.Node."""
         limits = {"unix_mode": limit(unix_mode), "max_handshakes": limit(max_handshakes),
                   "max_handshakes_per_address": limit(max_handshakes_per_address),

@@ -126,7 +126,7 @@ typedef enum sw_result {
     SW_ERR_HANDLER_FAILED = 87,
     SW_ERR_CLOSING = 88,
     SW_ERR_STATUS = 89,
-    /* TLS: the certificates of tls://, and what else keeps it from coming about */
+    /* TLS: the certificates of tls:// and wss://, and what else keeps it from coming about */
     SW_ERR_TLS_CONFIG = 100,
     SW_ERR_TLS_HANDSHAKE = 101,
     SW_ERR_TLS_PLAIN = 102,
@@ -801,7 +801,7 @@ typedef struct sw_limits_counts {
 SW_API sw_result sw_limits_get_counts(const sw_limits *limits, sw_limits_counts *out);
 /* ---- TLS -------------------------------------------------------------------------------------------------------- */
 
-/* tls://host:port is TLS 1.3 or 1.2 around the connection, so that it passes where only TLS does, and certificates keep out who
+/* tls://host:port is TLS 1.3 or 1.2 around the connection, and wss://host:port/path a WebSocket within such; so that it passes where only TLS does, and certificates keep out who
  * has none; who the peer is, and that nobody in between reads along, is proved by its key inside it as on any other transport.
  * The name or address of the host is always checked. */
 
@@ -890,13 +890,13 @@ typedef struct sw_listen_options {
     size_t allow_count;
     const sw_text *deny_addresses;
     size_t deny_count;
-    const sw_tls_options *tls; /* of tls://, and needed there. Since 0.1 */
+    const sw_tls_options *tls; /* of tls:// and wss://, and needed there. Since 0.1 */
 } sw_listen_options;
 
 static inline void sw_listen_options_init(sw_listen_options *options) {
     if (options) options->size = (uint32_t)sw_zero(options, sizeof *options);
 }
-/* tcp://host:port or tls://host:port (port 0: any), unix:///path, unix:@abstract or ws://host:port/path. SW_EVENT_LISTENING or
+/* tcp://host:port or tls://host:port (port 0: any), unix:///path, unix:@abstract, ws://host:port/path or wss://host:port/path. SW_EVENT_LISTENING or
  * SW_EVENT_LISTENER_CLOSED follows.
  * Since 0.1. */
 SW_API sw_result sw_node_listen(sw_node node, sw_text url, const sw_listen_options *options, sw_listener *out);
@@ -938,7 +938,7 @@ typedef struct sw_connect_options {
     uint32_t channel;        /* sw_channel; with SW_CHANNEL_SHS1 there are no data. Since 0.1 */
     uint32_t reserved;
     sw_bytes shs_network;      /* with SW_CHANNEL_SHS1: SW_SHS_NETWORK_SIZE bytes, which both ends know. Since 0.1 */
-    const sw_tls_options *tls; /* of tls://; NULL: the system's CAs, no certificate of its own. Since 0.1 */
+    const sw_tls_options *tls; /* of tls:// and wss://; NULL: the system's CAs, no certificate of its own. Since 0.1 */
 } sw_connect_options;
 
 static inline void sw_connect_options_init(sw_connect_options *options) {

@@ -520,7 +520,7 @@ private:
 
 // ---- Listeners ------------------------------------------------------------------------------------------------------
 
-// Of tls://: see sw_tls_options, which has the same words.
+// Of tls:// and wss://: see sw_tls_options, which has the same words.
 struct tls_options {
     std::string ca, ca_file;
     std::string certificate, certificate_file;
@@ -731,7 +731,7 @@ public:
         check(sw_node_listen(raw_, text_of(url), options, &out));
         return sealwire::listener(out);
     }
-    // On tls://.
+    // On tls:// and wss://.
     sealwire::listener listen(std::string_view url, const tls_options& tls) {
         const sw_tls_options raw = tls.raw();
         sw_listen_options options;
@@ -739,7 +739,7 @@ public:
         options.tls = &raw;
         return listen(url, &options);
     }
-    // On tls://, where a null pointer or another overload means the system's CAs.
+    // On tls:// and wss://, where a null pointer or another overload means the system's CAs.
     peer connect(std::string_view ticket, const tls_options& tls) {
         const sw_tls_options raw = tls.raw();
         sw_connect_options options;

@@ -37,7 +37,7 @@ private:
             return;
         }
         line_ = new WsLine(loop_, *this);
-        line_->adopt(pipe_->take_socket(), std::move(request_));
+        line_->adopt({pipe_->take_socket(), nullptr}, std::move(request_));
     }
     void on_writable() override {}
     void on_end() override { over = true; }
