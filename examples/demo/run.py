@@ -3,8 +3,8 @@
 
     run.py --tool SEALWIRE [--c PROGRAM] [--python PYTHON] [--node NODE] [--pythonpath DIR] [--node-package DIR] [--tap]
 
-Each peer is a process of its own with a key of its own. For each language that is given a server is started, over TCP and
-over a unix socket; then a client of each language talks to it, and a stranger, whose key the server does not allow, is
+Each peer is a process of its own with a key of its own. For each language that is given a server is started, over TCP,
+over a unix socket and over a WebSocket; then a client of each language talks to it, and a stranger, whose key the server does not allow, is
 refused. The exit status is 0 when every step of every pair was seen. With --tap the output is a list of test points.
 """
 
@@ -137,14 +137,15 @@ class Demo:
     def run(self):
         clients = {language: self.new_key(f"client-{language}") for language in self.commands}
         strangers = {language: self.new_key(f"stranger-{language}") for language in self.commands}
-        for transport, address in (("TCP", "tcp://127.0.0.1:0"), ("a unix socket", "unix://{folder}/{language}.sock")):
+        for transport, address in (("TCP", "tcp://127.0.0.1:0"), ("a unix socket", "unix://{folder}/{language}.sock"),
+                                   ("a WebSocket", "ws://127.0.0.1:0/demo")):
             for language in self.commands:
                 self.serve(language, transport, address.format(folder=self.folder, language=language), clients, strangers)
         with self.lock:
             if self.options.tap:
                 print(f"1..{self.points}")
             else:
-                pairs = 2 * len(self.commands) ** 2
+                pairs = 3 * len(self.commands) ** 2
                 print(f"{pairs} pairs of {', '.join(self.commands)}: {self.points - self.failed} of {self.points} checks passed")
 
     def serve(self, language, transport, address, clients, strangers):

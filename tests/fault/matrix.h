@@ -65,7 +65,7 @@ static void ended(unsigned index, sw_result result) {
     ++all.results[result];
 }
 
-/* Of tls://, at either end: in the folder CERTIFICATES of the environment. */
+/* Of tls:// and wss://, at either end: in the folder CERTIFICATES of the environment. */
 static inline sw_tls_options certificates(void) {
     static char paths[3][256];
     static const char *const kNames[] = {"ca.pem", "server.pem", "server.key"};
@@ -126,7 +126,7 @@ static int serve(sw_node node, const char *url) {
     sw_listen_options options;
     sw_listen_options_init(&options);
     sw_tls_options tls = certificates();
-    if (strncmp(url, "tls:", 4) == 0) options.tls = &tls;
+    if (strncmp(url, "tls:", 4) == 0 || strncmp(url, "wss:", 4) == 0) options.tls = &tls;
     must(sw_node_listen(node, text(url), &options, &listener), "listen");
     while (read(0, &byte, 1) > 0) continue;
     must(sw_node_close(node, 200, NULL), "close");
@@ -146,7 +146,7 @@ static int run_client(sw_node node, const char *ticket, unsigned count, uint32_t
     sw_connect_options options;
     sw_connect_options_init(&options);
     sw_tls_options tls = certificates();
-    if (strncmp(ticket, "tls:", 4) == 0) options.tls = &tls;
+    if (strncmp(ticket, "tls:", 4) == 0 || strncmp(ticket, "wss:", 4) == 0) options.tls = &tls;
     must(sw_node_connect(node, text(ticket), &options, &peer), "connect");
     const int up = wait_until(is_connected_or_closed) && all.connected;
     puts(up ? "connected" : "not connected");

@@ -1,6 +1,6 @@
 """Programs of one purpose in several languages, each as server and as client of each.
 
-    pairs.py --programs NAME [--c PROGRAM] [--pythonpath DIR --python PYTHON] [--node NODE --node-package DIR --node-modules DIR]
+    pairs.py --programs NAME [--address URL] [--c PROGRAM] [--pythonpath DIR --python PYTHON] [--node NODE --node-package DIR --node-modules DIR]
 
 NAME.py and NAME.mjs lie here. Without an argument such a program is a server that prints its ticket; with one it is a client,
 whose last line is to say how much it compared, the same in all languages, and each line before that is a fault.
@@ -64,12 +64,15 @@ def agree(server, client, environment, counts):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--programs", required=True)
+    parser.add_argument("--address", help="where servers listen, in ADDRESS")
     for name in ("--c", "--pythonpath", "--python", "--node"):
         parser.add_argument(name)
     for name in ("--node-package", "--node-modules"):
         parser.add_argument(name, type=pathlib.Path)
     options = parser.parse_args()
     environment = {"PYTHONPATH": options.pythonpath} if options.pythonpath else {}
+    if options.address:
+        environment["ADDRESS"] = options.address
     with tempfile.TemporaryDirectory(prefix="sealwire-pairs-") as folder:
         languages = commands(options, pathlib.Path(folder))
         counts = set()

@@ -1,4 +1,5 @@
-// TLS with client certificates against a program of another language: tls [TICKET]; certificates in CERTIFICATES.
+// tls:// or wss:// with client certificates against a program of another language: tls [TICKET]; certificates in CERTIFICATES,
+// where to listen in ADDRESS.
 #include <cstdio>
 #include <cstdlib>
 #include <future>
@@ -29,7 +30,7 @@ int serve() {
     node.route("echo", [](const sealwire::incoming& message) { message.reply(message.body(), message.type()); });
     sealwire::tls_options tls = certificates("server");
     tls.clients = SW_TLS_CLIENTS_REQUIRED;
-    const sealwire::listener listener = node.listen("tls://127.0.0.1:0", tls);
+    const sealwire::listener listener = node.listen(std::getenv("ADDRESS"), tls);
     std::getchar();  // until the other end of the pipe is closed
     return 0;
 }

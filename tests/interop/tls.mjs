@@ -1,4 +1,5 @@
-// TLS with client certificates against a program of another language: tls.mjs [TICKET]; certificates in CERTIFICATES.
+// tls:// or wss:// with client certificates against a program of another language: tls.mjs [TICKET]; certificates in CERTIFICATES,
+// where to listen in ADDRESS.
 import { Node, TlsError } from 'sealwire'
 
 const folder = process.env.CERTIFICATES
@@ -8,7 +9,7 @@ const node = await Node.open({ network: 'tls', allow: 'anyone' })
 node.route('echo', (request) => request.body)
 const ticket = process.argv[2]
 if (ticket === undefined) {
-  console.log((await node.listen('tls://127.0.0.1:0', { tls: serving })).ticket)
+  console.log((await node.listen(process.env.ADDRESS, { tls: serving })).ticket)
 } else {
   for (const minVersion of ['1.2', '1.3']) {
     const peer = await node.connect(ticket, { tls: { ...own, minVersion } })

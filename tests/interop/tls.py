@@ -1,4 +1,5 @@
-"""TLS with client certificates against a program of another language: tls.py [TICKET]; certificates in CERTIFICATES."""
+"""tls:// or wss:// with client certificates against a program of another language: tls.py [TICKET]; certificates in CERTIFICATES,
+where to listen in ADDRESS."""
 
 import asyncio
 import os
@@ -20,7 +21,7 @@ async def main():
             return request.body
 
         if len(sys.argv) < 2:
-            print((await node.listen("tls://127.0.0.1:0", tls=SERVING)).ticket, flush=True)
+            print((await node.listen(os.environ["ADDRESS"], tls=SERVING)).ticket, flush=True)
             return await asyncio.Event().wait()
         for version in ("1.2", "1.3"):
             tls = sealwire.Tls(**{**TLS.__dict__, "min_version": version})

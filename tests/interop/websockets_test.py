@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
-"""WebSockets of others: Python's websockets and npm's ws as clients and as servers of our pipe of bytes.
+"""WebSockets of others: Python's websockets and npm's ws as clients and as servers of our pipe of bytes, over ws and wss.
 
-    websockets_test.py --pipe PROGRAM --node NODE --npm FOLDER
+    websockets_test.py --pipe PROGRAM --node NODE --npm FOLDER     certificates in CERTIFICATES
 """
 
 import argparse
 import asyncio
 import pathlib
+import os
 import shutil
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -21,7 +23,7 @@ PATIENCE_S = 60
 BYTES = bytes(i * 7 % 256 for i in range(700_000))
 NODE_CLIENT = """
 import WebSocket from 'ws'
-const bytes = Buffer.alloc(700_000, (_, i) => i), socket = new WebSocket(process.argv[2])
+const bytes = Buffer.alloc(700_000, (_, i) => i), socket = new WebSocket(process.argv[2]) // trusts NODE_EXTRA_CA_CERTS
 let got = []
 socket.on('open', () => { for (let i = 0; i < bytes.length; i += 50_001) socket.send(bytes.subarray(i, i + 50_001)); socket.ping('are you there') })
 let pong = ''
@@ -33,8 +35,14 @@ socket.on('message', (data, binary) => {
 socket.on('close', (code) => console.log(Buffer.concat(got).equals(bytes) && pong === 'are you there' ? 'same' : 'other', code))
 """
 NODE_SERVER = """
+import { readFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { createServer as createSecureServer } from 'node:https'
 import { WebSocketServer } from 'ws'
-const server = new WebSocketServer({ port: 0, host: '127.0.0.1', path: '/bytes' }, () => console.log(`ws://127.0.0.1:${server.address().port}/bytes`))
+const folder = process.env.CERTIFICATES, scheme = process.argv[2]
+const http = scheme === 'ws' ? createServer() : createSecureServer({ cert: readFileSync(`${folder}/server.pem`), key: readFileSync(`${folder}/server.key`) })
+const server = new WebSocketServer({ server: http, path: '/bytes' })
+http.listen(0, '127.0.0.1', () => console.log(`${scheme}://127.0.0.1:${http.address().port}/bytes`))
 server.on('connection', (socket) => socket.on('message', (data) => socket.send(data)))
 process.stdin.on('end', () => process.exit()).resume()
 """
@@ -66,24 +74,29 @@ def main():
     shutil.copytree(options.npm / "node_modules" / "ws", folder / "node_modules" / "ws")
     (folder / "client.mjs").write_text(NODE_CLIENT)
     (folder / "server.mjs").write_text(NODE_SERVER)
+    certificates = pathlib.Path(os.environ["CERTIFICATES"])
+    os.environ["NODE_EXTRA_CA_CERTS"] = str(certificates / "ca.pem")
+    trusting = {"ws": None, "wss": ssl.create_default_context(cafile=certificates / "ca.pem")}
+    serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    serving.load_cert_chain(certificates / "server.pem", certificates / "server.key")
 
     def dial(address):
         done = subprocess.run([options.pipe, "dial", address], capture_output=True, text=True, timeout=PATIENCE_S)
         if done.stdout != "ok\n":
             yield f"status {done.returncode}: {done.stdout}{done.stderr}"
 
-    def npm_client():
-        with Serving(options.pipe, "listen") as address:
+    def npm_client(scheme):
+        with Serving(options.pipe, "listen", scheme) as address:
             done = subprocess.run([options.node, "client.mjs", address], capture_output=True, text=True, timeout=PATIENCE_S, cwd=folder)
         if done.stdout != "same 1000\n":
             yield f"{done.stdout}{done.stderr}"
 
-    def npm_server():
-        with Serving(options.node, "server.mjs", cwd=folder) as address:
+    def npm_server(scheme):
+        with Serving(options.node, "server.mjs", scheme, cwd=folder) as address:
             yield from dial(address)
 
     async def python_client_talks(address):
-        async with websockets.connect(address, max_size=None) as socket:
+        async with websockets.connect(address, max_size=None, ssl=trusting[address.split(":")[0]]) as socket:
             async def write():
                 for i in range(0, len(BYTES), 60_007):
                     await socket.send(BYTES[i:i + 60_007])
@@ -97,37 +110,39 @@ def main():
             return "other bytes came back"
         return "" if socket.close_code == 1000 else f"closed with {socket.close_code}"
 
-    def python_client():
-        with Serving(options.pipe, "listen") as address:
+    def python_client(scheme):
+        with Serving(options.pipe, "listen", scheme) as address:
             yield from filter(None, [asyncio.run(asyncio.wait_for(python_client_talks(address), PATIENCE_S))])
 
-    async def python_serves():
+    async def python_serves(scheme):
         async def echo(socket):
             async for message in socket:
                 await socket.send(message)
-        async with websockets.serve(echo, "127.0.0.1", 0, max_size=None) as server:
+        async with websockets.serve(echo, "127.0.0.1", 0, max_size=None, ssl=serving if scheme == "wss" else None) as server:
             port = server.sockets[0].getsockname()[1]
-            return await asyncio.get_running_loop().run_in_executor(None, lambda: list(dial(f"ws://127.0.0.1:{port}/bytes")))
+            return await asyncio.get_running_loop().run_in_executor(None, lambda: list(dial(f"{scheme}://127.0.0.1:{port}/bytes")))
 
-    def python_text():
+    def python_text(scheme):
         async def talk(address):
-            async with websockets.connect(address) as socket:
+            async with websockets.connect(address, ssl=trusting[scheme]) as socket:
                 await socket.send("text")
                 try:
                     await socket.recv()
                 except websockets.ConnectionClosed:
                     return "" if socket.close_code == 1003 else f"closed with {socket.close_code}"
-        with Serving(options.pipe, "listen") as address:
+        with Serving(options.pipe, "listen", scheme) as address:
             yield from filter(None, [asyncio.run(asyncio.wait_for(talk(address), PATIENCE_S))])
 
     try:
-        return tap.run({
+        checks = {
             "npm's ws sends bytes and pings to our listener, and gets them back until it closes": npm_client,
             "Python's websockets does the same": python_client,
             "a text message of Python's websockets closes the WebSocket with code 1003": python_text,
             "we dial a server of npm's ws": npm_server,
-            "we dial a server of Python's websockets": lambda: asyncio.run(python_serves()),
-        })
+            "we dial a server of Python's websockets": lambda scheme: asyncio.run(python_serves(scheme)),
+        }
+        return tap.run({f"{scheme}: {fact}": lambda check=check, scheme=scheme: check(scheme)
+                        for scheme in ("ws", "wss") for fact, check in checks.items()})
     finally:
         shutil.rmtree(folder)
 

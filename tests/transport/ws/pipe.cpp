@@ -1,6 +1,7 @@
 // A pipe over a WebSocket for programs that nobody here wrote:
-//   ws-pipe listen         echoes bytes, prints its address, and ends with its input
+//   ws-pipe listen SCHEME  echoes bytes, prints its address, and ends with its input
 //   ws-pipe dial ADDRESS   sends bytes, wants them back, and ends both directions; prints "ok"
+// With wss the certificates are those of the folder CERTIFICATES.
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -8,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "transport/tls.h"
 #include "transport/transport.h"
 
 using namespace sealwire;
@@ -35,11 +37,12 @@ private:
     void on_writable() override { pump(); }
     void on_end() override {
         ended = true;
-        if (echo_ && done_ == out_.size()) pipe_->shutdown_write();
+        if (echo_ && done_ == out_.size()) pipe_->close();
     }
     void on_error(Error error) override {
         std::fprintf(stderr, "%s\n", error.detail.c_str());
         failed = true;
+        pipe_->close();
     }
     void on_closed() override {}
     void pump() {
@@ -48,7 +51,7 @@ private:
             if (taken == 0) return;
             done_ += taken;
         }
-        if (echo_ && ended) pipe_->shutdown_write();
+        if (echo_ && ended) pipe_->close();
     }
 
     std::unique_ptr<Pipe> pipe_;
@@ -80,9 +83,24 @@ public:
     bool failed = false;
 };
 
-int serve(Loop& loop) {
+TlsOptions certificates() {
+    const std::string folder = std::getenv("CERTIFICATES");
+    TlsOptions tls;
+    tls.ca_file = folder + "/ca.pem";
+    tls.certificate_file = folder + "/server.pem";
+    tls.key_file = folder + "/server.key";
+    return tls;
+}
+
+int serve(Loop& loop, const std::string& scheme) {
     Port port;
-    auto listener = listen(loop, "ws", "127.0.0.1:0/bytes", {}, port);
+    ListenOptions options;
+    if (scheme == "wss") {
+        auto context = make_tls_listener_context(certificates());
+        if (!context) return 1;
+        options.tls = std::move(*context);
+    }
+    auto listener = listen(loop, scheme, "127.0.0.1:0/bytes", options, port);
     if (!listener) return 1;
     std::printf("%s\n", (*listener)->address().c_str());
     std::fflush(stdout);
@@ -96,7 +114,14 @@ int serve(Loop& loop) {
 
 int dial(Loop& loop, const std::string& address) {
     Dialler dialler;
-    auto connecting = connect(loop, "ws", address.substr(address.find("://") + 3), {}, dialler);
+    ConnectOptions options;
+    const size_t split = address.find("://");
+    if (address.substr(0, split) == "wss") {
+        auto context = make_tls_client_context(certificates());
+        if (!context) return 1;
+        options.tls = std::move(*context);
+    }
+    auto connecting = connect(loop, address.substr(0, split), address.substr(split + 3), options, dialler);
     if (!connecting) return 1;
     loop.run_until([&] { return dialler.end || dialler.failed; }, 30 * kSecond);
     if (!dialler.end) return 1;
@@ -116,6 +141,6 @@ int dial(Loop& loop, const std::string& address) {
 
 int main(int argc, char** argv) {
     auto loop = Loop::create();
-    if (!loop || argc < 2) return 1;
-    return argc > 2 ? dial(**loop, argv[2]) : serve(**loop);
+    if (!loop || argc < 3) return 1;
+    return std::string(argv[1]) == "dial" ? dial(**loop, argv[2]) : serve(**loop, argv[2]);
 }
