@@ -50,6 +50,7 @@ Result<WsContext*> WsContext::of(Loop& loop) {
     info.max_http_header_data = kHeaderBytes;
     info.timeout_secs = 10;
     info.pcontext = &made->context_;
+    info.log_cx = made->log_.get();
     made->context_ = lws_create_context(&info);
     if (!made->context_) return fail(Errc::descriptors, "WebSockets cannot begin: out of descriptors or memory");
     lws_context_creation_info host{};
@@ -68,6 +69,8 @@ Result<WsContext*> WsContext::of(Loop& loop) {
 }
 
 std::string ws_library_version() { return "libwebsockets " LWS_LIBRARY_VERSION; }
+
+WsContext::WsContext() : log_(new lws_log_cx{}) {}
 
 WsContext::~WsContext() = default;
 

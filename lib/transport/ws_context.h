@@ -9,6 +9,7 @@
 #include "io/loop.h"
 
 struct lws_context;
+struct lws_log_cx;
 struct lws_retry_bo;
 struct lws_vhost;
 
@@ -43,9 +44,11 @@ public:
     WsLine* adopting = nullptr;
 
 private:
-    WsContext() = default;
+    WsContext();
     lws_context* context_ = nullptr;
     lws_vhost* vhost_ = nullptr;
+    // Says nothing. That which the library has for all counts its users, on whatever thread, without a lock.
+    const std::unique_ptr<lws_log_cx> log_;
     std::unique_ptr<uint8_t[]> frame_;
     std::unordered_map<const WsBridge*, std::shared_ptr<WsBridge>> bridges_;
 };
