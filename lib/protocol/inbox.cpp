@@ -383,6 +383,7 @@ bool Inbox::on_cancel(const Frame& frame) {
         done(number, errc, code);
         return true;
     }
+    if (withdraw(number)) return true;
     // Or a question is under way, not the OPEN's message.
     const bool started = record->held > 0 || !record->assembly || !record->assembly->event.taken.opened;
     drop_assembly(*record);

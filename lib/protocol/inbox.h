@@ -202,6 +202,9 @@ private:
     void complete_talk(Record& record, Event event, bool end);
     bool on_answer(const Frame& frame, const ChunkRef& chunk);
     void tell_talk(Event& event, Outbox& outbox);
+    // The peer has cancelled what it asked before anybody could be told. False: somebody was, or it wants a receipt.
+    bool withdraw(uint64_t number);
+    void forget(const Taken& taken);
     void insert_lost(std::vector<Event>& lost);
     void begin_exchange(Record& record, uint32_t route, size_t parts);
     void deliver_open(Record& record, Event event);

@@ -158,12 +158,31 @@ void Inbox::taken(const Taken& taken) {
 }
 
 void Inbox::refuse(const Taken& taken, WireCode code) {
-    return_large(taken);
-    taken_charge_ += taken.charge;
     if (taken.slot || taken.receipt) {
         note(Note::Kind::send_status, taken.number, 0, static_cast<uint32_t>(code));
     }
-    // The application never heard of the exchange: neither shall it of its end.
+    forget(taken);
+}
+
+bool Inbox::withdraw(uint64_t number) {
+    for (size_t i = prepared_; i < events_.size(); ++i) {
+        Event& event = events_[i];
+        if (event.kind != EventKind::message || event.number != number || event.dropped) continue;
+        if (!event.taken.slot || event.taken.receipt) return false;
+        event.dropped = true;
+        forget(event.taken);
+        Event end{.kind = EventKind::done, .dropped = true, .errc = Errc::cancelled};  // for the outbox
+        end.number = number;
+        push(std::move(end));
+        return true;
+    }
+    return false;
+}
+
+// The application never heard of the exchange: neither shall it of its end.
+void Inbox::forget(const Taken& taken) {
+    return_large(taken);
+    taken_charge_ += taken.charge;
     for (size_t i = next_event_; taken.slot && i < events_.size(); ++i) {
         Event& event = events_[i];
         const bool end = event.kind == EventKind::done || event.kind == EventKind::part_done;

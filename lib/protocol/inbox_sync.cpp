@@ -26,10 +26,12 @@ void Inbox::sync(Time now, Outbox& outbox, bool tell_slots) {
     }
     for (; prepared_ < events_.size(); ++prepared_) {
         Event& event = events_[prepared_];
+        if (event.kind == EventKind::message && event.dropped) continue;  // withdrawn
         // One of the peer's that was answered before its cancel came is over already: nothing is owed.
         if (event.kind == EventKind::done) {
             std::vector<Event> lost;
-            event.dropped = !outbox.exchange_over(event.number, &event, lost) && !event.mine;
+            const bool told = outbox.exchange_over(event.number, &event, lost) || event.mine;
+            event.dropped = event.dropped || !told;
             if (!lost.empty()) insert_lost(lost);
             continue;
         }

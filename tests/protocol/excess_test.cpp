@@ -124,12 +124,13 @@ TEST_CASE("a million requests opened and cancelled run no more handlers than the
         end.events.clear();
     };
     const auto reset = [&](uint64_t from, uint64_t to) {
-        std::vector<Frame> frames;
+        std::vector<Frame> opens, cancels;
         for (uint64_t i = from; i < to; ++i) {
-            frames.push_back(open(kWhole | 1, "x"));
-            frames.push_back({.kind = FrameKind::cancel, .id = 2 * i, .code = 11});
+            opens.push_back(open(kWhole | 1, "x"));
+            cancels.push_back({.kind = FrameKind::cancel, .id = 2 * i, .code = 11});
         }
-        receiver.send(frames);
+        receiver.send(opens);
+        receiver.send(cancels);
         receiver.heard.clear();
     };
     uint64_t opened = 0;

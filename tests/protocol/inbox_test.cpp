@@ -177,6 +177,22 @@ TEST_CASE("a cancel by the requester reaches the handler once, and what it says 
     CHECK(receiver.end.outbox->reply(1, message("x"), nullptr) == Errc::handle);
 }
 
+TEST_CASE("a request that comes together with its cancel starts no handler, and gives all back") {
+    Receiver receiver;
+    receiver.connect();
+    receiver.send(
+        {open(kWhole | 1, "too late"), {.kind = FrameKind::cancel, .id = 0, .code = 70}, open(kWhole, "sent")});
+    REQUIRE(receiver.end.count(EventKind::message) == 1);
+    CHECK(receiver.end.event(EventKind::message).body == "sent");
+    CHECK(receiver.end.count(EventKind::done) == 0);
+    receiver.wait(kSecond);
+    CHECK(receiver.frame(FrameKind::slots).amount == 257);
+    // One that wants a receipt is delivered: else its sender would wait for that.
+    receiver.send({open(kWhole | open_flag::receipt | 1), {.kind = FrameKind::cancel, .id = 4, .code = 70}});
+    CHECK(receiver.end.count(EventKind::message) == 2);
+    CHECK(receiver.end.count(EventKind::done) == 1);
+}
+
 TEST_CASE("the handler of a request whose session is lost already has its exchange until the last event") {
     Receiver receiver;
     receiver.end.forgets = false;
