@@ -57,6 +57,7 @@ Result<WsContext*> WsContext::of(Loop& loop) {
     host.port = CONTEXT_PORT_NO_LISTEN_SERVER;
     host.protocols = kProtocols;
     host.vhost_name = "sealwire";
+    host.log_cx = made->log_.get();
     host.retry_and_idle_policy = &kWsNoPings;
     host.user = made.get();
     made->vhost_ = lws_create_vhost(made->context_, &host);
