@@ -239,6 +239,7 @@ class Failures(ToolCase):
     def test_a_program_that_stands_still_is_given_up_at_the_connect_timeout(self):
         with Listener("--anyone") as listener:
             listener.process.send_signal(signal.SIGSTOP)
+            os.waitid(os.P_PID, listener.process.pid, os.WSTOPPED)
             try:
                 result = run("request", listener.ticket, "r", "--connect-timeout", "0.3")
             finally:
