@@ -22,14 +22,14 @@ enum { kMinSize = 16, kWarmConnections = 16 };
 
 struct bench_options {
     bool server;
-    bool curve;           /* zmq only */
-    bool tls;             /* sealwire only: over tls:// */
-    int kind;             /* the digit of the workload: 1, 2, 3, 4 or 6 */
-    const char *workload; /* its name, repeated in the results */
-    const char *address;  /* client: what the server printed */
-    const char *state;    /* a private folder of this run, for keys */
-    size_t size;          /* bytes a message */
-    uint64_t count;       /* messages, or connections in W4; 0: until `seconds` are over */
+    bool curve;            /* zmq only */
+    const char *transport; /* where a program knows several: tcp, unix, tls, ws, wss or pipe */
+    int kind;              /* the digit of the workload: 1, 2, 3, 4 or 6 */
+    const char *workload;  /* its name, repeated in the results */
+    const char *address;   /* client: what the server printed */
+    const char *state;     /* a private folder of this run, for keys */
+    size_t size;           /* bytes a message */
+    uint64_t count;        /* messages, or connections in W4; 0: until `seconds` are over */
     double seconds;
     uint32_t outstanding; /* W2: requests in flight, over all connections */
     uint32_t connections; /* W2: connections the requests are spread over; W6: idle connections */
@@ -60,23 +60,20 @@ static inline uint64_t bench_now_ns(void) {
 
 /* Reads the arguments, prints the usage and exits where they make no sense, and raises the limit of descriptors. */
 static inline struct bench_options bench_parse(int argc, char **argv) {
-    struct bench_options o = {.workload = "", .size = 64, .seconds = 1, .outstanding = 256, .connections = 1};
+    struct bench_options o = {
+        .transport = "tcp", .workload = "", .size = 64, .seconds = 1, .outstanding = 256, .connections = 1};
     bool batch_given = false, connections_given = false;
     if (argc < 2 || (strcmp(argv[1], "server") != 0 && strcmp(argv[1], "client") != 0)) {
         fprintf(stderr,
                 "usage: %s server|client --workload W1|W1f|W2|W3a|W3b|W3c|W4|W6|W7|W7f [--address A] [--state DIR]"
                 " [--size BYTES] [--count N] [--seconds S] [--outstanding N] [--connections N] [--batch BYTES] "
-                "[--curve] [--tls]\n",
+                "[--curve] [--transport T]\n",
                 argv[0]);
         exit(2);
     }
     o.server = strcmp(argv[1], "server") == 0;
     for (int i = 2; i < argc; i++) {
         const char *name = argv[i];
-        if (strcmp(name, "--tls") == 0) {
-            o.tls = true;
-            continue;
-        }
         if (strcmp(name, "--curve") == 0) {
             o.curve = true;
             continue;
@@ -85,6 +82,7 @@ static inline struct bench_options bench_parse(int argc, char **argv) {
         const char *value = argv[++i];
         if (strcmp(name, "--workload") == 0) o.workload = value;
         else if (strcmp(name, "--address") == 0) o.address = value;
+        else if (strcmp(name, "--transport") == 0) o.transport = value;
         else if (strcmp(name, "--state") == 0) o.state = value;
         else if (strcmp(name, "--size") == 0) o.size = strtoull(value, NULL, 10);
         else if (strcmp(name, "--count") == 0) o.count = strtoull(value, NULL, 10);
@@ -114,6 +112,16 @@ static inline struct bench_options bench_parse(int argc, char **argv) {
         setrlimit(RLIMIT_NOFILE, &files);
     }
     return o;
+}
+
+static inline bool bench_over(const struct bench_options *o, const char *transport) {
+    return strcmp(o->transport, transport) == 0;
+}
+
+/* The path of a file in the folder of this run. */
+static inline void bench_state_path(const struct bench_options *o, const char *name, char *out, size_t size) {
+    if (!o->state) bench_fail("--state is needed for %s", name);
+    if (snprintf(out, size, "%s/%s", o->state, name) >= (int)size) bench_fail("%s: too long a path", o->state);
 }
 
 static inline void bench_message_set(uint8_t *message, bool last, uint64_t number) {

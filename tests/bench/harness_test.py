@@ -10,6 +10,7 @@ from unittest import mock
 import peers
 import programs
 import report
+import run
 
 HONEST = """
     import json, os, sys
@@ -82,12 +83,36 @@ class Harness(unittest.TestCase):
         self.assertEqual(report.median_ratio([2.0, None, 8.0], [1.0, 20.0, 2.0]), 3.0)
         self.assertIsNone(report.median_ratio([None], [1.0]))
 
+    def test_neighbours_stay_neighbours_and_take_turns_at_being_first(self):
+        names = ["a", "A", "b", "B", "c", "C"]
+        rounds = [run.order_of(names, number) for number in range(6)]
+        self.assertEqual([order[0] for order in rounds], names)
+        self.assertEqual(rounds[1], ["A", "a", "C", "c", "B", "b"])
+        for order in rounds:
+            self.assertEqual(sorted(order), sorted(names))
+            self.assertEqual([one.lower() for one in order[::2]], [one.lower() for one in order[1::2]])
+        self.assertEqual(run.order_of([], 3), [])
+
+    def test_each_transport_is_compared_with_its_own_raw_peer(self):
+        rounds = lambda *values: [value and {"messages_per_s": value * 1e6} for value in values]  # noqa: E731
+        results = {"W3a": {"sealwire": rounds(2, 4), "raw": rounds(4, 16), "sealwire-ws": rounds(3, 3, 9),
+                           "ws": rounds(1, None, 1)}}
+        told = "\n".join(report.transport_tables(results))
+        self.assertIn("| tcp | 0.38 |", told)
+        self.assertIn("| ws | 6.00 |", told)
+        self.assertIn("| tcp | raw | 10.0 |", told)
+        self.assertNotIn("unix", told)
+
     def test_only_the_marked_section_of_the_document_is_replaced(self):
         with tempfile.TemporaryDirectory() as folder:
             path = pathlib.Path(folder, "doc.md")
-            path.write_text(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n")
+            other = "<!-- transports:begin -->\nold\n<!-- transports:end -->\n"
+            path.write_text(f"before\n<!-- results:begin -->\nold\n<!-- results:end -->\n{other}after\n")
             report.replace_section(path, "new")
-            self.assertEqual(path.read_text(), f"before\n{report.BEGIN}\n\nnew\n{report.END}\nafter\n")
+            kept = "before\n<!-- results:begin -->\n\nnew\n<!-- results:end -->\n"
+            self.assertEqual(path.read_text(), f"{kept}{other}after\n")
+            report.replace_section(path, "new", "transports")
+            self.assertEqual(path.read_text(), f"{kept}{other.replace('old', chr(10) + 'new')}after\n")
             path.write_text("no markers")
             with self.assertRaises(SystemExit):
                 report.replace_section(path, "new")

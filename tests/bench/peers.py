@@ -68,6 +68,8 @@ class Peer:
     def knows(self, workload):
         if workload in ("W1f", "W7f"):
             return self.program == "sealwire_bench"
+        if self.program == "ws_bench":
+            return workload in ("W1", "W2", *GROUPS["W3"])
         return workload[0] == {"c": "W", "node": "N", "python": "P"}[self.language]
 
     def command(self, build):
@@ -80,7 +82,6 @@ class Peer:
 
 PEERS = {
     "sealwire": Peer("c", "sealwire_bench", about="the C interface over TCP, encrypted, one loop thread a side"),
-    "sealwire-tls": Peer("c", "sealwire_bench", ("--tls",), "the same over tls:// by mbedTLS, ChaCha20-Poly1305: encrypted twice"),
     "raw": Peer("c", "raw_bench", about="TCP, epoll, one thread a side; no encryption"),
     "tls": Peer("c", "tls_bench", about="TLS 1.3 by OpenSSL, x25519, mutual certificates; epoll, one thread a side"),
     "zmq": Peer("c", "zmq_bench", about="libzmq, one I/O thread a side; no encryption"),
@@ -97,7 +98,19 @@ PEERS = {
     "pyzmq-curve": Peer("python", "pyzmq_bench.py", ("--curve",), "pyzmq with CURVE, blocking"),
     "pyzmq-asyncio": Peer("python", "pyzmq_bench.py", ("--asyncio",), "zmq.asyncio; no encryption"),
     "pyzmq-asyncio-curve": Peer("python", "pyzmq_bench.py", ("--asyncio", "--curve"), "zmq.asyncio with CURVE"),
+    "sealwire-unix": Peer("c", "sealwire_bench", ("--transport", "unix"), "the C interface over a unix socket, encrypted"),
+    "raw-unix": Peer("c", "raw_bench", ("--transport", "unix"), "the same as `raw` over a unix socket; no encryption"),
+    "sealwire-tls": Peer("c", "sealwire_bench", ("--transport", "tls"),
+                         "the C interface over tls:// by mbedTLS, ChaCha20-Poly1305: encrypted twice"),
+    "sealwire-ws": Peer("c", "sealwire_bench", ("--transport", "ws"), "the C interface over ws://, encrypted"),
+    "ws": Peer("c", "ws_bench", ("--transport", "ws"),
+               "WebSocket by the system's libwebsockets, a message a frame, one thread a side; no encryption"),
+    "sealwire-wss": Peer("c", "sealwire_bench", ("--transport", "wss"), "the C interface over wss://: encrypted twice"),
+    "wss": Peer("c", "ws_bench", ("--transport", "wss"), "the same as `ws` over TLS 1.3 by OpenSSL"),
 }
+# What --transports compares: Sealwire over each transport, and the least that a program over the same transport can cost.
+TRANSPORTS = {"tcp": ("sealwire", "raw"), "unix": ("sealwire-unix", "raw-unix"), "tls": ("sealwire-tls", "tls"),
+              "ws": ("sealwire-ws", "ws"), "wss": ("sealwire-wss", "wss")}
 
 
 def expand_workloads(names):
@@ -109,7 +122,11 @@ def expand_workloads(names):
 
 
 def expand_peers(names):
-    chosen = list(PEERS) if names == ["all"] else list(dict.fromkeys(names))
+    """`transports`: the pairs, side by side; `all`: without those peers that only they are for."""
+    pairs = [name for pair in TRANSPORTS.values() for name in pair]
+    everyday = [name for name in PEERS if name not in pairs or name in ("sealwire", "raw", "tls")]
+    groups = {"all": everyday, "transports": pairs}
+    chosen = list(dict.fromkeys(one for name in names for one in groups.get(name, [name])))
     for name in chosen:
         if name not in PEERS:
             sys.exit(f"unknown peer {name}; known: {', '.join(PEERS)}")

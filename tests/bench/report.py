@@ -11,9 +11,7 @@ import statistics
 import subprocess
 import sys
 
-from peers import HERE, PEERS, ROOT, WORKLOADS, venv_python
-
-BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
+from peers import HERE, PEERS, ROOT, TRANSPORTS, WORKLOADS, venv_python
 
 
 def _output(*command):
@@ -44,8 +42,9 @@ def describe_machine(build, chosen_peers):
     languages = {PEERS[name].language for name in chosen_peers}
     versions = {}
     if "c" in languages:
-        for package in ("openssl", "libzmq"):
-            versions[package] = _output("pkg-config", "--modversion", package)
+        for package, program in {"openssl": "", "libzmq": "zmq_bench", "libwebsockets": "ws_bench"}.items():
+            if not program or program in {PEERS[name].program for name in chosen_peers}:
+                versions[package] = _output("pkg-config", "--modversion", package).rstrip("-")
         versions["compiler"] = _compiler(build)
     if "node" in languages:
         versions["Node.js"] = _output("node", "--version")
@@ -111,30 +110,60 @@ def table(workload, by_peer, against):
     return "\n".join(lines)
 
 
-def markdown(machine, options, results):
+def transport_tables(results):
+    """A table of ratios, Sealwire to the raw peer of the same transport in the same round, and one of the medians behind them."""
+    order = [name for name in WORKLOADS if name in results]
+    units = [f"{name}, {WORKLOADS[name].unit}" for name in order]
+    ratios = [f"| transport | {' | '.join(order)} |", f"|{'|'.join(['---'] + ['---:'] * len(order))}|"]
+    medians = [f"| transport | peer | {' | '.join(units)} |", f"|{'|'.join(['---'] * 2 + ['---:'] * len(order))}|"]
+    for transport, pair in TRANSPORTS.items():
+        values = {(name, peer): _values(results[name].get(peer, []), name) for name in order for peer in pair}
+        if not any(values.values()):
+            continue
+        cells = [median_ratio(values[name, pair[0]], values[name, pair[1]]) for name in order]
+        ratios.append(f"| {transport} | {' | '.join('' if cell is None else f'{cell:.2f}' for cell in cells)} |")
+        for peer in pair:
+            good = [[value for value in values[name, peer] if value is not None] for name in order]
+            cells = [_number(statistics.median(one)) if one else "failed" for one in good]
+            medians.append(f"| {transport} | {peer} | {' | '.join(cells)} |")
+    senses = [f"* {name}: {WORKLOADS[name].title} ({'lower' if WORKLOADS[name].lower_is_better else 'higher'} is better)"
+              for name in order]
+    return ["\n".join(senses), "Sealwire beside the raw peer, median of the ratios within each round:", "\n".join(ratios),
+            "The medians themselves:", "\n".join(medians)]
+
+
+def _heading(machine, options, results):
+    """What was run and how: the machine, the settings, the peers."""
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     length = f"{options.count} messages" if options.count else f"{options.seconds:g} s"
-    settings = f"{options.rounds} rounds, {length} a run, {options.outstanding} outstanding"
+    settings = f"{options.rounds} round{'s' if options.rounds > 1 else ''}, {length} a run, {options.outstanding} outstanding"
     settings += f" over {options.fan_in} connections" if options.fan_in > 1 else ""
     settings += f", {options.size} B a message" if options.size else ""
     settings += f", batches of {options.batch} B" if options.batch is not None else ""
     settings += f", {options.connections:,} idle connections" if "W6" in results else ""
     ran = dict.fromkeys(peer for by_peer in results.values() for peer in by_peer)
-    parts = [
+    return [
         f"{machine['date']}, commit {machine['commit']}. {machine['cpu']}, {machine['cores']} cores, "
         f"{machine['kernel']}, load {machine['load']} at the start; {versions}. {settings}.",
-        "\n".join(f"* `{peer}`: {PEERS[peer].about}" for peer in ran),
+        "\n".join(f"* `{peer}`: {PEERS[peer].about}" for peer in PEERS if peer in ran),
     ]
-    order = [name for name in WORKLOADS if name in results]
-    for name in order:
-        parts.append(table(name, {p: results[name][p] for p in PEERS if p in results[name]}, options.against))
-    return "\n\n".join(parts) + "\n"
 
 
-def replace_section(path, text):
-    """Puts `text` between the markers of the file, which must be there."""
+def markdown(machine, options, results):
+    tables = [table(name, {p: results[name][p] for p in PEERS if p in results[name]}, options.against)
+              for name in WORKLOADS if name in results]
+    return "\n\n".join(_heading(machine, options, results) + tables) + "\n"
+
+
+def transports(machine, options, results):
+    return "\n\n".join(_heading(machine, options, results) + transport_tables(results)) + "\n"
+
+
+def replace_section(path, text, section="results"):
+    """Puts `text` between the markers of the section in the file, which must be there."""
+    begin, end = f"<!-- {section}:begin -->", f"<!-- {section}:end -->"
     old = path.read_text()
-    if old.count(BEGIN) != 1 or old.count(END) != 1 or old.index(BEGIN) > old.index(END):
-        sys.exit(f"{path} has no section between {BEGIN} and {END}")
-    head, tail = old.split(BEGIN)[0], old.split(END)[1]
-    path.write_text(f"{head}{BEGIN}\n\n{text}\n{END}{tail}")
+    if old.count(begin) != 1 or old.count(end) != 1 or old.index(begin) > old.index(end):
+        sys.exit(f"{path} has no section between {begin} and {end}")
+    head, tail = old.split(begin)[0], old.split(end)[1]
+    path.write_text(f"{head}{begin}\n\n{text}\n{end}{tail}")

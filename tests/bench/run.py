@@ -2,6 +2,7 @@
 """Runs the workloads of docs/BENCHMARKS.md over Sealwire and its neighbours in turn and reports medians and ratios.
 
     tests/bench/run.py --peers raw,tls,zmq,zmq-curve --workloads W1,W2,W3,W4,W6 --rounds 5 --out docs/BENCHMARKS.md
+    tests/bench/run.py --transports --rounds 5 --out docs/BENCHMARKS.md
 
 Every round runs every peer once, so that a machine that slows down slows all of them; only ratios of one run compare.
 """
@@ -21,9 +22,11 @@ import report
 def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     listed = lambda text: [name for name in text.split(",") if name]  # noqa: E731
-    parser.add_argument("--peers", type=listed, default=["all"], help="names separated by commas, or all")
-    parser.add_argument("--workloads", type=listed, default=["all"],
+    parser.add_argument("--peers", type=listed, help="names separated by commas, or all")
+    parser.add_argument("--workloads", type=listed,
                         help="of W1 W1f W2 W2x100 W3 W3a W3b W3c W4 W6 W7 W7f N P, or all")
+    parser.add_argument("--transports", action="store_true",
+                        help="Sealwire over each transport beside the raw peer of the same kind; W1 and W3 if not told else")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=2.0, help="length of one run of one peer")
     parser.add_argument("--count", type=int, default=0, help="messages (W4: connections) a run instead of seconds")
@@ -34,12 +37,16 @@ def parse():
     parser.add_argument("--batch", type=int, help="bytes that the byte stream peers gather into a write in W3")
     parser.add_argument("--against", type=listed, default=["tls", "zmq", "zmq-curve", "zeromqjs-curve", "pyzmq-curve"],
                         help="peers that ratios are given against, where they ran")
-    parser.add_argument("--out", type=pathlib.Path, help="Markdown file whose marked section is replaced")
+    parser.add_argument("--out", type=pathlib.Path, help="Markdown file where the section of these tables is replaced")
     parser.add_argument("--build", type=pathlib.Path, default=peers.ROOT / "build-bench", help="Meson build folder")
     parser.add_argument("--no-build", action="store_true", help="the programs are built already")
     parser.add_argument("--quick", action="store_true", help="2 rounds of 0.3 s: does it run?")
     parser.add_argument("--smoke", action="store_true", help="one round of a few messages; checks, no report")
     options = parser.parse_args()
+    if options.transports and options.peers:
+        parser.error("--transports says which peers")
+    options.peers = options.peers or (["transports"] if options.transports else ["all"])
+    options.workloads = options.workloads or (["W1", "W3"] if options.transports else ["all"])
     if options.quick:
         options.rounds, options.seconds, options.connections = 2, 0.3, 200
     if options.smoke:
@@ -72,14 +79,19 @@ def arguments_for(options, peer, workload):
     }
 
 
+def order_of(names, number):
+    """Who runs when in a round: nobody is always first, nor always behind the same one. Neighbours stay neighbours."""
+    turn = number % len(names) if names else 0
+    return names[turn:] + names[:turn] if number % 2 == 0 else names[turn::-1] + names[:turn:-1]
+
+
 def run_all(options, chosen_peers, chosen_workloads):
     """The raw results, {workload: {peer: [figures or None for each round]}}, and the failures as texts."""
     results, failures = {}, []
     for number in range(options.rounds):
         for workload in chosen_workloads:
             able = [name for name in chosen_peers if peers.PEERS[name].knows(workload)]
-            turn = number % len(able) if able else 0
-            for peer in able[turn:] + able[:turn]:  # nobody is always first
+            for peer in order_of(able, number):
                 try:
                     figures = programs.run_once(peer, workload, options.build,
                                                 **arguments_for(options, peer, workload))
@@ -110,10 +122,10 @@ def main():
         path = folder / f"{datetime.datetime.now():%Y%m%d-%H%M%S}-{os.getpid()}.json"
         path.write_text(json.dumps({"machine": machine, "settings": vars(options), "results": results,
                                     "failures": failures}, indent=1, default=str))
-        text = report.markdown(machine, options, results)
+        text = (report.transports if options.transports else report.markdown)(machine, options, results)
         print(f"\n{text}\nraw results: {path}")
         if options.out:
-            report.replace_section(options.out, text)
+            report.replace_section(options.out, text, "transports" if options.transports else "results")
     sys.exit(1 if failures else 0)
 
 

@@ -1,4 +1,5 @@
 /* The peer `sealwire`: the public C interface over TCP, driven from callbacks; one-way messages from the main thread.
+ * With --transport over another one: `sealwire-unix`, `sealwire-tls`, `sealwire-ws`, `sealwire-wss`.
  *
  * The server's key is made at start and travels in the ticket; any client key is let in, as with the peer `zmq-curve`.
  */
@@ -150,33 +151,46 @@ static void on_server_event(const sw_event *event, void *user) {
     }
 }
 
-static void authority_of(const struct bench_options *o, char out[256]) {
-    if (!o->state || snprintf(out, 256, "%s/ca.pem", o->state) >= 256) bench_fail("--tls needs a --state");
+static bool with_certificates(const struct bench_options *o) { return bench_over(o, "tls") || bench_over(o, "wss"); }
+
+static void url_of(const struct bench_options *o, char out[256]) {
+    if (bench_over(o, "unix")) {
+        memcpy(out, "unix://", 7);
+        bench_state_path(o, "socket", out + 7, 249);
+    } else {
+        snprintf(out, 256, "%s://127.0.0.1:0", o->transport);
+    }
+}
+
+/* Certificates made anew; whom to trust is left for the client. */
+static void certify(const struct bench_options *o, sw_tls_options *tls) {
+    static test_certificates certificates;
+    char path[256];
+    make_test_certificates(&certificates);
+    bench_state_path(o, "ca.pem", path, sizeof path);
+    FILE *file = fopen(path, "w");
+    if (!file || fputs(certificates.ca, file) < 0 || fclose(file) != 0) bench_fail("%s", path);
+    sw_tls_options_init(tls);
+    tls->certificate = (sw_text){certificates.server, strlen(certificates.server)};
+    tls->key = (sw_text){certificates.server_key, strlen(certificates.server_key)};
 }
 
 static void run_server(struct bench *b) {
     const struct bench_options *o = b->options;
     b->node = open_node(b, on_server_event);
     check(sw_node_route(b->node, b->text, on_message, b), "sw_node_route");
-    sw_text url = {o->tls ? "tls://127.0.0.1:0" : "tcp://127.0.0.1:0", 17};
+    char url[256];
+    url_of(o, url);
     sw_listen_options listen;
     sw_listen_options_init(&listen);
     listen.backlog = 4096;
-    static test_certificates certificates;
     sw_tls_options tls;
-    sw_tls_options_init(&tls);
-    if (o->tls) {
-        char path[256];
-        make_test_certificates(&certificates);
-        authority_of(o, path);
-        FILE *file = fopen(path, "w");
-        if (!file || fputs(certificates.ca, file) < 0 || fclose(file) != 0) bench_fail("%s", path);
-        tls.certificate = (sw_text){certificates.server, strlen(certificates.server)};
-        tls.key = (sw_text){certificates.server_key, strlen(certificates.server_key)};
+    if (with_certificates(o)) {
+        certify(o, &tls);
         listen.tls = &tls;
     }
     sw_listener listener;
-    check(sw_node_listen(b->node, url, &listen, &listener), "sw_node_listen");
+    check(sw_node_listen(b->node, (sw_text){url, strlen(url)}, &listen, &listener), "sw_node_listen");
     wait_flag(b, &b->listening);
     bench_print_ready(b->ticket);
     wait_flag(b, &b->last_seen);
@@ -214,8 +228,8 @@ static void dial(struct bench *b, sw_peer *peer) {
     char path[256];
     sw_tls_options tls;
     sw_tls_options_init(&tls);
-    if (b->options->tls) {
-        authority_of(b->options, path);
+    if (with_certificates(b->options)) {
+        bench_state_path(b->options, "ca.pem", path, sizeof path);
         tls.ca_file = (sw_text){path, strlen(path)};
         options.tls = &tls;
     }

@@ -6,6 +6,7 @@
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 
 #include "stream.h"
 
@@ -19,16 +20,31 @@ struct client {
     bool last_answered;
 };
 
-static void connect_to(struct conn *c, const struct bench_options *options, bool lean) {
+static int connect_to_loopback(const char *text) {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     unsigned port = 0;
-    if (sscanf(options->address, "tcp://127.0.0.1:%u", &port) != 1) bench_fail("bad address %s", options->address);
+    if (sscanf(text, "tcp://127.0.0.1:%u", &port) != 1) bench_fail("bad address %s", text);
     address.sin_port = htons((uint16_t)port);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
     if (fd < 0 || setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) < 0 ||
         connect(fd, (struct sockaddr *)&address, sizeof address) < 0)
-        bench_fail("cannot connect to %s", options->address);
-    conn_init(c, fd, false, lean);
+        bench_fail("cannot connect to %s", text);
+    return fd;
+}
+
+static int connect_to_path(const char *path) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (snprintf(address.sun_path, sizeof address.sun_path, "%s", path) >= (int)sizeof address.sun_path)
+        bench_fail("bad address %s", path);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) < 0)
+        bench_fail("cannot connect to %s", path);
+    return fd;
+}
+
+static void connect_to(struct conn *c, const struct bench_options *options, bool lean) {
+    bool local = bench_over(options, "unix");
+    conn_init(c, local ? connect_to_path(options->address) : connect_to_loopback(options->address), false, lean);
     stream_handshake(c->stream);
 }
 

@@ -1,4 +1,4 @@
-/* The peer `raw`: TCP with nothing around it, the least that any library on TCP can cost. */
+/* The peers `raw` and `raw-unix`: TCP or a unix socket with nothing around it, the least that any library on it can cost. */
 #include <sys/socket.h>
 
 #include "stream.h"

@@ -5,6 +5,7 @@
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 
 #include "stream.h"
 
@@ -25,6 +26,16 @@ static int listen_on_loopback(void) {
     char text[64];
     snprintf(text, sizeof text, "tcp://127.0.0.1:%u", ntohs(address.sin_port));
     bench_print_ready(text);
+    return fd;
+}
+
+static int listen_in_folder(const struct bench_options *o) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    bench_state_path(o, "socket", address.sun_path, sizeof address.sun_path);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || listen(fd, 4096) < 0)
+        bench_fail("cannot listen on %s", address.sun_path);
+    bench_print_ready(address.sun_path);
     return fd;
 }
 
@@ -60,7 +71,7 @@ static void accept_all(struct server *s, int listener, int poller) {
         }
         if (s->options->kind == 4 && s->first_ns == 0) s->first_ns = bench_now_ns();
         int on = 1;
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+        if (!bench_over(s->options, "unix")) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         struct conn *c = bench_allocate(NULL, sizeof *c);
         conn_init(c, fd, true, s->options->kind == 4 || s->options->kind == 6);
         struct epoll_event event = {.events = EPOLLIN, .data.ptr = c};
@@ -88,7 +99,7 @@ static void serve(struct server *s, int poller, struct conn *c) {
 void stream_server(const struct bench_options *options) {
     struct server s = {.options = options};
     int poller = epoll_create1(EPOLL_CLOEXEC);
-    int listener = listen_on_loopback();
+    int listener = bench_over(options, "unix") ? listen_in_folder(options) : listen_on_loopback();
     static char listening, input; /* their addresses tell these two descriptors from connections */
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = &listening};
     if (epoll_ctl(poller, EPOLL_CTL_ADD, listener, &event) < 0) bench_fail("epoll_ctl");
