@@ -2,18 +2,26 @@
 #include "node/suspended.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace sealwire {
 
-std::vector<Peer*> Suspended::add(Peer& peer, uint64_t bytes) {
-    list_.push_back({&peer, bytes});
+std::vector<Peer*> Suspended::add(Peer& peer, uint64_t bytes, std::string from) {
+    list_.push_back({&peer, bytes, std::move(from)});
     bytes_ += bytes;
+    const std::string& group = list_.back().from;
+    const auto same = [&](const Entry& each) { return !group.empty() && each.from == group; };
+    auto of_address = static_cast<size_t>(std::count_if(list_.begin(), list_.end(), same));
     std::vector<Peer*> overdue;
     size_t count = list_.size();
     uint64_t kept = bytes_;
-    for (size_t i = 0; i < list_.size() && (count > kMost || kept > kMostBytes); ++i, --count) {
-        overdue.push_back(list_[i].peer);
-        kept -= list_[i].bytes;
+    for (const Entry& each : list_) {
+        const bool crowded = of_address > kMostPerAddress && same(each);
+        if (!crowded && count <= kMost && kept <= kMostBytes) continue;
+        overdue.push_back(each.peer);
+        kept -= each.bytes;
+        --count;
+        of_address -= same(each);
     }
     return overdue;
 }

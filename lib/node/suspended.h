@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <string>
 #include <vector>
 
 #include "base/time.h"
@@ -21,8 +22,11 @@ public:
     static constexpr uint64_t kMostBytes = 64 * 1024 * 1024;  // that they keep to send again
     static constexpr size_t kMostEnded = 4096;
 
-    // Who is to end so that this one has its place, oldest first; it may be among them.
-    std::vector<Peer*> add(Peer& peer, uint64_t bytes);
+    static constexpr size_t kMostPerAddress = 16;
+
+    // Who is to end so that this one has its place, oldest first; it may be among them. `from`: the address under which it counts,
+    // as address_group() tells it; empty: no limit but that of all.
+    std::vector<Peer*> add(Peer& peer, uint64_t bytes, std::string from);
     void remove(const Peer& peer);
     size_t size() const { return list_.size(); }
 
@@ -40,6 +44,7 @@ private:
     struct Entry {
         Peer* peer;
         uint64_t bytes;
+        std::string from;
     };
     std::vector<Entry> list_;  // oldest first
     uint64_t bytes_ = 0;

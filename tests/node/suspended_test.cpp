@@ -1,0 +1,43 @@
+// Sessions without a channel: how many a node keeps, how many of them for one address, and whose place another takes.
+#include <doctest.h>
+
+#include <array>
+
+#include "node/suspended.h"
+
+using namespace sealwire;
+
+namespace {
+
+// Addresses to tell apart; nothing looks into them.
+std::array<char, Suspended::kMost + 100> places;
+Peer& peer(size_t number) { return reinterpret_cast<Peer&>(places[number]); }
+
+}  // namespace
+
+TEST_CASE("of one address sixteen sessions are kept, and the oldest of that address gives way") {
+    Suspended suspended;
+    CHECK(suspended.add(peer(0), 10, "other").empty());
+    for (size_t i = 1; i <= Suspended::kMostPerAddress; ++i) CHECK(suspended.add(peer(i), 10, "a").empty());
+    for (size_t i = 50; i < 100; ++i) CHECK(suspended.add(peer(i), 10, "").empty());
+    REQUIRE(suspended.add(peer(20), 10, "a") == std::vector<Peer*>{&peer(1)});
+    suspended.remove(peer(1));
+    suspended.remove(peer(2));
+    CHECK(suspended.add(peer(21), 10, "a").empty());
+    CHECK(suspended.add(peer(22), 10, "a") == std::vector<Peer*>{&peer(3)});
+}
+
+TEST_CASE("of all addresses 1,024 are kept, and 64 MiB of what they have to send again") {
+    Suspended suspended;
+    for (size_t i = 0; i < Suspended::kMost; ++i) CHECK(suspended.add(peer(i), 10, "").empty());
+    CHECK(suspended.add(peer(Suspended::kMost), 10, "") == std::vector<Peer*>{&peer(0)});
+    suspended.remove(peer(0));
+    CHECK(suspended.size() == Suspended::kMost);
+
+    Suspended heavy;
+    CHECK(heavy.add(peer(0), Suspended::kMostBytes / 2, "").empty());
+    CHECK(heavy.add(peer(1), Suspended::kMostBytes / 2, "").empty());
+    CHECK(heavy.add(peer(2), 1, "") == std::vector<Peer*>{&peer(0)});
+    heavy.remove(peer(0));
+    CHECK(heavy.add(peer(3), Suspended::kMostBytes, "") == std::vector<Peer*>{&peer(1), &peer(2)});
+}
