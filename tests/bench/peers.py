@@ -70,6 +70,8 @@ class Peer:
             return self.program == "sealwire_bench"
         if self.program == "ws_bench":
             return workload in ("W1", "W2", *GROUPS["W3"])
+        if "pipe" in self.flags and workload in ("W2x100", "W4", "W6"):  # more than one connection
+            return False
         return workload[0] == {"c": "W", "node": "N", "python": "P"}[self.language]
 
     def command(self, build):
@@ -107,10 +109,12 @@ PEERS = {
                "WebSocket by the system's libwebsockets, a message a frame, one thread a side; no encryption"),
     "sealwire-wss": Peer("c", "sealwire_bench", ("--transport", "wss"), "the C interface over wss://: encrypted twice"),
     "wss": Peer("c", "ws_bench", ("--transport", "wss"), "the same as `ws` over TLS 1.3 by OpenSSL"),
+    "sealwire-pipe": Peer("c", "sealwire_bench", ("--transport", "pipe"),
+                          "the C interface over a pipe of the program: two threads of it and a unix socket carry the bytes"),
 }
 # What --transports compares: Sealwire over each transport, and the least that a program over the same transport can cost.
 TRANSPORTS = {"tcp": ("sealwire", "raw"), "unix": ("sealwire-unix", "raw-unix"), "tls": ("sealwire-tls", "tls"),
-              "ws": ("sealwire-ws", "ws"), "wss": ("sealwire-wss", "wss")}
+              "ws": ("sealwire-ws", "ws"), "wss": ("sealwire-wss", "wss"), "pipe": ("sealwire-pipe", "raw-unix")}
 
 
 def expand_workloads(names):

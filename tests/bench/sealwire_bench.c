@@ -1,5 +1,5 @@
 /* The peer `sealwire`: the public C interface over TCP, driven from callbacks; one-way messages from the main thread.
- * With --transport over another one: `sealwire-unix`, `sealwire-tls`, `sealwire-ws`, `sealwire-wss`.
+ * With --transport over another one: `sealwire-unix`, `sealwire-tls`, `sealwire-ws`, `sealwire-wss`, `sealwire-pipe`.
  *
  * The server's key is made at start and travels in the ticket; any client key is let in, as with the peer `zmq-curve`.
  */
@@ -8,7 +8,8 @@
 
 #define BENCH_PARTS
 #include "common.h"
-#include "support/certificates_c.h"
+#include "sealwire_pipe.h"
+#include "sealwire_transport.h"
 
 static const sw_text kNoText; /* the route goes by its number */
 
@@ -139,6 +140,7 @@ static void on_message(const sw_event *event, void *user) {
 
 static void on_server_event(const sw_event *event, void *user) {
     struct bench *b = user;
+    if (pipe_event(event)) return;
     if (event->type == SW_EVENT_LISTENING) {
         memcpy(b->ticket, event->as.listening.ticket.data, event->as.listening.ticket.size);
         tell(b, &b->listening, NULL);
@@ -151,48 +153,26 @@ static void on_server_event(const sw_event *event, void *user) {
     }
 }
 
-static bool with_certificates(const struct bench_options *o) { return bench_over(o, "tls") || bench_over(o, "wss"); }
-
-static void url_of(const struct bench_options *o, char out[256]) {
-    if (bench_over(o, "unix")) {
-        memcpy(out, "unix://", 7);
-        bench_state_path(o, "socket", out + 7, 249);
-    } else {
-        snprintf(out, 256, "%s://127.0.0.1:0", o->transport);
-    }
-}
-
-/* Certificates made anew; whom to trust is left for the client. */
-static void certify(const struct bench_options *o, sw_tls_options *tls) {
-    static test_certificates certificates;
-    char path[256];
-    make_test_certificates(&certificates);
-    bench_state_path(o, "ca.pem", path, sizeof path);
-    FILE *file = fopen(path, "w");
-    if (!file || fputs(certificates.ca, file) < 0 || fclose(file) != 0) bench_fail("%s", path);
-    sw_tls_options_init(tls);
-    tls->certificate = (sw_text){certificates.server, strlen(certificates.server)};
-    tls->key = (sw_text){certificates.server_key, strlen(certificates.server_key)};
+static void serve(struct bench *b) {
+    const struct bench_options *o = b->options;
+    char url[256];
+    transport_url(o, url);
+    sw_listen_options listen;
+    sw_listen_options_init(&listen);
+    listen.backlog = 4096;
+    listen.tls = transport_certificates(o);
+    sw_listener listener;
+    check(sw_node_listen(b->node, (sw_text){url, strlen(url)}, &listen, &listener), "sw_node_listen");
+    wait_flag(b, &b->listening);
+    bench_print_ready(b->ticket);
 }
 
 static void run_server(struct bench *b) {
     const struct bench_options *o = b->options;
     b->node = open_node(b, on_server_event);
     check(sw_node_route(b->node, b->text, on_message, b), "sw_node_route");
-    char url[256];
-    url_of(o, url);
-    sw_listen_options listen;
-    sw_listen_options_init(&listen);
-    listen.backlog = 4096;
-    sw_tls_options tls;
-    if (with_certificates(o)) {
-        certify(o, &tls);
-        listen.tls = &tls;
-    }
-    sw_listener listener;
-    check(sw_node_listen(b->node, (sw_text){url, strlen(url)}, &listen, &listener), "sw_node_listen");
-    wait_flag(b, &b->listening);
-    bench_print_ready(b->ticket);
+    if (bench_over(o, "pipe")) pipe_serve(o, b->node);
+    else serve(b);
     wait_flag(b, &b->last_seen);
     if (o->kind == 7 || is_file(o)) wait_flag(b, &b->part_over);
     if (is_file(o)) {
@@ -222,17 +202,14 @@ static void request(struct bench *b, sw_peer peer, bool last, uint64_t number) {
 }
 
 static void dial(struct bench *b, sw_peer *peer) {
+    if (bench_over(b->options, "pipe")) {
+        pipe_connect(b->options, b->node, peer);
+        return;
+    }
     sw_connect_options options;
     sw_connect_options_init(&options);
     sw_text ticket = {b->options->address, strlen(b->options->address)};
-    char path[256];
-    sw_tls_options tls;
-    sw_tls_options_init(&tls);
-    if (with_certificates(b->options)) {
-        bench_state_path(b->options, "ca.pem", path, sizeof path);
-        tls.ca_file = (sw_text){path, strlen(path)};
-        options.tls = &tls;
-    }
+    options.tls = transport_trust(b->options);
     check(sw_node_connect(b->node, ticket, &options, peer), "sw_node_connect");
 }
 
@@ -280,6 +257,7 @@ static void on_connection_step(struct bench *b, const sw_event *event) {
 
 static void on_client_event(const sw_event *event, void *user) {
     struct bench *b = user;
+    if (pipe_event(event)) return;
     switch (event->type) {
         case SW_EVENT_PEER_CONNECTED:
             if (b->options->kind != 4) tell(b, NULL, &b->connected);
@@ -514,6 +492,7 @@ int main(int argc, char **argv) {
     memset(b.body, 0, options.size);
     if (options.server) run_server(&b);
     else run_client(&b);
+    pipe_finish();
     free(b.body);
     free(b.peers);
     free(b.latencies.ns);
