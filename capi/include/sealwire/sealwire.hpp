@@ -549,6 +549,49 @@ struct tls_options {
     }
 };
 
+// Of ws:// and wss://: see sw_http_options, which has the same words.
+struct http_options {
+    std::string health_path, metrics_path, folder;
+    std::string origins;  // separated by spaces
+    // The rest of sw_http_options, 0 being the default: limits and times.
+    sw_http_options limits = {};
+
+    // Its texts are this object's. What the program answers itself is up to the handlers of its node.
+    sw_http_options raw(bool requests, bool upgrades) const {
+        sw_http_options out = limits;
+        out.size = sizeof out;
+        out.requests = requests;
+        out.upgrades = upgrades;
+        out.health_path = text_of(health_path);
+        out.metrics_path = text_of(metrics_path);
+        out.folder = text_of(folder);
+        out.origins = text_of(origins);
+        return out;
+    }
+};
+
+// A request or an upgrade, to be answered once, now or later, on any thread.
+class http_request {
+public:
+    explicit http_request(sw_http_request raw) : raw_(raw) {}
+    sw_http_request raw() const { return raw_; }
+    void answer(uint32_t status, std::string_view body = {},
+                const std::vector<std::pair<std::string_view, std::string_view>>& headers = {}) const {
+        std::vector<sw_pair> pairs;
+        for (const auto& [name, value] : headers) pairs.push_back(pair_of(name, value));
+        sw_http_answer_options options;
+        sw_http_answer_options_init(&options);
+        options.headers = pairs.data();
+        options.header_count = pairs.size();
+        check(sw_http_answer(raw_, status, bytes_of(body), &options));
+    }
+    // An upgrade: the WebSocket is granted, and its peer comes as any other.
+    void accept() const { answer(101); }
+
+private:
+    sw_http_request raw_;
+};
+
 class listener {
 public:
     listener() : raw_{} {}
@@ -621,6 +664,9 @@ struct node_options {
     std::function<void(peer, const sw_event_closed&)> on_closed;  // or it could not be reached
     // SW_EVENT_PEER_SUSPENDED, SW_EVENT_PEER_CONNECTING (dialled again) or SW_EVENT_PEER_RESUMED: the type says which.
     std::function<void(peer, sw_event_type, const sw_event_link&)> on_link;
+    // What a web listener is asked, and each WebSocket; headers by metadata_value(event.headers, event.header_count, name).
+    std::function<void(http_request, const sw_event_http&)> on_http_request;
+    std::function<void(http_request, const sw_event_http&)> on_http_upgrade;
     std::function<void(const sw_event_log&)> on_log;  // when set, the node logs
     std::function<void(const sw_event&)> on_event;    // every event that has no handler above
     std::function<void(std::exception_ptr)> on_exception;
@@ -737,6 +783,19 @@ public:
         sw_listen_options options;
         sw_listen_options_init(&options);
         options.tls = &raw;
+        return listen(url, &options);
+    }
+    // On ws://, or on wss:// with certificates. What nothing else answers goes to on_http_request, and each WebSocket to
+    // on_http_upgrade, where the node has these handlers.
+    sealwire::listener listen(std::string_view url, const http_options& http, const tls_options* tls = nullptr) {
+        const node_options& handlers = state_->options;
+        const sw_http_options raw_http =
+            http.raw(handlers.on_http_request != nullptr, handlers.on_http_upgrade != nullptr);
+        const sw_tls_options raw_tls = tls ? tls->raw() : sw_tls_options{};
+        sw_listen_options options;
+        sw_listen_options_init(&options);
+        options.http = &raw_http;
+        if (tls) options.tls = &raw_tls;
         return listen(url, &options);
     }
     // On tls:// and wss://, where a null pointer or another overload means the system's CAs.
@@ -881,6 +940,12 @@ private:
                 case SW_EVENT_PIPE_CLOSED:
                     if (event.user) return on_pipe(event);
                     break;
+                case SW_EVENT_HTTP_REQUEST:
+                    if (!options.on_http_request) break;
+                    return options.on_http_request(http_request(event.as.http.request), event.as.http);
+                case SW_EVENT_HTTP_UPGRADE:
+                    if (!options.on_http_upgrade) break;
+                    return options.on_http_upgrade(http_request(event.as.http.request), event.as.http);
                 case SW_EVENT_LOG:
                     if (options.on_log) return options.on_log(event.as.log);
                     break;
