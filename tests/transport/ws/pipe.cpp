@@ -1,9 +1,13 @@
 // A pipe over a WebSocket for programs that nobody here wrote:
-//   ws-pipe listen SCHEME  echoes bytes, prints its address, and ends with its input
+//   ws-pipe listen SCHEME [PAGE]
+//                          echoes bytes, prints its address, and ends with its input. With a page, it answers requests with that,
+//                          and prints what is posted
 //   ws-pipe dial ADDRESS   sends bytes, wants them back, and ends both directions; prints "ok"
 // With wss the certificates are those of the folder CERTIFICATES.
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <thread>
@@ -72,6 +76,23 @@ private:
     std::vector<std::unique_ptr<End>> ends_;
 };
 
+class PageService final : public HttpService {
+public:
+    explicit PageService(const std::string& path) : file_(path), page_(std::istreambuf_iterator<char>(file_), {}) {}
+    HttpPort* port = nullptr;
+
+private:
+    void on_http_request(uint64_t number, HttpRequest request) override {
+        if (request.head.method == "POST") std::printf("%s\n", request.body.c_str()), std::fflush(stdout);
+        port->answer(number, {200, {{"Content-Type", "text/html"}}, page_, {}});
+    }
+    void on_http_upgrade(uint64_t, HttpRequest) override {}
+    void on_http_over(uint64_t) override {}
+
+    std::ifstream file_;
+    const std::string page_;
+};
+
 class Dialler final : public ConnectHandler {
 public:
     void on_connected(std::unique_ptr<Pipe> pipe) override { end = std::make_unique<End>(std::move(pipe), false); }
@@ -92,9 +113,11 @@ TlsOptions certificates() {
     return tls;
 }
 
-int serve(Loop& loop, const std::string& scheme) {
+int serve(Loop& loop, const std::string& scheme, const char* page) {
     Port port;
+    PageService service(page ? page : "");
     ListenOptions options;
+    if (page) options.http.service = &service;
     if (scheme == "wss") {
         auto context = make_tls_listener_context(certificates());
         if (!context) return 1;
@@ -102,6 +125,7 @@ int serve(Loop& loop, const std::string& scheme) {
     }
     auto listener = listen(loop, scheme, "127.0.0.1:0/bytes", options, port);
     if (!listener) return 1;
+    service.port = (*listener)->http();
     std::printf("%s\n", (*listener)->address().c_str());
     std::fflush(stdout);
     std::thread([] {
@@ -142,5 +166,5 @@ int dial(Loop& loop, const std::string& address) {
 int main(int argc, char** argv) {
     auto loop = Loop::create();
     if (!loop || argc < 3) return 1;
-    return std::string(argv[1]) == "dial" ? dial(**loop, argv[2]) : serve(**loop, argv[2]);
+    return std::string(argv[1]) == "dial" ? dial(**loop, argv[2]) : serve(**loop, argv[2], argv[3]);
 }
