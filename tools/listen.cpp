@@ -194,7 +194,8 @@ const Command kListen{
     "listen",
     "ADDRESS",
     "take connections and show what comes",
-    "Listens on ADDRESS (tcp://HOST:PORT, port 0 for any; unix:///PATH; ws://HOST:PORT/PATH), prints the ticket that "
+    "Listens on ADDRESS (tcp://HOST:PORT, port 0 for any; unix:///PATH; ws://HOST:PORT/PATH, wss://HOST:PORT/PATH), "
+    "prints the ticket that "
     "others connect with, "
     "and\n"
     "then each connection and message. Requests are answered 'done', with --echo by what they carried, or with --exec "
@@ -203,16 +204,17 @@ const Command kListen{
     "SEALWIRE_PEER, the body's type SEALWIRE_TYPE. Exit status N other than 0 is answered as status 64 + N.\n"
     "SIGINT and SIGTERM end it in good order, with exit status 0.",
     with_node_options(
-        with_access_options({{"--echo", "", "answer requests with their own body"},
-                             {"--quiet", "", "show connections, but no messages"},
-                             {"--exec", "CMD", "answer requests with what this program prints"},
-                             {"--exec-at-once", "N", "programs that run at once; further requests wait (4)"},
-                             {"--exec-output", "BYTES", "that a program prints at most; it is killed (1 MiB)"},
-                             {"--metrics", "FILE", "keep counters there, as Prometheus text"},
-                             {"--http-folder", "FOLDER", "of ws://: answer HTTP by the files of this folder"},
-                             {"--http-health", "PATH", "of ws://: answer this path with 200, ok"},
-                             {"--http-metrics", "PATH", "of ws://: answer this path with counters, as Prometheus text"},
-                             {"--http-origin", "ORIGIN", "of ws://: let its pages have WebSockets; * lets all"}}),
+        with_access_options(
+            {{"--echo", "", "answer requests with their own body"},
+             {"--quiet", "", "show connections, but no messages"},
+             {"--exec", "CMD", "answer requests with what this program prints"},
+             {"--exec-at-once", "N", "programs that run at once; further requests wait (4)"},
+             {"--exec-output", "BYTES", "that a program prints at most; it is killed (1 MiB)"},
+             {"--metrics", "FILE", "keep counters there, as Prometheus text"},
+             {"--http-folder", "FOLDER", "of ws:// and wss://: answer HTTP by the files of this folder"},
+             {"--http-health", "PATH", "of ws:// and wss://: answer this path with 200, ok"},
+             {"--http-metrics", "PATH", "of ws:// and wss://: answer this path with counters, as Prometheus text"},
+             {"--http-origin", "ORIGIN", "of ws:// and wss://: let its pages have WebSockets; * lets all"}}),
         false),
     run};
 

@@ -73,10 +73,10 @@ constexpr auto kTable = std::to_array<ErrcInfo>({
     {Errc::rejected, "rejected", "the peer's application refused the connection", "Its code and text say why."},
     {Errc::self, "self", "the ticket carries this node's own key",
      "Connect to another peer, or give each its own key."},
-    {Errc::ws_upgrade, "ws_upgrade", "what answers there is no WebSocket",
+    {Errc::ws_upgrade, "ws_upgrade", "no WebSocket came about there",
      "Check host, port and path of the ws:// or wss:// address, and whether a proxy in between lets WebSockets "
      "through; the "
-     "detail says what came instead."},
+     "detail says what came instead, or that nothing came in time."},
     {Errc::ws_refused, "ws_refused", "the web server there refused the WebSocket",
      "The detail has its HTTP status: 404 is another path, 401 and 403 are its decision about this program's origin, "
      "cookies "
@@ -135,7 +135,8 @@ constexpr auto kTable = std::to_array<ErrcInfo>({
      "The detail says which and why. They are PEM texts or files; the key has no passphrase and is that of the first "
      "certificate."},
     {Errc::tls_handshake, "tls_handshake", "the TLS handshake failed",
-     "The detail says how. A listener on tcp:// in place of tls:// closes without a word; something between the two "
+     "The detail says how, or that no end of it came in time. A listener on tcp:// in place of tls:// closes without a "
+     "word; something between the two "
      "may also be cutting TLS off."},
     {Errc::tls_plain, "tls_plain", "the other end does not speak TLS",
      "One side uses tls:// and the other does not: use the same scheme at both, and the port of that."},

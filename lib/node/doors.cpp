@@ -14,18 +14,19 @@ namespace {
 
 constexpr size_t kFewestStrangers = 8;
 
-// They get half of the process's descriptors at most, so that the oldest gives way before others find none.
-size_t most_strangers() {
+// They get half of the process's descriptors at most, so that the oldest gives way before others find none; each has so many.
+size_t most_strangers(size_t descriptors) {
     rlimit limit{};
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return HalfOpen::kStrangers;
-    return std::clamp<size_t>(limit.rlim_cur / 2, kFewestStrangers, HalfOpen::kStrangers);
+    return std::clamp<size_t>(limit.rlim_cur / 2 / descriptors, kFewestStrangers, HalfOpen::kStrangers);
 }
 
 }  // namespace
 
 std::shared_ptr<HalfOpen> Node::new_half_open(const HandshakeLimits& handshakes,
-                                              const std::shared_ptr<ConnectionLimits>& limits) const {
-    auto half_open = std::make_shared<HalfOpen>(handshakes, most_strangers());
+                                              const std::shared_ptr<ConnectionLimits>& limits,
+                                              size_t descriptors) const {
+    auto half_open = std::make_shared<HalfOpen>(handshakes, most_strangers(descriptors));
     if (limits) half_open->door.limits.push_back(limits);
     if (config_.connection_limits && config_.connection_limits != limits) {
         half_open->door.limits.push_back(config_.connection_limits);

@@ -5,11 +5,18 @@
 
 namespace sealwire {
 
+namespace {
+
+// A WebSocket over TLS has a pair of sockets besides (transport/ws_bridge.h).
+size_t descriptors_of(const Endpoint& endpoint) { return endpoint.scheme == "wss" ? 3 : 1; }
+
+}  // namespace
+
 Listening::Listening(Node& node, Endpoint endpoint, const ListeningOptions& options)
     : node_(node),
       endpoint_(std::move(endpoint)),
       options_(options),
-      half_open_(node.new_half_open(options.handshakes, options.limits)) {
+      half_open_(node.new_half_open(options.handshakes, options.limits, descriptors_of(endpoint_))) {
     half_open_->door.rules.set(options.addresses);
     handle_ = HandleTable::process().add(HandleKind::listener, this);
 }

@@ -144,9 +144,11 @@ public:
     // `carried`: the handle of the pipe, where the application carries it.
     void accepted(uint64_t listener, std::shared_ptr<HalfOpen> half_open, std::unique_ptr<Pipe> pipe,
                   uint64_t carried = 0);
-    // What a listener has of its own; `limits` may be null, and those of this node count beside them. Any thread.
+    // What a listener has of its own; `limits` may be null, and those of this node count beside them. `descriptors`: that each
+    // connection takes. Any thread.
     std::shared_ptr<HalfOpen> new_half_open(const HandshakeLimits& handshakes,
-                                            const std::shared_ptr<ConnectionLimits>& limits) const;
+                                            const std::shared_ptr<ConnectionLimits>& limits,
+                                            size_t descriptors = 1) const;
     // Whether anything may come from there.
     bool may_come(HalfOpen& half_open, const Pipe& pipe);
     // Whether a pipe may come in by where it is from, and how many are there already.

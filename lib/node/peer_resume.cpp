@@ -36,8 +36,7 @@ void Peer::on_suspended(Event& event) {
     out.detail = redial_->cause.detail;
     out.address = address_;
     node_.emit(out);
-    std::string from = dialled_ || node_.allowed().contains(id_) ? std::string() : address_group(address_);
-    if (is_loopback_group(from)) from.clear();
+    std::string from = suspended_group(dialled_, node_.allowed().contains(id_), address_);
     for (Peer* oldest : node_.suspended().add(*this, kept, std::move(from))) {
         oldest->abort({Errc::lease, "too many sessions without a connection: the oldest ends"});
     }

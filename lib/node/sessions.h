@@ -14,7 +14,8 @@ namespace sealwire {
 class Peer;
 
 // Of one node (PROTOCOL.md, "One session with each peer"). A peer is the holder of a key: P and -P are one. It keeps the
-// addresses of its Peers, asks none for more than the id of its session, and acts on none: what is to happen to others is what it returns. Loop thread.
+// addresses of its Peers, asks none for more than the id of its session, and acts on none: what is to happen to others is what it
+// returns. Loop thread.
 class Sessions {
 public:
     // several: none of this holds, and every dial and newcomer is as good as any.

@@ -4,7 +4,15 @@
 #include <algorithm>
 #include <utility>
 
+#include "node/half_open.h"
+
 namespace sealwire {
+
+std::string suspended_group(bool dialled, bool listed, std::string_view address) {
+    if (dialled || listed) return {};
+    std::string group = address_group(address);
+    return is_loopback_group(group) ? std::string() : group;
+}
 
 std::vector<Peer*> Suspended::add(Peer& peer, uint64_t bytes, std::string from) {
     list_.push_back({&peer, bytes, std::move(from)});

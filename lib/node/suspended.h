@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <deque>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/time.h"
@@ -15,6 +16,10 @@ namespace sealwire {
 
 class Peer;
 
+// Under which address a suspended session counts, as address_group() tells it; empty: under none, as those that this node dialled, of
+// an allow-list and of this machine do.
+std::string suspended_group(bool dialled, bool listed, std::string_view address);
+
 // Keeps the addresses of Peers and looks into none. Loop thread.
 class Suspended {
 public:
@@ -24,8 +29,7 @@ public:
 
     static constexpr size_t kMostPerAddress = 16;
 
-    // Who is to end so that this one has its place, oldest first; it may be among them. `from`: the address under which it counts,
-    // as address_group() tells it; empty: no limit but that of all.
+    // Who is to end so that this one has its place, oldest first; it may be among them. `from`: its suspended_group().
     std::vector<Peer*> add(Peer& peer, uint64_t bytes, std::string from);
     void remove(const Peer& peer);
     size_t size() const { return list_.size(); }

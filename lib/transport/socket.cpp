@@ -195,6 +195,19 @@ int new_socket(int family) {
 #endif
 }
 
+bool new_socket_pair(int (&ends)[2]) {
+#ifdef __linux__
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) == 0) return true;
+#else
+    if (::socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0) {
+        for (const int end : ends) set_descriptor_flags(end);
+        return true;
+    }
+#endif
+    ends[0] = ends[1] = -1;
+    return false;
+}
+
 int accept_socket(int listener, SocketAddress& remote) {
     remote = SocketAddress();
     remote.length = sizeof remote.local;

@@ -47,6 +47,9 @@ int new_socket(int family);
 // The same for a connection waiting on `listener`.
 int accept_socket(int listener, SocketAddress& remote);
 // As far as the socket has them; failures are ignored: a connection without them is still one.
+// Two that are connected to each other, as new_socket makes them; -1 each when there are none.
+bool new_socket_pair(int (&ends)[2]);
+
 void apply_tcp_options(int socket, const TcpOptions& options);
 
 SocketAddress local_address_of(int socket);

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cerrno>
+#include <new>
 #include <utility>
 
 #include "transport/socket.h"
@@ -19,10 +20,22 @@ namespace {
 
 constexpr size_t kRead = 16 * 1024;  // a record of TLS
 constexpr int kReadsPerTurn = 16;
+constexpr int kPairBytes = 64 * 1024;  // so that what is small does not wait behind much
 // What libwebsockets has written is read to its end when it has closed: no more than a socket of the system holds.
 constexpr int kLastReads = 4096;
 // For a system that does not take the last bytes at once.
 constexpr Time kLinger = 5 * kSecond;
+
+struct Pair {
+    int ends[2] = {-1, -1};
+    Pair() = default;
+    Pair(const Pair&) = delete;
+    Pair& operator=(const Pair&) = delete;
+    ~Pair() {
+        for (const int end : ends)
+            if (end >= 0) ::close(end);
+    }
+};
 
 bool would_block(int number) { return number == EAGAIN || number == EWOULDBLOCK; }
 
@@ -92,12 +105,24 @@ void WsBridge::read_near(int most) {
         if (count < 0 && would_block(errno)) return;
         if (count <= 0) {
             near_ended_ = true;
-            in_ = {};
+            drop_in();
             return;
         }
         const Bytes read(bytes.data(), static_cast<size_t>(count));
         const size_t taken = pipe_->try_write(read);
-        if (taken < read.size()) out_.assign(read.begin() + static_cast<ptrdiff_t>(taken), read.end());
+        if (taken < read.size() && !keep(out_, read.subspan(taken))) return;
+    }
+}
+
+// False: it is over.
+bool WsBridge::keep(std::vector<uint8_t>& where, Bytes bytes) {
+    try {
+        where.assign(bytes.begin(), bytes.end());
+        return true;
+    } catch (const std::bad_alloc&) {
+        failure_ = {Errc::no_memory, "no memory for bytes between TLS and a WebSocket"};
+        end();
+        return false;
     }
 }
 
@@ -110,14 +135,13 @@ bool WsBridge::send_near() {
         if (count < 0) return would_block(errno);
         in_done_ += static_cast<size_t>(count);
     }
-    in_ = {};
-    in_done_ = 0;
+    drop_in();
     return true;
 }
 
 void WsBridge::write_near() {
     if (in_.empty()) return;
-    if (!send_near()) in_ = {};
+    if (!send_near()) drop_in();
     if (!in_.empty()) return;
     if (failure_.code != Errc::ok) return end();
     if (pipe_ended_) ::shutdown(near_->descriptor(), SHUT_WR);
@@ -140,8 +164,8 @@ void WsBridge::on_bytes(Bytes bytes) {
         sent += static_cast<size_t>(count);
     }
     if (sent == bytes.size()) return;
-    in_.assign(bytes.begin() + static_cast<ptrdiff_t>(sent), bytes.end());
     in_done_ = 0;
+    if (!keep(in_, bytes.subspan(sent))) return;
     pipe_->set_reading(false);
     watch_near();
 }
@@ -184,7 +208,7 @@ void WsBridge::end() {
     over_ = true;
     pipe_.reset();
     near_ = CoreOwner<Near>();
-    in_ = {};
+    drop_in();
     out_ = {};
     timer_.set(0);
 }
@@ -198,19 +222,13 @@ WsSocket socket_of(Loop& loop, std::unique_ptr<Pipe> pipe) {
     const int own = pipe->take_socket();
     if (own >= 0) return {own, nullptr};
     const Result<WsContext*> context = WsContext::of(loop);
-    int pair[2];
-    if (!context || ::socketpair(AF_UNIX, SOCK_STREAM, 0, pair) != 0) return {};
-    for (const int socket : pair) {
-        fcntl(socket, F_SETFD, FD_CLOEXEC);
-        fcntl(socket, F_SETFL, fcntl(socket, F_GETFL) | O_NONBLOCK);
-    }
+    Pair pair;
+    if (!context || !new_socket_pair(pair.ends)) return {};
+    for (const int socket : pair.ends) setsockopt(socket, SOL_SOCKET, SO_SNDBUF, &kPairBytes, sizeof kPairBytes);
     const auto bridge = std::make_shared<WsBridge>(**context, loop, std::move(pipe));
-    if (!bridge->begin(pair[0])) {
-        ::close(pair[1]);
-        return {};
-    }
+    if (!bridge->begin(std::exchange(pair.ends[0], -1))) return {};
     (*context)->keep(bridge);
-    return {pair[1], bridge};
+    return {std::exchange(pair.ends[1], -1), bridge};
 }
 
 }  // namespace sealwire

@@ -15,7 +15,7 @@ namespace sealwire {
 class WsContext;
 
 // Carries bytes both ways, and waits with what one side does not take before it reads the other on: no more than one read of
-// each (a record of TLS) lies here. It is over when libwebsockets has closed its socket and what it wrote is with the system,
+// each (a record of TLS) lies here, and what the system keeps for the pair, 64 KiB each way. It is over when libwebsockets has closed its socket and what it wrote is with the system,
 // five seconds after that close at the latest; or when the pipe has failed. Loop thread.
 class WsBridge final : private PipeHandler {
 public:
@@ -37,6 +37,8 @@ private:
     void read_near(int most);
     void write_near();
     bool send_near();
+    bool keep(std::vector<uint8_t>& where, Bytes bytes);
+    void drop_in() { in_ = {}, in_done_ = 0; }
     void watch_near();
     void end_if_flushed();
     void end();

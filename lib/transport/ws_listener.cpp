@@ -138,7 +138,8 @@ private:
 
 void WsListener::upgrade(HttpConnection& connection, std::unique_ptr<Pipe> pipe, std::string request) {
     WsNames names;
-    const std::string remote = names.remote = with_scheme(pipe->remote_address(), secure_);
+    const std::string remote = with_scheme(pipe->remote_address(), secure_);
+    names.remote = remote;
     names.local = with_scheme(pipe->local_address(), secure_) + (path_.empty() ? "" : path_);
     WsSocket socket = socket_of(loop_, std::move(pipe));
     over(connection);

@@ -61,11 +61,7 @@ public:
     }
     std::string remote_address() const override { return names_.remote; }
     std::string local_address() const override {
-        if (closing_ || line_->socket() < 0) return {};
-        if (!names_.local.empty()) return names_.local;
-        const std::string tcp = local_address_of(line_->socket()).url();
-        const size_t split = tcp.find(':');
-        return names_.local_scheme + tcp.substr(split) + names_.local_path;
+        return closing_ || line_->socket() < 0 ? std::string() : names_.local;
     }
 
     void on_line_open() override;

@@ -24,9 +24,6 @@ public:
 // The names that the pipe tells.
 struct WsNames {
     std::string remote;
-    std::string local_scheme;  // "ws" or "wss"
-    std::string local_path;    // behind host and port
-    // Of the socket below, when what libwebsockets has is none of the network's.
     std::string local;
 };
 

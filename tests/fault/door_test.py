@@ -224,7 +224,7 @@ def few_descriptors(program):
 def idle_connections(program):
     """Heartbeats come as often as those of 10,000 connections do by default: so they cost as much."""
     count = scaled(10_000, 10)
-    heartbeat_ms = 15_000 * count // 10_000
+    heartbeat_ms = max(15_000 * count // 10_000, 1_500)
     allow_descriptors(count + 500)
     with Server(program, 20_000, heartbeat_ms=heartbeat_ms) as server:
         clients = [server.idlers(16, heartbeat_ms)]

@@ -23,6 +23,7 @@ class Proxy:
         self.fired = 0
         self.changed = threading.Condition()
         self.error = None
+        self.quiet = False  # a connection was cut as nothing passed any more
         self.family = socket.AF_UNIX if transport == "unix" else socket.AF_INET
         self.listener = socket.socket(self.family, socket.SOCK_STREAM)
         self.listener.bind(listen_path if transport == "unix" else ("127.0.0.1", 0))
@@ -90,6 +91,8 @@ class _Connection:
         while open_ends:
             corrupted = self.fired and self.fault == "corrupt"
             ready, _, _ = select.select([*open_ends, self.stop_read], [], [], QUIET_S if corrupted else None)
+            if not ready:
+                self.proxy.quiet = True
             if self.stop_read in ready or not ready:
                 return
             for source in ready:

@@ -58,19 +58,21 @@ def main():
             told = lines_of(server.stdout)
             address = told.get(timeout=PATIENCE_S).replace("ws", "http", 1).removesuffix("/bytes") + "/"
             # Our test certificate is of no CA that it knows; the sandbox wants another user than root.
-            browser = subprocess.Popen(
-                ["chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
-                 "--disable-background-networking", "--ignore-certificate-errors", "--remote-debugging-port=0",
-                 f"--user-data-dir={folder}/profile", address],
-                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-            said = lines_of(browser.stderr)
+            browser = None
             try:
+                browser = subprocess.Popen(
+                    ["chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
+                     "--disable-background-networking", "--ignore-certificate-errors",
+                     f"--user-data-dir={folder}/profile", address],
+                    stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+                said = lines_of(browser.stderr)
                 result = told.get(timeout=PATIENCE_S)
             except queue.Empty:
                 result = "nothing, and Chromium said " + " | ".join(list(said.queue)[-5:])
             finally:
-                browser.terminate()  # its own processes end with it
-                browser.wait(PATIENCE_S)
+                if browser:
+                    browser.terminate()  # its own processes end with it
+                    browser.wait(PATIENCE_S)
                 server.stdin.close()
                 server.wait(PATIENCE_S)
         if result != "same 1000 true, text 1003":

@@ -9,10 +9,12 @@ import asyncio
 import pathlib
 import os
 import shutil
+import socket
 import ssl
 import subprocess
 import sys
 import tempfile
+import threading
 
 import websockets
 
@@ -133,12 +135,28 @@ def main():
         with Serving(options.pipe, "listen", scheme) as address:
             yield from filter(None, [asyncio.run(asyncio.wait_for(talk(address), PATIENCE_S))])
 
+    def refusing(scheme):
+        """As it cuts TLS off, what it sent last is all that says why."""
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            def refuse():
+                one = listener.accept()[0]
+                one = serving.wrap_socket(one, server_side=True) if scheme == "wss" else one
+                while not one.recv(4096).endswith(b"\r\n\r\n"):
+                    continue
+                one.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
+                one.close()
+            thread = threading.Thread(target=refuse)
+            thread.start()
+            yield from (line for line in dial(f"{scheme}://127.0.0.1:{listener.getsockname()[1]}/bytes") if "403" not in line)
+            thread.join(PATIENCE_S)
+
     try:
         checks = {
             "npm's ws sends bytes and pings to our listener, and gets them back until it closes": npm_client,
             "Python's websockets does the same": python_client,
             "a text message of Python's websockets closes the WebSocket with code 1003": python_text,
             "we dial a server of npm's ws": npm_server,
+            "we are refused by a server that closes at once behind its answer": refusing,
             "we dial a server of Python's websockets": lambda scheme: asyncio.run(python_serves(scheme)),
         }
         return tap.run({f"{scheme}: {fact}": lambda check=check, scheme=scheme: check(scheme)

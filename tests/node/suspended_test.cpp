@@ -15,6 +15,19 @@ Peer& peer(size_t number) { return reinterpret_cast<Peer&>(places[number]); }
 
 }  // namespace
 
+TEST_CASE("sessions that the node dialled, of listed peers and of this machine count under no address") {
+    CHECK(suspended_group(true, false, "tcp://192.0.2.1:5") == "");
+    CHECK(suspended_group(false, true, "tcp://192.0.2.1:5") == "");
+    CHECK(suspended_group(false, false, "tcp://127.0.0.1:5") == "");
+    CHECK(suspended_group(false, false, "unix:@name") == "");
+    const std::string one = suspended_group(false, false, "tcp://192.0.2.1:5");
+    CHECK_FALSE(one.empty());
+    CHECK(suspended_group(false, false, "wss://192.0.2.1:6/path") == one);
+    CHECK(suspended_group(false, false, "tcp://192.0.2.2:5") != one);
+    CHECK(suspended_group(false, false, "tcp://[2001:db8::1]:5") ==
+          suspended_group(false, false, "tcp://[2001:db8::2]:6"));
+}
+
 TEST_CASE("of one address sixteen sessions are kept, and the oldest of that address gives way") {
     Suspended suspended;
     CHECK(suspended.add(peer(0), 10, "other").empty());

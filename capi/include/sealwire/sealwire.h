@@ -715,7 +715,9 @@ typedef struct sw_node_options {
     sw_limits *connection_limits; /* of all that come in, with those of a listener; NULL: none. Since 0.1 */
     /* A session whose connection breaks, or goes silent, is kept for so long, with all that runs in it: SW_EVENT_PEER_SUSPENDED.
      * The side that has dialled dials again, and the session goes on where it was: nothing is lost, nothing comes twice. Default
-     * 60,000; SW_NEVER: it ends with its connection. Each side has its own; the shorter counts. Since 0.1. */
+     * 60,000; SW_NEVER: it ends with its connection. Each side has its own; the shorter counts. A node keeps 1,024 such sessions,
+     * 64 MiB of what they have to send again, and 16 of peers that dialled from one address (or /64), are on no list and not of
+     * this machine; the oldest ends. Since 0.1. */
     uint32_t lease_ms;
     /* The wait before each such dial is drawn between 0 and redial_ms, doubled each time up to redial_max_ms; default 250 and
      * 30,000. Since 0.1. */
@@ -801,9 +803,9 @@ typedef struct sw_limits_counts {
 SW_API sw_result sw_limits_get_counts(const sw_limits *limits, sw_limits_counts *out);
 /* ---- TLS -------------------------------------------------------------------------------------------------------- */
 
-/* tls://host:port is TLS 1.3 or 1.2 around the connection, and wss://host:port/path a WebSocket within such; so that it passes where only TLS does, and certificates keep out who
- * has none; who the peer is, and that nobody in between reads along, is proved by its key inside it as on any other transport.
- * The name or address of the host is always checked. */
+/* tls://host:port is TLS 1.3 or 1.2 around the connection, and wss://host:port/path a WebSocket within that: so it passes where
+ * only TLS does, and certificates keep out who has none. Who the peer is, and that nobody in between reads along, is proved by its
+ * key inside it as on any other transport. The name or address of the host is always checked. */
 
 typedef enum sw_tls_clients {
     SW_TLS_CLIENTS_ANY = 0,     /* none is asked for */
@@ -896,9 +898,8 @@ typedef struct sw_listen_options {
 static inline void sw_listen_options_init(sw_listen_options *options) {
     if (options) options->size = (uint32_t)sw_zero(options, sizeof *options);
 }
-/* tcp://host:port or tls://host:port (port 0: any), unix:///path, unix:@abstract, ws://host:port/path or wss://host:port/path. SW_EVENT_LISTENING or
- * SW_EVENT_LISTENER_CLOSED follows.
- * Since 0.1. */
+/* tcp://host:port or tls://host:port (port 0: any), unix:///path, unix:@abstract, ws://host:port/path or
+ * wss://host:port/path. SW_EVENT_LISTENING or SW_EVENT_LISTENER_CLOSED follows. Since 0.1. */
 SW_API sw_result sw_node_listen(sw_node node, sw_text url, const sw_listen_options *options, sw_listener *out);
 /* From SW_EVENT_LISTENING on; SW_ERR_STATE before. Since 0.1. */
 SW_API sw_result sw_listener_ticket(sw_listener listener, char out[SW_ADDRESS_TEXT_SIZE]);

@@ -244,11 +244,12 @@ def test_a_call_has_a_deadline_and_can_be_cancelled():
     async def scenario(_, peer):
         with pytest.raises(TimeoutError if hasattr(asyncio, "timeout") else asyncio.TimeoutError):
             await peer.call("forever", timeout=0.05)
+        before = len(begun)  # that one may have been over before its handler could begin
         task = asyncio.ensure_future(peer.call("forever"))
-        await peer.call("add", 1)
+        while len(begun) == before:
+            await asyncio.sleep(0)
         task.cancel()
-        assert begun  # the second at least: the first may have been over before its handler could begin
         while len(ended) < len(begun):
             await asyncio.sleep(0)
 
-    exposing(scenario, forever=forever, add=lambda n: n)
+    exposing(scenario, forever=forever)
