@@ -137,6 +137,8 @@ class Cell:
 
     def on_fire(self):
         """Before the fault shows."""
+        if self.fault in HARMLESS:  # begins with the first byte, maybe before this test knows that the client runs
+            return
         self.resumed_before = len(self.client.rows("resumed"))
         if self.fault in ("kill", "stop"):
             self.server.child.send_signal(signal.SIGKILL if self.fault == "kill" else signal.SIGSTOP)
