@@ -37,7 +37,7 @@ class Pipe {
 public:
     virtual ~Pipe() = default;
 
-    // Begins reading. Called once; the handler must outlive the pipe or the time until on_closed.
+    // Begins reading. Again only to hand the pipe to another handler; the handler must outlive the pipe or the time until on_closed.
     virtual void start(PipeHandler& handler) = 0;
 
     // Hands the blocks, in order, to the system and returns how many bytes it took, which may be any number. If less
