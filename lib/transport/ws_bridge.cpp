@@ -1,7 +1,6 @@
 // Bytes from one side to the other, and the socket that libwebsockets gets.
 #include "transport/ws_bridge.h"
 
-#include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 

@@ -15,8 +15,9 @@ namespace sealwire {
 class WsContext;
 
 // Carries bytes both ways, and waits with what one side does not take before it reads the other on: no more than one read of
-// each (a record of TLS) lies here, and what the system keeps for the pair, 64 KiB each way. It is over when libwebsockets has closed its socket and what it wrote is with the system,
-// five seconds after that close at the latest; or when the pipe has failed. Loop thread.
+// each (a record of TLS) lies here, and what the system keeps for the pair, 64 KiB each way. It is over when libwebsockets has
+// closed its socket and what it wrote is with the system, five seconds after that close at the latest; or when the pipe has
+// failed. Loop thread.
 class WsBridge final : private PipeHandler {
 public:
     // `socket` is our end of the pair.

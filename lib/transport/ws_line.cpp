@@ -152,8 +152,8 @@ void WsLine::begin_connecting() {
 void WsLine::fail(Error error) {
     if (open_ || told_failure_) return;
     told_failure_ = true;
-    if (lost_below() && error.code != Errc::ws_refused)
-        error = bridge_->failure();  // an answer counts, whatever came behind it
+    // An answer counts, whatever came behind it.
+    if (lost_below() && error.code != Errc::ws_refused) error = bridge_->failure();
     if (!wsi_) gone_ = true;
     if (WsLineHandler* handler = handler_; handler && !closing_) {
         ++inside_;

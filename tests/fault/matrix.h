@@ -138,7 +138,8 @@ static int told_enough(void) {
     return poll(&input, 1, 0) != 0;
 }
 
-/* Issues so many, or until its input says enough, by `issue`, which is false when the peer is gone; waits for their ends; prints the sum. */
+/* Issues so many, or until its input says enough, by `issue`, which is false when the peer is gone; waits for their ends; prints
+ * the sum. */
 static int run_client(sw_node node, const char *ticket, unsigned count, uint32_t seed,
                       int (*issue)(sw_peer peer, unsigned index, uint32_t lot)) {
     sw_peer peer;
