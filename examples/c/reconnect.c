@@ -77,7 +77,7 @@ static void on_event(const sw_event *event, void *user) {
             if (client) puts("the connection broke; the session is kept");
             break;
         case SW_EVENT_PEER_CONNECTING:
-            if (event->as.link.attempt == 1) puts("dialling again");
+            if (event->as.link.attempt == 1 && event->as.link.result != SW_OK) puts("dialling again");
             break;
         case SW_EVENT_PEER_RESUMED:
             if (!client) break;

@@ -41,7 +41,7 @@ async def main() -> None:
     def on_link(peer: sealwire.Peer, link: sealwire.Link) -> None:
         if link.state == "suspended":
             print("the connection broke; the session is kept")
-        elif link.state == "connecting" and link.attempt == 1:
+        elif link.state == "connecting" and link.attempt == 1 and link.reason:
             print("dialling again")
         elif link.state == "resumed":
             print("the session goes on")

@@ -130,6 +130,17 @@ void AnyPeer::log_untold(const Error& why) {
     else log(LogLevel::info, told);
 }
 
+void AnyPeer::tell_connecting(std::string_view address, uint32_t attempt, const Error& before) {
+    NodeEvent out{.kind = NodeEventKind::peer_connecting, .errc = before.code};
+    out.peer = handle_;
+    out.user = user_.load(std::memory_order_relaxed);
+    out.id = &id_;
+    out.detail = before.detail;
+    out.address = address;
+    out.first = attempt;
+    node_.emit(out);
+}
+
 // ---- The log ----
 
 void AnyPeer::log(LogLevel level, Errc code, std::string_view text, std::string_view route) {

@@ -82,6 +82,8 @@ protected:
     void tell_notice();
     // Nobody was told that it exists: a line for the log at most.
     void log_untold(const Error& why);
+    // It is dialled, for the `attempt`th time from 1; `before`: why there is no connection yet.
+    void tell_connecting(std::string_view address, uint32_t attempt, const Error& before);
     // Its handshake uses the time of handshakes.
     bool in_handshake() const { return place_.kind == HalfOpen::Place::Class::handshake; }
 

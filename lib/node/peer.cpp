@@ -123,6 +123,11 @@ void Peer::on_connect_failed(Error error) {
     abort(std::move(error));
 }
 
+// Of one that makes a channel for a session, that is told: each dial is one attempt.
+void Peer::on_trying(const std::string& address, const Error& before) {
+    if (told_ && !over_) tell_connecting(address, ++tried_, before);
+}
+
 void Peer::on_dial_timeout() {
     if (connection_->established() || connection_->closed()) return;
     if (!pipe_ && !connecting_) {

@@ -201,6 +201,7 @@ private:
     void on_error(Error error);
     void on_connected(std::unique_ptr<Pipe> pipe) override;
     void on_connect_failed(Error error) override;
+    void on_trying(const std::string& address, const Error& before) override;
 
     // Under the lock, after a command: the node to be woken once the lock is released, or null.
     std::shared_ptr<Node> touch(size_t bytes);
@@ -242,6 +243,7 @@ private:
     void plan_dial();
     void dial_now(const std::optional<Endpoint>& endpoint);
     void dial_again();
+    void count_dial(const std::string& address);
     void carrier_failed(const Error& why);
     void stop_dialling();
     void serve_no_more(const Peer& session);
@@ -317,6 +319,7 @@ private:
     Time dial_timeout_ = 0;
     const std::shared_ptr<TlsContext> tls_;  // of tls:// and wss://
     Time keepalive_ = 0;
+    uint32_t tried_ = 0;              // addresses, of a dial of the application
     std::vector<uint8_t> remainder_;  // output that the pipe did not take yet
     size_t remainder_done_ = 0;
     bool blocked_ = false;  // the pipe takes nothing until on_writable

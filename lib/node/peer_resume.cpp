@@ -111,25 +111,17 @@ void Peer::dial_now(const std::optional<Endpoint>& endpoint) {
 
 void Peer::dial_again() {
     if (over_ || !can_dial() || redial_->carrier || connection_->ending() || connection_->awaits_accept()) return;
-    ++redial_->attempts;
-    ++redial_->tried;
-    const bool told = connection_->suspended() || redial_->asked;
-    if (told) {
-        NodeEvent out{.kind = NodeEventKind::peer_connecting};
-        const std::string address = endpoint_.text();
-        out.peer = handle_;
-        out.user = user_.load(std::memory_order_relaxed);
-        out.id = &id_;
-        out.errc = redial_->cause.code;
-        out.detail = redial_->cause.detail;
-        out.address = address;
-        out.first = redial_->tried;
-        node_.emit(out);
-    }
+    count_dial(endpoint_.text());
     Peer* const carrier = node_.add_carrier(*this);
     if (!carrier) return carrier_failed({Errc::no_memory, "no room for another attempt"});
     redial_->carrier = carrier;
     carrier->start_dial();
+}
+
+void Peer::count_dial(const std::string& address) {
+    ++redial_->attempts;
+    ++redial_->tried;
+    if (connection_->suspended() || redial_->asked) tell_connecting(address, redial_->tried, redial_->cause);
 }
 
 void Peer::carrier_failed(const Error& why) {
@@ -157,8 +149,7 @@ bool Peer::serve_standing() {
     Peer* const standing = node_.sessions().standing(id_);
     if (!standing || !standing->connection_->suspended() || standing->connection_->awaits_accept()) return false;
     standing->stop_dialling();
-    ++standing->redial_->attempts;
-    ++standing->redial_->tried;
+    standing->count_dial(endpoint_.text());
     standing->redial_->carrier = this;
     session_ = standing;
     connection_->hello_on_demand();

@@ -89,6 +89,10 @@ void RawPeer::on_connect_failed(Error error) {
     abort(std::move(error));
 }
 
+void RawPeer::on_trying(const std::string& address, const Error& before) {
+    if (!over_) tell_connecting(address, ++tried_, before);
+}
+
 void RawPeer::on_dial_timeout() {
     if (connection_->established() || connection_->closed()) return;
     if (!pipe_) return abort(connecting_->late());

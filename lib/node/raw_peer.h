@@ -79,6 +79,7 @@ private:
     void on_closed() override {}
     void on_connected(std::unique_ptr<Pipe> pipe) override;
     void on_connect_failed(Error error) override;
+    void on_trying(const std::string& address, const Error& before) override;
 
     static Errc post(Locked& peer, std::function<void(RawPeer&)> command) {
         return AnyPeer::post<RawPeer>(peer, std::move(command));
@@ -129,6 +130,7 @@ private:
     std::unique_ptr<Timer> dial_timer_;
     Time dial_timeout_ = 0;
     Time keepalive_ = 0;
+    uint32_t tried_ = 0;               // addresses
     std::shared_ptr<TlsContext> tls_;  // of tls:// and wss://
     std::vector<uint8_t> remainder_;   // output that the pipe did not take yet
     size_t remainder_done_ = 0;

@@ -114,6 +114,7 @@ void StreamConnecting::on_resolved(Result<std::vector<std::string>> hosts) {
 void StreamConnecting::try_next() {
     while (next_ < addresses_.size()) {
         const SocketAddress address = addresses_[next_++];
+        tell_trying(address);
         const int socket = new_socket(address.family());
         if (socket < 0) {
             note_failure(address, errno);
@@ -148,8 +149,20 @@ void StreamConnecting::try_next() {
     if (attempts_.empty()) step_.set(0);
 }
 
+// One whose backlog is full is tried several times, and told of once.
+void StreamConnecting::tell_trying(const SocketAddress& address) {
+    if (next_ <= told_) return;
+    told_ = next_;
+    handler_.on_trying(address.url(), before_);
+}
+
 void StreamConnecting::on_step() {
     if (next_ < addresses_.size()) {
+        if (!attempts_.empty()) {
+            before_ = {Errc::connect_timeout, attempts_.back()->address().url() + ": no answer within " +
+                                                  std::to_string(options_.stagger / kMillisecond) +
+                                                  " ms; it is still awaited"};
+        }
         try_next();
         return;
     }
@@ -194,6 +207,7 @@ void StreamConnecting::on_attempt(Attempt& attempt, int error) {
 
 void StreamConnecting::note_failure(const SocketAddress& address, int number) {
     Error error = connect_error(number, address.url());
+    before_ = error;
     if (failure_.code == Errc::ok) {
         failure_ = std::move(error);
         return;

@@ -28,6 +28,7 @@ private:
     void on_step();
     void on_timeout();
     void try_next();
+    void tell_trying(const SocketAddress& address);
     void on_attempt(Attempt& attempt, int error);
     void note_failure(const SocketAddress& address, int number);
     void drop_attempts();
@@ -39,8 +40,10 @@ private:
     uint16_t port_ = 0;
     std::vector<SocketAddress> addresses_;
     size_t next_ = 0;
+    size_t told_ = 0;  // of addresses_: that they are tried
     std::vector<Attempt*> attempts_;
     Error failure_;  // what will be told if nothing connects
+    Error before_;   // what has become of the last address
     Timer step_;
     Timer timeout_;
 };

@@ -296,6 +296,7 @@ public:
 
 private:
     void work() {
+        handler_.on_trying("memory://" + name_, {});
         const auto found = hub_.listeners_.find(name_);
         if (found == hub_.listeners_.end()) {
             handler_.on_connect_failed({Errc::refused, "memory://" + name_ + ": nobody listens"});

@@ -177,6 +177,9 @@ public:
 private:
     void on_connected(std::unique_ptr<Pipe> pipe) override;
     void on_connect_failed(Error error) override { handler_.on_connect_failed(std::move(error)); }
+    void on_trying(const std::string& address, const Error& before) override {
+        handler_.on_trying(tls_url(address), before);
+    }
     void on_tls_ready(TlsPipe&) override {
         timer_.cancel();
         handler_.on_connected(std::move(pipe_));  // may destroy us

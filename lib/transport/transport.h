@@ -104,11 +104,17 @@ public:
     }
 };
 
-// Exactly one of the two is called, on the loop thread, never from inside connect().
+// Exactly one of the first two is called, on the loop thread, never from inside connect().
 class ConnectHandler {
 public:
     virtual void on_connected(std::unique_ptr<Pipe> pipe) = 0;
     virtual void on_connect_failed(Error error) = 0;
+    // An address of those that there are, before it is tried, as a URL; also from inside connect(). `before`: why the one before did
+    // not serve, or does not yet (connect_timeout); ok for the first. It must not destroy the attempt.
+    virtual void on_trying(const std::string& address, const Error& before) {
+        static_cast<void>(address);
+        static_cast<void>(before);
+    }
 
 protected:
     ~ConnectHandler() = default;

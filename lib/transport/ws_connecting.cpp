@@ -53,6 +53,9 @@ private:
                                    });
     }
     void on_connect_failed(Error error) override { failed(std::move(error)); }
+    void on_trying(const std::string& address, const Error& before) override {
+        handler_.on_trying(with_scheme(address, secure_) + address_.path, before);
+    }
     void failed(Error error) { handler_.on_connect_failed(std::move(error)); }
 
     Loop& loop_;

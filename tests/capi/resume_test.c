@@ -70,7 +70,7 @@ static void breaks(proxy *p, const char *through, int how, sw_result expected, u
     tap_ok(told.value == peer.value && n.result == expected && strlen(n.detail) > 0, "the session is suspended");
     if (n.result != expected) printf("# got %s\n", sw_result_name(n.result));
     MUST(sw_peer_send(peer, text("one way"), bytes("while it is broken"), NULL));
-    nth_peer(&client, SW_EVENT_PEER_CONNECTING, nth, &n);
+    nth_peer(&client, SW_EVENT_PEER_CONNECTING, nth + 1, &n); /* the first is that of the connect */
     tap_ok(n.first == 1 && n.result == expected && strncmp(n.bytes, "tcp://127.0.0.1:", 16) == 0,
            "it is dialled again, for the first time, and why");
     nth_peer(&client, SW_EVENT_PEER_RESUMED, nth, &n);

@@ -217,6 +217,21 @@ TEST_CASE("connecting to where nobody listens is refused, told once and in a lat
         CHECK(connector.error.code == Errc::refused);
         CHECK_FALSE(connector.error.detail.empty());
         CHECK(connector.told == 1);
+        REQUIRE(connector.tried.size() == 1);
+        CHECK(connector.tried[0].second.code == Errc::ok);
+    });
+}
+
+TEST_CASE("what is told to be tried is what the pipe is then connected to") {
+    over_each([](World& world, Kind kind) {
+        if (!is_socket(kind)) return;
+        world.listen();
+        Connector connector;
+        world.connect(connector, world.place());
+        REQUIRE(world.until([&] { return connector.told > 0; }));
+        REQUIRE(connector.end);
+        REQUIRE(connector.tried.size() == 1);
+        CHECK(connector.tried[0].first == connector.end->pipe->remote_address());
     });
 }
 

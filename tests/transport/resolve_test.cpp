@@ -130,6 +130,12 @@ TEST_CASE("the addresses of a name are tried in turn, and all failures are told"
     REQUIRE(world.until([&] { return connector.told > 0; }));
     REQUIRE(connector.end);
     CHECK(connector.end->pipe->remote_address() == url);
+    REQUIRE(connector.tried.size() == 2);
+    CHECK(connector.tried[0].first == "tcp://[::1]" + port);
+    CHECK(connector.tried[0].second.code == Errc::ok);
+    CHECK(connector.tried[1].first == url);
+    CHECK(connector.tried[1].second.code == Errc::refused);
+    CHECK(connector.tried[1].second.detail.find("[::1]") != std::string::npos);
 
     world.acceptor.listener.reset();
     Connector failing;

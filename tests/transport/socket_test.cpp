@@ -277,6 +277,9 @@ TEST_CASE("the next address is tried when the one before stays silent, and the f
     REQUIRE(world.until([&] { return connector.told > 0; }));
     REQUIRE(connector.end);
     CHECK(connector.end->pipe->remote_address() == world.acceptor.listener->address());
+    REQUIRE(connector.tried.size() == 2);
+    CHECK(connector.tried[1].second.code == Errc::connect_timeout);
+    CHECK(connector.tried[1].second.detail.find("127.0.0.1:") != std::string::npos);
 }
 
 TEST_CASE("running out of descriptors is told once, pauses accepting without spinning, and passes") {

@@ -259,10 +259,13 @@ public:
         if (when_failed) when_failed();
     }
 
+    void on_trying(const std::string& address, const Error& before) override { tried.emplace_back(address, before); }
+
     std::unique_ptr<Connecting> connecting;
     std::unique_ptr<End> end;
     Error error;
     int told = 0;
+    std::vector<std::pair<std::string, Error>> tried;
     std::function<void()> when_connected;
     std::function<void()> when_failed;
 };
@@ -303,6 +306,7 @@ public:
         connector_.on_connected(carriers_.over(loop_, std::move(pipe)));
     }
     void on_connect_failed(Error error) override { connector_.on_connect_failed(std::move(error)); }
+    void on_trying(const std::string& address, const Error& before) override { connector_.on_trying(address, before); }
 
 private:
     Loop& loop_;

@@ -1,5 +1,6 @@
 // What becomes of the connection that carries a session.
 import { errorOf } from './errors.js'
+import type { Node } from './node.js'
 import type { Peer } from './peer.js'
 import type { Link } from './peer_options.js'
 import { EventType, R } from './table.js'
@@ -12,12 +13,13 @@ export interface NativeLink {
   suspended: number
 }
 
-export function linkChanged(peer: Peer, type: EventType, native: NativeLink): void {
+export function linkChanged(node: Node | undefined, peer: Peer, type: EventType, native: NativeLink): void {
   const { result, detail, address, attempt, suspended } = native
   const reason = result === R.ok ? undefined : errorOf(result, { detail, endpoint: address, peer: peer.id })
   const link: Link = { reason, address, attempt, suspended }
-  if (type === EventType.peerConnecting) return void peer.emit('connecting', link)
-  peer.suspended = type === EventType.peerSuspended
-  if (!peer.suspended) peer.address = address
-  peer.emit(peer.suspended ? 'suspended' : 'resumed', link)
+  const state = type === EventType.peerConnecting ? 'connecting' : type === EventType.peerSuspended ? 'suspended' : 'resumed'
+  if (state !== 'connecting') peer.suspended = state === 'suspended'
+  if (state === 'resumed') peer.address = address
+  peer.emit(state, link)
+  node?.emit('link', { peer, state, ...link })
 }

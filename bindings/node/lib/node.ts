@@ -12,6 +12,7 @@ import { native } from './native.js'
 import { readLog, type LogEntry, type LogOption } from './log.js'
 import { channelNumber, duration, limit, messageCount, onAbort, size, span, type Channel, type ChannelOptions } from './options.js'
 import { PeerState, type Peer } from './peer.js'
+import type { Link } from './peer_options.js'
 import { Carried, type AcceptPipeOptions, type Carrier, type ConnectPipeOptions } from './pipes.js'
 import type { Middleware, RouteOptions } from './router.js'
 import { Exposed, RPC_ROUTE, type ExposeOptions } from './rpc.js'
@@ -148,6 +149,8 @@ export interface CloseReport {
 export interface NodeEvents {
   /** A session is up, whoever connected. */
   peer: Peer
+  /** What has become of a peer's connection: also while connect() tries the addresses of its host, before there is a session. */
+  link: Link & { peer: Peer; state: 'connecting' | 'suspended' | 'resumed' }
   /** The node is closed. */
   close: CloseReport
   log: LogEntry

@@ -58,13 +58,16 @@ export interface ClosePeerOptions {
   deadline?: number
 }
 
-/** What has become of the connection that carries a session. */
+/** What has become of the connection that carries a session, or is to. */
 export interface Link {
-  /** Of `suspended` how it was lost, of `connecting` why there is none yet. */
+  /** Of `suspended` how it was lost, of `connecting` why there is none yet; undefined of a first attempt. */
   reason: SealwireError | undefined
   /** Of the connection that is lost, dialled or found. */
   address: string
-  /** Of `connecting` which one this is, from 1; of `resumed` how many it took, 0 where the peer dialled. */
+  /**
+   * Of `connecting` which one this is, from 1: of connect() among the addresses of its host, else since it was lost. Of `resumed` how
+   * many it took, 0 where the peer dialled.
+   */
   attempt: number
   /** Of `resumed`: for how many milliseconds nothing was carried. */
   suspended: number
@@ -73,7 +76,7 @@ export interface Link {
 export interface PeerEvents {
   /** Its connection broke; the session waits for another. What is sent meanwhile leaves then. */
   suspended: Link
-  /** It is dialled again. */
+  /** It is dialled again; for the attempts of connect() see `link` of its node. */
   connecting: Link
   /** The session goes on, with nothing lost, or has moved. */
   resumed: Link

@@ -46,7 +46,8 @@ class Node(Endpoint[Peer, Request], Handling, Waiting, Piping):
     data      what the application of a peer that is let in is told: bytes, or a function (plain or async) of an Asking that makes
               them for it; at most 60 KiB, of which it takes `application_data_bytes` of its own, 2 KiB by default
     on_peer   called with each peer that has connected; what it returns, if a coroutine, becomes a task
-    on_link   called with a peer and a Link when its connection breaks, is dialled again and when the session goes on; likewise
+    on_link   called with a peer and a Link when it is dialled, its connection breaks, is dialled again and when the session goes on;
+              likewise
     on_error  called with the request and the exception of a handler that is no Status, in place of the log: a function, plain or
               async, whose result, unless None, is the answer, and which may raise Status
     max_handlers, tell_errors  as those of `route`, over all of them; the former counts handlers that wait for something

@@ -42,13 +42,14 @@ Receipt = Union[bool, Literal["acknowledged", "written"]]
 
 
 class Link(NamedTuple):
-    """What has become of the connection that carries a session, for `on_link`.
+    """What has become of the connection that carries a session, or is to, for `on_link`.
 
-    state      "suspended": it broke, and the session waits for another; "connecting": the peer is dialled again; "resumed": the
-               session goes on, or has moved
-    reason     of suspended how it was lost, of connecting why there is none yet: an Error; else None
+    state      "suspended": it broke, and the session waits for another; "connecting": an address that `connect` has found is tried, or
+               the peer is dialled again; "resumed": the session goes on, or has moved
+    reason     of suspended how it was lost, of connecting why there is none yet: an Error; of a first attempt and else None
     address    of the connection that is lost, dialled or found
-    attempt    of connecting which one this is, from 1; of resumed how many it took, 0 where the peer dialled
+    attempt    of connecting which one this is, from 1: of `connect` among the addresses of its host, else since it was lost; of resumed
+               how many it took, 0 where the peer dialled
     suspended  of resumed for how many seconds nothing was carried
     """
 

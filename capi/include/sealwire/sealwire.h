@@ -35,6 +35,8 @@
  *   The same while a quarter of that waits in one exchange of many replies (for its next), and while 65,536 messages to
  *   the peer wait for the receipt they want (for one more of them). A side's last reply that wants no receipt, its status
  *   and cancel are always taken.
+ * Connecting.  sw_node_connect tells PEER_CONNECTING before each address that is tried, with its number and what was wrong with
+ *   the one before; then PEER_CONNECTED, or PEER_CLOSED with all of it.
  * Broken connections.  A session outlives them: PEER_SUSPENDED, then PEER_CONNECTING for each dial of the side that had dialled,
  *   then PEER_RESUMED, or after lease_ms PEER_CLOSED with SW_ERR_LEASE. Meanwhile everything can be called as ever: what is sent
  *   waits, deadlines run on. Nothing is lost, nothing comes twice, and streams and files go on at the byte.
@@ -290,7 +292,7 @@ typedef enum sw_event_type {
     SW_EVENT_HTTP_REQUEST = 26,    /* of a web listener, to be answered by sw_http_answer: sw_event.http. Since 0.1 */
     SW_EVENT_HTTP_UPGRADE = 27,    /* it asks to become a WebSocket: likewise, by status 101 or another. Since 0.1 */
     SW_EVENT_PEER_SUSPENDED = 28,  /* its connection broke; the session waits for another: sw_event.link. Since 0.1 */
-    SW_EVENT_PEER_CONNECTING = 29, /* it is dialled again: sw_event.link. Since 0.1 */
+    SW_EVENT_PEER_CONNECTING = 29, /* an address of it is tried, or it is dialled again: sw_event.link. Since 0.1 */
     SW_EVENT_PEER_RESUMED = 30,    /* it goes on, with nothing lost: sw_event.link. Since 0.1 */
     /* Accepting failed, mostly as the process is out of file descriptors: it is tried again by itself, each second at least, and what
      * is up stays. Once for each time of trouble; sw_event.closed has result and detail. Since 0.1 */
@@ -424,7 +426,10 @@ typedef struct sw_event_link {
     sw_text address;  /* the connection that is lost, dialled or found */
     sw_result result; /* SUSPENDED: how it was lost; CONNECTING: why the last one failed, or was lost; else SW_OK */
     sw_text detail;   /* particulars of that */
-    uint32_t attempt; /* CONNECTING: which one this is, from 1; RESUMED: how many it took, 0: the peer dialled */
+    /* CONNECTING: which one this is, from 1: of sw_node_connect the addresses of its host, each of which is tried when the one before
+     * has failed or not answered for 250 ms (SW_ERR_CONNECT_TIMEOUT), of a session the dials since its connection broke.
+     * RESUMED: how many it took, 0: the peer dialled */
+    uint32_t attempt;
     uint32_t suspended_ms; /* RESUMED: for how long nothing was carried */
     uint32_t suite;        /* RESUMED: 1 ChaCha20-Poly1305, 2 AEGIS-256 */
     uint32_t reserved;
@@ -945,7 +950,7 @@ typedef struct sw_connect_options {
 static inline void sw_connect_options_init(sw_connect_options *options) {
     if (options) options->size = (uint32_t)sw_zero(options, sizeof *options);
 }
-/* SW_EVENT_PEER_CONNECTED or SW_EVENT_PEER_CLOSED follows. Messages may be sent at once: they leave when it is up.
+/* SW_EVENT_PEER_CONNECTING follows for each address that is tried, then SW_EVENT_PEER_CONNECTED or SW_EVENT_PEER_CLOSED. Messages may be sent at once: they leave when it is up.
  * There is one session with each peer, unless both nodes have `several_sessions`:
  * - With a session already, or one that comes up while this is under way, dialled by either side, it ends by PEER_CLOSED with
  *   SW_ERR_REPLACED and `instead`: go on with that. To have a new session, close the old one first.

@@ -662,7 +662,7 @@ struct node_options {
     std::function<void(peer, const sw_event_peer_asks&)> on_asks;  // peer::accept or peer::reject, now or later
     std::function<void(peer, const sw_event_connected&)> on_connected;
     std::function<void(peer, const sw_event_closed&)> on_closed;  // or it could not be reached
-    // SW_EVENT_PEER_SUSPENDED, SW_EVENT_PEER_CONNECTING (dialled again) or SW_EVENT_PEER_RESUMED: the type says which.
+    // SW_EVENT_PEER_SUSPENDED, SW_EVENT_PEER_CONNECTING (an address is tried, or it is dialled again) or SW_EVENT_PEER_RESUMED: the type says which.
     std::function<void(peer, sw_event_type, const sw_event_link&)> on_link;
     // What a web listener is asked, and each WebSocket; headers by metadata_value(event.headers, event.header_count, name).
     std::function<void(http_request, const sw_event_http&)> on_http_request;

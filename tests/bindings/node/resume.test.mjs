@@ -49,6 +49,8 @@ test('a session goes on over another connection', async (t) => {
   server.route('later', () => (asked.resolve(), answer.promise))
   const running = peer.request('later')
   await asked.promise
+  const links = []
+  client.on('link', (link) => links.push(link))
   const suspended = next(peer, 'suspended')
   const connecting = next(peer, 'connecting')
   const resumed = next(peer, 'resumed')
@@ -61,6 +63,8 @@ test('a session goes on over another connection', async (t) => {
   assert.equal(dialled.attempt, 1)
   assert.equal(dialled.reason.code, lost.reason.code)
   const found = await resumed
+  assert.deepEqual(links.map(({ state }) => state).filter((state) => state !== 'connecting'), ['suspended', 'resumed'])
+  assert.ok(links.every((link) => link.peer === peer))
   assert.ok(found.attempt >= 1)
   assert.equal(found.reason, undefined)
   assert.equal(peer.suspended, false)
@@ -69,6 +73,18 @@ test('a session goes on over another connection', async (t) => {
   assert.equal((await running).text(), 'after all')
   assert.equal((await peer.request('echo', 'more')).text(), 'more')
   assert.equal(client.stats().resumed, 1)
+})
+
+test('a node tells of each attempt at connecting', async (t) => {
+  const server = await Node.open({ allow: 'anyone' })
+  const client = await Node.open()
+  t.after(() => Promise.all([client.close(100), server.close(100)]))
+  const seen = []
+  client.on('link', (link) => seen.push(link))
+  const { ticket, address } = await server.listen('tcp://127.0.0.1:0')
+  const peer = await client.connect(ticket)
+  assert.deepEqual(seen, [{ peer, state: 'connecting', reason: undefined, address, attempt: 1, suspended: 0 }])
+  assert.equal(peer.suspended, false)
 })
 
 test('what is sent meanwhile arrives in order', async (t) => {

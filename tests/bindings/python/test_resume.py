@@ -76,6 +76,9 @@ def test_a_session_goes_on_over_another_connection():
 
             running = asyncio.create_task(peer.request("later"))
             await asked.wait()
+            who, first = await links.get()
+            assert who is peer and first.state == "connecting" and first.attempt == 1 and first.reason is None
+            assert first.address == peer.address
             proxy.cut()
             seen = []
             while not seen or seen[-1].state != "resumed":
@@ -182,7 +185,8 @@ def test_a_silent_connection_is_given_up():
             server.route("echo")(lambda request: request.body)
             for writer in proxy.writers:
                 writer.transport.pause_reading()
-            link = await asyncio.wait_for(links.get(), DEADLINE)
+            while (link := await asyncio.wait_for(links.get(), DEADLINE)).state == "connecting":
+                pass
             assert link.state == "suspended" and link.reason.code == "silent"
             assert (await peer.request("echo", b"x")).body == b"x"
     run(scenario)
