@@ -85,7 +85,7 @@ static int ask(const char *ticket, int count) {
             pthread_mutex_lock(&b.mutex);
             for (size_t k = 0; k < b.count && !known; ++k) {
                 n = b.notes[k];
-                known = n.peer.value == peer.value;
+                known = n.peer.value == peer.value && n.type != SW_EVENT_PEER_CONNECTING;
             }
             if (!known) pthread_cond_wait(&b.changed, &b.mutex);
             else b.count = 0;
