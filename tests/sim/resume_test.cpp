@@ -57,6 +57,9 @@ struct Recorded {
 
 class World {
 public:
+    // Where slices are small a run has so many steps that it would break, and dial, a thousand times.
+    static constexpr size_t kMostWays = 200;
+
     World(const Keys& keys, uint64_t seed, std::optional<Recorded> recorded = {})
         : keys_(keys), rng_(seed * 0x2545F4914F6CDD1DULL + 3), recorded_(recorded) {
         fleeting_ = rng_.chance(10) && !recorded_;
@@ -169,7 +172,7 @@ private:
             if (--actions_ == 0) settle_at_ = now_ + 2 * kSecond;
             return;
         }
-        const bool wild = (actions_ > 0 || now_ < settle_at_) && !recorded_;
+        const bool wild = (actions_ > 0 || now_ < settle_at_) && !recorded_ && ways_.size() < kMostWays;
         if (up() && marks_.connected[0] == 0) marks_.connected = first_pushed();
         if (up() && wild && rng_.chance(4)) break_something();
         if (up() && wild && rng_.chance(2)) dial(!both_dial_ || rng_.chance(50));  // though nothing is wrong
