@@ -103,7 +103,7 @@ void Connection::resume(Time now, Connection& other) {
     if (initiator_) {
         other.become_over();
         send_hello(now, FrameKind::hello, {});
-        return set_phase(Phase::accept, after(now, config_.limits.accept));
+        return set_phase(Phase::accept, after(now, config_.limits.handshake));  // nobody has to decide
     }
     theirs_ = other.theirs_;
     peer_instance_ = other.peer_instance_;

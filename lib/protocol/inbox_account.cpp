@@ -189,7 +189,10 @@ void Inbox::forget(const Taken& taken) {
         const bool talk = event.kind == EventKind::question || event.kind == EventKind::answer;
         if ((!end && !talk) || event.number != taken.number || event.dropped) continue;
         event.dropped = true;
-        if (talk) return_large(event.taken);
+        if (!talk) continue;
+        if (event.taken.receipt) --receipts_owed_;
+        return_large(event.taken);
+        event.taken = {};
     }
     Record* record = taken.slot ? find(taken.number) : nullptr;
     if (!record) return;

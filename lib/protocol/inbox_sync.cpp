@@ -26,22 +26,24 @@ void Inbox::sync(Time now, Outbox& outbox, bool tell_slots) {
     }
     for (; prepared_ < events_.size(); ++prepared_) {
         Event& event = events_[prepared_];
-        if (event.kind == EventKind::message && event.dropped) continue;  // withdrawn
+        const bool talk = event.kind == EventKind::question || event.kind == EventKind::answer;
+        if (event.dropped && (talk || event.kind == EventKind::message)) continue;  // see forget()
         // One of the peer's that was answered before its cancel came is over already: nothing is owed.
         if (event.kind == EventKind::done) {
             std::vector<Event> lost;
             const bool told = outbox.exchange_over(event.number, &event, lost) || event.mine;
+            if (event.dropped) outbox.forget(event.number);  // was withdrawn
             event.dropped = event.dropped || !told;
             if (!lost.empty()) insert_lost(lost);
             continue;
         }
-        if (event.kind == EventKind::question || event.kind == EventKind::answer ||
-            event.kind == EventKind::talk_over) {
+        if (talk || event.kind == EventKind::talk_over) {
             tell_talk(event, outbox);
             continue;
         }
         if (event.kind == EventKind::part_done) {
-            event.dropped = !outbox.part_over(event.number, static_cast<uint32_t>(event.first), event.user);
+            const bool told = outbox.part_over(event.number, static_cast<uint32_t>(event.first), event.user);
+            event.dropped = event.dropped || !told;
         } else if (event.kind == EventKind::part_writable || event.kind == EventKind::part_end) {
             event.dropped = !outbox.part_lives(event.number, event.first);  // its end may stand before this event
         } else if (event.kind == EventKind::reply || event.kind == EventKind::part_data) {

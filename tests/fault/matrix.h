@@ -15,7 +15,7 @@
 #include "sealwire/sealwire.h"
 
 #define MAX_COUNT 200000
-#define WAIT_S 15
+#define WAIT_S 40 /* longer than a silence, a handshake that goes silent too, and the dial after it */
 
 static struct state {
     pthread_mutex_t mutex;
@@ -95,6 +95,9 @@ static void on_connection(const sw_event *event) {
                    event->as.closed.detail.data);
             break;
         case SW_EVENT_PEER_SUSPENDED: printf("suspended %s\n", sw_result_name(event->as.link.result)); break;
+        case SW_EVENT_PEER_CONNECTING:
+            printf("connecting %u %s\n", event->as.link.attempt, sw_result_name(event->as.link.result));
+            break;
         case SW_EVENT_PEER_RESUMED: printf("resumed\n"); break;
         default: break;
     }

@@ -109,6 +109,23 @@ TEST_CASE("131,000 fragments of one byte over each of 50 connections cost less t
     CHECK(receivers.front().end.count(EventKind::message) == 1);
 }
 
+TEST_CASE("a hundred thousand requests that come together with their cancel leave nothing behind") {
+    const uint64_t count = scaled(100'000);
+    Receiver receiver;
+    receiver.connect();
+    uint64_t held = 0;
+    for (uint64_t i = 0; i < count; ++i) {
+        receiver.send({open(kWhole | 1, "x"), {.kind = FrameKind::cancel, .id = 2 * i, .code = 11}});
+        receiver.heard.clear();
+        if (i == count / 2) held = allocations().held;
+    }
+    CHECK(receiver.end.count(EventKind::message) == 0);
+    CHECK(receiver.end.count(EventKind::done) == 0);
+    CHECK(receiver.end.outbox->live_exchanges() == 0);
+    CHECK(allocations().held < held + 64 * 1024);
+    CHECK_FALSE(receiver.end.closed());
+}
+
 TEST_CASE("a million requests opened and cancelled run no more handlers than there are slots") {
     const uint64_t count = scaled(1'000'000);
     Receiver receiver;

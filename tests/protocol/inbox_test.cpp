@@ -185,6 +185,7 @@ TEST_CASE("a request that comes together with its cancel starts no handler, and 
     REQUIRE(receiver.end.count(EventKind::message) == 1);
     CHECK(receiver.end.event(EventKind::message).body == "sent");
     CHECK(receiver.end.count(EventKind::done) == 0);
+    CHECK(receiver.end.outbox->live_exchanges() == 0);
     receiver.wait(kSecond);
     CHECK(receiver.frame(FrameKind::slots).amount == 257);
     // One that wants a receipt is delivered: else its sender would wait for that.

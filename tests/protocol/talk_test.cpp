@@ -301,6 +301,29 @@ TEST_CASE("a question may be asked before the request has left, and waits for it
     CHECK(pair.alice.event(EventKind::done).body == "reply");
 }
 
+TEST_CASE("a request that comes together with its question and its cancel: none of it is heard of, nor the parts") {
+    Pair pair;
+    pair.connect();
+    OutMessage out = message("too late");
+    out.converse = true;
+    uint64_t number = 0, question = 0, part = 0;
+    CHECK(pair.alice.outbox->request(out, Expects::one, nullptr, number) == Errc::ok);
+    const PartHead head{.name = "part"};
+    OutMessage asked = message("which one?");
+    asked.parts = std::span(&head, 1);
+    asked.part_numbers = &part;
+    CHECK(pair.alice.outbox->ask(number, asked, nullptr, question) == Errc::ok);
+    pair.alice.drive(pair.now);  // all of it leaves
+    CHECK(pair.alice.outbox->cancel(number, 11) == Errc::ok);
+    const size_t before = pair.bob.events.size();
+    pair.run();
+    CHECK(pair.bob.events.size() == before);
+    pair.wait(kSecond);
+    CHECK(pair.bob.outbox->live_exchanges() == 0);
+    CHECK(ConnectionTest::inbox(*pair.bob.connection).idle());
+    CHECK_FALSE(pair.bob.closed());
+}
+
 TEST_CASE("nobody asks in an exchange that was not opened for it, nor the requester for a receipt") {
     Talk plain(Expects::one, UINT32_MAX, false);
     CHECK(plain.pair.bob.event(EventKind::message).last);
