@@ -6,6 +6,8 @@
 
 A file that ends in .tap is the output of one program in TAP.
 
+With --sum, what each failed program said of its failures stands between the table and the last line.
+
 A program that crashed, ran out of time or printed nothing that can be counted is one failure. A skipped case is shown
 and is neither passed nor failed. The last line is `N passed, N failed`; the exit status is 1 when anything failed or
 nothing passed.
@@ -21,6 +23,8 @@ DOCTEST = re.compile(r"\[doctest\] test cases:\s*(\d+)\s*\|\s*(\d+) passed\s*\|\
 PYTEST = re.compile(r"(?m)^=*\s*((?:\d+ [a-z]+(?:, )?)+) in [\d.]+s")
 TAP_POINT = re.compile(r"^( *)(not )?ok\b(?: \d+)?(.*)$")
 TAP_PLAN = re.compile(r"^1\.\.(\d+)")
+COMPLAINT = re.compile(r"^\s*not ok\b|\bERROR: |^FAILED |^E  |^SUMMARY: |^==\d+==|^WARNING: ThreadSanitizer")
+COMPLAINT_LINES = 12  # of each, and five times as many of a program
 
 
 def count_tap(text):
@@ -64,8 +68,26 @@ def count_output(text):
     return None
 
 
+def complaints(*texts):
+    """The lines that tell what failed, each with those behind it; the last ones of a program that said nothing such."""
+    kept = []
+    for text in texts:
+        lines = (text or "").splitlines()
+        until = 0
+        for i, line in enumerate(lines):
+            if COMPLAINT.search(line):
+                until = i + COMPLAINT_LINES
+            elif re.match(r"^\s*ok\b", line):
+                until = 0
+            if i < until:
+                kept.append(line[:300])
+    if not kept:
+        kept = [line[:300] for text in texts for line in (text or "").splitlines()[-COMPLAINT_LINES:]]
+    return kept[:5 * COMPLAINT_LINES]
+
+
 def read_log(path):
-    """Rows of (name, passed, failed, skipped, remark)."""
+    """Rows of (name, passed, failed, skipped, remark, complaints, seconds)."""
     for line in path.read_text(errors="replace").splitlines():
         record = json.loads(line)
         counted = count_output(record.get("stdout") or "")
@@ -76,12 +98,14 @@ def read_log(path):
             failed, remark = 1, f"ended as {record['result']}"
         elif counted is None or passed + failed + skipped == 0:
             failed, remark = 1, "printed no count"
-        yield record["name"].split(" / ")[-1], passed, failed, skipped, remark
+        said = complaints(record.get("stdout"), record.get("stderr")) if failed else []
+        yield record["name"].split(" / ")[-1], passed, failed, skipped, remark, said, record.get("duration", 0)
 
 
 def read_tap(path):
-    passed, failed, skipped = count_tap(path.read_text(errors="replace"))
-    yield path.stem, passed, failed, skipped, ""
+    text = path.read_text(errors="replace")
+    passed, failed, skipped = count_tap(text)
+    yield path.stem, passed, failed, skipped, "", complaints(text) if failed else [], 0
 
 
 def main():
@@ -102,19 +126,23 @@ def main():
                 read = read_tap if file.endswith(".tap") else read_log
                 rows += [(f"{options.stage}: {name}", *rest) for name, *rest in read(pathlib.Path(file))]
         except (OSError, ValueError, KeyError) as error:
-            rows.append((f"{options.stage}: {file}", 0, 1, 0, f"cannot be read: {error}"))
+            rows.append((f"{options.stage}: {file}", 0, 1, 0, f"cannot be read: {error}", [], 0))
     for program in options.require:
         if not any(row[0].endswith(f": {program}") and row[1] for row in rows):
-            rows.append((program, 0, 1, 0, "was to run and did not"))
+            rows.append((program, 0, 1, 0, "was to run and did not", [], 0))
     if not rows:
-        rows.append((options.stage, 0, 1, 0, "nothing ran"))
+        rows.append((options.stage, 0, 1, 0, "nothing ran", [], 0))
     if options.save:
         pathlib.Path(options.save).write_text(json.dumps(rows))
 
     width = max(len(row[0]) for row in rows)
-    for name, passed, failed, skipped, remark in rows:
+    for name, passed, failed, skipped, remark, _, seconds in rows:
         extra = f"  {skipped} skipped" if skipped else ""
-        print(f"  {name:<{width}}  {passed:>6} passed  {failed:>3} failed{extra}{'  ' + remark if remark else ''}")
+        extra += f"  {remark}" if remark else ""
+        print(f"  {name:<{width}}  {passed:>6} passed  {failed:>3} failed  {seconds:>6.1f} s{extra}")
+    for name, _, failed, _, _, said, _ in rows:
+        if failed and options.sum:
+            print("", f"--- {name}", *said, sep="\n")
     passed, failed = sum(row[1] for row in rows), sum(row[2] for row in rows)
     print(f"{passed} passed, {failed} failed")
     return 1 if failed or not passed else 0

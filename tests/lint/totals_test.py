@@ -35,9 +35,16 @@ def check(sample, want):
     with tempfile.TemporaryDirectory() as folder:
         log = pathlib.Path(folder) / "testlog.json"
         log.write_text(json.dumps({"name": "suite / program", "stdout": stdout, "result": result}))
-        ((_, *got, _),) = totals.read_log(log)
+        ((_, *got, _, _, _),) = totals.read_log(log)
     return [] if tuple(got) == want else [f"counted {tuple(got)}, not {want}"]
 
 
+def check_complaints():
+    said = totals.complaints("ok 1 - a\nnot ok 2 - b\n# why\nok 3 - c\nfine\n1..3\n", "noise\nSUMMARY: AddressSanitizer: leak\n")
+    want = ["not ok 2 - b", "# why", "SUMMARY: AddressSanitizer: leak"]
+    return [] if said == want else [f"kept {said}"]
+
+
 if __name__ == "__main__":
-    sys.exit(tap.run({name: lambda s=sample, w=want: check(s, w) for name, (sample, want) in SAMPLES.items()}))
+    checks = {name: lambda s=sample, w=want: check(s, w) for name, (sample, want) in SAMPLES.items()}
+    sys.exit(tap.run({**checks, "what failed is told, and no more": check_complaints}))
