@@ -15,7 +15,7 @@
 #include "sealwire/sealwire.h"
 
 #define MAX_COUNT 200000
-#define WAIT_S 40 /* longer than a silence, a handshake that goes silent too, and the dial after it */
+#define PATIENCE_S 40 /* longer than a silence, a handshake that goes silent too, and the dial after it */
 
 static struct state {
     pthread_mutex_t mutex;
@@ -39,6 +39,14 @@ static void must(sw_result result, const char *what) {
     exit(1);
 }
 
+/* For each step, or PATIENCE_S of the environment; what is asked has an answer before that. */
+static unsigned patience_s(void) {
+    const char *value = getenv("PATIENCE_S");
+    return value ? (unsigned)strtoul(value, NULL, 10) : PATIENCE_S;
+}
+
+static uint32_t request_timeout_ms(void) { return (patience_s() - 10) * 1000; }
+
 static int is_connected_or_closed(void) { return all.connected || all.closed; }
 static int has_room(void) { return all.closed || all.issued - all.ended < all.under_way; }
 static int is_through(void) { return all.ended == all.issued; }
@@ -47,7 +55,7 @@ static int is_through(void) { return all.ended == all.issued; }
 static int wait_until(int (*condition)(void)) {
     struct timespec at;
     clock_gettime(CLOCK_REALTIME, &at);
-    at.tv_sec += WAIT_S;
+    at.tv_sec += patience_s();
     pthread_mutex_lock(&all.mutex);
     while (!condition() && pthread_cond_timedwait(&all.changed, &all.mutex, &at) != ETIMEDOUT) continue;
     const int result = condition();

@@ -65,7 +65,7 @@ static int issue(sw_peer peer, unsigned index, uint32_t lot) {
     sw_request_options_init(&request);
     sw_send_options_init(&send);
     request.user = (void *)(uintptr_t)(index + 1);
-    request.timeout_ms = 30000;
+    request.timeout_ms = request_timeout_ms();
     send.receipt = 1;
     send.receipt_number = &number;
     pthread_mutex_lock(&all.mutex); /* no event of it before all this is noted */

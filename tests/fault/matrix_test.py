@@ -3,7 +3,10 @@
 
 Once with sessions that end with their connection, and once with sessions that survive it: of those nothing may fail.
 
-    matrix_test.py --program PROGRAM --parts-program PROGRAM [--seeds N] [--first SEED]
+    matrix_test.py --program PROGRAM --parts-program PROGRAM [--seeds N] [--first SEED] [--only WORDS]
+    matrix_test.py --program PROGRAM --parts-program PROGRAM --stopped SECONDS
+
+The second: all cells of a process that is stopped, for so long and at once, with the heartbeats that a node has by default.
 """
 
 import argparse
@@ -13,6 +16,7 @@ import os
 import pathlib
 import random
 import re
+import select
 import signal
 import subprocess
 import sys
@@ -36,7 +40,7 @@ KINDS = ("request", "receipt", "many", "stream", "file")
 LONG = ("many", "stream", "file")  # what parts_program.c does
 HARMLESS_COUNT = {"request": 60, "receipt": 60, "many": 30, "stream": 8, "file": 4}
 FILE_SIZE = 70_000
-DEADLINE_S = 60
+patience_s = 60  # nothing may take longer
 # How a session that was harmed may end, as each side sees it; a reset shows as peer_lost or, where all was read, truncated.
 ENDS = {
     "cut": {"truncated", "peer_lost"},
@@ -72,7 +76,7 @@ class Program:
 
     def wait_for(self, start, count=1):
         with self.changed:
-            self.changed.wait_for(lambda: self.over or len(self._starting(start)) >= count, DEADLINE_S)
+            self.changed.wait_for(lambda: self.over or len(self._starting(start)) >= count, patience_s)
             found = self._starting(start)
         if len(found) < count:
             raise RuntimeError(f"no line {start!r} came but {self.lines}")
@@ -89,7 +93,7 @@ class Program:
         """The exit status, or None when it had to be killed."""
         try:
             self.child.stdin.close()
-            return self.child.wait(DEADLINE_S)
+            return self.child.wait(patience_s)
         except subprocess.TimeoutExpired:
             self.child.kill()
             self.child.wait()
@@ -105,13 +109,17 @@ class Program:
 class Cell:
     """One run: transport x fault, survived or not, x kind of message x seed."""
 
-    def __init__(self, programs, folder, transport, fault, survives, kind, seed):
+    def __init__(self, programs, folder, transport, fault, survives, kind, seed, stopped=0):
+        self.stopped = stopped
         self.transport, self.fault, self.survives, self.kind, self.seed = transport, fault, survives, kind, seed
         self.nothing_fails = fault in HARMLESS or (survives and fault != "kill")
         self.breaks = BREAKS if self.nothing_fails and fault != "stop" else 1
         self.environment = {"HEARTBEAT_MS": HEARTBEAT_MS} if fault in SILENT else {}
         if survives:
             self.environment["LEASE_MS"] = LEASE_MS.get(fault, "50000")
+        if stopped:
+            self.environment = {**self.environment, "HEARTBEAT_MS": "15000", "PATIENCE_S": str(patience_s - 30)}
+            self.environment.update({"LEASE_MS": str(1000 * patience_s)} if survives else {})
         self.rng = random.Random(f"{transport} {fault} {survives} {kind} {seed}")
         self.program = programs[kind in LONG]
         self.path = f"{folder}/{transport}-{fault}-{survives:d}-{kind}-{seed}"
@@ -195,11 +203,13 @@ class Cell:
         if self.fault in HARMLESS:
             return
         if self.fault == "stop":
-            proxy.wait_fired(1, DEADLINE_S)
+            proxy.wait_fired(1, patience_s)
+            until = time.monotonic() + self.stopped
             self.client.wait_for("suspended" if self.survives else "closed")
+            select.select([], [], [], max(until - time.monotonic(), 0))
             self.server.child.send_signal(signal.SIGCONT)
         if self.nothing_fails:
-            proxy.wait_fired(self.breaks, DEADLINE_S)
+            proxy.wait_fired(self.breaks, patience_s)
             self.client.wait_for("resumed", self.resumed_before + 1)
             self.client.say("enough\n")
 
@@ -268,17 +278,21 @@ def main():
     parser.add_argument("--parts-program", required=True)
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--first", type=int, default=1)
+    parser.add_argument("--stopped", type=int, default=0)
     parser.add_argument("--only", default="", help="words that the name of a cell must have")
     options = parser.parse_args()
+    if options.stopped:
+        global patience_s
+        patience_s, options.seeds, options.only = 2 * options.stopped + 120, 1, "stop"
     done = collections.defaultdict(list)
     keys = [(t, f, s, k) for t in TRANSPORTS for s in (False, True) for f in (SURVIVED if s else FAULTS) for k in KINDS]
     keys = [key for key in keys if all(word in name_of(*key) for word in options.only.split())]
     if not keys:
         parser.error("no cell has such a name")
     with tempfile.TemporaryDirectory(prefix="sealwire-fault-") as folder:
-        cells = [Cell((options.program, options.parts_program), folder, *key, options.first + i) for i in range(options.seeds)
-                 for key in keys]
-        with concurrent.futures.ThreadPoolExecutor(2 * os.cpu_count()) as pool:  # many of them wait for a while
+        cells = [Cell((options.program, options.parts_program), folder, *key, options.first + i, options.stopped)
+                 for i in range(options.seeds) for key in keys]
+        with concurrent.futures.ThreadPoolExecutor(len(cells) if options.stopped else 2 * os.cpu_count()) as pool:  # many of them wait for a while
             for cell in pool.map(Cell.run, cells):
                 done[name_of(cell.transport, cell.fault, cell.survives, cell.kind)].append(cell)
 

@@ -166,7 +166,7 @@ static int issue(sw_peer peer, unsigned index, uint32_t lot) {
     }
     sw_request_options_init(&options);
     options.user = x;
-    options.timeout_ms = 30000;
+    options.timeout_ms = request_timeout_ms();
     options.expects = many ? SW_EXPECTS_MANY : SW_EXPECTS_ONE;
     options.parts = many ? NULL : &head;
     options.part_count = many ? 0 : 1;
