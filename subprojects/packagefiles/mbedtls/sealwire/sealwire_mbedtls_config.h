@@ -9,6 +9,9 @@
 
 /* The kernel's randomness at each call (sealwire_random.c): no state that a fork() would double. */
 #define MBEDTLS_PSA_CRYPTO_EXTERNAL_RNG
+/* By libsodium, which is here anyway (sealwire_chacha20_poly1305.c). */
+#define MBEDTLS_CHACHA20_ALT
+#define MBEDTLS_POLY1305_ALT
 /* No key is ever written to a file. */
 #undef MBEDTLS_PSA_CRYPTO_STORAGE_C
 #undef MBEDTLS_PSA_ITS_FILE_C
