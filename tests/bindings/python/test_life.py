@@ -241,7 +241,7 @@ kept = []
 async def left_open():
     node = sealwire.Node().open()
     kept.append((node, asyncio.ensure_future(node.connect(ticket))))
-    await asyncio.get_running_loop().sock_accept(silent)  # it waits for message 2
+    kept.append(await asyncio.get_running_loop().sock_accept(silent))  # it waits for message 2
 
 silent.setblocking(False)
 for _ in range(40):
