@@ -103,6 +103,10 @@ Result<NodeConfig> config_of(const sw_node_options& options) {
     config.redial.first = span_of(options.redial_ms, config.redial.first);
     config.redial.longest = std::max(config.redial.first, span_of(options.redial_max_ms, config.redial.longest));
     config.redial.refresh = span_of(options.refresh_ms, config.redial.refresh);
+    static_assert(SW_NEVER == Suspended::kNoLimit);
+    if (options.max_suspended_per_address) {
+        config.suspended = {.per_address = options.max_suspended_per_address, .loopback = true};
+    }
     config.log = options.log != 0 && options.log_level != SW_LOG_NONE;
     config.log_level = options.log_level == 0 ? LogLevel::info : static_cast<LogLevel>(options.log_level);
     config.queued = options.on_event == nullptr;

@@ -26,7 +26,10 @@ Result<PipingOptions> options_of_pipe(const sw_pipe_options* given) {
         std::any_of(address.begin(), address.end(), is_control)) {
         return fail(Errc::argument, "address is no text of at most 255 bytes without control characters");
     }
+    auto network = shs_network_of(options.channel, options.shs_network);
+    if (!network) return Unexpected{std::move(network).error()};
     PipingOptions out;
+    out.shs = std::move(*network);
     if (!address.empty()) out.address = address;
     if (options.buffer_bytes > 0) out.buffer_bytes = options.buffer_bytes;
     out.user = options.user;
@@ -43,6 +46,7 @@ sw_result sw_node_connect_pipe(sw_node node, const sw_peer_id* id, const sw_pipe
         const auto piping = options_of_pipe(pipe_options);
         if (!piping) return failed(piping.error());
         if (piping->listener != 0) return bad("a listener is for pipes that are accepted");
+        if (piping->shs) return bad("the channel of a pipe that is dialled stands in the options of connecting");
         const auto dial = dial_options_of(options);
         if (!dial) return failed(dial.error());
         Errc errc = Errc::ok;
@@ -57,6 +61,8 @@ sw_result sw_node_accept_pipe(sw_node node, const sw_pipe_options* options, sw_p
         if (!pipe) return bad("pipe is null");
         const auto piping = options_of_pipe(options);
         if (!piping) return failed(piping.error());
+        if (piping->listener != 0 && piping->shs)
+            return bad("the channel of a pipe with a listener is that of the listener");
         Errc errc = Errc::ok;
         const std::shared_ptr<Node> self = Node::find(node.value, errc);
         if (!self) return failed(errc);

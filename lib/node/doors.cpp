@@ -14,19 +14,18 @@ namespace {
 
 constexpr size_t kFewestStrangers = 8;
 
-// They get half of the process's descriptors at most, so that the oldest gives way before others find none; each has so many.
-size_t most_strangers(size_t descriptors) {
-    rlimit limit{};
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return HalfOpen::kStrangers;
-    return std::clamp<size_t>(limit.rlim_cur / 2 / descriptors, kFewestStrangers, HalfOpen::kStrangers);
-}
-
 }  // namespace
+
+size_t Node::within_descriptors(size_t most, size_t descriptors) {
+    rlimit limit{};
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return most;
+    return std::min<size_t>(most, std::max<size_t>(limit.rlim_cur / 2 / descriptors, kFewestStrangers));
+}
 
 std::shared_ptr<HalfOpen> Node::new_half_open(const HandshakeLimits& handshakes,
                                               const std::shared_ptr<ConnectionLimits>& limits,
                                               size_t descriptors) const {
-    auto half_open = std::make_shared<HalfOpen>(handshakes, most_strangers(descriptors));
+    auto half_open = std::make_shared<HalfOpen>(handshakes, within_descriptors(HalfOpen::kStrangers, descriptors));
     if (limits) half_open->door.limits.push_back(limits);
     if (config_.connection_limits && config_.connection_limits != limits) {
         half_open->door.limits.push_back(config_.connection_limits);
@@ -55,6 +54,18 @@ bool Node::enter(HalfOpen& half_open, const Pipe& pipe, Entrance& entrance) {
         return false;
     }
     door_counters_.accepted.add();
+    return true;
+}
+
+bool Node::lets_in(HalfOpen& half_open, Pipe& pipe) {
+    try {
+        auto entrance = std::make_shared<Entrance>();
+        if (!enter(half_open, pipe, *entrance)) return false;
+        pipe.kept = std::move(entrance);
+    } catch (const std::bad_alloc&) {
+        log(LogLevel::error, Errc::no_memory, nullptr, {}, "no memory for a new pipe: it is refused");
+        return false;
+    }
     return true;
 }
 

@@ -128,6 +128,8 @@ void Listening::start() {
     if (over_) return;
     if (node_.closing()) return over({Errc::closed, "the node is closing"});
     ListenOptions transport = options_.transport;
+    transport.tls_handshakes = Node::within_descriptors(transport.tls_handshakes, 2);  // half of what they become gets
+    transport.http.most_connections = Node::within_descriptors(transport.http.most_connections, 1);
     if (endpoint_.scheme == "ws" || endpoint_.scheme == "wss") {
         web_ = std::make_unique<Web>(node_, handle_, options_.web, options_.user);
         transport.http.service = web_.get();
@@ -158,9 +160,11 @@ void Listening::shut_down() {
     else over({});
 }
 
-bool Listening::lets_in(const Pipe& pipe) { return node_.may_come(*half_open_, pipe); }
+bool Listening::lets_in(Pipe& pipe) { return node_.lets_in(*half_open_, pipe); }
 
-void Listening::on_accept(std::unique_ptr<Pipe> pipe) { node_.accepted(handle_, half_open_, std::move(pipe)); }
+void Listening::on_accept(std::unique_ptr<Pipe> pipe) {
+    node_.accepted(handle_, options_.shs, half_open_, std::move(pipe));
+}
 
 void Listening::on_listener_error(Error error) {
     node_.log(LogLevel::error, error.code, {}, address_, "accepting is paused: " + error.detail);

@@ -65,7 +65,7 @@ public:
     size_t index = 0;  // in the node's list
 
 private:
-    bool lets_in(const Pipe& pipe) override;
+    bool lets_in(Pipe& pipe) override;
     void on_accept(std::unique_ptr<Pipe> pipe) override;
     void on_listener_error(Error error) override;
     void on_listener_resumed() override;

@@ -50,6 +50,7 @@ Node::Node(NodeConfig config, std::unique_ptr<EventSink> sink)
       budget_(config_.memory, config_.limits.message),
       queue_(EventQueue::create(config_.on_wake, config_.user)),
       sessions_(identity_->id(), config_.several_sessions),
+      suspended_(config_.suspended),
       tls_clients_(std::make_unique<TlsClientContexts>()),
       scratch_(new uint8_t[kScratch]) {
     sink_->attach(queue_);
@@ -214,19 +215,21 @@ Result<void> Node::allow_messages(std::string_view route, uint64_t count) {
     return {};
 }
 
-void Node::accepted(uint64_t listener, std::shared_ptr<HalfOpen> half_open, std::unique_ptr<Pipe> pipe,
-                    uint64_t carried) {
+void Node::accepted(uint64_t listener, std::shared_ptr<const ShsNetwork> shs, std::shared_ptr<HalfOpen> half_open,
+                    std::unique_ptr<Pipe> pipe, uint64_t carried) {
     if (shutting_down_) {
         if (carried != 0) note_pipe(carried, {Errc::closed, "the node is closing"});
         return;
     }
     Entrance entrance;
-    if (!enter(*half_open, *pipe, entrance)) {
+    if (pipe->kept) {  // it was let in before it was a pipe
+        entrance = std::move(*std::static_pointer_cast<Entrance>(std::exchange(pipe->kept, nullptr)));
+    } else if (!enter(*half_open, *pipe, entrance)) {
         if (carried != 0) note_pipe(carried, {Errc::limit, "refused by its address"});
         return;
     }
-    if (auto network = Listening::shs_of(listener)) {
-        return accepted_raw(listener, std::move(network), std::move(half_open), std::move(pipe), carried,
+    if (shs) {
+        return accepted_raw(listener, std::move(shs), std::move(half_open), std::move(pipe), carried,
                             std::move(entrance));
     }
     std::unique_ptr<Peer> peer;

@@ -59,6 +59,7 @@ struct NodeConfig {
     std::vector<uint8_t> accept_data;     // for the application of who is let in without a question
     bool several_sessions = false;        // with one peer
     std::shared_ptr<ConnectionLimits> connection_limits;  // null: none
+    SuspendedLimits suspended;
     RedialOptions redial;  // of sessions that have lost their channel; limits.lease says for how long
     bool log = false;
     LogLevel log_level = LogLevel::info;
@@ -141,18 +142,19 @@ public:
     MutableBytes scratch() { return {scratch_.get(), kScratch}; }
     // Loop thread: the one event of kind message, to be filled and emitted.
     NodeEvent& message_event() { return message_event_; }
-    // `carried`: the handle of the pipe, where the application carries it.
-    void accepted(uint64_t listener, std::shared_ptr<HalfOpen> half_open, std::unique_ptr<Pipe> pipe,
-                  uint64_t carried = 0);
+    // By the Secret Handshake of `shs`, if not null. `carried`: the handle of the pipe, where the application carries it.
+    void accepted(uint64_t listener, std::shared_ptr<const ShsNetwork> shs, std::shared_ptr<HalfOpen> half_open,
+                  std::unique_ptr<Pipe> pipe, uint64_t carried = 0);
+    // At most `most`, each with so many descriptors, and half of the process's: then the oldest gives way before others find none. Any
+    // thread.
+    static size_t within_descriptors(size_t most, size_t descriptors);
     // What a listener has of its own; `limits` may be null, and those of this node count beside them. `descriptors`: that each
     // connection takes. Any thread.
     std::shared_ptr<HalfOpen> new_half_open(const HandshakeLimits& handshakes,
                                             const std::shared_ptr<ConnectionLimits>& limits,
                                             size_t descriptors = 1) const;
-    // Whether anything may come from there.
-    bool may_come(HalfOpen& half_open, const Pipe& pipe);
-    // Whether a pipe may come in by where it is from, and how many are there already.
-    bool enter(HalfOpen& half_open, const Pipe& pipe, Entrance& entrance);
+    // Whether a connection may come in by where it is from, and how many are there already; its Entrance is kept with the pipe.
+    bool lets_in(HalfOpen& half_open, Pipe& pipe);
     // The key of a peer that came in is proved, and it would be let in. What it is told, where there are too many.
     std::optional<Error> admit(HalfOpen& half_open, AnyPeer& peer, const PeerId& id, std::string_view address);
     DoorCounters& door_counters() { return door_counters_; }
@@ -199,6 +201,8 @@ private:
     void drain_freed();
     void tell_gone_pipings();
     void open_accepted(Piping& piping);
+    bool may_come(HalfOpen& half_open, const Pipe& pipe);
+    bool enter(HalfOpen& half_open, const Pipe& pipe, Entrance& entrance);
     void refused_by_address(Door& door, const std::string& from, std::string_view why);
     void accepted_raw(uint64_t listener, std::shared_ptr<const ShsNetwork> network, std::shared_ptr<HalfOpen> half_open,
                       std::unique_ptr<Pipe> pipe, uint64_t carried, Entrance entrance);

@@ -68,7 +68,8 @@ void Node::open_accepted(Piping& piping) {
         if (!pipes_half_open_) pipes_half_open_ = new_half_open({}, nullptr);
         half_open = pipes_half_open_;
     }
-    accepted(listener, std::move(half_open), std::move(pipe), piping.handle());
+    auto shs = listener != 0 ? Listening::shs_of(listener) : piping.options().shs;
+    accepted(listener, std::move(shs), std::move(half_open), std::move(pipe), piping.handle());
 }
 
 void Node::note_pipe(uint64_t pipe, const Error& why) {

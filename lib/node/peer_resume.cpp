@@ -36,7 +36,8 @@ void Peer::on_suspended(Event& event) {
     out.detail = redial_->cause.detail;
     out.address = address_;
     node_.emit(out);
-    std::string from = suspended_group(dialled_, node_.allowed().contains(id_), address_);
+    std::string from =
+        suspended_group(dialled_, node_.allowed().contains(id_), address_, node_.suspended().limits().loopback);
     for (Peer* oldest : node_.suspended().add(*this, kept, std::move(from))) {
         oldest->abort({Errc::lease, "too many sessions without a connection: the oldest ends"});
     }

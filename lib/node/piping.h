@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "node/handle_table.h"
+#include "protocol/shs_handshake.h"
 #include "transport/custom_pipe.h"
 
 namespace sealwire {
@@ -16,6 +17,7 @@ struct PipingOptions {
     std::string address = "pipe:";  // shown as where the peer is; one that begins with tcp:// is counted as such
     size_t buffer_bytes = 256 * 1024;
     void* user = nullptr;
+    std::shared_ptr<const ShsNetwork> shs;  // of one that is accepted without a listener: by the Secret Handshake
     uint64_t listener = 0;  // of one that is accepted: whose limits hold, and which its peer's events name; 0: none
 };
 

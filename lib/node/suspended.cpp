@@ -8,10 +8,10 @@
 
 namespace sealwire {
 
-std::string suspended_group(bool dialled, bool listed, std::string_view address) {
+std::string suspended_group(bool dialled, bool listed, std::string_view address, bool loopback) {
     if (dialled || listed) return {};
     std::string group = address_group(address);
-    return is_loopback_group(group) ? std::string() : group;
+    return !loopback && is_loopback_group(group) ? std::string() : group;
 }
 
 std::vector<Peer*> Suspended::add(Peer& peer, uint64_t bytes, std::string from) {
@@ -24,7 +24,7 @@ std::vector<Peer*> Suspended::add(Peer& peer, uint64_t bytes, std::string from) 
     size_t count = list_.size();
     uint64_t kept = bytes_;
     for (const Entry& each : list_) {
-        const bool crowded = of_address > kMostPerAddress && same(each);
+        const bool crowded = limits_.per_address != kNoLimit && of_address > limits_.per_address && same(each);
         if (!crowded && count <= kMost && kept <= kMostBytes) continue;
         overdue.push_back(each.peer);
         kept -= each.bytes;

@@ -16,9 +16,14 @@ namespace sealwire {
 
 class Peer;
 
-// Under which address a suspended session counts, as address_group() tells it; empty: under none, as those that this node dialled, of
-// an allow-list and of this machine do.
-std::string suspended_group(bool dialled, bool listed, std::string_view address);
+struct SuspendedLimits {
+    uint32_t per_address = 16;  // of peers that dialled, and are on no allow-list
+    bool loopback = false;      // that holds for this machine too
+};
+
+// Under which address a suspended session counts, as address_group() tells it; empty: under none, as those that this node dialled and
+// of an allow-list do, and of this machine unless `loopback`.
+std::string suspended_group(bool dialled, bool listed, std::string_view address, bool loopback = false);
 
 // Keeps the addresses of Peers and looks into none. Loop thread.
 class Suspended {
@@ -27,8 +32,10 @@ public:
     static constexpr uint64_t kMostBytes = 64 * 1024 * 1024;  // that they keep to send again
     static constexpr size_t kMostEnded = 4096;
 
-    static constexpr size_t kMostPerAddress = 16;
+    static constexpr uint32_t kNoLimit = UINT32_MAX;
 
+    explicit Suspended(const SuspendedLimits& limits = {}) : limits_(limits) {}
+    const SuspendedLimits& limits() const { return limits_; }
     // Who is to end so that this one has its place, oldest first; it may be among them. `from`: its suspended_group().
     std::vector<Peer*> add(Peer& peer, uint64_t bytes, std::string from);
     void remove(const Peer& peer);
@@ -50,6 +57,7 @@ private:
         uint64_t bytes;
         std::string from;
     };
+    const SuspendedLimits limits_;
     std::vector<Entry> list_;  // oldest first
     uint64_t bytes_ = 0;
     std::deque<Ended> ended_;

@@ -69,6 +69,9 @@ public:
     // nothing but destroying the pipe may follow. Else -1, and nothing has changed.
     virtual int take_socket() { return -1; }
 
+    // Of who let it in (ListenerHandler::lets_in): kept as long as the connection, whatever pipes are made of it.
+    std::shared_ptr<void> kept;
+
     // The user id of the process at the other end at the time it connected; unix sockets only.
     virtual std::optional<uint32_t> peer_uid() const { return std::nullopt; }
 };

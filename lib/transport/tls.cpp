@@ -19,8 +19,12 @@ std::string tls_url(const std::string& tcp_url) { return "tls" + tcp_url.substr(
 
 class TlsListener final : public Listener, private ListenerHandler, private TlsHandshakeHandler {
 public:
-    TlsListener(Loop& loop, std::shared_ptr<TlsContext> context, ListenerHandler& handler)
-        : loop_(loop), context_(std::move(context)), handler_(handler), timer_(loop.timers(), [this] { on_timer(); }) {}
+    TlsListener(Loop& loop, const ListenOptions& options, ListenerHandler& handler)
+        : loop_(loop),
+          context_(options.tls),
+          most_(options.tls_handshakes),
+          handler_(handler),
+          timer_(loop.timers(), [this] { on_timer(); }) {}
     ~TlsListener() override {
         if (gone_) *gone_ = true;
     }
@@ -82,6 +86,7 @@ private:
 
     Loop& loop_;
     std::shared_ptr<TlsContext> context_;
+    const size_t most_;  // of places_
     ListenerHandler& handler_;
     std::unique_ptr<Listener> lower_;
     std::string address_;
@@ -93,7 +98,7 @@ private:
 
 void TlsListener::on_accept(std::unique_ptr<Pipe> pipe) {
     if (!handler_.lets_in(*pipe)) return;
-    if (places_.size() >= kTlsHandshakes) {
+    if (places_.size() >= most_) {
         const auto oldest = places_.begin();
         if (oldest->failed) places_.erase(oldest);
         else if (!refuse(oldest, {Errc::limit, "too many TLS handshakes at once: the oldest is dropped"})) return;
@@ -221,7 +226,7 @@ Result<std::unique_ptr<Listener>> listen_tls(Loop& loop, std::string_view addres
     if (!options.tls || !options.tls->server) {
         return fail(Errc::tls_config, "listening on TLS needs a certificate and its key");
     }
-    auto listener = std::make_unique<TlsListener>(loop, options.tls, handler);
+    auto listener = std::make_unique<TlsListener>(loop, options, handler);
     if (Result<void> begun = listener->begin(address, options); !begun) return Unexpected{std::move(begun).error()};
     return std::unique_ptr<Listener>(std::move(listener));
 }

@@ -64,9 +64,8 @@ private:
     std::vector<Entry> entries_;  // last used last
 };
 
-// A pipe is given to on_accept once its TLS handshake is over. At most kTlsHandshakes are under way, each for kTlsDeadline;
-// the oldest gives way to a new one. One that fails is told by on_refused.
-inline constexpr size_t kTlsHandshakes = 512;
+// A pipe is given to on_accept once its TLS handshake is over. At most `tls_handshakes` of the options are under way, each for
+// kTlsDeadline; the oldest gives way to a new one. One that fails is told by on_refused.
 inline constexpr Time kTlsDeadline = 5 * kSecond;
 Result<std::unique_ptr<Listener>> listen_tls(Loop& loop, std::string_view address, const ListenOptions& options,
                                              ListenerHandler& handler);

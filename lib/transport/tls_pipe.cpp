@@ -55,7 +55,9 @@ TlsPipe::~TlsPipe() {
 
 Result<std::unique_ptr<TlsPipe>> TlsPipe::make(Loop& loop, std::unique_ptr<Pipe> lower,
                                                std::shared_ptr<TlsContext> context, std::string host) {
+    std::shared_ptr<void> kept = std::move(lower->kept);
     std::unique_ptr<TlsPipe> pipe(new TlsPipe(loop, std::move(lower), std::move(context), std::move(host)));
+    pipe->kept = std::move(kept);
     if (Result<void> prepared = pipe->prepare(); !prepared) return Unexpected{std::move(prepared).error()};
     return pipe;
 }

@@ -46,6 +46,8 @@ struct ListenOptions {
     HttpOptions http;
     // tls and wss only, and needed there (transport/tls.h).
     std::shared_ptr<TlsContext> tls;
+    // TLS handshakes under way; one more ends the oldest.
+    size_t tls_handshakes = 512;
 };
 
 struct ConnectOptions {
@@ -66,8 +68,9 @@ struct ConnectOptions {
 // Loop thread, never from inside a call to the listener.
 class ListenerHandler {
 public:
-    // Where connections are spoken to before they are pipes (HTTP on a WebSocket port, TLS): whether this one is at all.
-    virtual bool lets_in(const Pipe&) { return true; }
+    // Where connections are spoken to before they are pipes (HTTP on a WebSocket port, TLS): whether this one is at all. What it is
+    // counted under may be kept with the pipe.
+    virtual bool lets_in(Pipe&) { return true; }
     virtual void on_accept(std::unique_ptr<Pipe> pipe) = 0;
     // Accepting failed and is paused; it resumes by itself (tried again after 100 ms, doubling up to 1 s). Told once
     // for each time of trouble: Errc::descriptors when the process or the system is out of descriptors. Existing pipes

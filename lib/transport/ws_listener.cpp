@@ -57,7 +57,7 @@ private:
         std::unique_ptr<WsOpening> opening;
     };
 
-    bool lets_in(const Pipe& pipe) override { return handler_.lets_in(pipe); }
+    bool lets_in(Pipe& pipe) override { return handler_.lets_in(pipe); }
     void on_accept(std::unique_ptr<Pipe> pipe) override {
         // Where TLS is below, it has asked already.
         if (!secure_ && !handler_.lets_in(*pipe)) return;
@@ -141,14 +141,17 @@ void WsListener::upgrade(HttpConnection& connection, std::unique_ptr<Pipe> pipe,
     const std::string remote = with_scheme(pipe->remote_address(), secure_);
     names.remote = remote;
     names.local = with_scheme(pipe->local_address(), secure_) + (path_.empty() ? "" : path_);
+    std::shared_ptr<void> kept = std::move(pipe->kept);
     WsSocket socket = socket_of(loop_, std::move(pipe));
     over(connection);
     if (socket.socket < 0) return handler_.on_refused(remote, {Errc::descriptors, "no socket for the WebSocket"});
     const uint64_t number = ++last_opening_;
     openings_.emplace(number, adopt_ws_pipe(loop_, std::move(socket), std::move(request), std::move(names),
-                                            [this, number](Result<std::unique_ptr<Pipe>> made) {
+                                            [this, number, kept](Result<std::unique_ptr<Pipe>> made) {
                                                 const auto opening = openings_.extract(number);
-                                                if (made) handler_.on_accept(std::move(*made));
+                                                if (!made) return;
+                                                (*made)->kept = kept;
+                                                handler_.on_accept(std::move(*made));
                                             }));
 }
 

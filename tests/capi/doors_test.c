@@ -1,5 +1,9 @@
 /* Who may come in: lists of addresses, and limits of connections that listeners and nodes share. */
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 #include "check.h"
+#include "support/certificates_c.h"
 
 static box server, client;
 static char ticket[SW_ADDRESS_TEXT_SIZE];
@@ -215,6 +219,120 @@ static void of_an_address(void) {
     box_close(&server);
 }
 
+static int tcp_to(const char *to) {
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    const char *host = strstr(to, "127.0.0.1:");
+    const int fd = socket(AF_INET, SOCK_STREAM, 0);
+    address.sin_port = htons((uint16_t)atoi(host + strlen("127.0.0.1:")));
+    if (connect(fd, (struct sockaddr *)&address, sizeof address) != 0) exit(1);
+    return fd;
+}
+
+/* A connection of a browser on which one request was answered, and which stays open; -1: it was closed without a word. */
+static int browse(const char *to) {
+    static const char request[] = "GET /health HTTP/1.1\r\nHost: x\r\n\r\n";
+    char answer[4096];
+    size_t filled = 0;
+    const int fd = tcp_to(to);
+    if (send(fd, request, strlen(request), MSG_NOSIGNAL) > 0) {
+        for (ssize_t got; (got = read(fd, answer + filled, sizeof answer - 1 - filled)) > 0;) {
+            filled += (size_t)got;
+            answer[filled] = 0;
+            if (strstr(answer, "\r\n\r\nok")) return fd;
+        }
+    }
+    if (filled > 0) printf("Bail out! a word: %s\n", answer), exit(1);
+    close(fd);
+    return -1;
+}
+
+/* As soon as the server has seen another one go. */
+static int browse_soon(const char *to) {
+    int fd;
+    for (const time_t until = time(NULL) + DEADLINE_S; (fd = browse(to)) < 0 && time(NULL) < until;) sched_yield();
+    return fd;
+}
+
+static void of_the_web(void) {
+    sw_peer peer;
+    sw_listen_options options;
+    sw_http_options web;
+    sw_limits *limits = limits_with((sw_limits_options){.max_per_address = 2});
+    sw_http_options_init(&web);
+    web.health_path = text("/health");
+    web.idle_ms = 600000;
+    sw_listen_options_init(&options);
+    options.connection_limits = limits;
+    options.http = &web;
+    open_server(NULL, 1);
+    listen_at(&server, "ws://127.0.0.1:0/talk", &options, ticket);
+    const int one = browse(ticket), two = browse(ticket);
+    tap_ok(one >= 0 && two >= 0, "browsers of an address have as many connections as are taken");
+    tap_ok(browse(ticket) < 0 && counts_of(limits).refused_by_address == 1 &&
+               stats_of(&server).refused_by_address == 1 && stats_of(&server).accepted == 2,
+           "the next is closed without a word, and counted");
+    close(one);
+    const int three = browse_soon(ticket);
+    tap_ok(three >= 0, "one that goes makes room");
+    tap_ok(outcome(&client, ticket, &peer, NULL) != SW_OK, "sessions count beside them");
+    close(two);
+    close(three);
+    close(browse_soon(ticket));
+    sw_limits_options single = {.size = sizeof single, .max_per_address = 1};
+    MUST(sw_limits_set(limits, &single));
+    close(browse_soon(ticket));
+    while (outcome(&client, ticket, &peer, NULL) != SW_OK) continue; /* until that one has gone */
+    tap_ok(browse(ticket) < 0, "a WebSocket is one connection, before its upgrade and after it");
+    close_peer(&client, peer);
+    close(browse_soon(ticket));
+    box_close(&server);
+    sw_limits_free(limits);
+}
+
+static void of_tls(void) {
+    test_certificates made;
+    sw_peer peer;
+    sw_listen_options options;
+    sw_connect_options dial;
+    sw_tls_options own, trust;
+    sw_limits *limits = limits_with((sw_limits_options){.max_per_address = 1});
+    make_test_certificates(&made);
+    sw_tls_options_init(&own);
+    sw_tls_options_init(&trust);
+    own.certificate = text(made.server);
+    own.key = text(made.server_key);
+    trust.ca = text(made.ca);
+    sw_listen_options_init(&options);
+    options.tls = &own;
+    options.connection_limits = limits;
+    sw_connect_options_init(&dial);
+    dial.tls = &trust;
+    const char *urls[] = {"tls://127.0.0.1:0", "wss://127.0.0.1:0/talk"};
+    for (int i = 0; i < 2; ++i) {
+        char byte;
+        printf("# %s\n", urls[i]);
+        open_server(NULL, 1);
+        listen_at(&server, urls[i], &options, ticket);
+        const uint64_t before = counts_of(limits).refused_by_address;
+        MUST(sw_node_connect(client.node, text(ticket), &dial, &peer));
+        tap_ok(box_peer_event(&client, SW_EVENT_PEER_CONNECTED, peer).result == SW_OK, "a session is one connection");
+        int fd = tcp_to(ticket);
+        tap_ok(read(fd, &byte, 1) <= 0 && counts_of(limits).refused_by_address == before + 1, "the next is closed");
+        close(fd);
+        box_close(&server);
+        open_server(NULL, 1);
+        listen_at(&server, urls[i], &options, ticket);
+        fd = tcp_to(ticket);
+        const int next = tcp_to(ticket);
+        tap_ok(read(next, &byte, 1) <= 0 && counts_of(limits).refused_by_address == before + 2,
+               "so it is while the first has not begun its handshake");
+        close(fd);
+        close(next);
+        box_close(&server);
+    }
+    sw_limits_free(limits);
+}
+
 static void before_the_question(void) {
     sw_peer first, second;
     note n;
@@ -259,6 +377,8 @@ int main(void) {
     too_many();
     of_a_key();
     of_an_address();
+    of_the_web();
+    of_tls();
     before_the_question();
     misuse();
     box_close(&client);

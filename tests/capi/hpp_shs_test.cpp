@@ -55,5 +55,18 @@ int main() {
     } catch (const sealwire::error& error) {
         tap_ok(error.code() == SW_ERR_ARG, "a network identifier of another size is refused");
     }
+    sealwire::pipe_options over_pipe;
+    over_pipe.channel = SW_CHANNEL_SHS1;
+    over_pipe.shs_network = network;
+    const sealwire::pipe accepted = server.accept_pipe(over_pipe);
+    tap_ok(accepted.try_give("x"), "a pipe without a listener says its own channel");
+    accepted.fail("enough");
+    try {
+        over_pipe.shs_network = "short";
+        server.accept_pipe(over_pipe);
+        tap_ok(0, "with a network identifier of the right size");
+    } catch (const sealwire::error& error) {
+        tap_ok(error.code() == SW_ERR_ARG, "with a network identifier of the right size");
+    }
     return tap_done();
 }

@@ -63,7 +63,8 @@ int main() {
     sealwire::node server(serving);
     sealwire::http_options http;
     http.health_path = "/health";
-    http.limits.max_connections = 16;
+    http.max_connections = 16;
+    http.max_head_bytes = 2000;
     const sealwire::listener port = server.listen("ws://127.0.0.1:0/talk", http);
     const std::string ticket = plain.get_future().get();
     tap_ok(get(ticket, "/health").find("\r\n\r\nok\n") != std::string::npos, "what the options name is answered");
@@ -72,12 +73,15 @@ int main() {
                answer.find("\r\n\r\nhello, Ada") != std::string::npos,
            "the rest goes to the node's handler, with headers both ways");
 
+    tap_ok(get(ticket, "/" + std::string(3000, 'a')).rfind("HTTP/1.1 431 ", 0) == 0,
+           "within the limits of the options");
+
     test_certificates made;
     make_test_certificates(&made);
     sealwire::tls_options certificates;
     certificates.certificate = made.server;
     certificates.key = made.server_key;
-    const sealwire::listener secure_port = server.listen("wss://127.0.0.1:0/talk", http, &certificates);
+    const sealwire::listener secure_port = server.listen("wss://127.0.0.1:0/talk", http, certificates);
 
     sealwire::node_options dialling;
     dialling.network = "web";

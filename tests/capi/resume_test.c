@@ -257,6 +257,47 @@ static void closed_meanwhile(void) {
     close_pair(&p);
 }
 
+/* Loses the connection of a client of its own, which finds no other. */
+static void lose(box *one, proxy *p, const char *ticket) {
+    char through[SW_ADDRESS_TEXT_SIZE];
+    sw_send_options receipt;
+    sw_send_options_init(&receipt);
+    receipt.receipt = 1;
+    box_open(one, NULL);
+    proxy_start(p, ticket, through);
+    const sw_peer peer = box_connect(one, through);
+    shutdown(p->listening, SHUT_RDWR);
+    __atomic_store_n(&action, CUT, __ATOMIC_SEQ_CST);
+    MUST(sw_peer_send(peer, text("one way"), bytes("z"), &receipt));
+}
+
+static void crowded(void) {
+    proxy first, second;
+    box other;
+    char ticket[SW_ADDRESS_TEXT_SIZE];
+    note n;
+    sw_node_options options;
+    printf("# more sessions without a connection than are kept of one address\n");
+    sw_node_options_init(&options);
+    options.access = SW_ACCESS_ANYONE;
+    options.max_suspended_per_address = 1;
+    box_open(&server, &options);
+    MUST(sw_node_route(server.node, text("one way"), NULL, NULL));
+    box_listen(&server, "tcp://127.0.0.1:0", ticket);
+    lose(&client, &first, ticket);
+    const sw_peer oldest = nth_peer(&server, SW_EVENT_PEER_SUSPENDED, 1, &n);
+    lose(&other, &second, ticket);
+    const sw_peer newest = nth_peer(&server, SW_EVENT_PEER_SUSPENDED, 2, &n);
+    n = box_peer_event(&server, SW_EVENT_PEER_CLOSED, oldest);
+    tap_ok(n.result == SW_ERR_LEASE && newest.value != oldest.value, "the oldest ends");
+    tap_ok(box_count(&server, SW_EVENT_PEER_CLOSED) == 1, "and no other");
+    box_close(&client);
+    box_close(&other);
+    box_close(&server);
+    proxy_stop(&first);
+    proxy_stop(&second);
+}
+
 int main(void) {
     broken();
     silenced();
@@ -264,5 +305,6 @@ int main(void) {
     nobody_left();
     started_anew();
     closed_meanwhile();
+    crowded();
     return tap_done();
 }

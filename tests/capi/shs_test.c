@@ -544,6 +544,42 @@ static void serves_queues_and_pipes(void) {
     link_free(&line);
 }
 
+/* The channel of a pipe without a listener stands in its own options. */
+static void accepts_pipes_without_a_listener(void) {
+    sw_connect_options dial = shs_options();
+    sw_pipe_options here, there;
+    sw_peer peer;
+    char ticket[NOTE_BYTES];
+    note n;
+    open_ends(SW_ACCESS_ANYONE);
+    far.echo = 1;
+    link_init(&line);
+    sw_pipe_options_init(&here);
+    sw_pipe_options_init(&there);
+    here.user = &line.a;
+    there.user = &line.b;
+    there.channel = SW_CHANNEL_SHS1;
+    CHECK_IS(sw_node_accept_pipe(server.node, &there, &line.b.pipe), SW_ERR_ARG);
+    there.shs_network = network_bytes();
+    CHECK_IS(sw_node_connect_pipe(client.node, &server.id, &there, &dial, &line.a.pipe, &peer), SW_ERR_ARG);
+    listen_shs("unix:@sealwire-shs-own", ticket);
+    if (!box_wait(&server, SW_EVENT_LISTENING, 1, &n)) exit(1);
+    there.listener = n.listener;
+    CHECK_IS(sw_node_accept_pipe(server.node, &there, &line.b.pipe), SW_ERR_ARG);
+    there.listener.value = 0;
+    MUST(sw_node_accept_pipe(server.node, &there, &line.b.pipe));
+    MUST(sw_node_connect_pipe(client.node, &server.id, &here, &dial, &line.a.pipe, &peer));
+    box_peer_event(&client, SW_EVENT_PEER_CONNECTED, peer);
+    tap_ok(near.channel == SW_CHANNEL_SHS1, "a pipe without a listener is of the channel of its options");
+    MUST(sw_part_write(near.out, bytes("over a line"), NULL));
+    end_stream(near.out);
+    n = box_peer_event(&client, SW_EVENT_PEER_CLOSED, peer);
+    tap_ok(n.result == SW_OK && received_is(&client, &near, "over a line", 11), "and carries the streams");
+    link_wait_closed(&line);
+    close_ends();
+    link_free(&line);
+}
+
 int main(void) {
     carries_bytes_both_ways("tcp://127.0.0.1:0");
     carries_bytes_both_ways("unix:@sealwire-shs");
@@ -553,5 +589,6 @@ int main(void) {
     is_silent_to_strangers();
     offers_no_session();
     serves_queues_and_pipes();
+    accepts_pipes_without_a_listener();
     return tap_done();
 }

@@ -1,15 +1,18 @@
 /* A server that tells what its doors cost, and clients that are honest: see door_test.py.
  *
- *   door_program serve HANDSHAKE_MS DESCRIPTORS [HEARTBEAT_MS]
- *                                                 prints its ticket; then, for each line of input, one with numbers; a line "m" gives
- *                                                 it more descriptors
- *   door_program ask TICKET COUNT                 prints how many of so many connects one after the other succeed, and their times
- *   door_program idle TICKET COUNT HEARTBEAT_MS   connects so many times, a few at once, prints how many connected, and keeps them until
- *                                                 its input ends; then how often any was suspended or closed
+ *   door_program serve HANDSHAKE_MS DESCRIPTORS HEARTBEAT_MS [CA_FILE]
+ *                              prints its ticket; then, for each line of input, one with numbers; a line "m" gives it more descriptors,
+ *                              "h2" takes all but 2 away, "f" gives them back. With CA_FILE it is of wss, and its CA is written there
+ *   door_program ask TICKET COUNT [CA_FILE]
+ *                              prints how many of so many connects one after the other succeed, and their times
+ *   door_program idle TICKET COUNT HEARTBEAT_MS [CA_FILE]
+ *                              connects so many times, a few at once, prints how many connected, and keeps them until its input ends;
+ *                              then how often any was suspended or closed
  */
 #include <sys/resource.h>
 
 #include "capi/check.h"
+#include "support/certificates_c.h"
 
 static unsigned long microseconds(const struct timeval *t) {
     return (unsigned long)t->tv_sec * 1000000u + (unsigned long)t->tv_usec;
@@ -21,7 +24,31 @@ static unsigned long used(void) {
     return microseconds(&usage.ru_utime) + microseconds(&usage.ru_stime);
 }
 
-static int serve(const char *handshake_ms, const char *descriptors, const char *heartbeat_ms) {
+enum { MAX_HOGS = 4096 };
+
+/* Takes all descriptors but so many. */
+static void hog(int leave) {
+    static int hogs[MAX_HOGS], count;
+    for (int fd; count < MAX_HOGS && (fd = dup(0)) >= 0;) hogs[count++] = fd;
+    while (leave-- > 0 && count > 0) close(hogs[--count]);
+}
+
+static sw_listener listen_secure(sw_node node, sw_listen_options *options, const char *ca_file) {
+    static test_certificates made;
+    sw_listener listener;
+    sw_tls_options tls;
+    FILE *file = fopen(ca_file, "w");
+    make_test_certificates(&made);
+    if (!file || fputs(made.ca, file) < 0 || fclose(file) != 0) exit(1);
+    sw_tls_options_init(&tls);
+    tls.certificate = text(made.server);
+    tls.key = text(made.server_key);
+    options->tls = &tls;
+    MUST(sw_node_listen(node, text("wss://127.0.0.1:0/talk"), options, &listener));
+    return listener;
+}
+
+static int serve(const char *handshake_ms, const char *descriptors, const char *heartbeat_ms, const char *ca_file) {
     box b;
     char ticket[SW_ADDRESS_TEXT_SIZE], line[16];
     sw_node_options options;
@@ -29,7 +56,7 @@ static int serve(const char *handshake_ms, const char *descriptors, const char *
     options.access = SW_ACCESS_ANYONE;
     options.several_sessions = 1;
     options.handshake_timeout_ms = (uint32_t)atoi(handshake_ms);
-    if (heartbeat_ms) options.heartbeat_ms = (uint32_t)atoi(heartbeat_ms);
+    options.heartbeat_ms = (uint32_t)atoi(heartbeat_ms);
     if (atoi(descriptors) > 0) {
         struct rlimit limit;
         getrlimit(RLIMIT_NOFILE, &limit);
@@ -41,12 +68,15 @@ static int serve(const char *handshake_ms, const char *descriptors, const char *
     sw_listener listener;
     sw_listen_options_init(&listen_options);
     listen_options.backlog = 4096;
-    MUST(sw_node_listen(b.node, text("tcp://127.0.0.1:0"), &listen_options, &listener));
+    if (ca_file) listener = listen_secure(b.node, &listen_options, ca_file);
+    else MUST(sw_node_listen(b.node, text("tcp://127.0.0.1:0"), &listen_options, &listener));
     if (!box_wait(&b, SW_EVENT_LISTENING, 1, NULL)) return 1;
     MUST(sw_listener_ticket(listener, ticket));
     printf("%s\n", ticket);
     fflush(stdout);
     while (fgets(line, sizeof line, stdin)) {
+        if (line[0] == 'h') hog(atoi(line + 1));
+        if (line[0] == 'f') hog(MAX_HOGS);
         if (line[0] == 'm') {
             struct rlimit limit;
             getrlimit(RLIMIT_NOFILE, &limit);
@@ -69,8 +99,19 @@ static int by_time(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-static int ask(const char *ticket, int count) {
+static void trust_in(const char *ca_file, sw_connect_options *options, sw_tls_options *trust) {
+    sw_connect_options_init(options);
+    sw_tls_options_init(trust);
+    if (!ca_file) return;
+    trust->ca_file = text(ca_file);
+    options->tls = trust;
+}
+
+static int ask(const char *ticket, int count, const char *ca_file) {
     box b;
+    sw_connect_options options;
+    sw_tls_options trust;
+    trust_in(ca_file, &options, &trust);
     int good = 0;
     double *times = (double *)calloc((size_t)count, sizeof(double));
     box_open_several(&b);
@@ -78,7 +119,7 @@ static int ask(const char *ticket, int count) {
         struct timespec before, after;
         sw_peer peer;
         clock_gettime(CLOCK_MONOTONIC, &before);
-        MUST(sw_node_connect(b.node, text(ticket), NULL, &peer));
+        MUST(sw_node_connect(b.node, text(ticket), &options, &peer));
         note n;
         memset(&n, 0, sizeof n);
         for (int known = 0; !known;) {
@@ -120,8 +161,11 @@ static void on_idle_event(const sw_event *event, void *user) {
     pthread_mutex_unlock(&idlers.mutex);
 }
 
-static int idle(const char *ticket, int count, const char *heartbeat_ms) {
+static int idle(const char *ticket, int count, const char *heartbeat_ms, const char *ca_file) {
     sw_node node;
+    sw_connect_options connect_options;
+    sw_tls_options trust;
+    trust_in(ca_file, &connect_options, &trust);
     sw_node_options options;
     char line[16];
     sw_node_options_init(&options);
@@ -135,7 +179,7 @@ static int idle(const char *ticket, int count, const char *heartbeat_ms) {
         while (idlers.under_way >= 64) pthread_cond_wait(&idlers.changed, &idlers.mutex);
         ++idlers.under_way;
         pthread_mutex_unlock(&idlers.mutex);
-        MUST(sw_node_connect(node, text(ticket), NULL, &peer));
+        MUST(sw_node_connect(node, text(ticket), &connect_options, &peer));
     }
     pthread_mutex_lock(&idlers.mutex);
     while (idlers.under_way > 0) pthread_cond_wait(&idlers.changed, &idlers.mutex);
@@ -153,8 +197,8 @@ static int idle(const char *ticket, int count, const char *heartbeat_ms) {
 }
 
 int main(int argc, char **argv) {
-    if ((argc == 4 || argc == 5) && strcmp(argv[1], "serve") == 0) return serve(argv[2], argv[3], argv[4]);
-    if (argc == 4 && strcmp(argv[1], "ask") == 0) return ask(argv[2], atoi(argv[3]));
-    if (argc == 5 && strcmp(argv[1], "idle") == 0) return idle(argv[2], atoi(argv[3]), argv[4]);
+    if ((argc == 5 || argc == 6) && strcmp(argv[1], "serve") == 0) return serve(argv[2], argv[3], argv[4], argv[5]);
+    if ((argc == 4 || argc == 5) && strcmp(argv[1], "ask") == 0) return ask(argv[2], atoi(argv[3]), argv[4]);
+    if ((argc == 5 || argc == 6) && strcmp(argv[1], "idle") == 0) return idle(argv[2], atoi(argv[3]), argv[4], argv[5]);
     return 2;
 }

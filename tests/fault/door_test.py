@@ -6,13 +6,16 @@ of the second and third, a tenth of the last.
 """
 
 import argparse
+import contextlib
 import os
 import pathlib
+import re
 import resource
 import select
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
@@ -34,12 +37,14 @@ def allow_descriptors(wanted):
 
 
 class Server:
-    def __init__(self, program, handshake_ms, descriptors=0, heartbeat_ms=0):
+    def __init__(self, program, handshake_ms, descriptors=0, heartbeat_ms=0, ca_file=None):
+        """With `ca_file` a wss listener, whose CA is written there."""
         self.program = program
-        self.process = subprocess.Popen([program, "serve", str(handshake_ms), str(descriptors), str(heartbeat_ms)], stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, text=True)
+        self.ca_file = [] if ca_file is None else [ca_file]
+        self.process = subprocess.Popen([program, "serve", str(handshake_ms), str(descriptors), str(heartbeat_ms), *self.ca_file],
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.ticket = self.process.stdout.readline().strip()
-        host, port = self.ticket.split("#")[0][len("tcp://"):].rsplit(":", 1)
+        host, port = re.match(r"\w+://([\d.]+):(\d+)", self.ticket).groups()
         self.address = (host, int(port))
 
     def numbers(self, command=""):
@@ -49,10 +54,10 @@ class Server:
         return [int(number) for number in self.process.stdout.readline().split()]
 
     def ask(self, count):
-        return subprocess.Popen([self.program, "ask", self.ticket, str(count)], stdout=subprocess.PIPE, text=True)
+        return subprocess.Popen([self.program, "ask", self.ticket, str(count), *self.ca_file], stdout=subprocess.PIPE, text=True)
 
     def idlers(self, count, heartbeat_ms=0):
-        return subprocess.Popen([self.program, "idle", self.ticket, str(count), str(heartbeat_ms)], stdin=subprocess.PIPE,
+        return subprocess.Popen([self.program, "idle", self.ticket, str(count), str(heartbeat_ms), *self.ca_file], stdin=subprocess.PIPE,
                                 stdout=subprocess.PIPE, text=True)
 
     def resident(self):
@@ -71,6 +76,14 @@ class Server:
     def __exit__(self, *_):
         self.process.kill()
         self.process.communicate()
+
+
+@contextlib.contextmanager
+def secure(program, **options):
+    """A server of wss."""
+    with tempfile.TemporaryDirectory(prefix="sealwire-doors-") as folder, \
+            Server(program, 5000, ca_file=os.path.join(folder, "ca.pem"), **options) as server:
+        yield server
 
 
 def answers(asking, count):
@@ -221,6 +234,50 @@ def few_descriptors(program):
             yield f"an honest client came in after {p99:.1f} s"
 
 
+def few_descriptors_over_wss(program):
+    """Strangers there are such of TLS before they are any of the node."""
+    count = scaled(500)
+    allow_descriptors(count + 500)
+    with secure(program, descriptors=64) as server:
+        crowd = [server.connect() for _ in range(count)]
+        faults, p99 = answers(server.ask(10), 10)
+        yield from faults
+        print(f"# {count} clients at 64 descriptors over wss, {server.numbers()[3]} accepted: honest clients within {p99:.2f} s")
+        if p99 >= 4:
+            yield f"an honest client came in after {p99:.1f} s"
+        for one in crowd:
+            one.close()
+
+
+def no_descriptors_over_wss(program):
+    """A session there has three: that of the connection, and the pair between TLS and the WebSocket."""
+    with secure(program, descriptors=64) as server:
+        client = server.idlers(1)
+        client.stdout.readline()
+        server.numbers("h0")
+        asking = server.ask(1)
+        end = time.monotonic() + PATIENCE_S
+        while server.numbers()[1] == 0 and time.monotonic() < end:
+            pass
+        _, paused, resumed, _, _ = server.numbers()
+        if (paused, resumed) != (1, 0):
+            yield f"without a descriptor accepting was paused {paused} times, and went on {resumed} times"
+        server.numbers("f")
+        yield from answers(asking, 1)[0]
+        if server.numbers()[1:3] != [1, 1]:
+            yield "with some it did not go on"
+        server.numbers("h1")
+        if int(server.ask(1).communicate(timeout=PATIENCE_S)[0].split()[0]) != 0:
+            yield "a session came in without the pair"
+        server.numbers("f")
+        yield from answers(server.ask(5), 5)[0]
+        client.stdin.close()
+        if int(client.stdout.readline()):
+            yield "a session that was up was harmed"
+        client.wait(PATIENCE_S)
+        client.stdout.close()
+
+
 def idle_connections(program):
     """Heartbeats come as often as those of 10,000 connections do by default: so they cost as much."""
     count = scaled(10_000, 10)
@@ -266,6 +323,8 @@ def main():
         "bad first messages cost next to nothing": lambda: bad_first_messages(program),
         "probes of foreign protocols get not one byte": lambda: foreign_protocols(program),
         "500 clients do not use up 64 descriptors: strangers give way, and honest clients come in": lambda: few_descriptors(program),
+        "nor do they over wss": lambda: few_descriptors_over_wss(program),
+        "without descriptors a wss listener pauses, and goes on": lambda: no_descriptors_over_wss(program),
         "idle connections are cheap to take, to keep and to watch": lambda: idle_connections(program),
     })
 

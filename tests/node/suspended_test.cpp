@@ -19,6 +19,9 @@ TEST_CASE("sessions that the node dialled, of listed peers and of this machine c
     CHECK(suspended_group(true, false, "tcp://192.0.2.1:5") == "");
     CHECK(suspended_group(false, true, "tcp://192.0.2.1:5") == "");
     CHECK(suspended_group(false, false, "tcp://127.0.0.1:5") == "");
+    CHECK(suspended_group(false, false, "tcp://127.0.0.1:5", true) ==
+          suspended_group(false, false, "tcp://127.0.0.1:6", true));
+    CHECK_FALSE(suspended_group(false, false, "tcp://127.0.0.1:5", true).empty());
     CHECK(suspended_group(false, false, "unix:@name") == "");
     const std::string one = suspended_group(false, false, "tcp://192.0.2.1:5");
     CHECK_FALSE(one.empty());
@@ -31,13 +34,21 @@ TEST_CASE("sessions that the node dialled, of listed peers and of this machine c
 TEST_CASE("of one address sixteen sessions are kept, and the oldest of that address gives way") {
     Suspended suspended;
     CHECK(suspended.add(peer(0), 10, "other").empty());
-    for (size_t i = 1; i <= Suspended::kMostPerAddress; ++i) CHECK(suspended.add(peer(i), 10, "a").empty());
+    for (size_t i = 1; i <= SuspendedLimits().per_address; ++i) CHECK(suspended.add(peer(i), 10, "a").empty());
     for (size_t i = 50; i < 100; ++i) CHECK(suspended.add(peer(i), 10, "").empty());
     REQUIRE(suspended.add(peer(20), 10, "a") == std::vector<Peer*>{&peer(1)});
     suspended.remove(peer(1));
     suspended.remove(peer(2));
     CHECK(suspended.add(peer(21), 10, "a").empty());
     CHECK(suspended.add(peer(22), 10, "a") == std::vector<Peer*>{&peer(3)});
+}
+
+TEST_CASE("how many of one address are kept is an option") {
+    Suspended two({.per_address = 2});
+    for (size_t i = 0; i < 2; ++i) CHECK(two.add(peer(i), 10, "a").empty());
+    CHECK(two.add(peer(2), 10, "a") == std::vector<Peer*>{&peer(0)});
+    Suspended any({.per_address = Suspended::kNoLimit});
+    for (size_t i = 0; i < 100; ++i) CHECK(any.add(peer(i), 10, "a").empty());
 }
 
 TEST_CASE("of all addresses 1,024 are kept, and 64 MiB of what they have to send again") {

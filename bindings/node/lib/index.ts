@@ -18,13 +18,13 @@ export type { LogEntry, LogFields, LogLevel, LogOption, Logger } from './log.js'
 export type { Replies } from './many.js'
 export { Answer, Message, Reply, Request, Status, type Body } from './message.js'
 export {
-  Node, type Ask, type CloseReport, type ConnectOptions, type Decision, type Limits, type NodeEvents, type NodeOptions,
+  Node, type Ask, type CloseReport, type ConnectOptions, type Decision, type NodeEvents, type NodeOptions,
 } from './node.js'
 export type { OutPart, Source } from './outparts.js'
 export { IncompleteReadError, OutStream, Part, type OutStreamOptions, type PartKind, type Progress, type SaveOptions } from './part.js'
 export { Peer } from './peer.js'
 export type { AcceptPipeOptions, Carrier, ConnectPipeOptions, PipeOptions } from './pipes.js'
-export type { Channel, ChannelOptions } from './options.js'
+export type { Channel, ChannelOptions, Limits } from './options.js'
 export { PeerStream } from './peer_stream.js'
 export type { ClosePeerOptions, Link, PeerEvents, RequestOptions, SendOptions } from './peer_options.js'
 export type { Middleware, RouteOptions } from './router.js'

@@ -3,7 +3,8 @@ import { argumentError } from './errors.js'
 import type { DraftOptions } from './draft.js'
 import type { AddressLists, ConnectionLimitsOptions } from './limits.js'
 import type { ListenOptions } from './listener.js'
-import type { ConnectOptions, Limits, NodeOptions } from './node.js'
+import type { ConnectOptions, NodeOptions } from './node.js'
+import type { Limits } from './options.js'
 import type { AcceptPipeOptions, ConnectPipeOptions } from './pipes.js'
 import type { ClosePeerOptions, RequestOptions, SendOptions } from './peer_options.js'
 import type { RouteOptions } from './router.js'
@@ -27,10 +28,11 @@ const names = {
   limits: namesOf<Limits>({
     sendQueueBytes: 1, maxMessageBytes: 1, windowBytes: 1, exchangeSlots: 1, handshakeTimeout: 1, decisionTimeout: 1, requestTimeout: 1,
     paddingBytes: 1, memoryBytes: 1, applicationDataBytes: 1, lease: 1, redial: 1, redialMax: 1, heartbeat: 1, heartbeats: 1, refresh: 1,
+    maxSuspendedPerAddress: 1,
   }),
   connect: namesOf<ConnectOptions>({ ...channel, timeout: 1, signal, data: 1, keepalive: 1, tls: 1 }),
   connectPipe: namesOf<ConnectPipeOptions>({ ...channel, address: 1, bufferBytes: 1, timeout: 1, signal, data: 1 }),
-  acceptPipe: namesOf<AcceptPipeOptions>({ address: 1, bufferBytes: 1, listener: 1, signal }),
+  acceptPipe: namesOf<AcceptPipeOptions>({ ...channel, address: 1, bufferBytes: 1, listener: 1, signal }),
   listen: namesOf<ListenOptions>({
     ...channel, backlog: 1, ipv6Only: 1, unixMode: 1, keepalive: 1, maxHandshakes: 1, maxHandshakesPerAddress: 1, handshakesPerSecond: 1,
     handshakeBurst: 1, handshakeSharePercent: 1, http: 1, signal, tls: 1,

@@ -36,6 +36,7 @@ export interface NativeOptions {
   heartbeat: number
   heartbeats: number
   refresh: number
+  maxSuspendedPerAddress: number
   applicationDataBytes: number
   keyLog: string
 }
@@ -123,7 +124,8 @@ export interface NativeNode {
   peerStats(peer: number): number | PeerStats
   connectPipe(number: number, id: string, address: string, buffer: number, timeout: number, data: Uint8Array | undefined,
     onDemand: boolean, channel: number, shsNetwork: Uint8Array | undefined): number
-  acceptPipe(number: number, address: string, buffer: number, listener: number): void
+  acceptPipe(number: number, address: string, buffer: number, listener: number, channel: number,
+    shsNetwork: Uint8Array | undefined): void
   pipeGive(number: number, bytes: Uint8Array): number
   /** Bytes, or a result; ok: nothing for now. */
   pipeTake(number: number): Uint8Array | number

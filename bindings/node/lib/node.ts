@@ -10,7 +10,8 @@ import { Listener, type ListenOptions } from './listener.js'
 import type { Request, Status } from './message.js'
 import { native } from './native.js'
 import { readLog, type LogEntry, type LogOption } from './log.js'
-import { channelNumber, duration, limit, messageCount, onAbort, size, span, type Channel, type ChannelOptions } from './options.js'
+import { channelNumber, duration, limit, messageCount, onAbort, size, span, type Channel, type ChannelOptions,
+  type Limits } from './options.js'
 import { PeerState, type Peer } from './peer.js'
 import type { Link } from './peer_options.js'
 import { Carried, type AcceptPipeOptions, type Carrier, type ConnectPipeOptions } from './pipes.js'
@@ -36,44 +37,6 @@ export interface Ask {
 
 /** true lets it in, also { data } with words for its application; false refuses; a Status refuses with a reason. */
 export type Decision = boolean | { data: Uint8Array } | Status
-
-export interface Limits {
-  /** Bytes queued for one peer; default 8 MiB. */
-  sendQueueBytes?: number
-  /** The largest message that this node takes; default 16 MiB. */
-  maxMessageBytes?: number
-  /** Bytes of messages that wait for their handler, per peer; default 256 KiB at start. */
-  windowBytes?: number
-  /** Requests that a peer may have running here; default 256. */
-  exchangeSlots?: number
-  /** Milliseconds; default 5,000. */
-  handshakeTimeout?: number
-  /** Milliseconds for the answer of onAsk; default 10,000. */
-  decisionTimeout?: number
-  /** Milliseconds for requests that name no timeout; default 30,000. */
-  requestTimeout?: number
-  /** What is sent is filled up to multiples of 64, 256, 1024 or 4096 bytes, so that sizes tell less; default: not. */
-  paddingBytes?: number
-  /** Bytes that all peers may use together beyond what each is granted at first; default 1 GiB, at least 1 MiB. */
-  memoryBytes?: number
-  /**
-   * Milliseconds for which a session is kept whose connection broke; the side that has dialled dials again meanwhile, and nothing is
-   * lost. Default 60,000; 0: it ends with its connection.
-   */
-  lease?: number
-  /** The longest wait before the first such dial in milliseconds, doubled for each further one up to `redialMax`. Default 250. */
-  redial?: number
-  /** Default 30,000. */
-  redialMax?: number
-  /** Milliseconds without a sign of the peer, after which it is asked for one; default 15,000; 0: never. */
-  heartbeat?: number
-  /** How many times as long it takes until the connection is given up; default 3. */
-  heartbeats?: number
-  /** Milliseconds after which a connection is replaced by one with fresh keys, unseen; default 7,200,000; 0: never. */
-  refresh?: number
-  /** Bytes that are taken of what a peer's application says with the handshake; default 2 KiB, at most 60 KiB. */
-  applicationDataBytes?: number
-}
 
 export interface NodeOptions {
   /** An identity, or the path of a key file; default: a new one, of this node only. */
@@ -227,6 +190,7 @@ export class Node extends Emitter<NodeEvents> {
       heartbeat: span(limits.heartbeat, 'heartbeat'),
       heartbeats: size(limits.heartbeats, 'heartbeats'),
       refresh: span(limits.refresh, 'refresh'),
+      maxSuspendedPerAddress: limit(limits.maxSuspendedPerAddress, 'maxSuspendedPerAddress'),
       acceptData: typeof data === 'function' ? undefined : data,
       askAllowed: typeof data === 'function' ? 1 : 0,
       severalSessions: options.severalSessions ? 1 : 0,
@@ -440,7 +404,8 @@ export class Node extends Emitter<NodeEvents> {
       if (signal?.aborted) throw signal.reason
       const { core } = this
       const carried = new Carried(core, carrier, address)
-      core.pipes.add(carried, (number) => core.box.acceptPipe(number, address, bufferOf(options.bufferBytes), listener?.number ?? 0))
+      core.pipes.add(carried, (number) => core.box.acceptPipe(number, address, bufferOf(options.bufferBytes), listener?.number ?? 0,
+        channelNumber(options), options.shsNetwork))
       carried.accepted = this.waiting(resolve, reject, signal, (reason) => carried.fail(reason))
       core.inUse()
     })

@@ -61,3 +61,47 @@ export function channelNumber({ channel = 'sealwire', shsNetwork }: ChannelOptio
   if (shsNetwork !== undefined && !(shsNetwork instanceof Uint8Array)) throw argumentError('shsNetwork is no Uint8Array')
   return channel === 'shs1' ? 1 : 0
 }
+
+/** Of a node. */
+export interface Limits {
+  /** Bytes queued for one peer; default 8 MiB. */
+  sendQueueBytes?: number
+  /** The largest message that this node takes; default 16 MiB. */
+  maxMessageBytes?: number
+  /** Bytes of messages that wait for their handler, per peer; default 256 KiB at start. */
+  windowBytes?: number
+  /** Requests that a peer may have running here; default 256. */
+  exchangeSlots?: number
+  /** Milliseconds; default 5,000. */
+  handshakeTimeout?: number
+  /** Milliseconds for the answer of onAsk; default 10,000. */
+  decisionTimeout?: number
+  /** Milliseconds for requests that name no timeout; default 30,000. */
+  requestTimeout?: number
+  /** What is sent is filled up to multiples of 64, 256, 1024 or 4096 bytes, so that sizes tell less; default: not. */
+  paddingBytes?: number
+  /** Bytes that all peers may use together beyond what each is granted at first; default 1 GiB, at least 1 MiB. */
+  memoryBytes?: number
+  /**
+   * Milliseconds for which a session is kept whose connection broke; the side that has dialled dials again meanwhile, and nothing is
+   * lost. Default 60,000; 0: it ends with its connection.
+   */
+  lease?: number
+  /** The longest wait before the first such dial in milliseconds, doubled for each further one up to `redialMax`. Default 250. */
+  redial?: number
+  /** Default 30,000. */
+  redialMax?: number
+  /** Milliseconds without a sign of the peer, after which it is asked for one; default 15,000; 0: never. */
+  heartbeat?: number
+  /** How many times as long it takes until the connection is given up; default 3. */
+  heartbeats?: number
+  /** Milliseconds after which a connection is replaced by one with fresh keys, unseen; default 7,200,000; 0: never. */
+  refresh?: number
+  /**
+   * How many sessions without a connection are kept of peers that dialled from one address and are on no list; default 16, also for
+   * loopback only where it is given; Infinity: any number.
+   */
+  maxSuspendedPerAddress?: number
+  /** Bytes that are taken of what a peer's application says with the handshake; default 2 KiB, at most 60 KiB. */
+  applicationDataBytes?: number
+}

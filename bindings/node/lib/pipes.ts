@@ -8,6 +8,7 @@ import type { NativeNode } from './native.js'
 import type { Peer } from './peer.js'
 import type { ConnectOptions } from './node.js'
 import type { Settle } from './commands.js'
+import type { ChannelOptions } from './options.js'
 import { R } from './table.js'
 
 /** A Duplex (a socket, a channel of an SSH library), or two streams: of Node.js (a child's stdout and stdin), or Web streams. */
@@ -22,8 +23,8 @@ export interface PipeOptions {
 
 export interface ConnectPipeOptions extends PipeOptions, Omit<ConnectOptions, 'keepalive' | 'tls'> {}
 
-export interface AcceptPipeOptions extends PipeOptions {
-  /** Whose limits of handshakes hold; default: those of a listener without any. */
+export interface AcceptPipeOptions extends PipeOptions, ChannelOptions {
+  /** Whose limits of handshakes hold, and whose channel; default: those of a listener without any. */
   listener?: Listener
   /** Aborting ends the pipe. */
   signal?: AbortSignal

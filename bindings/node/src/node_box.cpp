@@ -147,6 +147,7 @@ void NodeBox::open(Napi::Env env, const Napi::Object& given) {
     options.heartbeat_ms = number("heartbeat").Uint32Value();
     options.heartbeat_count = number("heartbeats").Uint32Value();
     options.refresh_ms = number("refresh").Uint32Value();
+    options.max_suspended_per_address = number("maxSuspendedPerAddress").Uint32Value();
     options.application_data_bytes = number("applicationDataBytes").Uint32Value();
     options.key_log = text_of(key_log);
     options.connection_limits = limits_arg(given.Get("connectionLimits"));

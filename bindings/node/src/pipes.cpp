@@ -56,7 +56,7 @@ Napi::Value NodeBox::connect_pipe(const Napi::CallbackInfo& info) {
     return Napi::Number::New(env, slot_of(peer, true));
 }
 
-// (number, address, buffer, number of the listener or 0)
+// (number, address, buffer, number of the listener or 0, channel, network identifier)
 void NodeBox::accept_pipe(const Napi::CallbackInfo& info) {
     const uint32_t number = u32_arg(info[0]);
     const std::string address = text_arg(info[1]);
@@ -70,6 +70,8 @@ void NodeBox::accept_pipe(const Napi::CallbackInfo& info) {
         if (found == listeners_.end()) throw error_of(info.Env(), SW_ERR_HANDLE);
         options.listener = found->second;
     }
+    options.channel = u32_arg(info[4]);
+    options.shs_network = bytes_arg(info[5]);
     sw_pipe pipe{};
     check(info.Env(), sw_node_accept_pipe(node_, &options, &pipe));
     add_pipe(number, pipe);

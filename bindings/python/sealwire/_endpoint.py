@@ -70,7 +70,8 @@ class Endpoint(Generic[PeerT, RequestT]):
                  key_log: Optional[PathLike] = None, several_sessions: bool = False,
                  connection_limits: Optional[ConnectionLimits] = None, lease: Optional[float] = None,
                  redial: Union[None, float, Tuple[float, float]] = None, heartbeat: Optional[float] = None, heartbeats: int = 0,
-                 refresh: Optional[float] = None, on_link: Optional[Callable[[PeerT, Link], Any]] = None) -> None:
+                 refresh: Optional[float] = None, max_suspended_per_address: float = 0,
+                 on_link: Optional[Callable[[PeerT, Link], Any]] = None) -> None:
         if identity is not None and not isinstance(identity, Identity):
             identity = Identity.load(identity)
         self.identity = identity if identity is not None else Identity.generate()
@@ -98,6 +99,7 @@ class Endpoint(Generic[PeerT, RequestT]):
             "padding_bytes": limit(padding_bytes), "several_sessions": int(_errors.truth(several_sessions, "several_sessions")),
             "lease_ms": span(lease), "heartbeat_ms": span(heartbeat), "heartbeat_count": limit(heartbeats), "refresh_ms": span(refresh),
             "redial_ms": span(first), "redial_max_ms": span(longest),
+            "max_suspended_per_address": limit(max_suspended_per_address),
             "memory_bytes": _errors.whole(memory_bytes, "memory_bytes"),
             "handshake_timeout_ms": milliseconds(handshake_timeout),
             "decision_timeout_ms": milliseconds(decision_timeout), "request_timeout_ms": milliseconds(request_timeout)}

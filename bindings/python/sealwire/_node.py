@@ -58,6 +58,8 @@ class Node(Endpoint[Peer, Request], Handling, Waiting, Piping):
     redial    the longest wait before the first such dial, doubled for each further one, or (first, longest); default (0.25, 30)
     heartbeat, heartbeats  after how long without a sign of the peer it is asked for one (15), and how many times as long it takes
               until the connection is given up (3); heartbeat 0: never
+    max_suspended_per_address  how many such sessions are kept of peers that dialled from one address and are on no list; default 16,
+              also for loopback only where it is given; NEVER: any number
     refresh   after how long a connection is replaced by one with fresh keys, unseen; default 7,200; 0: never
     memory_bytes   that all peers may use together beyond what each is granted at first; default 1 GiB, at least 1 MiB
     padding_bytes  what is sent is filled up to multiples of 64, 256, 1024 or 4096 bytes, so that sizes tell less

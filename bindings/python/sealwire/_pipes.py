@@ -246,13 +246,15 @@ class Piping:
             self._deciding.hellos.pop(handle, None)
 
     async def accept_pipe(self, reader: Any, writer: Any, *, address: str = "", buffer_bytes: int = 0,
-                          listener: Optional[Listener] = None) -> Peer:
+                          listener: Optional[Listener] = None, channel: str = "sealwire",
+                          shs_network: Optional[Buffer] = None) -> Peer:
         """Waits for who connects at the other end of such a pipe, and is let in as by a listener: its Peer, which `on_peer` and
-        `arrivals` get too. Raises why nobody came: NotAllowedError, HandshakeError, ... With `listener` the limits of that hold. What
-        cancels the wait ends the pipe."""
+        `arrivals` get too. Raises why nobody came: NotAllowedError, HandshakeError, ... With `listener` the limits and the
+        channel of that hold, without one `channel` and `shs_network` are as of `listen`. What cancels the wait ends the pipe."""
         core, loop = self._opened(), asyncio.get_running_loop()  # type: ignore[attr-defined]
         carried = Carried(reader, writer, _errors.text(address, "address"))
-        pipe = _native.accept_pipe(core, carried.address, limit(buffer_bytes), 0 if listener is None else listener._handle)
+        pipe = _native.accept_pipe(core, carried.address, limit(buffer_bytes), 0 if listener is None else listener._handle,
+                                   channel_of(channel, shs_network))
         carried.accepted = loop.create_future()
         self._pipes.add(pipe, carried)
         try:

@@ -203,13 +203,15 @@ class Node(Endpoint[Peer, Request]):
         return self._wait_connected(peer, handle, outcome)
 
     def accept_pipe(self, reader: Any, writer: Any, *, address: str = "", buffer_bytes: int = 0,
-                    listener: Optional[Listener] = None) -> Peer:
+                    listener: Optional[Listener] = None, channel: str = "sealwire",
+                    shs_network: Optional[Buffer] = None) -> Peer:
         """Waits for who connects at the other end of such a pipe, and is let in as by a listener; as of sealwire.Node."""
         core = self._opened()
         carried = Carried(reader, writer, _errors.text(address, "address"))
         carried.accepted = Outcome()
         with self._mutex:
-            pipe = _native.accept_pipe(core, carried.address, limit(buffer_bytes), 0 if listener is None else listener._handle)
+            pipe = _native.accept_pipe(core, carried.address, limit(buffer_bytes), 0 if listener is None else listener._handle,
+                                       channel_of(channel, shs_network))
             self._pipes.add(pipe, carried)
         try:
             peer: Peer = carried.accepted.result()

@@ -161,6 +161,7 @@ void open(const py::handle& core, int descriptor, const Identity* identity, cons
     set("heartbeat_ms", options.heartbeat_ms);
     set("heartbeat_count", options.heartbeat_count);
     set("refresh_ms", options.refresh_ms);
+    set("max_suspended_per_address", options.max_suspended_per_address);
     const std::string accept_data = limits.contains("accept_data") ? limits["accept_data"].cast<std::string>() : "";
     options.accept_data = {accept_data.data(), accept_data.size()};
     const std::string key_log = limits.contains("key_log") ? limits["key_log"].cast<std::string>() : "";
@@ -334,12 +335,14 @@ std::pair<uint64_t, uint64_t> connect_pipe(const py::handle& core, const std::st
     return {pipe.value, peer.value};
 }
 
-uint64_t accept_pipe(const py::handle& core, const std::string& address, uint32_t buffer_bytes, uint64_t listener) {
+uint64_t accept_pipe(const py::handle& core, const std::string& address, uint32_t buffer_bytes, uint64_t listener,
+                     const Channel& channel) {
     sw_pipe_options options;
     sw_pipe_options_init(&options);
     options.address = text(address);
     options.buffer_bytes = buffer_bytes;
     options.listener = {listener};
+    set_channel(channel, options);
     sw_pipe pipe{};
     check(sw_node_accept_pipe(node_of(core), &options, &pipe));
     return pipe.value;

@@ -52,6 +52,8 @@ struct pipe_options {
     std::string address;                                               // where it leads, for people
     uint32_t buffer_bytes = 0;                                         // that wait in each direction; default 256 KiB
     sw_listener listener = {};                                         // of a pipe that is accepted: whose limits hold
+    sw_channel channel = SW_CHANNEL_SEALWIRE;                          // of one that is accepted without a listener
+    std::string shs_network;                                           // of SW_CHANNEL_SHS1: 32 bytes
 };
 
 namespace detail {
@@ -65,6 +67,8 @@ struct pipe_entry {
         out.address = text_of(options.address);
         out.buffer_bytes = options.buffer_bytes;
         out.listener = options.listener;
+        out.channel = static_cast<uint32_t>(options.channel);
+        out.shs_network = bytes_of(options.shs_network);
         out.user = this;
         return out;
     }

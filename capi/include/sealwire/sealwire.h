@@ -721,8 +721,7 @@ typedef struct sw_node_options {
     /* A session whose connection breaks, or goes silent, is kept for so long, with all that runs in it: SW_EVENT_PEER_SUSPENDED.
      * The side that has dialled dials again, and the session goes on where it was: nothing is lost, nothing comes twice. Default
      * 60,000; SW_NEVER: it ends with its connection. Each side has its own; the shorter counts. A node keeps 1,024 such sessions,
-     * 64 MiB of what they have to send again, and 16 of peers that dialled from one address (or /64), are on no list and not of
-     * this machine; the oldest ends. Since 0.1. */
+     * 64 MiB of what they have to send again, and max_suspended_per_address of one address; the oldest ends. Since 0.1. */
     uint32_t lease_ms;
     /* The wait before each such dial is drawn between 0 and redial_ms, doubled each time up to redial_max_ms; default 250 and
      * 30,000. Since 0.1. */
@@ -736,6 +735,10 @@ typedef struct sw_node_options {
      * Nothing is told of it and nothing waits for it. Since 0.1. */
     uint32_t refresh_ms;
     uint32_t reserved_3; /* 0 */
+    /* Of sessions without a connection, those whose peers dialled from one address (or /64) and are on no list: so many are kept.
+     * Default 16, also for loopback only where it is set; SW_NEVER: no limit. Since 0.1. */
+    uint32_t max_suspended_per_address;
+    uint32_t reserved_4; /* 0 */
 } sw_node_options;
 
 static inline void sw_node_options_init(sw_node_options *options) {
@@ -781,8 +784,8 @@ typedef struct sw_limits_options {
     uint32_t size;
     uint32_t max_connections; /* of peers that have proved their key and come in; the next are told SW_ERR_LIMIT */
     uint32_t max_per_key;     /* the same, of one key; one that replaces a session counts as that */
-    /* These count pipes from their first moment, handshakes and strangers included, also from loopback, never on unix sockets and pipes of
-     * the application. The next are closed at once, without a word. */
+    /* These count connections from their first moment, with handshakes, strangers and what a web listener answers by HTTP, also from
+     * loopback, never on unix sockets and pipes of the application. The next are closed at once, without a word. */
     uint32_t max_per_address; /* IPv4, also as ::ffff:a.b.c.d, or IPv6 */
     uint32_t max_per_subnet;  /* of IPv6: a /64 */
 } sw_limits_options;
@@ -855,14 +858,15 @@ typedef struct sw_http_options {
     sw_text
         folder; /* GET and HEAD of its files, by the path of the URL; index.html for one that ends with a slash. Never: links,
                         names that begin with a dot, anything outside */
-    sw_text origins;          /* what Origin headers may say, separated by spaces: https://example.com; * is all */
-    uint32_t max_head_bytes;  /* of a request; default 8,192, then 431 */
-    uint32_t max_body_bytes;  /* default 1 MiB, then 413 */
-    uint32_t head_ms;         /* from the connection, or the first byte of a later request; default 5,000, then 408 */
-    uint32_t body_ms;         /* default 30,000, then 408 */
-    uint32_t answer_ms;       /* for sw_http_answer, and for each 64 KiB of what is sent; default 30,000, then 503 */
-    uint32_t idle_ms;         /* between requests; default 15,000 */
-    uint32_t max_connections; /* that are no WebSockets; default 1,024. The next ends that which has waited longest */
+    sw_text origins;         /* what Origin headers may say, separated by spaces: https://example.com; * is all */
+    uint32_t max_head_bytes; /* of a request; default 8,192, then 431 */
+    uint32_t max_body_bytes; /* default 1 MiB, then 413 */
+    uint32_t head_ms;        /* from the connection, or the first byte of a later request; default 5,000, then 408 */
+    uint32_t body_ms;        /* default 30,000, then 408 */
+    uint32_t answer_ms;      /* for sw_http_answer, and for each 64 KiB of what is sent; default 30,000, then 503 */
+    uint32_t idle_ms;        /* between requests; default 15,000 */
+    /* That are no WebSockets; default 1,024, and at most half of the process's descriptors. The next ends that which has waited longest */
+    uint32_t max_connections;
     uint32_t reserved2;
 } sw_http_options;
 
@@ -1008,6 +1012,10 @@ typedef struct sw_pipe_options {
      * One that begins with tcp:// (an address and a port) is counted by limits as a connection from there. */
     sw_text address;
     sw_listener listener; /* of a pipe that is accepted: whose limits hold for it and which events name; null: none */
+    /* Of a pipe that is accepted without a listener, which else says it. Since 0.1. */
+    uint32_t channel; /* sw_channel */
+    uint32_t reserved;
+    sw_bytes shs_network; /* with SW_CHANNEL_SHS1: SW_SHS_NETWORK_SIZE bytes, which both ends know */
 } sw_pipe_options;
 
 static inline void sw_pipe_options_init(sw_pipe_options *options) {
@@ -1015,7 +1023,7 @@ static inline void sw_pipe_options_init(sw_pipe_options *options) {
 }
 /* sw_node_connect over such a pipe, at whose other end a node accepts it that holds the key of `id`. Both handles are written;
  * SW_EVENT_PEER_CONNECTED or SW_EVENT_PEER_CLOSED follows for the peer, and SW_EVENT_PIPE_CLOSED for the pipe when nothing needs
- * it any more. keepalive_s means nothing here. Since 0.1. */
+ * it any more. keepalive_s means nothing here, and the channel is that of `options`. Since 0.1. */
 SW_API sw_result sw_node_connect_pipe(sw_node node, const sw_peer_id *id, const sw_pipe_options *pipe_options,
                                       const sw_connect_options *options, sw_pipe *pipe, sw_peer *peer);
 /* Takes what dials at the other end of such a pipe as a listener takes a connection: the allow-list, SW_EVENT_PEER_ASKS, deadlines.

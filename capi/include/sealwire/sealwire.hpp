@@ -553,19 +553,27 @@ struct tls_options {
 struct http_options {
     std::string health_path, metrics_path, folder;
     std::string origins;  // separated by spaces
-    // The rest of sw_http_options, 0 being the default: limits and times.
-    sw_http_options limits = {};
+    uint32_t max_head_bytes = 0, max_body_bytes = 0;
+    uint32_t head_ms = 0, body_ms = 0, answer_ms = 0, idle_ms = 0;
+    uint32_t max_connections = 0;
 
     // Its texts are this object's. What the program answers itself is up to the handlers of its node.
     sw_http_options raw(bool requests, bool upgrades) const {
-        sw_http_options out = limits;
-        out.size = sizeof out;
+        sw_http_options out;
+        sw_http_options_init(&out);
         out.requests = requests;
         out.upgrades = upgrades;
         out.health_path = text_of(health_path);
         out.metrics_path = text_of(metrics_path);
         out.folder = text_of(folder);
         out.origins = text_of(origins);
+        out.max_head_bytes = max_head_bytes;
+        out.max_body_bytes = max_body_bytes;
+        out.head_ms = head_ms;
+        out.body_ms = body_ms;
+        out.answer_ms = answer_ms;
+        out.idle_ms = idle_ms;
+        out.max_connections = max_connections;
         return out;
     }
 };
@@ -785,18 +793,28 @@ public:
         options.tls = &raw;
         return listen(url, &options);
     }
-    // On ws://, or on wss:// with certificates. What nothing else answers goes to on_http_request, and each WebSocket to
-    // on_http_upgrade, where the node has these handlers.
-    sealwire::listener listen(std::string_view url, const http_options& http, const tls_options* tls = nullptr) {
-        const node_options& handlers = state_->options;
-        const sw_http_options raw_http =
-            http.raw(handlers.on_http_request != nullptr, handlers.on_http_upgrade != nullptr);
-        const sw_tls_options raw_tls = tls ? tls->raw() : sw_tls_options{};
+    // On ws://. What nothing else answers goes to on_http_request, and each WebSocket to on_http_upgrade, where the node has these
+    // handlers.
+    sealwire::listener listen(std::string_view url, const http_options& http) {
+        const sw_http_options raw = raw_of(http);
         sw_listen_options options;
         sw_listen_options_init(&options);
-        options.http = &raw_http;
-        if (tls) options.tls = &raw_tls;
+        options.http = &raw;
         return listen(url, &options);
+    }
+    // The same on wss://.
+    sealwire::listener listen(std::string_view url, const http_options& http, const tls_options& tls) {
+        const sw_http_options raw = raw_of(http);
+        const sw_tls_options raw_tls = tls.raw();
+        sw_listen_options options;
+        sw_listen_options_init(&options);
+        options.http = &raw;
+        options.tls = &raw_tls;
+        return listen(url, &options);
+    }
+    // For sw_listen_options, of whose `http` more is wanted beside.
+    sw_http_options raw_of(const http_options& http) const {
+        return http.raw(state_->options.on_http_request != nullptr, state_->options.on_http_upgrade != nullptr);
     }
     // On tls:// and wss://, where a null pointer or another overload means the system's CAs.
     peer connect(std::string_view ticket, const tls_options& tls) {

@@ -87,6 +87,23 @@ test('a node tells of each attempt at connecting', async (t) => {
   assert.equal(peer.suspended, false)
 })
 
+test('of one address so many sessions are kept', async (t) => {
+  const peers = []
+  const server = await Node.open({ allow: 'anyone', limits: { maxSuspendedPerAddress: 1 } })
+  const clients = [await Node.open(), await Node.open()]
+  t.after(() => Promise.all([...clients, server].map((node) => node.close(100))))
+  const came = new Promise((resolve) => server.on('peer', (peer) => peers.push(peer) === 2 && resolve()))
+  const proxy = await makeProxy(t, (await server.listen('tcp://127.0.0.1:0')).ticket)
+  for (const client of clients) await client.connect(proxy.ticket)
+  await came
+  const ends = peers.map((peer) => new Promise((resolve) => peer.once('close', (reason) => resolve([peer, reason]))))
+  proxy.close()
+  const [gone, reason] = await Promise.race(ends)
+  assert.equal(reason.code, 'lease')
+  assert.equal(peers.find((peer) => peer !== gone).suspended, true)
+  await assert.rejects(Node.open({ limits: { maxSuspendedPerAddress: -1 } }), { code: 'argument' })
+})
+
 test('what is sent meanwhile arrives in order', async (t) => {
   const { proxy, server, peer } = await brokenPair(t)
   const came = []

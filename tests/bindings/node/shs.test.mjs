@@ -114,6 +114,22 @@ test('it goes over streams of the program', async (t) => {
   assert.equal(await near.closed, undefined)
 })
 
+test('a pipe without a listener says its own channel', async (t) => {
+  const server = await Node.open({ allow: 'anyone' })
+  const client = await Node.open()
+  t.after(() => Promise.all([client.close(100), server.close(100)]))
+  const there = new PassThrough()
+  const back = new PassThrough()
+  const accepting = server.acceptPipe({ readable: there, writable: back }, shs)
+  const near = await client.connectPipe(server.id, { readable: back, writable: there }, shs)
+  const far = await accepting
+  assert.equal(far.channel, 'shs1')
+  near.stream.end('without a listener')
+  assert.equal(String(await all(far.stream)), 'without a listener')
+  far.stream.end()
+  assert.equal(await near.closed, undefined)
+})
+
 test('who asks is decided about, and a refusal has no words', async (t) => {
   const asked = []
   const onAsk = (ask) => {

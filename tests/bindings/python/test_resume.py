@@ -178,6 +178,30 @@ def test_a_session_moves_to_another_address(tmp_path):
     run(scenario)
 
 
+def test_of_one_address_so_many_sessions_are_kept():
+    async def scenario():
+        proxy, came = Proxy(), asyncio.Queue()
+        async with sealwire.Node(allow="anyone", max_suspended_per_address=1, on_peer=came.put_nowait) as server:
+            through = await proxy.start((await server.listen("tcp://127.0.0.1:0")).ticket)
+            async with sealwire.Node(redial=0.02) as one, sealwire.Node(redial=0.02) as other:
+                await one.connect(through)
+                await other.connect(through)
+                peers = [await came.get(), await came.get()]
+                proxy.close()
+                ends = [asyncio.ensure_future(peer.wait_closed()) for peer in peers]
+                await asyncio.wait(ends, timeout=DEADLINE, return_when=asyncio.FIRST_COMPLETED)
+                gone = [peer for peer in peers if peer.closed]
+                kept = [peer for peer in peers if not peer.closed]
+                assert [peer.reason.code for peer in gone] == ["lease"]
+                assert [peer.suspended for peer in kept] == [True]
+                for end in ends:
+                    end.cancel()
+                await asyncio.gather(*ends, return_exceptions=True)
+        with pytest.raises(sealwire.ArgumentError):
+            sealwire.Node(max_suspended_per_address=-1)
+    run(scenario)
+
+
 def test_a_silent_connection_is_given_up():
     async def scenario():
         links = asyncio.Queue()

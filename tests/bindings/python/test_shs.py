@@ -154,6 +154,26 @@ def test_it_goes_over_a_pipe_of_the_program():
             assert await far.stream.read() == b"over a pair of sockets"
             await far.stream.close()
             assert await near.wait_closed() is None
+            a, b = socket.socketpair()
+            with pytest.raises(sealwire.ArgumentError):
+                await server.accept_pipe(*await asyncio.open_connection(sock=a), listener=listener, **SHS)
+            b.close()
+
+    run(scenario)
+
+
+def test_a_pipe_without_a_listener_says_its_own_channel():
+    async def scenario():
+        async with sealwire.Node(allow="anyone") as server, sealwire.Node() as client:
+            a, b = socket.socketpair()
+            accepting = asyncio.ensure_future(server.accept_pipe(*await asyncio.open_connection(sock=a), **SHS))
+            near = await client.connect_pipe(server.id, *await asyncio.open_connection(sock=b), **SHS)
+            far = await accepting
+            assert near.channel == far.channel == "shs1"
+            await near.stream.close()
+            assert await far.stream.read() == b""
+            await far.stream.close()
+            assert await near.wait_closed() is None
 
     run(scenario)
 
