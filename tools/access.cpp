@@ -2,6 +2,7 @@
 #include "access.h"
 
 #include <fstream>
+#include <iterator>
 
 namespace tool {
 
@@ -29,6 +30,15 @@ std::vector<Option> with_access_options(std::vector<Option> own) {
                                {"--allow-file", "FILE", "let the ids in FILE in: one a line, a remark may follow"},
                                {"--anyone", "", "let everyone in who knows the ticket and the network"}};
     all.insert(all.end(), own.begin(), own.end());
+    const Option door[] = {
+        {"--allow-from", "RANGE",
+         "let only these addresses connect: 192.0.2.7, 2001:db8::/32; may be given several times"},
+        {"--deny-from", "RANGE", "close the connections of these addresses without a word; likewise"},
+        {"--max-connections", "N", "of peers, at once; the next are told that there are too many"},
+        {"--max-per-key", "N", "the same, with one key"},
+        {"--max-per-address", "N", "connections from one address, strangers too; the next are closed without a word"},
+        {"--max-per-subnet", "N", "the same, from one /64 of IPv6"}};
+    all.insert(all.end(), std::begin(door), std::end(door));
     return all;
 }
 
@@ -44,6 +54,25 @@ void set_access(const Arguments& arguments, sealwire::node_options& options) {
     options.access = arguments.has("--anyone") ? SW_ACCESS_ANYONE : SW_ACCESS_ALLOW_LIST;
     options.allowed = allowed(arguments);
     options.limits.several_sessions = 1;  // commands that share a key file may run side by side
+}
+
+Door::Door(const Arguments& arguments) : allow_(arguments.all("--allow-from")), deny_(arguments.all("--deny-from")) {
+    const auto number = [&](const char* option) { return arguments.number(option, 0, 1'000'000'000); };
+    const uint32_t connections = number("--max-connections"), per_key = number("--max-per-key"),
+                   per_address = number("--max-per-address"), per_subnet = number("--max-per-subnet");
+    if ((connections | per_key | per_address | per_subnet) != 0) {
+        limits_.emplace(connections, per_key, per_address, per_subnet);
+    }
+    for (const std::string& range : allow_) allow_texts_.push_back(sealwire::text_of(range));
+    for (const std::string& range : deny_) deny_texts_.push_back(sealwire::text_of(range));
+}
+
+void Door::set(sw_listen_options& options) const {
+    if (limits_) options.connection_limits = limits_->raw();
+    options.allow_addresses = allow_texts_.data();
+    options.allow_count = allow_texts_.size();
+    options.deny_addresses = deny_texts_.data();
+    options.deny_count = deny_texts_.size();
 }
 
 }  // namespace tool

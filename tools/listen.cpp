@@ -65,10 +65,7 @@ private:
         http.origins = sealwire::text_of(origin_);
         const bool wanted = !(folder_ + health_ + http_metrics_ + origin_).empty();
         if (wanted) options.http = &http;
-        const auto tls = tls_of(arguments);
-        const sw_tls_options raw = tls ? tls->raw() : sw_tls_options{};
-        if (tls) options.tls = &raw;
-        return session_.node().listen(url, &options);
+        return session_.listen(arguments, url, options);
     }
     sealwire::node_options handlers(const Arguments& arguments) {
         sealwire::node_options options;

@@ -11,6 +11,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "access.h"
 #include "output.h"
 
 namespace tool {
@@ -30,8 +31,12 @@ std::vector<Option> with_node_options(std::vector<Option> own, bool connects) {
     own.push_back({"--tls-key", "FILE", "of tls:// and wss://: the key of that certificate"});
     if (!connects)
         own.push_back({"--tls-client-ca", "FILE", "of tls:// and wss://: who connects needs a certificate of this CA"});
+    own.push_back({"--tls-crl", "FILE", "of tls:// and wss://: certificates that the CA has revoked"});
     own.push_back({"--lease", "SECONDS",
                    "how long to keep a session whose connection broke, and dial again (60; 0: not at all)"});
+    own.push_back(
+        {"--heartbeat", "SECONDS",
+         "of silence, after which a peer is asked for a sign of life; thrice that is its end (15; 0: never)"});
     own.push_back({"--json", "", "print JSON objects, one a line"});
     return own;
 }
@@ -59,13 +64,29 @@ std::optional<sealwire::tls_options> tls_of(const Arguments& arguments) {
     take("--tls-name", tls.server_name);
     take("--tls-cert", tls.certificate_file);
     take("--tls-key", tls.key_file);
+    take("--tls-crl", tls.crl_file);
     if (take("--tls-client-ca", tls.ca_file)) tls.clients = SW_TLS_CLIENTS_REQUIRED;
     return given ? std::optional(std::move(tls)) : std::nullopt;
 }
 
-sealwire::listener Session::listen(const Arguments& arguments, const std::string& url) {
+sealwire::listener Session::listen(const Arguments& arguments, const std::string& url, sw_listen_options options) {
+    const Door door(arguments);
+    door.set(options);
     const auto tls = tls_of(arguments);
-    return tls ? node().listen(url, *tls) : node().listen(url);
+    const sw_tls_options raw = tls ? tls->raw() : sw_tls_options{};
+    if (tls) options.tls = &raw;
+    try {
+        return node().listen(url, &options);
+    } catch (const sealwire::error& error) {
+        if (error.code() == SW_ERR_ARG) throw UsageError(std::string(error.detail()));  // a range that is none
+        throw;
+    }
+}
+
+sealwire::listener Session::listen(const Arguments& arguments, const std::string& url) {
+    sw_listen_options options;
+    sw_listen_options_init(&options);
+    return listen(arguments, url, options);
 }
 
 Interrupts::Interrupts() {
@@ -109,10 +130,11 @@ Session::Session(const Arguments& arguments, sealwire::node_options options) {
     if (arguments.has("--key")) identity_ = sealwire::identity::load(arguments.value("--key"));
     options.identity = identity_ ? &*identity_ : nullptr;
     options.network = network_of(arguments);
-    if (arguments.has("--lease")) {
-        const bool none = arguments.value("--lease") == "0";
-        options.limits.lease_ms = none ? SW_NEVER : arguments.duration_ms("--lease", 0);
-    }
+    const auto span = [&](const char* option) {
+        return arguments.value(option) == "0" ? SW_NEVER : arguments.duration_ms(option, 0);
+    };
+    options.limits.lease_ms = span("--lease");
+    options.limits.heartbeat_ms = span("--heartbeat");
     options.handlers = sealwire::run_on::poll;
     node_.emplace(std::move(options));
 }

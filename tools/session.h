@@ -45,6 +45,8 @@ public:
     // `options.identity`, `network` and `handlers` are set from the command line.
     Session(const Arguments& arguments, sealwire::node_options options);
     sealwire::node& node() { return *node_; }
+    // With the certificates, limits and lists of the command line, beside what `options`, initialised, says.
+    sealwire::listener listen(const Arguments& arguments, const std::string& url, sw_listen_options options);
     sealwire::listener listen(const Arguments& arguments, const std::string& url);
     bool interrupted() const { return interrupts_.interrupted(); }
     bool run_until(const std::function<bool()>& over, uint32_t timeout_ms = SW_NEVER) {

@@ -128,7 +128,7 @@ public:
     int run(const Arguments& arguments) {
         if (listens_) {
             const sw_listen_options options = sealwire::shs_listen_options(network_);
-            listener_ = session_.node().listen(arguments.need(0, "address"), &options);
+            listener_ = session_.listen(arguments, arguments.need(0, "address"), options);
         } else {
             sw_connect_options options = sealwire::shs_connect_options(network_);
             options.timeout_ms = arguments.duration_ms("--connect-timeout", 0);

@@ -115,6 +115,11 @@ class TapResult(unittest.TestResult):
         super().addError(test, err)
         self._point(test, self._exc_info_to_string(err, test))
 
+    def addSubTest(self, test, subtest, err):
+        super().addSubTest(test, subtest, err)
+        if err is not None:  # no success is told of its test then
+            self._point(test, self._exc_info_to_string(err, test), f" {subtest._subDescription()}")
+
     def addSkip(self, test, reason):
         self._point(test, remark=f" # SKIP {reason}")
 

@@ -5,6 +5,7 @@ import base64
 import os
 import re
 import signal
+import socket
 import subprocess
 import urllib.request
 
@@ -43,6 +44,40 @@ class Talk(ToolCase):
             got = {path: urllib.request.urlopen(web + path).read().decode() for path in ("/health", "/a.txt", "/metrics")}
             self.assertEqual((got["/health"], got["/a.txt"]), ("ok\n", "aaa"))
             self.assertIn("\nsealwire_requests_received_total 1\n", got["/metrics"])
+
+    def test_more_connections_than_are_taken_are_refused(self):
+        path, _ = self.new_key()
+        for option in ("--max-connections", "--max-per-key"):
+            with self.subTest(option=option), Listener("--anyone", option, "1") as listener:
+                first = subprocess.Popen([TOOL, "ping", listener.ticket, "--key", path, "--count", "1000"], stdout=subprocess.DEVNULL)
+                listener.expect("connected")
+                self.fails(run("ping", listener.ticket, "--key", path, "--count", "1"), 1, "as many connections")
+                first.terminate()
+                first.wait(PATIENCE_S)
+
+    def test_more_connections_of_an_address_than_are_taken_are_closed(self):
+        with Listener("--anyone", "--max-per-address", "1") as listener:
+            host, port = listener.address[len("tcp://"):].rsplit(":", 1)
+            with socket.create_connection((host, int(port)), timeout=PATIENCE_S):
+                self.fails(run("ping", listener.ticket, "--count", "1"), 3)
+
+    def test_addresses_are_allowed_and_denied(self):
+        for options, status in ((("--deny-from", "127.0.0.0/8"), 3), (("--allow-from", "192.0.2.0/24"), 3),
+                                (("--allow-from", "192.0.2.0/24", "--allow-from", "127.0.0.1", "--deny-from", "::/0"), 0)):
+            with self.subTest(options=options), Listener("--anyone", *options) as listener:
+                self.assertEqual(run("ping", listener.ticket, "--count", "1").status, status)
+        result = run("listen", "tcp://127.0.0.1:0", "--anyone", "--allow-from", "192.0.2.0/33")
+        self.assertEqual(result.status, 2)
+        self.assertIn("192.0.2.0/33", result.err)
+
+    def test_a_peer_that_is_silent_is_given_up(self):
+        with Listener("--anyone", "--heartbeat", "0.2", "--lease", "0") as listener:
+            silent = subprocess.Popen([TOOL, "ping", listener.ticket, "--count", "1000"], stdout=subprocess.DEVNULL)
+            listener.expect("connected")
+            silent.send_signal(signal.SIGSTOP)
+            self.assertNotIn("good order", listener.expect("closed")["text"])
+            silent.kill()
+            silent.wait(PATIENCE_S)
 
     def test_metrics_are_kept_in_a_file_as_prometheus_text(self):
         path = self.folder / "sealwire.prom"
