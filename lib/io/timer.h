@@ -15,7 +15,7 @@ class TimerQueue;
 // a heap and no system call. The queue must outlive it. Destroying it cancels it, also from within its own function.
 class Timer {
 public:
-    Timer(TimerQueue& queue, std::function<void()> callback) : queue_(queue), callback_(std::move(callback)) {}
+    Timer(TimerQueue& queue, std::function<void()> callback) : queue_(&queue), callback_(std::move(callback)) {}
     ~Timer() { cancel(); }
     Timer(const Timer&) = delete;
     Timer& operator=(const Timer&) = delete;
@@ -24,13 +24,15 @@ public:
     // never this call; kNever cancels.
     inline void set(Time at);
     inline void cancel();
+    // Cancels it, and it is one of another queue from now on, whose thread is the next to touch it.
+    inline void move_to(TimerQueue& queue);
     bool armed() const { return place_.linked(); }
     // The time last set; meaningful while armed.
     Time at() const { return at_; }
 
 private:
     friend class TimerQueue;
-    TimerQueue& queue_;
+    TimerQueue* queue_;
     std::function<void()> callback_;
     Time at_ = kNever;
     HeapPlace place_;
@@ -65,12 +67,17 @@ private:
 inline void Timer::set(Time at) {
     at_ = at;
     if (at == kNever) {
-        queue_.heap_.remove(*this);
+        queue_->heap_.remove(*this);
     } else {
-        queue_.heap_.set(*this, at);
+        queue_->heap_.set(*this, at);
     }
 }
 
-inline void Timer::cancel() { queue_.heap_.remove(*this); }
+inline void Timer::cancel() { queue_->heap_.remove(*this); }
+
+inline void Timer::move_to(TimerQueue& queue) {
+    cancel();
+    queue_ = &queue;
+}
 
 }  // namespace sealwire

@@ -115,12 +115,15 @@ Errc CustomEnd::end() {
 }
 
 Errc CustomEnd::fail(std::string_view why) {
+    return fail({Errc::peer_lost, std::string(why.empty() ? "the application says that it is broken" : why)});
+}
+
+Errc CustomEnd::fail(Error why) {
     const std::lock_guard lock(mutex_);
     if (gone_) return Errc::closed;
     if (failed_) return Errc::state;
-    std::string text(why.empty() ? "the application says that it is broken" : why);
     schedule();
-    failed_ = std::move(text);
+    failed_ = std::move(why);
     return Errc::ok;
 }
 
@@ -242,7 +245,7 @@ bool CustomPipe::deliver(const bool& gone) {
     if (closing_ || error_told_) return true;
     bool more = false;
     bool ended = false;
-    std::optional<std::string> failed;
+    std::optional<Error> failed;
     {
         const std::lock_guard lock(end_->mutex_);
         more = reading_ && !end_->incoming_.empty();
@@ -257,7 +260,7 @@ bool CustomPipe::deliver(const bool& gone) {
     }
     if (failed && !closing_) {
         error_told_ = true;
-        handler_->on_error({Errc::peer_lost, std::move(*failed)});
+        handler_->on_error(std::move(*failed));
     }
     return !gone;
 }

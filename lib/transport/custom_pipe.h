@@ -45,6 +45,7 @@ public:
     Errc end();
     // It is broken: nothing more comes and nothing can be sent.
     Errc fail(std::string_view why);
+    Errc fail(Error why);
 
 private:
     friend class CustomPipe;
@@ -63,7 +64,7 @@ private:
     ByteQueue incoming_;
     bool refused_ = false;  // a give, since there was room
     bool ended_ = false;
-    std::optional<std::string> failed_;
+    std::optional<Error> failed_;
     // To the other end.
     ByteQueue outgoing_;
     bool output_due_ = false;

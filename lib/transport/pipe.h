@@ -5,11 +5,14 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 
 #include "base/bytes.h"
 #include "base/result.h"
 
 namespace sealwire {
+
+class Loop;
 
 // What a pipe tells. All on the loop thread, never from inside a call to the pipe, and any of them may close or destroy
 // the pipe or call whatever else it offers.
@@ -29,6 +32,28 @@ public:
 
 protected:
     ~PipeHandler() = default;
+};
+
+// Hands on what a pipe tells, as its owner can change and its handler cannot.
+class PipeRelay final : public PipeHandler {
+public:
+    explicit PipeRelay(PipeHandler& handler) : to(&handler) {}
+    void on_bytes(Bytes bytes) override {
+        if (to) to->on_bytes(bytes);
+    }
+    void on_writable() override {
+        if (to) to->on_writable();
+    }
+    void on_end() override {
+        if (to) to->on_end();
+    }
+    void on_error(Error error) override {
+        if (to) to->on_error(std::move(error));
+    }
+    void on_closed() override {
+        if (to) to->on_closed();
+    }
+    PipeHandler* to;  // null: nobody listens any more
 };
 
 // Loop thread only. Destroying it at any time (from its own callbacks too) is safe and means: close, and no callback
@@ -71,6 +96,14 @@ public:
 
     // Of who let it in (ListenerHandler::lets_in): kept as long as the connection, whatever pipes are made of it.
     std::shared_ptr<void> kept;
+
+    // To go on on another loop, in the midst of what it does, for the same handler: leave_loop in a turn of the old one and in no
+    // callback of the pipe, then enter_loop, by its thread, once. Between the two nothing is told, nothing but destroying it
+    // may be done, and nothing is lost. False: it is bound to its loop, and nothing has changed (transport/bridge.h serves for
+    // those).
+    virtual bool leave_loop() { return false; }
+    // With an error nothing but destroying it may follow.
+    virtual Result<void> enter_loop(Loop&) { return {}; }
 
     // The user id of the process at the other end at the time it connected; unix sockets only.
     virtual std::optional<uint32_t> peer_uid() const { return std::nullopt; }

@@ -3,6 +3,7 @@
 
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -21,9 +22,27 @@ constexpr int kReadsPerTurn = 4;
 constexpr int kReadsOfLastBytes = 64;
 constexpr size_t kBlocksPerCall = 64;
 
-class StreamCore final : public PollCore {
+// What goes with the descriptor when it goes on on another loop.
+struct StreamState {
+    PipeHandler* handler_ = nullptr;
+    std::string remote_;
+    int write_error_ = 0;
+    bool reading_ = true;
+    bool ended_ = false;      // the peer's direction
+    bool shut_down_ = false;  // ours
+    bool backed_up_ = false;  // waiting for on_writable
+    bool failed_ = false;
+};
+
+class StreamCore final : public PollCore, private StreamState {
 public:
-    StreamCore(Loop& loop, std::string remote) : PollCore(loop), remote_(std::move(remote)) {}
+    StreamCore(Loop& loop, StreamState state) : PollCore(loop), StreamState(std::move(state)) {}
+    const StreamState& state() const { return *this; }
+    // Of one that began on another loop.
+    void go_on() {
+        update();
+        if (write_error_ != 0 && !failed_) fail_later(write_error_);
+    }
 
     void start(PipeHandler& handler) {
         handler_ = &handler;
@@ -51,15 +70,7 @@ private:
     void fail_later(int number);
     void tell_failure(int number);
 
-    PipeHandler* handler_ = nullptr;
-    std::string remote_;
     std::unique_ptr<Timer> failure_turn_;  // made for the turn in which a failed write is told
-    int write_error_ = 0;
-    bool reading_ = true;
-    bool ended_ = false;      // the peer's direction
-    bool shut_down_ = false;  // ours
-    bool backed_up_ = false;  // waiting for on_writable
-    bool failed_ = false;
 };
 
 void StreamCore::update() {
@@ -183,6 +194,9 @@ void StreamCore::tell_failure(int number) {
 class StreamPipe final : public Pipe {
 public:
     explicit StreamPipe(StreamCore* core) : core_(core) {}
+    ~StreamPipe() override {
+        if (moving_ >= 0) ::close(moving_);
+    }
 
     void start(PipeHandler& handler) override { core_->start(handler); }
     size_t try_write(std::span<const Bytes> blocks) override { return core_->try_write(blocks); }
@@ -194,6 +208,21 @@ public:
         return core_->closing() ? std::string() : local_address_of(core_->descriptor()).url();
     }
     int take_socket() override { return core_->sound() ? core_.take()->release() : -1; }
+    bool leave_loop() override {
+        if (core_->closing()) return false;
+        state_ = core_->state();
+        moving_ = core_.take()->release();
+        return true;
+    }
+    Result<void> enter_loop(Loop& loop) override {
+        auto* const core = new StreamCore(loop, std::move(state_));
+        if (const int status = core->init(std::exchange(moving_, -1)); status < 0) {
+            return fail(status == UV_ENOMEM ? Errc::no_memory : Errc::system, uv_strerror(status));
+        }
+        core_ = CoreOwner<StreamCore>(core);
+        core->go_on();
+        return {};
+    }
     std::optional<uint32_t> peer_uid() const override {
         if (core_->closing()) return std::nullopt;
 #ifdef __linux__
@@ -213,12 +242,14 @@ public:
 
 private:
     CoreOwner<StreamCore> core_;
+    int moving_ = -1;    // the descriptor, between two loops
+    StreamState state_;  // then
 };
 
 }  // namespace
 
 Result<std::unique_ptr<Pipe>> make_stream_pipe(Loop& loop, int socket, std::string remote_address) {
-    StreamCore* core = new StreamCore(loop, std::move(remote_address));
+    StreamCore* core = new StreamCore(loop, {.handler_ = nullptr, .remote_ = std::move(remote_address)});
     if (const int status = core->init(socket); status < 0) {
         return fail(status == UV_ENOMEM ? Errc::no_memory : Errc::system, uv_strerror(status));
     }

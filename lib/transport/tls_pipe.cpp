@@ -40,7 +40,7 @@ private:
 }  // namespace
 
 TlsPipe::TlsPipe(Loop& loop, std::unique_ptr<Pipe> lower, std::shared_ptr<TlsContext> context, std::string host)
-    : loop_(loop),
+    : loop_(&loop),
       lower_(std::move(lower)),
       context_(std::move(context)),
       verdict_(std::make_unique<TlsVerdict>(std::move(host))) {
@@ -320,7 +320,7 @@ void TlsPipe::fail_later(Error error) {
 }
 
 void TlsPipe::later() {
-    if (!turn_) turn_ = std::make_unique<Timer>(loop_.timers(), [this] { on_turn(); });
+    if (!turn_) turn_ = std::make_unique<Timer>(loop_->timers(), [this] { on_turn(); });
     turn_->set(0);
 }
 
@@ -440,6 +440,20 @@ void TlsPipe::set_reading(bool on) {
     if (!usable()) return;
     if (kept_.empty()) lower_->set_reading(on);
     else if (on && handler_) later();
+}
+
+bool TlsPipe::leave_loop() {
+    if (closing_ || shaking_ || busy_ > 0 || !lower_->leave_loop()) return false;
+    turn_due_ = turn_ && turn_->armed();
+    turn_.reset();
+    return true;
+}
+
+Result<void> TlsPipe::enter_loop(Loop& loop) {
+    loop_ = &loop;
+    if (Result<void> entered = lower_->enter_loop(loop); !entered) return entered;
+    if (std::exchange(turn_due_, false)) later();
+    return {};
 }
 
 std::string TlsPipe::remote_address() const { return with_scheme(lower_->remote_address()); }

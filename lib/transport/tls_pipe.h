@@ -58,6 +58,8 @@ public:
     void set_reading(bool on) override;
     std::string remote_address() const override;
     std::string local_address() const override;
+    bool leave_loop() override;
+    Result<void> enter_loop(Loop& loop) override;
 
 private:
     TlsPipe(Loop& loop, std::unique_ptr<Pipe> lower, std::shared_ptr<TlsContext> context, std::string host);
@@ -93,7 +95,7 @@ private:
     void keep_session();
     bool usable() const { return !closing_ && !failed_; }
 
-    Loop& loop_;
+    Loop* loop_;
     std::unique_ptr<Pipe> lower_;
     const std::shared_ptr<TlsContext> context_;
     std::unique_ptr<TlsVerdict> verdict_;  // until the handshake is over
@@ -121,6 +123,7 @@ private:
     bool backed_up_ = false;  // on_writable is owed
     bool failed_ = false;
     bool closing_ = false;
+    bool turn_due_ = false;  // between two loops
 };
 
 }  // namespace sealwire

@@ -396,9 +396,11 @@ TEST_CASE("addresses are told as URLs that can be connected to, and the remote o
         CHECK(duo.client->pipe->remote_address() == url);
         CHECK(duo.server->pipe->local_address() == url);
         switch (kind) {
+            case Kind::moved:
             case Kind::tcp4: CHECK(url.rfind("tcp://127.0.0.1:", 0) == 0); break;
             case Kind::tcp6: CHECK(url.rfind("tcp://[::1]:", 0) == 0); break;
             case Kind::tls13:
+            case Kind::moved_tls:
             case Kind::tls12: CHECK(url.rfind("tls://127.0.0.1:", 0) == 0); break;
             case Kind::unix_path: CHECK(url == "unix://" + world.directory.path() + "/socket"); break;
             case Kind::ws:

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "io/loop.h"
+#include "transport/bridge.h"
 #include "transport/carrier.h"
 #include "transport/memory.h"
 #include "transport/transport.h"
@@ -23,16 +24,46 @@ namespace sealwire::transport_test {
 
 inline constexpr Time kGenerous = 30 * kSecond;
 
-enum class Kind { memory, memory_sliced, tcp4, tcp6, tls13, tls12, unix_path, unix_abstract, custom, ws, wss };
+enum class Kind {
+    memory,
+    memory_sliced,
+    tcp4,
+    tcp6,
+    tls13,
+    tls12,
+    unix_path,
+    unix_abstract,
+    custom,
+    ws,
+    wss,
+    moved,
+    moved_tls,
+    bridged
+};
 inline constexpr Kind kKinds[] = {Kind::memory, Kind::memory_sliced, Kind::tcp4,          Kind::tcp6,   Kind::tls13,
                                   Kind::tls12,  Kind::unix_path,     Kind::unix_abstract, Kind::custom, Kind::ws,
-                                  Kind::wss};
+                                  Kind::wss,    Kind::moved,         Kind::moved_tls,     Kind::bridged};
 inline const char* name_of(Kind kind) {
-    constexpr const char* kNames[] = {"memory",    "memory, sliced and late", "tcp v4", "tcp v6", "tls 1.3", "tls 1.2",
-                                      "unix path", "unix abstract",           "custom", "ws",     "wss"};
+    constexpr const char* kNames[] = {"memory",
+                                      "memory, sliced and late",
+                                      "tcp v4",
+                                      "tcp v6",
+                                      "tls 1.3",
+                                      "tls 1.2",
+                                      "unix path",
+                                      "unix abstract",
+                                      "custom",
+                                      "ws",
+                                      "wss",
+                                      "tcp v4 that has left its loop",
+                                      "tls that has left its loop",
+                                      "bridge"};
     return kNames[static_cast<int>(kind)];
 }
-inline bool is_socket(Kind kind) { return kind != Kind::memory && kind != Kind::memory_sliced && kind != Kind::custom; }
+inline bool is_socket(Kind kind) {
+    return kind != Kind::memory && kind != Kind::memory_sliced && kind != Kind::custom && kind != Kind::bridged;
+}
+inline bool has_left(Kind kind) { return kind == Kind::moved || kind == Kind::moved_tls || kind == Kind::bridged; }
 
 // A directory that goes, with the files it was asked for.
 class TempDir {
@@ -314,6 +345,62 @@ private:
     Connector& connector_;
 };
 
+// A pipe that leaves its loop as soon as it is started, and comes back; one that cannot goes on behind a bridge.
+class LeavingPipe final : public Pipe {
+public:
+    LeavingPipe(Loop& loop, std::unique_ptr<Pipe> pipe) : loop_(loop), pipe_(std::move(pipe)) {}
+    void start(PipeHandler& handler) override {
+        relay_ = std::make_unique<PipeRelay>(handler);
+        pipe_->start(*relay_);
+        sealwire::leave_loop(loop_, relay_, pipe_);
+        REQUIRE(pipe_->enter_loop(loop_));
+    }
+    size_t try_write(std::span<const Bytes> blocks) override { return pipe_->try_write(blocks); }
+    bool flushed() override { return pipe_->flushed(); }
+    void shutdown_write() override { pipe_->shutdown_write(); }
+    void close() override { pipe_->close(); }
+    void set_reading(bool on) override { pipe_->set_reading(on); }
+    std::string remote_address() const override { return pipe_->remote_address(); }
+    std::string local_address() const override { return pipe_->local_address(); }
+    std::optional<uint32_t> peer_uid() const override { return pipe_->peer_uid(); }
+
+private:
+    Loop& loop_;
+    std::unique_ptr<PipeRelay> relay_;
+    std::unique_ptr<Pipe> pipe_;
+};
+
+class LeavingAcceptor final : public ListenerHandler {
+public:
+    LeavingAcceptor(Loop& loop, Acceptor& acceptor) : loop_(loop), acceptor_(acceptor) {}
+    void on_accept(std::unique_ptr<Pipe> pipe) override {
+        acceptor_.on_accept(std::make_unique<LeavingPipe>(loop_, std::move(pipe)));
+    }
+    void on_listener_error(Error error) override { acceptor_.on_listener_error(std::move(error)); }
+    void on_refused(const std::string& remote_address, Error error) override {
+        acceptor_.on_refused(remote_address, std::move(error));
+    }
+    void on_listener_closed() override { acceptor_.on_listener_closed(); }
+
+private:
+    Loop& loop_;
+    Acceptor& acceptor_;
+};
+
+class LeavingConnector final : public ConnectHandler {
+public:
+    LeavingConnector(Loop& loop, Connector& connector) : loop_(loop), connector_(connector) {}
+    void on_connected(std::unique_ptr<Pipe> pipe) override {
+        connector_.on_connected(std::make_unique<LeavingPipe>(loop_, std::move(pipe)));
+    }
+    void on_connect_failed(Error error) override { connector_.on_connect_failed(std::move(error)); }
+    void on_trying(const std::string& address, const Error& before) override { connector_.on_trying(address, before); }
+
+private:
+    Loop& loop_;
+    Connector& connector_;
+};
+
 struct Duo {
     std::unique_ptr<End> client;
     std::unique_ptr<End> server;
@@ -336,7 +423,7 @@ public:
         loop = std::move(*made);
         listen_options.memory = &hub;
         connect_options.memory = &hub;
-        if (kind == Kind::tls13 || kind == Kind::tls12 || kind == Kind::wss) use_tls(kind == Kind::tls12);
+        if (scheme() == "tls" || scheme() == "wss") use_tls(kind == Kind::tls12);
     }
     ~World() {
         acceptor.listener.reset();
@@ -347,14 +434,16 @@ public:
         if (!is_socket(kind_)) return "memory";
         if (kind_ == Kind::ws) return "ws";
         if (kind_ == Kind::wss) return "wss";
-        if (kind_ == Kind::tls13 || kind_ == Kind::tls12) return "tls";
-        return kind_ == Kind::tcp4 || kind_ == Kind::tcp6 ? "tcp" : "unix";
+        if (kind_ == Kind::tls13 || kind_ == Kind::tls12 || kind_ == Kind::moved_tls) return "tls";
+        return kind_ == Kind::tcp4 || kind_ == Kind::tcp6 || kind_ == Kind::moved ? "tcp" : "unix";
     }
     std::string listen_address() {
         switch (kind_) {
             case Kind::tcp4:
             case Kind::tls13:
-            case Kind::tls12: return "127.0.0.1:0";
+            case Kind::tls12:
+            case Kind::moved:
+            case Kind::moved_tls: return "127.0.0.1:0";
             case Kind::tcp6: return "[::1]:0";
             case Kind::unix_path: return directory.file("socket");
             case Kind::unix_abstract: return "@" + directory.path();
@@ -410,11 +499,19 @@ public:
 
 private:
     ListenerHandler& accept_handler() {
+        if (has_left(kind_)) {
+            leaving_acceptor_ = std::make_unique<LeavingAcceptor>(*loop, acceptor);
+            return *leaving_acceptor_;
+        }
         if (kind_ != Kind::custom) return acceptor;
         carried_acceptor_ = std::make_unique<CarriedAcceptor>(*loop, carriers_, acceptor);
         return *carried_acceptor_;
     }
     ConnectHandler& connect_handler(Connector& connector) {
+        if (has_left(kind_)) {
+            leaving_connectors_.push_back(std::make_unique<LeavingConnector>(*loop, connector));
+            return *leaving_connectors_.back();
+        }
         if (kind_ != Kind::custom) return connector;
         carried_connectors_.push_back(std::make_unique<CarriedConnector>(*loop, carriers_, connector));
         return *carried_connectors_.back();
@@ -425,6 +522,8 @@ private:
 
     Kind kind_;
     Carriers carriers_;
+    std::unique_ptr<LeavingAcceptor> leaving_acceptor_;
+    std::vector<std::unique_ptr<LeavingConnector>> leaving_connectors_;
     std::unique_ptr<CarriedAcceptor> carried_acceptor_;
     std::vector<std::unique_ptr<CarriedConnector>> carried_connectors_;
 };
