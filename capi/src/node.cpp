@@ -16,6 +16,7 @@ constexpr uint64_t kMostMessageBytes = 64u * 1024 * 1024;  // frames of one mess
 constexpr uint64_t kLeastWindowBytes = 64u * 1024;
 constexpr uint32_t kLeastSlots = 16;
 constexpr uint64_t kLeastMemoryBytes = 1024 * 1024;
+constexpr uint32_t kMostLoopThreads = 64;
 
 // Runs `body` with the node, which it keeps alive meanwhile.
 template <class Body>
@@ -79,6 +80,7 @@ Result<NodeConfig> config_of(const sw_node_options& options) {
     if (options.memory_bytes && options.memory_bytes < kLeastMemoryBytes) {
         return fail(Errc::argument, "memory_bytes is below 1 MiB");
     }
+    if (options.loop_threads > kMostLoopThreads) return fail(Errc::argument, "loop_threads is above 64");
     if (!valid(options.accept_data)) return fail(Errc::argument, "accept_data is null or too large");
     if (options.accept_data.size > kMaxApplicationData) return fail(Errc::too_big, "accept_data is above 60 KiB");
     if (!valid(options.key_log)) return fail(Errc::argument, "key_log is not a text");
@@ -100,6 +102,7 @@ Result<NodeConfig> config_of(const sw_node_options& options) {
     if (options.memory_bytes) config.memory = options.memory_bytes;
     config.ask_allowed = options.ask_allowed != 0;
     config.several_sessions = options.several_sessions != 0;
+    if (options.loop_threads) config.loop_threads = options.loop_threads;
     config.redial.first = span_of(options.redial_ms, config.redial.first);
     config.redial.longest = std::max(config.redial.first, span_of(options.redial_max_ms, config.redial.longest));
     config.redial.refresh = span_of(options.refresh_ms, config.redial.refresh);

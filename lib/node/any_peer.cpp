@@ -3,6 +3,7 @@
 
 #include "node/measured.h"
 #include "node/node.h"
+#include "transport/bridge.h"
 
 namespace sealwire {
 
@@ -15,10 +16,12 @@ constexpr Time kRetry = 100 * kMillisecond;
 AnyPeer::AnyPeer(Node& node, const PeerId* id, std::shared_ptr<HalfOpen> half_open, void* user, std::string address)
     : node_(node),
       dialled_(id != nullptr),
+      place_(id ? Placement::Place(node.placement(), *id) : Placement::Place()),
+      shard_(&node.shard(place_.shard())),
       user_(user),
       id_(id ? *id : PeerId{}),
       id_known_(id != nullptr),
-      timer_(node.loop().timers(), [this] { on_timer(); }),
+      timer_(shard_->loop().timers(), [this] { on_timer(); }),
       address_(std::move(address)),
       half_open_(std::move(half_open)) {}
 
@@ -29,9 +32,47 @@ void AnyPeer::retire_handle() {
     HandleTable::process().retire(handle_);
 }
 
-std::shared_ptr<Node> AnyPeer::shared_node() const { return node_.shared_from_this(); }
+std::shared_ptr<Shard> AnyPeer::shared_shard() const { return {node_.shared_from_this(), shard_}; }
 
-bool AnyPeer::post_to(Node& node, std::function<void()> command) { return node.loop().post(std::move(command)); }
+bool AnyPeer::post_to(Shard& shard, std::function<void()> command) { return shard.loop().post(std::move(command)); }
+
+void AnyPeer::start_pipe() {
+    PipeHandler& handler = *this;
+    link_ = std::make_unique<PipeRelay>(handler);
+    pipe_->start(*link_);
+}
+
+// ---- Where it lives ----
+
+void AnyPeer::settle() {
+    settled_ = true;
+    place_ = Placement::Place(node_.placement(), id_);
+    if (place_.shard() == shard_->number()) return asked();
+    shard_->send_away(*this);
+}
+
+// It is nobody's for the moment: nobody has its handle yet, and what its pipe tells waits.
+void AnyPeer::leave_loop(Shard& to) {
+    sealwire::leave_loop(shard_->loop(), link_, pipe_);
+    timer_.move_to(to.loop().timers());
+    const std::lock_guard lock(*mutex_);
+    shard_ = &to;
+}
+
+void AnyPeer::arrive() {
+    shard_->loop().refresh_now();  // not before the time that it knows
+    try {
+        const Result<void> entered = pipe_->enter_loop(shard_->loop());
+        if (entered) pipe_->set_reading(reading_);
+        if (!entered) pipe_.reset(), give_up(entered.error());
+        else if (shard_->shutting_down()) shut_down(shard_->time_left());
+        else asked();
+        if (pipe_ && blocked_) on_writable();
+    } catch (const std::bad_alloc&) {
+        give_up({Errc::no_memory, "no memory for a peer that has come to its loop thread"});
+    }
+    drive();
+}
 
 // ---- Turns ----
 
@@ -46,7 +87,7 @@ void AnyPeer::drive() {
     if (!try_turn() && !try_turn()) {
         // Nothing can be told without memory: once more when there may be some again.
         try {
-            timer_.set(after(node_.loop().now(), kRetry));
+            timer_.set(after(shard_->loop().now(), kRetry));
         } catch (const std::bad_alloc&) {  // the next thing that happens to it drives it
         }
     }
@@ -66,7 +107,7 @@ bool AnyPeer::try_turn() {
 // ---- As a stranger ----
 
 void AnyPeer::enter_half_open() {
-    if (AnyPeer* oldest = half_open_->enter(*this, place_)) oldest->crowd_out();
+    if (AnyPeer* oldest = half_open_->enter(*this, half_open_place_)) oldest->crowd_out();
 }
 
 void AnyPeer::crowd_out() {
@@ -79,10 +120,10 @@ void AnyPeer::check_newcomer() {
     tell_notice();
     if (dialled_ || shown_ || !network_shown()) return;
     shown_ = true;
-    if (!half_open_->promote(place_, address_)) {
+    if (!half_open_->promote(half_open_place_, address_)) {
         const Error why{Errc::limit, "busy: too many handshakes at once, this one is refused"};
         log(half_open_->busy_log, LogLevel::warning, why);
-        node_.door_counters().busy.add();
+        shard_->door_counters().busy.add();
         return turn_away(why);
     }
     if (!node_.short_of_time() && begin_handshake() == Begin::now) return;
@@ -91,9 +132,9 @@ void AnyPeer::check_newcomer() {
 }
 
 Begin AnyPeer::begin_handshake() {
-    const Time now = node_.loop().now();
+    const Time now = shard_->loop().now();
     if (!node_.handshake_time().below(now, half_open_->limits().share_percent)) return Begin::no_time;
-    if (!half_open_->may_begin(place_, now)) return Begin::too_fast;
+    if (!half_open_->may_begin(half_open_place_, now)) return Begin::too_fast;
     waits_ = false;
     try {
         const Measured measured(node_);
@@ -108,7 +149,7 @@ Begin AnyPeer::begin_handshake() {
 void AnyPeer::leave_half_open() {
     if (waits_) node_.wait_no_more(*this);
     waits_ = false;
-    if (half_open_) half_open_->leave(place_);
+    if (half_open_) half_open_->leave(half_open_place_);
     half_open_.reset();
 }
 
@@ -138,7 +179,7 @@ void AnyPeer::tell_connecting(std::string_view address, uint32_t attempt, const 
     out.detail = before.detail;
     out.address = address;
     out.first = attempt;
-    node_.emit(out);
+    shard_->emit(out);
 }
 
 // ---- The log ----
@@ -146,7 +187,7 @@ void AnyPeer::tell_connecting(std::string_view address, uint32_t attempt, const 
 void AnyPeer::log(LogLevel level, Errc code, std::string_view text, std::string_view route) {
     if (!node_.logs(level)) return;
     const bool known = id_known_.load(std::memory_order_relaxed);
-    node_.log(level, code, known ? &id_ : nullptr, address_, text, route);
+    shard_->log(level, code, known ? &id_ : nullptr, address_, text, route);
 }
 
 void AnyPeer::log(LogLevel level, const Error& error) { log(level, error.code, error.detail); }
@@ -154,7 +195,7 @@ void AnyPeer::log(LogLevel level, const Error& error) { log(level, error.code, e
 // What strangers can cause does not flood the log.
 void AnyPeer::log(LogPace& pace, LogLevel level, const Error& error) {
     if (!node_.logs(level)) return;
-    const std::optional<uint64_t> left_out = pace.allows(node_.loop().now());
+    const std::optional<uint64_t> left_out = pace.allows(shard_->loop().now());
     if (left_out) log(level, error.code, error.detail + left_out_words(*left_out));
 }
 

@@ -20,20 +20,26 @@
 #include "node/connection_limits.h"
 #include "node/half_open.h"
 #include "node/handle_table.h"
+#include "node/placement.h"
+#include "transport/pipe.h"
 
 namespace sealwire {
 
 class Node;
+class Shard;
 struct RouteSent;
 struct Stats;
 
 // Whether a handshake may begin: it may not before the pace of its address allows it and handshakes have time.
 enum class Begin : uint8_t { now, no_time, too_fast };
 
-// The slot of its handle guards what commands touch; all else belongs to the loop thread.
-class AnyPeer {
+// The slot of its handle guards what commands touch; all else belongs to the loop thread of its shard. One that is dialled is on
+// the shard of its key from the first; one that came in goes there when it has proved its key, before anybody is told of it.
+class AnyPeer : protected PipeHandler {
 public:
     uint64_t handle() const { return handle_; }
+    // Of one that came in it changes once; then its loop thread's, or under the lock.
+    Shard& shard() const { return *shard_; }
 
     // ---- Loop thread ----
     // Brings everything up to date after an input or command.
@@ -44,6 +50,9 @@ public:
     Begin begin_handshake();
     // There are too many strangers, and it is the oldest of them.
     void crowd_out();
+    // At the end of the turn in which it was found that it lives on another shard: it is taken there, unless it is over.
+    virtual void depart() = 0;
+    virtual void shut_down(Time deadline) = 0;
 
     // ---- Any thread ----
     virtual Stats locked_stats() const = 0;
@@ -55,7 +64,7 @@ public:
 protected:
     // `id`: of one that is dialled; null: it has connected, and `half_open` is its listener's.
     AnyPeer(Node& node, const PeerId* id, std::shared_ptr<HalfOpen> half_open, void* user, std::string address);
-    ~AnyPeer() = default;
+    virtual ~AnyPeer() = default;
 
     // ---- What its connection does for it ----
     virtual bool network_shown() const = 0;  // its first message is meant for this node
@@ -65,6 +74,8 @@ protected:
     virtual void give_up(Error why) = 0;  // drive() is to follow
     virtual void turn() = 0;
     virtual void on_timer() = 0;
+    // Its key is proved, and it is where it lives: is it let in?
+    virtual void asked() = 0;
 
     // Runs a command on the loop thread, if the peer still lives then; gives the lock up.
     template <class P>
@@ -73,6 +84,11 @@ protected:
     template <class P>
     void register_handle(P& self);
     void retire_handle();
+
+    void start_pipe();
+    // It has proved its key: asked() is called here, or where it lives from now on.
+    void settle();
+    std::shared_ptr<Shard> shared_shard() const;
 
     // ---- As a stranger ----
     void enter_half_open();
@@ -85,7 +101,7 @@ protected:
     // It is dialled, for the `attempt`th time from 1; `before`: why there is no connection yet.
     void tell_connecting(std::string_view address, uint32_t attempt, const Error& before);
     // Its handshake uses the time of handshakes.
-    bool in_handshake() const { return place_.kind == HalfOpen::Place::Class::handshake; }
+    bool in_handshake() const { return half_open_place_.kind == HalfOpen::Place::Class::handshake && !settled_; }
 
     void log(LogLevel level, Errc code, std::string_view text, std::string_view route = {});
     void log(LogLevel level, const Error& error);
@@ -93,6 +109,8 @@ protected:
 
     Node& node_;
     const bool dialled_;
+    Placement::Place place_;  // once its key is known
+    Shard* shard_;
     uint64_t handle_ = 0;
     std::mutex* mutex_ = nullptr;
     std::atomic<void*> user_;
@@ -103,28 +121,40 @@ protected:
     Timer timer_;
     std::string address_;                  // dialled, or connected from
     std::shared_ptr<HalfOpen> half_open_;  // of the listener; until it is connected
+    std::unique_ptr<PipeRelay> link_;      // outlives pipe_
+    std::unique_ptr<Pipe> pipe_;
+    bool blocked_ = false;  // the pipe takes nothing until on_writable
+    bool reading_ = true;
 
 private:
+    void on_closed() override {}
     void add_to_book();
-    std::shared_ptr<Node> shared_node() const;
-    static bool post_to(Node& node, std::function<void()> command);
+    friend class Shard;  // which moves it
+    static bool post_to(Shard& shard, std::function<void()> command);
     bool try_turn();
+    void leave_loop(Shard& to);
+    void arrive();
 
-    HalfOpen::Place place_;  // among the half-open
-    bool shown_ = false;     // the network; it was seen
-    bool waits_ = false;     // for its handshake to begin, in the node's list
+    HalfOpen::Place half_open_place_;
+    bool settled_ = false;
+    bool shown_ = false;  // the network; it was seen
+    bool waits_ = false;  // for its handshake to begin, in the node's list
     bool driving_ = false;
 };
 
 template <class P>
 Errc AnyPeer::post(HandleTable::Locked<P>& peer, std::function<void(P&)> command) {
     const uint64_t handle = peer->handle_;
-    const std::shared_ptr<Node> node = peer->shared_node();
+    const std::shared_ptr<Shard> shard = peer->shared_shard();
     peer.unlock();
-    const bool posted = post_to(*node, [handle, command = std::move(command)] {
+    const bool posted = post_to(*shard, [handle, here = shard.get(), command = std::move(command)] {
         P* found = nullptr;
         {
-            const HandleTable::Locked<P> again(HandleTable::process(), handle, P::kHandleKind);
+            HandleTable::Locked<P> again(HandleTable::process(), handle, P::kHandleKind);
+            if (again && &again->shard() != here) {
+                post<P>(again, command);  // it has gone on there meanwhile
+                return;
+            }
             if (again) found = &*again;
         }
         // Only this thread ends it, so it lives on without the lock.

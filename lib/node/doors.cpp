@@ -50,10 +50,10 @@ bool Node::enter(HalfOpen& half_open, const Pipe& pipe, Entrance& entrance) {
             return false;
         }
     } catch (const std::bad_alloc&) {
-        log(LogLevel::error, Errc::no_memory, nullptr, from, "no memory for a new pipe: it is refused");
+        front().log(LogLevel::error, Errc::no_memory, nullptr, from, "no memory for a new pipe: it is refused");
         return false;
     }
-    door_counters_.accepted.add();
+    front().door_counters().accepted.add();
     return true;
 }
 
@@ -63,29 +63,32 @@ bool Node::lets_in(HalfOpen& half_open, Pipe& pipe) {
         if (!enter(half_open, pipe, *entrance)) return false;
         pipe.kept = std::move(entrance);
     } catch (const std::bad_alloc&) {
-        log(LogLevel::error, Errc::no_memory, nullptr, {}, "no memory for a new pipe: it is refused");
+        front().log(LogLevel::error, Errc::no_memory, nullptr, {}, "no memory for a new pipe: it is refused");
         return false;
     }
     return true;
 }
 
 void Node::refused_by_address(Door& door, const std::string& from, std::string_view why) {
-    door_counters_.by_address.add();
+    front().door_counters().by_address.add();
     if (!logs(LogLevel::warning)) return;
-    const auto left_out = door.address_log.allows(loop_->now());
+    const auto left_out = door.address_log.allows(front().loop().now());
     if (!left_out) return;
-    log(LogLevel::warning, Errc::limit, nullptr, from, "refused: " + std::string(why) + left_out_words(*left_out));
+    front().log(LogLevel::warning, Errc::limit, nullptr, from,
+                "refused: " + std::string(why) + left_out_words(*left_out));
 }
 
-std::optional<Error> Node::admit(HalfOpen& half_open, AnyPeer& peer, const PeerId& id, std::string_view address) {
-    const bool replaces = !sessions_.several() && sessions_.standing(id);
+std::optional<Error> Node::admit(Shard& shard, HalfOpen& half_open, AnyPeer& peer, const PeerId& id,
+                                 std::string_view address) {
+    Sessions& sessions = shard.sessions();
+    const bool replaces = !sessions.several() && sessions.standing(id);
     const Refusal refusal = peer.entrance.admit(id, replaces);
     if (refusal == Refusal::none) return std::nullopt;
-    door_counters_.by_limit.add();
+    shard.door_counters().by_limit.add();
     const std::string why(words_of(refusal));
     if (logs(LogLevel::warning)) {
-        if (const auto left_out = half_open.door.limit_log.allows(loop_->now())) {
-            log(LogLevel::warning, Errc::limit, &id, address, "refused: " + why + left_out_words(*left_out));
+        if (const auto left_out = half_open.door.limit_log.allows(shard.loop().now())) {
+            shard.log(LogLevel::warning, Errc::limit, &id, address, "refused: " + why + left_out_words(*left_out));
         }
     }
     return Error{Errc::limit, why};

@@ -67,10 +67,10 @@ EventQueue::~EventQueue() {
     if (descriptor_ >= 0) ::close(descriptor_);
 }
 
-std::unique_ptr<QueuedEvent> EventQueue::recycle() {
+std::unique_ptr<QueuedEvent> EventQueue::Batch::recycle() {
     if (at_hand_.empty()) {
-        const std::lock_guard lock(mutex_);
-        at_hand_.swap(spare_);
+        const std::lock_guard lock(queue_.mutex_);
+        at_hand_.swap(queue_.spare_);
     }
     if (at_hand_.empty()) return nullptr;
     std::unique_ptr<QueuedEvent> event = std::move(at_hand_.back());
@@ -78,19 +78,23 @@ std::unique_ptr<QueuedEvent> EventQueue::recycle() {
     return event;
 }
 
-void EventQueue::flush() {
-    if (batch_.empty()) return;
+void EventQueue::Batch::flush() {
+    if (events_.empty()) return;
+    queue_.add(events_);
+    events_.clear();
+}
+
+void EventQueue::add(std::vector<std::unique_ptr<QueuedEvent>>& batch) {
     bool wake = false;
     {
         const std::lock_guard lock(mutex_);
         const bool was_empty = queue_.empty();
-        for (auto& event : batch_) queue_.push_back(std::move(event));
+        for (auto& event : batch) queue_.push_back(std::move(event));
         if (was_empty) signal_descriptor();
         if (waiting_ > 0) changed_.notify_all();
         wake = on_wake_ && !woken_;
         woken_ = true;
     }
-    batch_.clear();
     if (wake) on_wake_(user_);
 }
 

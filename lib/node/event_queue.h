@@ -52,20 +52,28 @@ private:
     std::vector<PartInfo> parts_;
 };
 
-// Filled on the loop thread, emptied on any. Lives until the node and the last event that is held have gone.
+// Filled by loop threads, emptied on any. Lives until the node and the last event that is held have gone.
 class EventQueue {
 public:
     // `on_wake` may be null.
     using Wake = void (*)(void* user);
     static EventQueue* create(Wake on_wake, void* user) { return new EventQueue(on_wake, user); }
 
-    // ---- Loop thread ----
-    // An event to be filled: a used one or null.
-    std::unique_ptr<QueuedEvent> recycle();
-    // Gathered until flush(), which makes them visible and wakes who waits, once a batch.
-    void push(std::unique_ptr<QueuedEvent> event) { batch_.push_back(std::move(event)); }
-    bool has_batch() const { return !batch_.empty(); }
-    void flush();
+    // What one loop thread fills it with.
+    class Batch {
+    public:
+        explicit Batch(EventQueue& queue) : queue_(queue) {}
+        // An event to be filled: a used one or null.
+        std::unique_ptr<QueuedEvent> recycle();
+        // Gathered until flush(), which makes them visible and wakes who waits, once a batch.
+        void push(std::unique_ptr<QueuedEvent> event) { events_.push_back(std::move(event)); }
+        void flush();
+
+    private:
+        EventQueue& queue_;
+        std::vector<std::unique_ptr<QueuedEvent>> events_;
+        std::vector<std::unique_ptr<QueuedEvent>> at_hand_;  // used ones, taken over a whole lot at a time
+    };
 
     // ---- Any thread ----
     // Moves up to `max` events out, in their order; they count as held until release.
@@ -89,13 +97,12 @@ private:
 
     EventQueue(Wake on_wake, void* user) : on_wake_(on_wake), user_(user) {}
     ~EventQueue();
+    void add(std::vector<std::unique_ptr<QueuedEvent>>& batch);
     void signal_descriptor();
     void clear_descriptor();
 
     const Wake on_wake_;
     void* const user_;
-    std::vector<std::unique_ptr<QueuedEvent>> batch_;    // loop thread
-    std::vector<std::unique_ptr<QueuedEvent>> at_hand_;  // loop thread: used ones, taken over a whole lot at a time
 
     mutable std::mutex mutex_;  // guards all below
     std::condition_variable changed_;

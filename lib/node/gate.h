@@ -1,4 +1,4 @@
-// Gate: how many messages may still be delivered. Set on any thread, passed on the loop thread.
+// Gate: how many messages may still be delivered. Set on any thread, passed on loop threads.
 #pragma once
 
 #include <atomic>
@@ -14,10 +14,11 @@ public:
     void allow(uint64_t messages) { left_.store(messages, std::memory_order_release); }
     bool wide_open() const { return left_.load(std::memory_order_relaxed) == kOpen; }
     bool closed() const { return left_.load(std::memory_order_acquire) == 0; }
-    // One message passes.
-    void pass() {
-        uint64_t left = left_.load(std::memory_order_relaxed);
+    // One message passes. False: it is closed.
+    bool pass() {
+        uint64_t left = left_.load(std::memory_order_acquire);
         while (left != kOpen && left != 0 && !left_.compare_exchange_weak(left, left - 1, std::memory_order_relaxed)) {}
+        return left != 0;
     }
 
 private:

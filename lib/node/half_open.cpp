@@ -25,6 +25,7 @@ std::string address_group(std::string_view remote_address) {
 bool is_loopback_group(std::string_view group) { return group == kLoopback || (group.size() == 4 && group[0] == 127); }
 
 std::optional<uint64_t> LogPace::allows(Time now) {
+    const std::lock_guard lock(mutex_);
     if (!pace_.allows(next_, now)) {
         ++left_out_;
         return std::nullopt;
@@ -65,13 +66,14 @@ bool HalfOpen::promote(Place& place, std::string_view remote_address) {
     std::string address = address_group(remote_address);
     const bool loopback = is_loopback_group(address);
     if (loopback && !limits_.loopback_at_once && !limits_.loopback_rate) address.clear();
+    const std::lock_guard lock(mutex_);
     if (handshakes_ >= limits_.at_once) return false;
     if (!address.empty()) {
         size_t& count = addresses_[address].handshakes;
         if ((!loopback || limits_.loopback_at_once) && count >= limits_.per_address) return false;
         ++count;
     }
-    leave(place);
+    leave_locked(place);
     ++handshakes_;
     place.kind = Place::Class::handshake;
     place.address = std::move(address);
@@ -81,11 +83,12 @@ bool HalfOpen::promote(Place& place, std::string_view remote_address) {
 bool HalfOpen::may_begin(const Place& place, Time now) {
     if (place.address.empty() || limits_.per_second == kNoLimit) return true;
     if (!limits_.loopback_rate && is_loopback_group(place.address)) return true;
+    const std::lock_guard lock(mutex_);
     if (addresses_.size() >= sweep_at_) forget_idle_addresses(now);
     return Pace{kSecond / limits_.per_second, limits_.burst}.allows(addresses_[place.address].next, now);
 }
 
-// An address without handshakes is remembered only as long as its pace is not restored.
+// With the lock. An address without handshakes is remembered only as long as its pace is not restored.
 void HalfOpen::forget_idle_addresses(Time now) {
     std::erase_if(addresses_,
                   [now](const auto& entry) { return entry.second.handshakes == 0 && entry.second.next <= now; });
@@ -93,6 +96,12 @@ void HalfOpen::forget_idle_addresses(Time now) {
 }
 
 void HalfOpen::leave(Place& place) {
+    if (place.kind == Place::Class::none) return;
+    const std::lock_guard lock(mutex_);
+    leave_locked(place);
+}
+
+void HalfOpen::leave_locked(Place& place) {
     if (place.kind == Place::Class::stranger) strangers_.erase(place.stranger);
     if (place.kind == Place::Class::handshake) {
         --handshakes_;

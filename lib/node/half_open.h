@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <list>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -43,7 +44,8 @@ struct Pace {
     }
 };
 
-// A line of the log that strangers can cause: written at most so often, with the number of those left out in between.
+// A line of the log that strangers can cause: written at most so often, with the number of those left out in between. Any
+// thread.
 class LogPace {
 public:
     explicit LogPace(Pace pace) : pace_(pace) {}
@@ -52,6 +54,7 @@ public:
 
 private:
     const Pace pace_;
+    std::mutex mutex_;  // guards all below
     Time next_ = 0;
     uint64_t left_out_ = 0;
 };
@@ -81,7 +84,8 @@ struct Door {
     LogPace limit_log{{kSecond, 1}};
 };
 
-// Of one listener. Pipes that have shown no valid mac1 are a class of their own, the oldest of which gives way. Loop thread.
+// Of one listener. Pipes that have shown no valid mac1 are a class of their own, the oldest of which gives way. The listener's
+// loop thread, but for leave() of those that were promoted.
 class HalfOpen {
 public:
     static constexpr size_t kStrangers = 4096;
@@ -103,13 +107,19 @@ public:
     bool promote(Place& place, std::string_view remote_address);
     // Of a promoted one: its arithmetic may begin now as far as the pace of its address goes. False: not yet.
     bool may_begin(const Place& place, Time now);
-    // Its handshake is over or it is gone.
+    // Its handshake is over or it is gone. Any thread, once it was promoted.
     void leave(Place& place);
 
     const HandshakeLimits& limits() const { return limits_; }
     size_t strangers() const { return strangers_.size(); }
-    size_t handshakes() const { return handshakes_; }
-    size_t addresses() const { return addresses_.size(); }
+    size_t handshakes() const {
+        const std::lock_guard lock(mutex_);
+        return handshakes_;
+    }
+    size_t addresses() const {
+        const std::lock_guard lock(mutex_);
+        return addresses_.size();
+    }
 
     Door door;
     LogPace busy_log{{kSecond, 1}};
@@ -124,10 +134,12 @@ private:
     static constexpr size_t kSweepAt = 1024;
 
     void forget_idle_addresses(Time now);
+    void leave_locked(Place& place);
 
     const HandshakeLimits limits_;
     const size_t most_strangers_;
     std::list<AnyPeer*> strangers_;  // oldest first
+    mutable std::mutex mutex_;       // guards all below
     size_t handshakes_ = 0;
     std::unordered_map<std::string, Address> addresses_;
     size_t sweep_at_ = kSweepAt;

@@ -33,7 +33,7 @@ void keep(Event& event) {
 
 }  // namespace
 
-void HeldMessages::add(Event& message, const Gate& route) {
+void HeldMessages::add(Event& message, Gate& route) {
     keep(message);
     if (message.taken.slot) by_exchange_[message.number] = first_ + entries_.size();
     ++by_route_[&route];
@@ -61,7 +61,7 @@ std::optional<HeldMessages::Held> HeldMessages::next(const Gate& peer, bool all,
     for (place = std::max(place, first_); place < first_ + entries_.size(); ++place) {
         if (!all && peer.closed()) return std::nullopt;
         Entry& entry = entries_[static_cast<size_t>(place - first_)];
-        if (!entry.route || (!all && entry.route->closed())) continue;
+        if (!entry.route || (!entry.route->pass() && !all)) continue;
         Held held = take(entry);
         tidy();
         return held;

@@ -25,19 +25,19 @@ public:
     // Whether a message of this route waits: a later one waits behind it.
     bool waits(const Gate& route) const { return by_route_.count(&route) > 0; }
     // Keeps a message of its own: small bodies do not keep the chunk that they came in.
-    void add(Event& message, const Gate& route);
+    void add(Event& message, Gate& route);
     // An event of an exchange whose message waits is kept behind it; false: none does.
     bool add_behind(Event& event);
     // Takes out the message of an exchange that is over; nothing when it does not wait.
     std::optional<Held> drop(uint64_t number);
-    // Takes out the first whose gates are open, its route's and `peer`; with `all`, whatever they are. `place` is 0 at
-    // first and says where the next call of the same pass goes on.
+    // Takes out the first whose gates are open, its route's, which it passes, and `peer`; with `all`, whatever they are.
+    // `place` is 0 at first and says where the next call of the same pass goes on.
     std::optional<Held> next(const Gate& peer, bool all, uint64_t& place);
 
 private:
     struct Entry {
         Held held;
-        const Gate* route = nullptr;  // null: taken out
+        Gate* route = nullptr;  // null: taken out
     };
     Held take(Entry& entry);
     void tidy();

@@ -90,8 +90,11 @@ void KeyLogFile::channel(const ChannelKeys& keys) {
     do {
         written = ::write(descriptor_, lines.bytes().data(), lines.bytes().size());
     } while (written < 0 && errno == EINTR);
-    if (written == static_cast<ssize_t>(lines.bytes().size()) || std::exchange(failed_, true)) return;
-    failure_ = file_error(written < 0 ? errno : ENOSPC, "write");
+    const int number = errno;
+    if (written == static_cast<ssize_t>(lines.bytes().size())) return;
+    const std::lock_guard lock(mutex_);
+    if (std::exchange(failed_, true)) return;
+    failure_ = file_error(written < 0 ? number : ENOSPC, "write");
 }
 
 }  // namespace sealwire

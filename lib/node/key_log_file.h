@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <utility>
@@ -11,7 +12,7 @@
 
 namespace sealwire {
 
-// One thread at a time; waits for the disk.
+// Any thread; waits for the disk.
 class KeyLogFile final : public KeyLog {
 public:
     // Creates the file with mode 0600, or appends to one that is this user's alone. not_found, permission, file_type, ...
@@ -20,12 +21,16 @@ public:
 
     void channel(const ChannelKeys& keys) override;
     // What went wrong the first time that lines could not be written; once.
-    std::optional<Error> take_failure() { return std::exchange(failure_, std::nullopt); }
+    std::optional<Error> take_failure() {
+        const std::lock_guard lock(mutex_);
+        return std::exchange(failure_, std::nullopt);
+    }
 
 private:
     explicit KeyLogFile(int descriptor) : descriptor_(descriptor) {}
 
     const int descriptor_;
+    std::mutex mutex_;  // guards all below
     bool failed_ = false;
     std::optional<Error> failure_;
 };

@@ -40,7 +40,7 @@ Errc Listening::close(uint64_t listener) {
     locked->closing_ = true;
     const std::shared_ptr<Node> node = locked->node_.shared_from_this();
     locked.unlock();
-    node->loop().post([listener] {
+    node->front().loop().post([listener] {
         Listening* listening = nullptr;
         {
             const HandleTable::Locked<Listening> found(HandleTable::process(), listener, HandleKind::listener);
@@ -75,7 +75,7 @@ Result<void> Listening::set_tls(uint64_t listener, const TlsOptions& options) {
     if (auto fits = check(locked); !fits) return fits;
     const std::shared_ptr<Node> node = locked->node_.shared_from_this();
     locked.unlock();
-    node->loop().post([listener, made = std::move(*context)] {
+    node->front().loop().post([listener, made = std::move(*context)] {
         Listening* listening = nullptr;
         {
             const HandleTable::Locked<Listening> found(HandleTable::process(), listener, HandleKind::listener);
@@ -83,7 +83,8 @@ Result<void> Listening::set_tls(uint64_t listener, const TlsOptions& options) {
         }
         if (!listening || !listening->listener_) return;
         if (auto set = listening->listener_->set_tls(made); !set) {
-            listening->node_.log(LogLevel::error, set.error().code, {}, listening->address_, set.error().detail);
+            listening->node_.front().log(LogLevel::error, set.error().code, {}, listening->address_,
+                                         set.error().detail);
         }
     });
     return {};
@@ -118,7 +119,7 @@ Errc Listening::answer(uint64_t listener, uint64_t number, HttpAnswer answer) {
     const std::shared_ptr<Node> node = locked->node_.shared_from_this();
     locked.unlock();
     const auto kept = std::make_shared<HttpAnswer>(std::move(answer));
-    node->loop().post([listener, number, kept] {
+    node->front().loop().post([listener, number, kept] {
         if (Web* const web = web_of(listener)) web->answer(number, std::move(*kept));
     });
     return Errc::ok;
@@ -135,7 +136,7 @@ void Listening::start() {
         transport.http.service = web_.get();
         transport.http.decide_upgrades = options_.web.upgrades;
     }
-    auto listener = listen(node_.loop(), endpoint_.scheme, endpoint_.address, transport, *this);
+    auto listener = listen(node_.front().loop(), endpoint_.scheme, endpoint_.address, transport, *this);
     if (!listener) return over(listener.error());
     listener_ = std::move(*listener);
     if (web_) web_->attach(listener_->http());
@@ -145,13 +146,13 @@ void Listening::start() {
         const std::lock_guard lock(HandleTable::process().mutex_of(handle_));
         ticket_ = ticket;
     }
-    node_.log(LogLevel::info, Errc::ok, {}, address_, "listening");
+    node_.front().log(LogLevel::info, Errc::ok, {}, address_, "listening");
     NodeEvent event{.kind = NodeEventKind::listening};
     event.listener = handle_;
     event.user = options_.user;
     event.address = address_;
     event.text = ticket;
-    node_.emit(event);
+    node_.front().emit(event);
 }
 
 void Listening::shut_down() {
@@ -167,12 +168,12 @@ void Listening::on_accept(std::unique_ptr<Pipe> pipe) {
 }
 
 void Listening::on_listener_error(Error error) {
-    node_.log(LogLevel::error, error.code, {}, address_, "accepting is paused: " + error.detail);
+    node_.front().log(LogLevel::error, error.code, {}, address_, "accepting is paused: " + error.detail);
     tell(NodeEventKind::listener_paused, error);
 }
 
 void Listening::on_listener_resumed() {
-    node_.log(LogLevel::info, Errc::ok, {}, address_, "accepting again");
+    node_.front().log(LogLevel::info, Errc::ok, {}, address_, "accepting again");
     tell(NodeEventKind::listener_resumed, {});
 }
 
@@ -183,28 +184,28 @@ void Listening::tell(NodeEventKind kind, const Error& error) {
     event.errc = error.code;
     event.detail = error.detail;
     event.address = address_;
-    node_.emit(event);
+    node_.front().emit(event);
 }
 
 void Listening::on_refused(const std::string& remote_address, Error error) {
-    const std::optional<uint64_t> left_out = half_open_->stranger_log.allows(node_.loop().now());
+    const std::optional<uint64_t> left_out = half_open_->stranger_log.allows(node_.front().loop().now());
     if (left_out)
-        node_.log(LogLevel::warning, error.code, {}, remote_address, error.detail + left_out_words(*left_out));
+        node_.front().log(LogLevel::warning, error.code, {}, remote_address, error.detail + left_out_words(*left_out));
 }
 
 void Listening::over(const Error& error) {
     if (over_) return;
     over_ = true;
     if (address_.empty()) address_ = endpoint_.text();
-    node_.log(error.code == Errc::ok ? LogLevel::info : LogLevel::error, error.code, {}, address_,
-              error.code == Errc::ok ? "no longer listening" : "cannot listen: " + error.detail);
+    node_.front().log(error.code == Errc::ok ? LogLevel::info : LogLevel::error, error.code, {}, address_,
+                      error.code == Errc::ok ? "no longer listening" : "cannot listen: " + error.detail);
     NodeEvent event{.kind = NodeEventKind::listener_closed};
     event.listener = handle_;
     event.user = options_.user;
     event.errc = error.code;
     event.detail = error.detail;
     event.address = address_;
-    node_.emit_last(event, handle_);
+    node_.front().emit_last(event, handle_);
     node_.finished(*this);
 }
 

@@ -11,7 +11,7 @@ namespace sealwire {
 class Measured {
 public:
     explicit Measured(Node& node) : node_(node), start_(thread_nanoseconds()) {}
-    ~Measured() { node_.handshake_time().add(node_.loop().now(), thread_nanoseconds() - start_); }
+    ~Measured() { node_.handshake_time().add(node_.front().loop().now(), thread_nanoseconds() - start_); }
     Measured(const Measured&) = delete;
     Measured& operator=(const Measured&) = delete;
 

@@ -1,7 +1,8 @@
 // A node's pipes that the application carries: the commands that make them, and their end.
+#include <new>
+
 #include "node/listener.h"
 #include "node/node.h"
-#include "node/own_list.h"
 #include "node/peer.h"
 #include "node/piping.h"
 #include "node/raw_peer.h"
@@ -15,28 +16,32 @@ Result<void> Node::connect_pipe(const PeerId& id, const PipingOptions& pipe, con
     if (same_holder(id, this->id())) return fail(Errc::self, "the key is this node's own");
     if (options.tls != TlsOptions()) return fail(Errc::argument, "the tls options are for tls:// and wss://");
     Ticket ticket{{}, id, *curve};
-    auto piping = std::make_shared<std::unique_ptr<Piping>>(std::make_unique<Piping>(*this, pipe));
-    const auto dial = [&](auto peer, auto& list) -> Result<void> {
-        if ((*piping)->handle() == 0 || (*peer)->handle() == 0) return fail(Errc::too_many, "all handles are in use");
-        const std::lock_guard lock(end_mutex_);
-        if (closing()) return fail(Errc::closed, "the node is closing");
-        *pipe_out = (*piping)->handle();
-        *out = (*peer)->handle();
-        loop_->post([this, piping, peer, &list] {
-            Piping& carried = **piping;
-            auto& added = **peer;
-            append(pipings_, std::move(*piping));
-            append(list, std::move(*peer));
-            added.dial_over(carried.open(), carried.handle());
-        });
-        return {};
-    };
     if (options.shs) {
-        auto raw = std::make_unique<RawPeer>(*this, std::move(ticket), options);
-        return dial(std::make_shared<std::unique_ptr<RawPeer>>(std::move(raw)), raw_peers_);
+        return launch_over(std::make_unique<RawPeer>(*this, std::move(ticket), options), out, pipe, pipe_out);
     }
-    auto peer = std::make_unique<Peer>(*this, std::move(ticket), options);
-    return dial(std::make_shared<std::unique_ptr<Peer>>(std::move(peer)), peers_);
+    return launch_over(std::make_unique<Peer>(*this, std::move(ticket), options), out, pipe, pipe_out);
+}
+
+template <class P>
+Result<void> Node::launch_over(std::unique_ptr<P> made, uint64_t* out, const PipingOptions& pipe, uint64_t* pipe_out) {
+    Shard& shard = made->shard();
+    auto piping = std::make_shared<std::unique_ptr<Piping>>(std::make_unique<Piping>(shard, pipe));
+    auto peer = std::make_shared<std::unique_ptr<P>>(std::move(made));
+    if ((*piping)->handle() == 0 || (*peer)->handle() == 0) return fail(Errc::too_many, "all handles are in use");
+    const std::lock_guard lock(end_mutex_);
+    if (closing()) return fail(Errc::closed, "the node is closing");
+    *pipe_out = (*piping)->handle();
+    *out = (*peer)->handle();
+    born();
+    born();
+    shard.loop().post([&shard, piping, peer] {
+        Piping& carried = **piping;
+        P& added = **peer;
+        shard.add(std::move(*piping));
+        shard.add(std::move(*peer));
+        added.dial_over(carried.open(), carried.handle());
+    });
+    return {};
 }
 
 Result<void> Node::accept_pipe(const PipingOptions& pipe, uint64_t* pipe_out) {
@@ -46,14 +51,15 @@ Result<void> Node::accept_pipe(const PipingOptions& pipe, uint64_t* pipe_out) {
             return fail(errc, errc == Errc::argument ? "the listener is another node's" : "the listener is closed");
         }
     }
-    auto piping = std::make_shared<std::unique_ptr<Piping>>(std::make_unique<Piping>(*this, pipe));
+    auto piping = std::make_shared<std::unique_ptr<Piping>>(std::make_unique<Piping>(front(), pipe));
     if ((*piping)->handle() == 0) return fail(Errc::too_many, "all handles are in use");
     const std::lock_guard lock(end_mutex_);
     if (closing()) return fail(Errc::closed, "the node is closing");
     *pipe_out = (*piping)->handle();
-    loop_->post([this, piping] {
+    born();
+    front().loop().post([this, piping] {
         Piping& added = **piping;
-        append(pipings_, std::move(*piping));
+        front().add(std::move(*piping));
         open_accepted(added);
     });
     return {};
@@ -72,22 +78,17 @@ void Node::open_accepted(Piping& piping) {
     accepted(listener, std::move(shs), std::move(half_open), std::move(pipe), piping.handle());
 }
 
-void Node::note_pipe(uint64_t pipe, const Error& why) {
-    Piping* piping = nullptr;
+void Node::note_pipe(Shard& from, uint64_t pipe, const Error& why) {
+    Shard* at = nullptr;
     {
         const HandleTable::Locked<Piping> locked(HandleTable::process(), pipe, HandleKind::pipe);
-        if (locked) piping = &*locked;
+        if (locked) at = &locked->shard();
     }
-    if (piping) piping->note(why);
-}
-
-// Those that a callback ends come in the next turn.
-void Node::tell_gone_pipings() {
-    std::vector<Piping*> gone;
-    gone.swap(gone_pipings_);
-    for (Piping* piping : gone) {
-        piping->tell_closed();
-        dead_pipings_.push_back(take_out(pipings_, *piping));
+    if (at == &from) return Piping::note(pipe, why);
+    if (!at) return;
+    try {
+        at->loop().post([pipe, why] { Piping::note(pipe, why); });
+    } catch (const std::bad_alloc&) {  // it ends without a word of why
     }
 }
 

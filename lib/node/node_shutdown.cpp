@@ -22,42 +22,33 @@ constexpr auto kPatience = std::chrono::seconds(10);    // with a loop that is b
 
 void Node::shutdown(Time deadline) {
     const std::lock_guard lock(end_mutex_);
-    closing_.store(true, std::memory_order_release);
-    loop_->post([this, deadline] { begin_shutdown(deadline); });
+    closing_.store(true);
+    for (const auto& shard : shards_) {
+        shard->loop().post([each = shard.get(), deadline] { each->begin_shutdown(deadline); });
+    }
 }
 
-void Node::begin_shutdown(Time deadline) {
-    if (completed_) return;
-    const Time at = after(loop_->now(), deadline);
-    if (!deadline_timer_) deadline_timer_ = std::make_unique<Timer>(loop_->timers(), [this] { on_deadline(); });
-    if (!deadline_timer_->armed() || at < deadline_timer_->at()) deadline_timer_->set(at);
-    if (shutting_down_) return;
-    shutting_down_ = true;
-    sweep_timer_.reset();
-    // Both lists may shrink meanwhile.
+// The list may shrink meanwhile.
+void Node::shut_listeners_down() {
     for (size_t i = listenings_.size(); i-- > 0;) {
         if (i < listenings_.size()) listenings_[i]->shut_down();
     }
-    for (size_t i = peers_.size(); i-- > 0;) {
-        if (i < peers_.size()) peers_[i]->shut_down(deadline);
-    }
-    for (size_t i = raw_peers_.size(); i-- > 0;) {
-        if (i < raw_peers_.size()) raw_peers_[i]->shut_down(deadline);
-    }
 }
 
-void Node::on_deadline() {
-    if (!peers_.empty() || !raw_peers_.empty() || !listenings_.empty()) account_.deadline_passed = true;
-    for (size_t i = peers_.size(); i-- > 0;) {
-        if (i < peers_.size()) peers_[i]->end_now({Errc::ok, "the deadline of the node's end had passed"});
-    }
-    for (size_t i = raw_peers_.size(); i-- > 0;) {
-        if (i < raw_peers_.size()) raw_peers_[i]->abort({Errc::ok, "the deadline of the node's end had passed"});
-    }
+void Node::note_deadline() {
+    const std::lock_guard lock(account_mutex_);
+    account_.deadline_passed = true;
+}
+
+void Node::buried(Shard& shard, size_t count) {
+    const size_t left = living_.fetch_sub(count) - count;
+    if (&shard == &front()) complete_if_over();
+    else if (count > 0 && left == 0 && closing_.load()) front().loop().wake();
 }
 
 void Node::account(const PeerId* id, const Outbox::Undelivered& undelivered, std::string_view unanswered) {
-    if (!shutting_down_) return;
+    if (!closing()) return;
+    const std::lock_guard lock(account_mutex_);
     if (account_.blocking_route.empty()) account_.blocking_route = unanswered;
     if (undelivered.not_sent + undelivered.outcome_unknown + undelivered.exchanges == 0) return;
     account_.not_sent += undelivered.not_sent;
@@ -72,45 +63,48 @@ void Node::account(const PeerId* id, const Outbox::Undelivered& undelivered, std
 bool Node::files_are_over() {
     if (transfers_->idle() || files_late_) return true;
     if (!files_timer_) {
-        files_timer_ = std::make_unique<Timer>(loop_->timers(), [this] {
+        files_timer_ = std::make_unique<Timer>(front().loop().timers(), [this] {
             files_late_ = true;
             complete_if_over();
         });
-        files_timer_->set(after(loop_->now(), kFiles));
+        files_timer_->set(after(front().loop().now(), kFiles));
     }
     return false;
 }
 
 void Node::complete_if_over() {
-    if (!shutting_down_ || completed_ || !peers_.empty() || !listenings_.empty()) return;
-    if (!raw_peers_.empty() || !pipings_.empty() || !files_are_over()) return;
+    if (!front().shutting_down() || completed_ || living_.load() > 0 || !files_are_over()) return;
     completed_ = true;
     complete();
 }
 
-// The last act of the loop thread.
+// The last act of the loop threads.
 void Node::complete() {
-    deadline_timer_.reset();
-    sweep_timer_.reset();
+    front().end_timers();
     waiting_timer_.reset();
     files_timer_.reset();
-    account_.events_held = queue_->held();
+    CloseReport report;
+    {
+        const std::lock_guard lock(account_mutex_);
+        report = account_;
+    }
+    report.events_held = queue_->held();
     if (!config_.queued) {
         const std::lock_guard lock(end_mutex_);
         if (!std::exchange(retired_, true)) HandleTable::process().retire(handle_);
     }
     NodeEvent event{.kind = NodeEventKind::node_closed};
-    event.report = &account_;
-    emit(event);
-    queue_->flush();
+    event.report = &report;
+    front().emit(event);
+    front().flush_events();
     std::unique_lock lock(end_mutex_);
-    report_ = account_;
+    report_ = report;
     over_ = true;
     end_changed_.notify_all();
     if (closers_ > 0) return;  // one of them joins this thread
     joining_ = true;
     lock.unlock();
-    // Nobody waits, and a thread cannot join itself. Without a thread for it the loop idles on for good.
+    // Nobody waits, and a thread cannot join itself. Without a thread for it the loops idle on for good.
     try {
         std::thread([node = shared_from_this()] {
             std::unique_lock reaping(node->end_mutex_);
@@ -126,7 +120,7 @@ void Node::complete() {
 void Node::join(std::unique_lock<std::mutex>& lock) {
     joining_ = true;
     lock.unlock();
-    loop_->stop_and_join();
+    for (const auto& shard : shards_) shard->loop().stop_and_join();
     lock.lock();
     joined_ = true;
     end_changed_.notify_all();
@@ -138,13 +132,23 @@ void Node::release_self(std::unique_lock<std::mutex>& lock) {
     lock.unlock();
 }
 
-// Whether one and the same callback has been running for a while.
-bool Node::callback_is_stuck(uint64_t seen) {
-    return seen % 2 == 1 && callbacks_.load(std::memory_order_acquire) == seen;
+std::vector<uint64_t> Node::callbacks() const {
+    std::vector<uint64_t> all;
+    for (const auto& shard : shards_) all.push_back(shard->callbacks());
+    return all;
+}
+
+// The loop thread on which one and the same callback has been running since then; or null.
+const Shard* Node::stuck_since(const std::vector<uint64_t>& seen) const {
+    for (const auto& shard : shards_) {
+        const uint64_t callback = seen[shard->number()];
+        if (callback % 2 == 1 && shard->callbacks() == callback) return shard.get();
+    }
+    return nullptr;
 }
 
 Result<CloseReport> Node::close(Time deadline) {
-    if (loop_->on_loop_thread()) return fail(Errc::thread, "this is the node's own loop thread; use shutdown here");
+    if (on_loop_thread()) return fail(Errc::thread, "this is a loop thread of the node; use shutdown here");
     const auto start = Clock::now();
     std::unique_lock lock(end_mutex_);
     ++closers_;
@@ -155,14 +159,16 @@ Result<CloseReport> Node::close(Time deadline) {
     }
     const auto ended = [this] { return over_; };
     bool blocked = false;
+    const Shard* stuck = nullptr;
     if (deadline == kNever) {
         end_changed_.wait(lock, ended);
     } else {
         const auto limit = start + std::chrono::microseconds(deadline);
         for (bool over = end_changed_.wait_until(lock, limit, ended); !over && !blocked;) {
-            const uint64_t seen = callbacks_.load(std::memory_order_acquire);
+            const std::vector<uint64_t> seen = callbacks();
             over = end_changed_.wait_for(lock, kStuck, ended);
-            blocked = !over && (callback_is_stuck(seen) || Clock::now() > limit + kPatience);
+            stuck = over ? nullptr : stuck_since(seen);
+            blocked = !over && (stuck || Clock::now() > limit + kPatience);
         }
     }
     --closers_;
@@ -170,8 +176,8 @@ Result<CloseReport> Node::close(Time deadline) {
     if (blocked) {
         muted_.store(true);
         report.deadline_passed = true;
-        report.callback_blocked = callbacks_.load(std::memory_order_acquire) % 2 == 1;
-        const std::string* route = running_route_.load(std::memory_order_relaxed);
+        report.callback_blocked = stuck != nullptr;
+        const std::string* route = stuck ? stuck->running_route() : nullptr;
         if (report.callback_blocked && route) report.blocking_route = *route;
     } else {
         if (!joining_) join(lock);

@@ -40,9 +40,9 @@ Peer::Peer(Node& node, uint64_t listener, std::shared_ptr<HalfOpen> half_open, s
       listener_(listener),
       outbox_(node.limits(), false, node.budget()),
       stage_(Stage::handshaking),
-      pipe_(std::move(pipe)),
       carried_(carried) {
-    connection_ = Connection::responder(node.connection_config(), outbox_, node.rng(), node.loop().now());
+    pipe_ = std::move(pipe);
+    connection_ = Connection::responder(node.connection_config(), outbox_, node.rng(), shard_->loop().now());
     register_handle(*this);
 }
 
@@ -55,7 +55,7 @@ Peer::Peer(Node& node, Peer& session)
       tls_(node.tls_for(session.endpoint_, session.tls_)),
       keepalive_(session.keepalive_),
       endpoint_(session.endpoint_) {
-    connection_ = Connection::initiator(node.connection_config(), id_, outbox_, node.rng(), node.loop().now(), {});
+    connection_ = Connection::initiator(node.connection_config(), id_, outbox_, node.rng(), shard_->loop().now(), {});
     connection_->hello_on_demand();
     register_handle(*this);
 }
@@ -71,12 +71,12 @@ Peer::~Peer() {
 
 void Peer::start_dial() {
     if (node_.closing()) return abort({Errc::closed, "the node is closing"});
-    const Time now = node_.loop().now();
+    const Time now = shard_->loop().now();
     if (dial_timeout_ != kNever && !dial_timer_) {
-        dial_timer_ = std::make_unique<Timer>(node_.loop().timers(), [this] { on_dial_timeout(); });
+        dial_timer_ = std::make_unique<Timer>(shard_->loop().timers(), [this] { on_dial_timeout(); });
         dial_timer_->set(after(now, dial_timeout_));
     }
-    switch (session_ ? Sessions::Dial::go : node_.sessions().begin(*this, id_, address_)) {
+    switch (session_ ? Sessions::Dial::go : shard_->sessions().begin(*this, id_, address_)) {
         case Sessions::Dial::wait: return;
         case Sessions::Dial::stands:
             if (serve_standing()) break;
@@ -88,7 +88,7 @@ void Peer::start_dial() {
     options.timeout = dial_timeout_ == kNever ? 0 : dial_timeout_;
     options.tcp.keepalive = keepalive_;
     options.tls = tls_;
-    auto connecting = connect(node_.loop(), endpoint_.scheme, endpoint_.address, options, *this);
+    auto connecting = connect(shard_->loop(), endpoint_.scheme, endpoint_.address, options, *this);
     if (!connecting) return abort(connecting.error());
     connecting_ = std::move(*connecting);
 }
@@ -105,15 +105,14 @@ void Peer::go_on() {
 void Peer::note_hello() {
     if (!dialled_ || said_hello_ || !connection_->awaits_accept()) return;
     said_hello_ = true;
-    node_.sessions().said_hello(*this, id_);
+    shard_->sessions().said_hello(*this, id_);
 }
 
 void Peer::on_connected(std::unique_ptr<Pipe> pipe) {
     connecting_.reset();
     pipe_ = std::move(pipe);
-    link_ = std::make_unique<Link>(*this);
-    pipe_->start(*link_);
-    connection_->transport_connected(node_.loop().now());
+    start_pipe();
+    connection_->transport_connected(shard_->loop().now());
     set_stage(Stage::handshaking);
     drive();
 }
@@ -143,19 +142,19 @@ void Peer::on_dial_timeout() {
 void Peer::on_bytes(Bytes bytes) {
     received_ = true;
     counters_.wire_bytes_received.add(bytes.size());
-    if (connection_->awaits_pong()) node_.loop().refresh_now();  // it may have been sent in this very turn
+    if (connection_->awaits_pong()) shard_->loop().refresh_now();  // it may have been sent in this very turn
     try {
         std::optional<Measured> measured;
         if (in_handshake()) measured.emplace(node_);
-        connection_->receive(node_.loop().now(), bytes);
+        connection_->receive(shard_->loop().now(), bytes);
     } catch (const std::bad_alloc&) {
-        connection_->abort(node_.loop().now(), {Errc::no_memory, "no memory for what the peer sent"});
+        connection_->abort(shard_->loop().now(), {Errc::no_memory, "no memory for what the peer sent"});
     }
     try {
         note_hello();
         check_newcomer();
     } catch (const std::bad_alloc&) {
-        connection_->abort(node_.loop().now(), {Errc::no_memory, "no memory for a handshake"});
+        connection_->abort(shard_->loop().now(), {Errc::no_memory, "no memory for a handshake"});
     }
     drive();
 }
@@ -166,7 +165,7 @@ void Peer::on_writable() {
 }
 
 void Peer::on_end() {
-    connection_->transport_ended(node_.loop().now());
+    connection_->transport_ended(shard_->loop().now());
     tell_notice();
     drive();
 }
@@ -176,16 +175,16 @@ void Peer::on_error(Error error) {
     free_block(remainder_);
     remainder_done_ = 0;
     pipe_.reset();
-    connection_->transport_failed(node_.loop().now(), std::move(error));
+    connection_->transport_failed(shard_->loop().now(), std::move(error));
     drive();
 }
 
 // ---- The turn of one peer ----
 
-void Peer::give_up(Error why) { connection_->abort(node_.loop().now(), std::move(why)); }
+void Peer::give_up(Error why) { connection_->abort(shard_->loop().now(), std::move(why)); }
 
 void Peer::end_now(Error why) {
-    const Time now = node_.loop().now();
+    const Time now = shard_->loop().now();
     connection_->close(now, 0, {}, now);
     connection_->on_timeout(now);  // of the drain: the final CLOSE
     drive();
@@ -194,7 +193,7 @@ void Peer::end_now(Error why) {
 
 void Peer::give_way() {
     if (over_ || connection_->ending()) return;
-    const Time now = node_.loop().now();
+    const Time now = shard_->loop().now();
     if (connection_->established() || connection_->suspended()) {
         set_stage(Stage::closing);
         gates_off_ = true;
@@ -213,21 +212,28 @@ void Peer::give_way() {
 void Peer::end_soon() {
     if (over_ || connection_->ending()) return;
     gates_off_ = true;
-    const Time now = node_.loop().now();
+    const Time now = shard_->loop().now();
     connection_->close(now, 0, {}, after(now, kLastWords));
     drive();
+}
+
+void Peer::depart() {
+    if (over_ || connection_->ending() || shard_->shutting_down()) return;  // it ends here
+    if (!pipe_) return abort({Errc::peer_lost, "its connection was lost"});
+    active_ = false;
+    shard_->move(*this);
 }
 
 void Peer::shut_down(Time deadline) {
     set_stage(Stage::closing);
     gates_off_ = true;
-    const Time now = node_.loop().now();
+    const Time now = shard_->loop().now();
     connection_->close(now, 0, {}, after(now, deadline));
     drive();
 }
 
 void Peer::turn() {
-    if (!active_) node_.arm_sweep();
+    if (!active_) shard_->arm_sweep();
     active_ = true;
     // While input is left to deliver, the answers to it gather: a system call and a wake-up of the peer cost more than
     // many messages. But not all of them: the peer works on the first while the last are made, else the two take turns.
@@ -269,7 +275,7 @@ void Peer::retry_grants() {
 }
 
 void Peer::sync() {
-    const Time now = node_.loop().now();
+    const Time now = shard_->loop().now();
     if (over_) return;
     const std::lock_guard lock(*mutex_);
     dirty_.store(false, std::memory_order_relaxed);
@@ -311,7 +317,7 @@ bool Peer::write_remainder() {
 // The pipe's appetite decides how much is made at all.
 void Peer::flush() {
     if (!pipe_ || blocked_) return;
-    const MutableBytes scratch = node_.scratch();
+    const MutableBytes scratch = shard_->scratch();
     while (connection_->has_output()) {
         size_t used = 0;
         while (scratch.size() - used >= Connection::kOutputUnit) {
@@ -348,7 +354,7 @@ void Peer::finish_transport() {
         pipe_.reset();
         unused_pipe_.reset();
         connecting_.reset();
-        node_.finished(*this);
+        shard_->finished(*this);
     }
 }
 
@@ -358,7 +364,7 @@ void Peer::set_timer() {
 }
 
 void Peer::on_timer() {
-    connection_->on_timeout(node_.loop().now());
+    connection_->on_timeout(shard_->loop().now());
     // A pipe that takes nothing any more does not hold up the end.
     if (over_ && blocked_) {
         blocked_ = false;

@@ -33,6 +33,7 @@
 namespace sealwire {
 
 class Node;
+class Shard;
 
 struct DialOptions {
     Time timeout = 20 * kSecond;  // for everything
@@ -119,7 +120,7 @@ public:
     // `carried`: the handle of its pipe, where the application carries it.
     Peer(Node& node, uint64_t listener, std::shared_ptr<HalfOpen> half_open, std::unique_ptr<Pipe> pipe,
          uint64_t carried = 0);
-    ~Peer();
+    ~Peer() override;
 
     const SessionId& session_id() const { return connection_->session_id(); }
     void start_dial();
@@ -136,7 +137,8 @@ public:
     void flush_only();
     // Taken from the node's list of peers that have commands waiting.
     void drive_if_dirty();
-    void shut_down(Time deadline);
+    void shut_down(Time deadline) override;
+    void depart() override;
     // The same, with a last word to the peer if the pipe takes it at once.
     void end_now(Error why);
     // The node has memory again for large messages.
@@ -176,35 +178,16 @@ private:
     }
     static Locked lock(uint64_t peer) { return {HandleTable::process(), peer, HandleKind::peer}; }
 
-    // What a pipe tells goes to whom it belongs to: with a channel it passes from one peer to another.
-    struct Link final : PipeHandler {
-        explicit Link(Peer& owner) : peer(&owner) {}
-        void on_bytes(Bytes bytes) override {
-            if (peer) peer->on_bytes(bytes);
-        }
-        void on_writable() override {
-            if (peer) peer->on_writable();
-        }
-        void on_end() override {
-            if (peer) peer->on_end();
-        }
-        void on_error(Error error) override {
-            if (peer) peer->on_error(std::move(error));
-        }
-        void on_closed() override {}
-        Peer* peer;  // null: nobody listens any more
-    };
-
-    void on_bytes(Bytes bytes);
-    void on_writable();
-    void on_end();
-    void on_error(Error error);
+    void on_bytes(Bytes bytes) override;
+    void on_writable() override;
+    void on_end() override;
+    void on_error(Error error) override;
     void on_connected(std::unique_ptr<Pipe> pipe) override;
     void on_connect_failed(Error error) override;
     void on_trying(const std::string& address, const Error& before) override;
 
-    // Under the lock, after a command: the node to be woken once the lock is released, or null.
-    std::shared_ptr<Node> touch(size_t bytes);
+    // Under the lock, after a command: the shard to be woken once the lock is released, or null.
+    std::shared_ptr<Shard> touch(size_t bytes);
     static Errc resolve(const Locked& peer, OutMessage& message);
     void set_timeout(OutMessage& message) const;
     uint64_t of_outbox(uint64_t number) const { return retries_ ? retries_->of_outbox(number) : number; }
@@ -224,6 +207,7 @@ private:
     void handle_event(Event& event);
     void on_proved(Event& event);
     void on_asks(Event& event);
+    void asked() override;
     void decide();
     bool may_enter();
     void let_in(Bytes data);
@@ -232,6 +216,7 @@ private:
     // Sessions without a channel (peer_resume.cpp).
     void on_suspended(Event& event);
     void on_resumed(Event& event);
+    void end_suspended(uint64_t handle);
     void on_refused(Event& event);
     bool resume_session();
     void adopt(Peer& carrier);
@@ -304,10 +289,8 @@ private:
 
     // Loop thread.
     std::unique_ptr<Connection> connection_;
-    std::unique_ptr<Link> link_;  // outlives pipe_
-    std::unique_ptr<Pipe> pipe_;
     // Of the channel before, until the peer has answered on the new one: it is not to see that end first.
-    std::unique_ptr<Link> left_link_;
+    std::unique_ptr<PipeRelay> left_link_;
     std::unique_ptr<Pipe> left_pipe_;
     std::unique_ptr<Connecting> connecting_;
     std::unique_ptr<Pipe> unused_pipe_;  // to be dialled over
@@ -322,8 +305,6 @@ private:
     uint32_t tried_ = 0;              // addresses, of a dial of the application
     std::vector<uint8_t> remainder_;  // output that the pipe did not take yet
     size_t remainder_done_ = 0;
-    bool blocked_ = false;  // the pipe takes nothing until on_writable
-    bool reading_ = true;
     bool told_ = false;      // the application knows of this peer
     bool over_ = false;      // its last event was delivered
     bool shut_ = false;      // our direction of the pipe is ended

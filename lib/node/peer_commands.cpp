@@ -12,8 +12,8 @@ namespace {
 constexpr size_t kCommandCost = 32;         // bytes that a command without a body stands for
 constexpr size_t kUrgentBytes = 32 * 1024;  // of commands on the loop thread: sent before the next event
 
-void wake(const std::shared_ptr<Node>& node) {
-    if (node) node->loop().wake();
+void wake(const std::shared_ptr<Shard>& shard) {
+    if (shard) shard->loop().wake();
 }
 
 // Once they are bound to their parts.
@@ -25,18 +25,18 @@ void start(std::span<Peer::FilePart> files) {
 
 // From other threads the first command since the last drain wakes the loop, once the lock is released; on the loop thread
 // what waits is sent at the end of the turn.
-std::shared_ptr<Node> Peer::touch(size_t bytes) {
+std::shared_ptr<Shard> Peer::touch(size_t bytes) {
     const size_t waiting = unflushed_.load(std::memory_order_relaxed) + bytes + kCommandCost;
     unflushed_.store(waiting, std::memory_order_relaxed);
     // Cleared under this lock only, by the sync that will see this command.
     const bool listed_already = dirty_.load(std::memory_order_relaxed);
     if (listed_already && waiting < kUrgentBytes) return nullptr;
-    const bool here = node_.loop().on_loop_thread();
-    if (here && waiting >= kUrgentBytes) node_.set_urgent();
+    const bool here = shard_->loop().on_loop_thread();
+    if (here && waiting >= kUrgentBytes) shard_->set_urgent();
     if (listed_already) return nullptr;
     dirty_.store(true);
-    const bool first = !listed.exchange(true) && node_.list_dirty(*this);
-    return first && !here ? node_.shared_from_this() : nullptr;
+    const bool first = !listed.exchange(true) && shard_->list_dirty(*this);
+    return first && !here ? shared_shard() : nullptr;
 }
 
 Errc Peer::resolve(const Locked& peer, OutMessage& message) {
@@ -60,9 +60,9 @@ Errc Peer::send(uint64_t handle, OutMessage& message, uint64_t* receipt, void* u
     if (!files.empty()) peer->transfers_.reserve(peer->transfers_.size() + files.size());
     if (const Errc errc = peer->outbox_.send(message, receipt, user, number); errc != Errc::ok) return errc;
     if (!files.empty()) peer->add_files(*number, message, files);
-    const std::shared_ptr<Node> node = peer->touch(message.body.size());
+    const std::shared_ptr<Shard> shard = peer->touch(message.body.size());
     peer.unlock();
-    wake(node);
+    wake(shard);
     start(files);
     return Errc::ok;
 }
@@ -78,9 +78,9 @@ Errc Peer::request(uint64_t handle, OutMessage& message, Expects expects, void* 
     if (const Errc errc = peer->outbox_.request(message, expects, user, opened); errc != Errc::ok) return errc;
     if (number) *number = opened;
     if (!files.empty()) peer->add_files(opened, message, files);
-    const std::shared_ptr<Node> node = peer->touch(message.body.size());
+    const std::shared_ptr<Shard> shard = peer->touch(message.body.size());
     peer.unlock();
-    wake(node);
+    wake(shard);
     start(files);
     return Errc::ok;
 }
@@ -95,9 +95,9 @@ Errc Peer::request(uint64_t handle, OutMessage& message, const RetryPlan& plan, 
     uint64_t opened = 0;
     if (const Errc errc = peer->retries_->begin(message, plan, user, opened); errc != Errc::ok) return errc;
     if (number) *number = opened;
-    const std::shared_ptr<Node> node = peer->touch(message.body.size());
+    const std::shared_ptr<Shard> shard = peer->touch(message.body.size());
     peer.unlock();
-    wake(node);
+    wake(shard);
     return Errc::ok;
 }
 
@@ -114,10 +114,10 @@ Errc Peer::reply(uint64_t handle, uint64_t number, OutMessage& message, uint64_t
     if (!files.empty()) peer->transfers_.reserve(peer->transfers_.size() + files.size());
     if (const Errc errc = peer->outbox_.reply(number, message, receipt); errc != Errc::ok) return errc;
     if (!files.empty()) peer->add_files(number, message, files);
-    const std::shared_ptr<Node> node = peer->touch(message.body.size());
+    const std::shared_ptr<Shard> shard = peer->touch(message.body.size());
     const std::shared_ptr<Node> keyed = peer->keyed_ && !message.more ? peer->node_.shared_from_this() : nullptr;
     peer.unlock();
-    wake(node);
+    wake(shard);
     start(files);
     if (keyed) keyed->answers().answered({handle, number}, message);
     return Errc::ok;
@@ -127,10 +127,10 @@ Errc Peer::status(uint64_t handle, uint64_t number, uint32_t code, std::string_v
     Locked peer = lock(handle);
     if (!peer) return peer.errc();
     if (const Errc errc = peer->outbox_.status(number, code, text, details, type); errc != Errc::ok) return errc;
-    const std::shared_ptr<Node> node = peer->touch(text.size() + details.size());
+    const std::shared_ptr<Shard> shard = peer->touch(text.size() + details.size());
     const std::shared_ptr<Node> keyed = peer->keyed_ ? peer->node_.shared_from_this() : nullptr;
     peer.unlock();
-    wake(node);
+    wake(shard);
     if (keyed) keyed->answers().answered({handle, number}, code, text, details, type);
     return Errc::ok;
 }
@@ -141,9 +141,9 @@ Errc Peer::cancel(uint64_t handle, uint64_t number, uint32_t code) {
     const uint32_t wire = code == 0 ? static_cast<uint32_t>(WireCode::cancelled) : code;
     const std::optional<Errc> retried = peer->retries_ ? peer->retries_->cancel(number, wire) : std::nullopt;
     if (const Errc errc = retried ? *retried : peer->outbox_.cancel(number, wire); errc != Errc::ok) return errc;
-    const std::shared_ptr<Node> node = peer->touch(0);
+    const std::shared_ptr<Shard> shard = peer->touch(0);
     peer.unlock();
-    wake(node);
+    wake(shard);
     return Errc::ok;
 }
 
@@ -151,9 +151,9 @@ Errc Peer::write_part(uint64_t handle, uint64_t number, uint64_t part, const Par
     Locked peer = lock(handle);
     if (!peer) return peer.errc();
     if (const Errc errc = peer->outbox_.write(number, part, bytes); errc != Errc::ok) return errc;
-    const std::shared_ptr<Node> node = peer->touch(bytes.bytes.size());
+    const std::shared_ptr<Shard> shard = peer->touch(bytes.bytes.size());
     peer.unlock();
-    wake(node);
+    wake(shard);
     return Errc::ok;
 }
 
@@ -161,9 +161,9 @@ Errc Peer::read_part(uint64_t handle, uint64_t number, uint64_t part, uint64_t a
     Locked peer = lock(handle);
     if (!peer) return peer.errc();
     if (const Errc errc = peer->outbox_.read(peer->of_outbox(number), part, amount); errc != Errc::ok) return errc;
-    const std::shared_ptr<Node> node = peer->touch(0);
+    const std::shared_ptr<Shard> shard = peer->touch(0);
     peer.unlock();
-    wake(node);
+    wake(shard);
     return Errc::ok;
 }
 
@@ -173,9 +173,9 @@ Errc Peer::cancel_part(uint64_t handle, uint64_t number, uint64_t part, uint32_t
     const uint32_t wire = code == 0 ? static_cast<uint32_t>(WireCode::cancelled) : code;
     const Errc errc = peer->outbox_.cancel_part(peer->of_outbox(number), part, wire);
     if (errc != Errc::ok) return errc;
-    const std::shared_ptr<Node> node = peer->touch(0);
+    const std::shared_ptr<Shard> shard = peer->touch(0);
     peer.unlock();
-    wake(node);
+    wake(shard);
     return Errc::ok;
 }
 
@@ -190,9 +190,9 @@ Errc Peer::ask(uint64_t handle, uint64_t number, OutMessage& message, uint64_t* 
     Locked peer = lock(handle);
     if (!peer) return peer.errc();
     if (const Errc errc = peer->outbox_.ask(number, message, receipt, question); errc != Errc::ok) return errc;
-    const std::shared_ptr<Node> node = peer->touch(message.body.size());
+    const std::shared_ptr<Shard> shard = peer->touch(message.body.size());
     peer.unlock();
-    wake(node);
+    wake(shard);
     return Errc::ok;
 }
 
@@ -201,9 +201,9 @@ Errc Peer::answer(uint64_t handle, uint64_t number, uint64_t question, OutMessag
     Locked peer = lock(handle);
     if (!peer) return peer.errc();
     if (const Errc errc = peer->outbox_.answer(number, question, message, receipt, back); errc != Errc::ok) return errc;
-    const std::shared_ptr<Node> node = peer->touch(message.body.size());
+    const std::shared_ptr<Shard> shard = peer->touch(message.body.size());
     peer.unlock();
-    wake(node);
+    wake(shard);
     return Errc::ok;
 }
 
@@ -211,9 +211,9 @@ Errc Peer::answer_status(uint64_t handle, uint64_t number, uint64_t question, ui
     Locked peer = lock(handle);
     if (!peer) return peer.errc();
     if (const Errc errc = peer->outbox_.answer_status(number, question, code, text); errc != Errc::ok) return errc;
-    const std::shared_ptr<Node> node = peer->touch(text.size());
+    const std::shared_ptr<Shard> shard = peer->touch(text.size());
     peer.unlock();
-    wake(node);
+    wake(shard);
     return Errc::ok;
 }
 
@@ -251,9 +251,9 @@ Errc Peer::set_deadlines(uint64_t handle, const DeadlineChange& change) {
     const bool retried = peer->retries_ && meant.number == change.number && peer->retries_->running(change.number);
     if (retried) return Errc::state;  // its attempts have theirs
     if (const Errc errc = peer->outbox_.set_deadlines(meant); errc != Errc::ok) return errc;
-    const std::shared_ptr<Node> node = peer->touch(0);
+    const std::shared_ptr<Shard> shard = peer->touch(0);
     peer.unlock();
-    wake(node);
+    wake(shard);
     return Errc::ok;
 }
 
@@ -264,9 +264,9 @@ void Peer::give_back(uint64_t handle, std::span<const Taken> taken) {
     Locked peer = lock(handle);
     if (!peer) return;
     for (const Taken& each : taken) peer->outbox_.taken(each);
-    const std::shared_ptr<Node> node = peer->touch(0);
+    const std::shared_ptr<Shard> shard = peer->touch(0);
     peer.unlock();
-    wake(node);
+    wake(shard);
 }
 
 Errc Peer::hello(uint64_t handle, Bytes data) {
@@ -278,7 +278,7 @@ Errc Peer::hello(uint64_t handle, Bytes data) {
     std::string copy(as_text(data));
     peer->stage_ = Stage::handshaking;
     return post(peer, [copy = std::move(copy)](Peer& self) {
-        self.connection_->hello(self.node_.loop().now(), as_bytes(copy));
+        self.connection_->hello(self.shard_->loop().now(), as_bytes(copy));
         self.note_hello();
     });
 }
@@ -303,7 +303,7 @@ Errc Peer::reject(uint64_t handle, uint32_t code, std::string_view text) {
     std::string copy(text);
     peer->stage_ = Stage::decided;
     return post(peer, [code, copy = std::move(copy)](Peer& self) {
-        self.connection_->reject(self.node_.loop().now(), code, copy);
+        self.connection_->reject(self.shard_->loop().now(), code, copy);
     });
 }
 
@@ -313,7 +313,7 @@ Errc Peer::ping(uint64_t handle, uint64_t token) {
     if (peer->stage_ == Stage::closing) return Errc::closed;
     if (peer->stage_ != Stage::up) return Errc::state;
     if (!peer->pings_.allow(std::chrono::steady_clock::now())) return Errc::too_many;
-    return post(peer, [token](Peer& self) { self.connection_->ping(self.node_.loop().refresh_now(), token); });
+    return post(peer, [token](Peer& self) { self.connection_->ping(self.shard_->loop().refresh_now(), token); });
 }
 
 Errc Peer::move(uint64_t handle, std::optional<Endpoint> endpoint) {
@@ -334,9 +334,9 @@ Errc Peer::close(uint64_t handle, uint32_t code, std::string_view text, Time dea
     peer->stage_ = Stage::closing;
     peer->outbox_.refuse_new(Errc::closed);
     return post(peer, [code, copy = std::move(copy), deadline](Peer& self) {
-        const Time now = self.node_.loop().now();
+        const Time now = self.shard_->loop().now();
         self.gates_off_ = true;
-        if (self.id_known_) self.node_.closes_session(self, self.id_);
+        if (self.id_known_) self.shard_->closes_session(self, self.id_);
         if (self.connection_) self.connection_->close(now, code, copy, after(now, deadline));
     });
 }

@@ -6,8 +6,7 @@ namespace sealwire {
 
 void Peer::start_accepted() {
     enter_half_open();
-    link_ = std::make_unique<Link>(*this);
-    pipe_->start(*link_);
+    start_pipe();
     set_timer();
 }
 

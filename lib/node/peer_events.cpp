@@ -9,7 +9,7 @@ void Peer::deliver() {
     tell_ended();
     while (Event* event = connection_->poll_event()) {
         handle_event(*event);
-        if (node_.urgent()) node_.flush_urgent();
+        if (shard_->urgent()) shard_->flush_urgent();
     }
 }
 
@@ -55,7 +55,7 @@ void Peer::handle_event(Event& event) {
             NodeEvent out = event_of(done ? NodeEventKind::done : NodeEventKind::reply, event);
             out.user = event.user;
             out.owes = event.has_body;
-            node_.emit(out);
+            shard_->emit(out);
             if (event.has_body && !node_.queued()) connection_->taken(event.taken);
             return;
         }
@@ -70,7 +70,7 @@ void Peer::handle_event(Event& event) {
             NodeEvent out = event_of(asks ? NodeEventKind::question : NodeEventKind::answer, event);
             out.user = event.user;
             out.owes = event.has_body;
-            node_.emit(out);
+            shard_->emit(out);
             if (event.has_body && !node_.queued()) connection_->taken(event.taken);
             return;
         }
@@ -84,10 +84,10 @@ void Peer::handle_event(Event& event) {
         case EventKind::closed: return on_over(event);
         case EventKind::closing: {
             log(LogLevel::info, Errc::closing, "the peer takes no new exchanges");
-            node_.sessions().ending(*this, id_);
+            shard_->sessions().ending(*this, id_);
             NodeEvent out = event_of(NodeEventKind::peer_closing, event);
             out.address = address_;
-            return node_.emit(out);
+            return shard_->emit(out);
         }
         case EventKind::writable:
         case EventKind::receipt:
@@ -98,7 +98,7 @@ void Peer::handle_event(Event& event) {
                                        : event.kind == EventKind::pong    ? NodeEventKind::pong
                                                                           : NodeEventKind::stalled;
             NodeEvent out = event_of(kind, event);
-            return node_.emit(out);
+            return shard_->emit(out);
         }
     }
 }
@@ -117,7 +117,7 @@ bool Peer::is_attempt(Event& event) {
     }
     {
         const std::lock_guard lock(*mutex_);
-        const Retries::Verdict verdict = retries_->on_event(event, node_.loop().now());
+        const Retries::Verdict verdict = retries_->on_event(event, shard_->loop().now());
         retry_at_ = retries_->next();
         if (!outbox_.mail().empty()) touch(0);  // of attempts that are cancelled
         if (verdict != Retries::Verdict::swallow) return false;
@@ -136,7 +136,7 @@ void Peer::tell_ended() {
         }
         NodeEvent out = event_of(NodeEventKind::done, event);
         out.user = event.user;
-        node_.emit(out);
+        shard_->emit(out);
     }
 }
 
@@ -165,12 +165,12 @@ void Peer::on_part(Event& event) {
     out.user = event.user;
     out.owes = data;
     if (transfer) transfer->on_over(out);
-    node_.emit(out);
+    shard_->emit(out);
     if (data && !node_.queued()) connection_->taken(event.taken);
 }
 
 const Route* Peer::route_of(const Event& event) {
-    const Routes::Table& table = node_.routes().table();
+    const Routes::Table& table = shard_->routes();
     if (table.version != route_version_) {
         route_version_ = table.version;
         route_cache_.clear();
@@ -209,7 +209,7 @@ void Peer::tell_message(Event& event, const Route& route) {
         route.counters->requests.add();
     }
     // Made in place, every field that a message has: most events are messages, and clearing one costs as much as filling it.
-    NodeEvent& out = node_.message_event();
+    NodeEvent& out = shard_->message_event();
     out.type = event.type;
     out.expects = event.expects;
     out.last = event.last;
@@ -228,7 +228,7 @@ void Peer::tell_message(Event& event, const Route& route) {
     out.part_count = event.part_count;
     out.taken = event.taken;
     out.owes = true;
-    node_.emit(out, &route);
+    shard_->emit(out, &route);
     if (!node_.queued() && out.owes) connection_->taken(event.taken);
 }
 
@@ -249,16 +249,19 @@ void Peer::on_proved(Event& event) {
     set_stage(Stage::greeting);
     NodeEvent out = event_of(NodeEventKind::peer_proved, event);
     out.address = address_;
-    node_.emit(out);
+    shard_->emit(out);
 }
 
-// The peer has proved its key: is it let in?
+// The peer has proved its key.
 void Peer::on_asks(Event& event) {
     id_ = *connection_->peer();
     id_known_.store(true, std::memory_order_release);
-    if (resume_session()) return;
     asked_data_ = {event.chunk, event.body};
-    decide();
+    settle();
+}
+
+void Peer::asked() {
+    if (!resume_session()) decide();
 }
 
 // At once, or when what it has to wait for is over.
@@ -267,10 +270,10 @@ void Peer::decide() {
     const bool allowed = on_list || node_.access() == Access::anyone;
     if (!allowed && node_.access() == Access::allow_list) {
         log(LogLevel::warning, Errc::not_allowed, "refused: " + id_.text() + " is not on the allow-list");
-        return connection_->reject(node_.loop().now(), 0, {});
+        return connection_->reject(shard_->loop().now(), 0, {});
     }
-    if (const auto full = node_.admit(*half_open_, *this, id_, address_)) {
-        return connection_->reject(node_.loop().now(), static_cast<uint32_t>(WireCode::limit), full->detail);
+    if (const auto full = node_.admit(*shard_, *half_open_, *this, id_, address_)) {
+        return connection_->reject(shard_->loop().now(), static_cast<uint32_t>(WireCode::limit), full->detail);
     }
     if (allowed && !node_.asks_about_allowed()) {
         set_stage(Stage::decided);
@@ -287,21 +290,21 @@ void Peer::decide() {
     out.address = address_;
     out.listener = listener_;
     out.pipe = carried_;
-    node_.emit(out);
+    shard_->emit(out);
 }
 
 // False: it is refused as late, or has to wait for what becomes of a dial of this node, and go_on() follows.
 bool Peer::may_enter() {
-    const Sessions::Newcomer newcomer = node_.sessions().arrives(*this, id_, connection_->peer_instance());
+    const Sessions::Newcomer newcomer = shard_->sessions().arrives(*this, id_, connection_->peer_instance());
     if (newcomer == Sessions::Newcomer::stale) {
         constexpr auto kCode = static_cast<uint32_t>(WireCode::stale);
-        connection_->reject(node_.loop().now(), kCode, "a session that was begun later stands");
+        connection_->reject(shard_->loop().now(), kCode, "a session that was begun later stands");
     }
     return newcomer == Sessions::Newcomer::welcome;
 }
 
 void Peer::let_in(Bytes data) {
-    if (may_enter()) connection_->accept(node_.loop().now(), data);
+    if (may_enter()) connection_->accept(shard_->loop().now(), data);
     else welcome_.emplace(data.begin(), data.end());
 }
 
@@ -327,23 +330,23 @@ void Peer::on_up(Event& event) {
     out.pipe = carried_;
     out.dialled = dialled_;
     out.suite = connection_->suite();
-    node_.emit(out);
+    shard_->emit(out);
     asked_data_ = {};
     if (!connection_->established()) return;  // and ended at once
-    const Sessions::Change change = node_.sessions().up(*this, id_, connection_->peer_instance());
-    node_.set_free(change.freed);
+    const Sessions::Change change = shard_->sessions().up(*this, id_, connection_->peer_instance());
+    shard_->set_free(change.freed);
     if (change.replaced) change.replaced->give_way();
     if (change.overdue) change.overdue->end_soon();
     for (Peer* late : change.late) late->give_way();
     if (!dialled_ || node_.limits().lease == 0) return;
-    redial().up_at = node_.loop().now();
+    redial().up_at = shard_->loop().now();
     plan_dial();
 }
 
 // A dial that has failed while a session with the same peer came up did not fail: that session is what it was for.
 void Peer::name_successor(NodeEvent& closed) const {
-    const Peer* standing = node_.sessions().standing(id_);
-    const bool failed_dial = dialled_ && !node_.sessions().several() && counters_.sessions.get() == 0 &&
+    const Peer* standing = shard_->sessions().standing(id_);
+    const bool failed_dial = dialled_ && !shard_->sessions().several() && counters_.sessions.get() == 0 &&
                              closed.errc != Errc::ok && closed.errc != Errc::closed && closed.errc != Errc::no_memory;
     if (!standing || (!failed_dial && closed.errc != Errc::replaced)) return;
     closed.errc = Errc::replaced;
@@ -364,12 +367,12 @@ void Peer::on_over(Event& event) {
     remember_end();
     const bool carries = session_ != nullptr;
     if (carries) std::exchange(session_, nullptr)->carrier_failed(connection_->why());
-    if (id_known_) node_.leave_sessions(*this, id_);
+    if (id_known_) shard_->leave_sessions(*this, id_);
     counters_.connected.set(0);
     dial_timer_.reset();
     connecting_.reset();
     const Error& why = connection_->why();
-    if (carried_ != 0) node_.note_pipe(carried_, why);
+    if (carried_ != 0) node_.note_pipe(*shard_, carried_, why);
     tell_notice();
     if (!told_ && !carries) log_untold(why);
     leave_half_open();
@@ -388,7 +391,7 @@ void Peer::on_over(Event& event) {
     out.detail = why.detail;
     out.address = address_;
     out.listener = listener_;
-    node_.emit_last(out, handle_);
+    shard_->emit_last(out, handle_);
 }
 
 }  // namespace sealwire

@@ -32,9 +32,9 @@ Errc Peer::save_part(uint64_t handle, uint64_t number, uint64_t part, const std:
     transfer->bind(handle, number, part);
     peer->transfers_.push_back(transfer);
     peer->transfer_count_.store(peer->transfers_.size(), std::memory_order_relaxed);
-    const std::shared_ptr<Node> node = peer->touch(0);
+    const std::shared_ptr<Shard> shard = peer->touch(0);
     peer.unlock();
-    if (node) node->loop().wake();
+    if (shard) shard->loop().wake();
     transfer->schedule();
     return Errc::ok;
 }
@@ -43,9 +43,9 @@ Errc Peer::read_saved(uint64_t handle, uint64_t number, uint64_t part) {
     Locked peer = lock(handle);
     if (!peer) return peer.errc();
     if (const Errc errc = peer->outbox_.read_saved(number, part); errc != Errc::ok) return errc;
-    const std::shared_ptr<Node> node = peer->touch(0);
+    const std::shared_ptr<Shard> shard = peer->touch(0);
     peer.unlock();
-    if (node) node->loop().wake();
+    if (shard) shard->loop().wake();
     return Errc::ok;
 }
 
@@ -54,9 +54,9 @@ Errc Peer::end_part(uint64_t handle, uint64_t number, uint64_t part, const Error
     if (!peer) return peer.errc();
     const Errc errc = peer->outbox_.end_part(number, part, why.code, static_cast<uint32_t>(code));
     if (errc != Errc::ok) return errc;
-    const std::shared_ptr<Node> node = peer->touch(0);
+    const std::shared_ptr<Shard> shard = peer->touch(0);
     peer.unlock();
-    if (node) node->loop().wake();
+    if (shard) shard->loop().wake();
     return Errc::ok;
 }
 
@@ -76,7 +76,7 @@ void Peer::tell_progress(uint64_t handle, uint64_t number, uint64_t part, uint64
             const std::lock_guard locked(*self.mutex_);
             event.user = self.outbox_.user_of(number);
         }
-        self.node_.emit(event);
+        self.shard_->emit(event);
     });
 }
 

@@ -10,21 +10,22 @@ Errc Peer::allow_messages(uint64_t handle, uint64_t count) {
     peer->gate_.allow(count);
     if (count == 0) return Errc::ok;
     peer->release_.store(true, std::memory_order_release);
-    const std::shared_ptr<Node> node = peer->touch(0);
+    const std::shared_ptr<Shard> shard = peer->touch(0);
     peer.unlock();
-    if (node) node->loop().wake();
+    if (shard) shard->loop().wake();
     return Errc::ok;
 }
 
 // True: the message waits, behind those of its route that do.
 bool Peer::hold_back(Event& event, const Route& route) {
     const bool released = !held_.empty() && release_.load(std::memory_order_acquire);  // those are to go first
-    if (!gates_off_ && (released || gate_.closed() || route.gate->closed() || held_.waits(*route.gate))) {
+    // The gate of the route is one for all loop threads: it is passed before it is said that this one may.
+    const bool waits = released || gate_.closed() || held_.waits(*route.gate) || !route.gate->pass();
+    if (waits && !gates_off_) {
         held_.add(event, *route.gate);
         return true;
     }
     gate_.pass();
-    route.gate->pass();
     return false;
 }
 
@@ -69,7 +70,6 @@ void Peer::release_held() {
             continue;
         }
         gate_.pass();
-        route->gate->pass();
         tell_message(held->message, *route);
         for (Event& event : held->behind) handle_event(event);
     }

@@ -11,8 +11,11 @@ namespace sealwire {
 // ---- What the connection tells ----
 
 void Peer::on_suspended(Event& event) {
-    const Time now = node_.loop().now();
+    const Time now = shard_->loop().now();
     drop_left_pipe();
+    if (carried_ != 0) {  // before the pipe ends
+        node_.note_pipe(*shard_, std::exchange(carried_, 0), {event.errc, std::string(event.text)});
+    }
     if (connection_->suspended() && !connection_->awaits_accept()) {  // else there is another one already
         pipe_.reset();
         free_block(remainder_);
@@ -31,24 +34,37 @@ void Peer::on_suspended(Event& event) {
     redial_->lost_at = now;
     redial_->cause = {event.errc, std::string(event.text)};
     log(LogLevel::warning, event.errc, "suspended: " + redial_->cause.detail);
-    if (carried_ != 0) node_.note_pipe(std::exchange(carried_, 0), redial_->cause);
     NodeEvent out = event_of(NodeEventKind::peer_suspended, event);
     out.detail = redial_->cause.detail;
     out.address = address_;
-    node_.emit(out);
+    shard_->emit(out);
     std::string from =
         suspended_group(dialled_, node_.allowed().contains(id_), address_, node_.suspended().limits().loopback);
-    for (Peer* oldest : node_.suspended().add(*this, kept, std::move(from))) {
-        oldest->abort({Errc::lease, "too many sessions without a connection: the oldest ends"});
-    }
+    for (const uint64_t oldest : node_.suspended().add(handle_, kept, std::move(from))) end_suspended(oldest);
     plan_dial();
 }
 
+// It may live on another shard.
+void Peer::end_suspended(uint64_t handle) {
+    const Error why{Errc::lease, "too many sessions without a connection: the oldest ends"};
+    Locked peer = lock(handle);
+    if (!peer) return;
+    if (&peer->shard() != shard_) {
+        post(peer, [why](Peer& self) {
+            if (self.connection_->suspended()) self.give_up(why);
+        });
+        return;
+    }
+    Peer& mine = *peer;
+    peer.unlock();
+    mine.abort(why);
+}
+
 void Peer::on_resumed(Event& event) {
-    const Time now = node_.loop().now();
+    const Time now = shard_->loop().now();
     drop_left_pipe();
-    node_.suspended().remove(*this);
-    node_.sessions().resumed(id_, connection_->peer_instance());
+    node_.suspended().remove(handle_);
+    shard_->sessions().resumed(id_, connection_->peer_instance());
     counters_.connected.set(1);
     counters_.resumed.add();
     const bool lost = event.first != 0;
@@ -65,7 +81,7 @@ void Peer::on_resumed(Event& event) {
         redial_->timer.cancel();
     }
     log(LogLevel::info, Errc::ok, lost ? "resumed" : "moved to another connection");
-    if (told) node_.emit(out);
+    if (told) shard_->emit(out);
     plan_dial();
 }
 
@@ -78,14 +94,14 @@ void Peer::on_refused(Event& event) {
 // ---- Dialling again ----
 
 Redial& Peer::redial() {
-    if (!redial_) redial_ = std::make_unique<Redial>(node_.loop().timers(), [this] { dial_again(); });
+    if (!redial_) redial_ = std::make_unique<Redial>(shard_->loop().timers(), [this] { dial_again(); });
     return *redial_;
 }
 
 void Peer::set_redial() {
     const RedialOptions& options = node_.redial_options();
     const Time longest = doubled(options.first, options.longest, redial_->attempts);
-    redial_->timer.set(after(node_.loop().now(), any_up_to(longest)));
+    redial_->timer.set(after(shard_->loop().now(), any_up_to(longest)));
 }
 
 // When the next channel is due: soon while there is none, else when this one has lived for long.
@@ -95,7 +111,7 @@ void Peer::plan_dial() {
     if (connection_->suspended()) {
         if (!connection_->awaits_accept()) set_redial();
     } else if (refresh > 0) {
-        redial_->timer.set(after(node_.loop().now(), refresh));
+        redial_->timer.set(after(shard_->loop().now(), refresh));
     }
 }
 
@@ -113,7 +129,7 @@ void Peer::dial_now(const std::optional<Endpoint>& endpoint) {
 void Peer::dial_again() {
     if (over_ || !can_dial() || redial_->carrier || connection_->ending() || connection_->awaits_accept()) return;
     count_dial(endpoint_.text());
-    Peer* const carrier = node_.add_carrier(*this);
+    Peer* const carrier = shard_->add_carrier(*this);
     if (!carrier) return carrier_failed({Errc::no_memory, "no room for another attempt"});
     redial_->carrier = carrier;
     carrier->start_dial();
@@ -147,7 +163,7 @@ void Peer::stop_dialling() {
 
 // The application has dialled a peer whose session waits for a channel: that is what this dial is for. False: it waits for none.
 bool Peer::serve_standing() {
-    Peer* const standing = node_.sessions().standing(id_);
+    Peer* const standing = shard_->sessions().standing(id_);
     if (!standing || !standing->connection_->suspended() || standing->connection_->awaits_accept()) return false;
     standing->stop_dialling();
     standing->count_dial(endpoint_.text());
@@ -166,19 +182,19 @@ void Peer::hand_over() { std::exchange(session_, nullptr)->adopt(*this); }
 bool Peer::resume_session() {
     const SessionState* const wanted = connection_->asks_to_resume();
     if (!wanted) return false;
-    const Time now = node_.loop().now();
+    const Time now = shard_->loop().now();
     if (node_.access() == Access::allow_list && !node_.allowed().contains(id_)) {
         log(LogLevel::warning, Errc::not_allowed, "refused: " + id_.text() + " is not on the allow-list any more");
         connection_->reject(now, 0, {});
         return true;
     }
-    Peer* const session = node_.sessions().find(id_, wanted->id);
+    Peer* const session = shard_->sessions().find(id_, wanted->id);
     const WireCode code = session ? session->connection_->judge(*connection_) : WireCode::lease;
     if (code == WireCode::ok) {
         session->adopt(*this);
         return true;
     }
-    const Suspended::Ended* const ended = session ? nullptr : node_.suspended().find(id_, wanted->id, now);
+    const auto ended = session ? std::nullopt : node_.suspended().find(id_, wanted->id, now);
     constexpr std::string_view kGone = "there is no such session here any more";
     if (ended) connection_->reject(now, static_cast<uint32_t>(ended->code), kGone, &ended->session);
     else connection_->reject(now, static_cast<uint32_t>(code), code == WireCode::lease ? kGone : "another dial stands");
@@ -188,18 +204,18 @@ bool Peer::resume_session() {
 // The carrier's channel and pipe are this session's from now on.
 void Peer::adopt(Peer& carrier) {
     if (redial_ && redial_->carrier == &carrier) redial_->carrier = nullptr;
-    connection_->resume(node_.loop().now(), *carrier.connection_);
+    connection_->resume(shard_->loop().now(), *carrier.connection_);
     if (!carrier.connection_->closed()) return carrier.abort({Errc::closed, "the session is ending"});
     drop_left_pipe();
     if (pipe_ && carrier.dialled_) {
         pipe_->set_reading(false);
-        link_->peer = nullptr;
+        link_->to = nullptr;
         left_link_ = std::move(link_);
         left_pipe_ = std::move(pipe_);
     }
     pipe_ = std::move(carrier.pipe_);
     link_ = std::move(carrier.link_);
-    link_->peer = this;
+    link_->to = this;
     remainder_ = std::move(carrier.remainder_);
     remainder_done_ = carrier.remainder_done_;
     blocked_ = carrier.blocked_;
@@ -222,7 +238,7 @@ void Peer::serve_no_more(const Peer& session) {
     dial_timer_.reset();
     connecting_.reset();
     leave_half_open();
-    node_.leave_sessions(*this, id_);
+    shard_->leave_sessions(*this, id_);
     if (told_) {
         NodeEvent out{.kind = NodeEventKind::peer_closed, .errc = Errc::replaced};
         out.peer = handle_;
@@ -231,7 +247,7 @@ void Peer::serve_no_more(const Peer& session) {
         out.instead = session.handle_;
         out.detail = "the session that there was goes on over it";
         out.address = session.address_;
-        return node_.emit_last(out, handle_);
+        return shard_->emit_last(out, handle_);
     }
     retire_handle();
 }
@@ -239,14 +255,14 @@ void Peer::serve_no_more(const Peer& session) {
 // The peer may not know yet that the session is over, and ask for it.
 void Peer::remember_end() {
     drop_left_pipe();
-    node_.suspended().remove(*this);
+    node_.suspended().remove(handle_);
     const Time lease = node_.limits().lease;
     if (lease == 0 || !connection_->ended_unheard()) return;
     const bool closed = connection_->why().code == Errc::ok;
     node_.suspended().ended({id_,
                              {connection_->session_id(), connection_->received(), 0},
                              closed ? WireCode::closed : WireCode::lease,
-                             after(node_.loop().now(), lease)});
+                             after(shard_->loop().now(), lease)});
 }
 
 }  // namespace sealwire

@@ -1,12 +1,12 @@
 // Pipes that the application carries: their commands by handle, and their events.
 #include "node/piping.h"
 
-#include "node/node.h"
+#include "node/shard.h"
 
 namespace sealwire {
 
-Piping::Piping(Node& node, PipingOptions options)
-    : node_(node), options_(std::move(options)), end_(std::make_shared<CustomEnd>(options_.buffer_bytes)) {
+Piping::Piping(Shard& shard, PipingOptions options)
+    : shard_(shard), options_(std::move(options)), end_(std::make_shared<CustomEnd>(options_.buffer_bytes)) {
     handle_ = HandleTable::process().add(HandleKind::pipe, this);
 }
 
@@ -47,7 +47,7 @@ Errc Piping::fail(uint64_t pipe, std::string_view why) {
 }
 
 std::unique_ptr<Pipe> Piping::open() {
-    return make_custom_pipe(node_.loop(), end_, {options_.address, options_.address}, *this);
+    return make_custom_pipe(shard_.loop(), end_, {options_.address, options_.address}, *this);
 }
 
 void Piping::note(const Error& why) {
@@ -56,24 +56,33 @@ void Piping::note(const Error& why) {
     why_ = why;
 }
 
+void Piping::note(uint64_t pipe, const Error& why) {
+    Piping* piping = nullptr;
+    {
+        const HandleTable::Locked<Piping> locked(HandleTable::process(), pipe, HandleKind::pipe);
+        if (locked) piping = &*locked;
+    }
+    if (piping) piping->note(why);
+}
+
 void Piping::on_pipe_output() {
     NodeEvent event{.kind = NodeEventKind::pipe_output};
     event.pipe = handle_;
     event.user = options_.user;
-    node_.emit(event);
+    shard_.emit(event);
 }
 
 void Piping::on_pipe_room() {
     NodeEvent event{.kind = NodeEventKind::pipe_room};
     event.pipe = handle_;
     event.user = options_.user;
-    node_.emit(event);
+    shard_.emit(event);
 }
 
 // From within a call to the pipe: the event waits for the end of the turn.
 void Piping::on_pipe_gone(std::vector<uint8_t> rest) {
     rest_ = std::move(rest);
-    node_.piping_gone(*this);
+    shard_.piping_gone(*this);
 }
 
 void Piping::tell_closed() {
@@ -85,7 +94,7 @@ void Piping::tell_closed() {
     event.detail = why_.detail;
     event.address = options_.address;
     event.body = rest_;
-    node_.emit_last(event, handle_);
+    shard_.emit_last(event, handle_);
 }
 
 }  // namespace sealwire

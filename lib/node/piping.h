@@ -11,7 +11,7 @@
 
 namespace sealwire {
 
-class Node;
+class Shard;
 
 struct PipingOptions {
     std::string address = "pipe:";  // shown as where the peer is; one that begins with tcp:// is counted as such
@@ -31,14 +31,16 @@ public:
 
     // ---- For the node ----
     // Any thread.
-    Piping(Node& node, PipingOptions options);
+    Piping(Shard& shard, PipingOptions options);
     ~Piping();
     uint64_t handle() const { return handle_; }
+    Shard& shard() const { return shard_; }
     const PipingOptions& options() const { return options_; }
-    // Loop thread, once: the pipe, whose end is the end of this.
+    // Its shard's loop thread, once: the pipe, whose end is the end of this.
     std::unique_ptr<Pipe> open();
     // Why it is going to end, or why it was never opened; the first word counts.
     void note(const Error& why);
+    static void note(uint64_t pipe, const Error& why);
     // Its last event.
     void tell_closed();
 
@@ -50,7 +52,7 @@ private:
     void on_pipe_gone(std::vector<uint8_t> rest) override;
     static std::shared_ptr<CustomEnd> end_of(uint64_t pipe, Errc& errc);
 
-    Node& node_;
+    Shard& shard_;
     const PipingOptions options_;
     const std::shared_ptr<CustomEnd> end_;
     uint64_t handle_ = 0;

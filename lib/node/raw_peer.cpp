@@ -38,9 +38,9 @@ RawPeer::RawPeer(Node& node, uint64_t listener, std::shared_ptr<const ShsNetwork
       network_(std::move(network)),
       config_{&node.identity(), network_.get(), node.shs_replays(), node.limits(), true},
       outbox_(node.limits(), false),
-      pipe_(std::move(pipe)),
       carried_(carried) {
-    connection_ = ShsConnection::responder(config_, outbox_, node.rng(), node.loop().now());
+    pipe_ = std::move(pipe);
+    connection_ = ShsConnection::responder(config_, outbox_, node.rng(), shard_->loop().now());
     register_handle(*this);
 }
 
@@ -54,9 +54,9 @@ RawPeer::~RawPeer() {
 
 void RawPeer::start_dial() {
     if (node_.closing()) return abort({Errc::closed, "the node is closing"});
-    const Time now = node_.loop().now();
+    const Time now = shard_->loop().now();
     if (dial_timeout_ != kNever) {
-        dial_timer_ = std::make_unique<Timer>(node_.loop().timers(), [this] { on_dial_timeout(); });
+        dial_timer_ = std::make_unique<Timer>(shard_->loop().timers(), [this] { on_dial_timeout(); });
         dial_timer_->set(after(now, dial_timeout_));
     }
     if (pipe_) return on_connected(std::move(pipe_));
@@ -64,7 +64,7 @@ void RawPeer::start_dial() {
     options.timeout = dial_timeout_ == kNever ? 0 : dial_timeout_;
     options.tcp.keepalive = keepalive_;
     options.tls = tls_;
-    auto connecting = connect(node_.loop(), endpoint_.scheme, endpoint_.address, options, *this);
+    auto connecting = connect(shard_->loop(), endpoint_.scheme, endpoint_.address, options, *this);
     if (!connecting) return abort(connecting.error());
     connecting_ = std::move(*connecting);
 }
@@ -79,8 +79,8 @@ void RawPeer::dial_over(std::unique_ptr<Pipe> pipe, uint64_t carried) {
 void RawPeer::on_connected(std::unique_ptr<Pipe> pipe) {
     connecting_.reset();
     pipe_ = std::move(pipe);
-    pipe_->start(*this);
-    connection_->transport_connected(node_.loop().now());
+    start_pipe();
+    connection_->transport_connected(shard_->loop().now());
     drive();
 }
 
@@ -104,14 +104,14 @@ void RawPeer::on_dial_timeout() {
 
 void RawPeer::start_accepted() {
     enter_half_open();
-    pipe_->start(*this);
+    start_pipe();
     set_timer();
 }
 
 void RawPeer::on_bytes(Bytes bytes) {
     received_ = true;
     counters_.wire_bytes_received.add(bytes.size());
-    const Time now = node_.loop().now();
+    const Time now = shard_->loop().now();
     try {
         std::optional<Measured> measured;
         if (in_handshake()) measured.emplace(node_);
@@ -130,7 +130,7 @@ void RawPeer::on_writable() {
 }
 
 void RawPeer::on_end() {
-    connection_->transport_ended(node_.loop().now());
+    connection_->transport_ended(shard_->loop().now());
     tell_notice();
     drive();
 }
@@ -140,13 +140,19 @@ void RawPeer::on_error(Error error) {
     free_block(remainder_);
     remainder_done_ = 0;
     pipe_.reset();
-    connection_->transport_failed(node_.loop().now(), std::move(error));
+    connection_->transport_failed(shard_->loop().now(), std::move(error));
     drive();
 }
 
 // ---- The turn ----
 
-void RawPeer::give_up(Error why) { connection_->abort(node_.loop().now(), std::move(why)); }
+void RawPeer::give_up(Error why) { connection_->abort(shard_->loop().now(), std::move(why)); }
+
+void RawPeer::depart() {
+    if (over_ || shard_->shutting_down()) return;  // it ends here
+    if (!pipe_) return abort({Errc::peer_lost, "its connection was lost"});
+    shard_->move(*this);
+}
 
 void RawPeer::shut_down(Time deadline) {
     set_stage(Stage::closing);
@@ -155,7 +161,7 @@ void RawPeer::shut_down(Time deadline) {
         outbox_.close();
     }
     sync();  // what was written until now still leaves
-    const Time now = node_.loop().now();
+    const Time now = shard_->loop().now();
     connection_->close(now, after(now, deadline));
     drive();
 }
@@ -186,7 +192,7 @@ void RawPeer::turn() {
 void RawPeer::sync() {
     if (over_) return;
     const std::lock_guard lock(*mutex_);
-    connection_->sync(node_.loop().now());
+    connection_->sync(shard_->loop().now());
 }
 
 bool RawPeer::write_remainder() {
@@ -207,7 +213,7 @@ bool RawPeer::write_remainder() {
 // The pipe's appetite decides how much is made at all.
 void RawPeer::flush() {
     if (!pipe_ || blocked_) return;
-    const MutableBytes scratch = node_.scratch();
+    const MutableBytes scratch = shard_->scratch();
     while (connection_->has_output()) {
         size_t used = 0;
         while (scratch.size() - used >= ShsConnection::kOutputUnit) {
@@ -239,7 +245,7 @@ void RawPeer::finish_transport() {
     if (over_ && (!pipe_ || connection_->wants_transport_close())) {
         pipe_.reset();
         connecting_.reset();
-        node_.finished(*this);
+        shard_->finished(*this);
     }
 }
 
@@ -249,7 +255,7 @@ void RawPeer::set_timer() {
 }
 
 void RawPeer::on_timer() {
-    connection_->on_timeout(node_.loop().now());
+    connection_->on_timeout(shard_->loop().now());
     tell_notice();
     drive();
 }

@@ -25,7 +25,7 @@ struct DialOptions;
 
 // It has no session: no frames, no routes, one stream each way. A handle kind of its own makes all calls for sessions
 // unsupported. Like Peer: the slot of its handle guards what commands touch, all else belongs to the loop thread.
-class RawPeer final : public AnyPeer, private PipeHandler, private ConnectHandler {
+class RawPeer final : public AnyPeer, private ConnectHandler {
 public:
     static constexpr HandleKind kHandleKind = HandleKind::raw_peer;
     static bool is(uint64_t handle) { return handle >> 60 == static_cast<uint64_t>(kHandleKind); }
@@ -56,12 +56,13 @@ public:
     // One that has connected, loop thread. `carried`: the handle of its pipe, where the application carries it.
     RawPeer(Node& node, uint64_t listener, std::shared_ptr<const ShsNetwork> network,
             std::shared_ptr<HalfOpen> half_open, std::unique_ptr<Pipe> pipe, uint64_t carried);
-    ~RawPeer();
+    ~RawPeer() override;
 
     void start_dial();
     void dial_over(std::unique_ptr<Pipe> pipe, uint64_t carried);
     void start_accepted();
-    void shut_down(Time deadline);
+    void shut_down(Time deadline) override;
+    void depart() override;
     Stats locked_stats() const override;
     void each_route_sent(const std::function<void(std::string_view, const RouteSent&)>&) const override {}
 
@@ -76,7 +77,6 @@ private:
     void on_writable() override;
     void on_end() override;
     void on_error(Error error) override;
-    void on_closed() override {}
     void on_connected(std::unique_ptr<Pipe> pipe) override;
     void on_connect_failed(Error error) override;
     void on_trying(const std::string& address, const Error& before) override;
@@ -99,6 +99,7 @@ private:
     void deliver();
     void handle_event(const Event& event);
     void on_asks();
+    void asked() override;
     void on_up(const Event& event);
     void on_part(const Event& event);
     void on_over(const Event& event);
@@ -124,7 +125,6 @@ private:
 
     // Loop thread.
     std::unique_ptr<ShsConnection> connection_;
-    std::unique_ptr<Pipe> pipe_;
     std::unique_ptr<Connecting> connecting_;
     uint64_t carried_ = 0;
     std::unique_ptr<Timer> dial_timer_;
@@ -134,8 +134,6 @@ private:
     std::shared_ptr<TlsContext> tls_;  // of tls:// and wss://
     std::vector<uint8_t> remainder_;   // output that the pipe did not take yet
     size_t remainder_done_ = 0;
-    bool blocked_ = false;  // the pipe takes nothing until on_writable
-    bool reading_ = true;
     bool told_ = false;  // the application knows of this peer
     bool over_ = false;  // its last event was delivered
     bool shut_ = false;  // our direction of the pipe is ended

@@ -73,7 +73,7 @@ Errc RawPeer::accept(uint64_t handle, Bytes data) {
     if (peer->stage_ == Stage::closing) return Errc::closed;
     if (peer->stage_ != Stage::asking) return Errc::state;
     peer->stage_ = Stage::decided;
-    return post(peer, [](RawPeer& self) { self.connection_->accept(self.node_.loop().now()); });
+    return post(peer, [](RawPeer& self) { self.connection_->accept(self.shard_->loop().now()); });
 }
 
 Errc RawPeer::reject(uint64_t handle, uint32_t code, std::string_view text) {
@@ -85,7 +85,7 @@ Errc RawPeer::reject(uint64_t handle, uint32_t code, std::string_view text) {
     Error why{code == 0 ? Errc::not_allowed : Errc::rejected, "refused here: " + std::string(text)};
     if (text.empty()) why.detail = "refused here, without a word of why";
     return post(peer,
-                [why = std::move(why)](RawPeer& self) { self.connection_->reject(self.node_.loop().now(), why); });
+                [why = std::move(why)](RawPeer& self) { self.connection_->reject(self.shard_->loop().now(), why); });
 }
 
 Errc RawPeer::close(uint64_t handle, uint32_t code, std::string_view text, Time deadline) {
@@ -97,7 +97,7 @@ Errc RawPeer::close(uint64_t handle, uint32_t code, std::string_view text, Time 
     peer->outbox_.close();
     return post(peer, [deadline](RawPeer& self) {
         self.sync();  // what was written until now still leaves
-        const Time now = self.node_.loop().now();
+        const Time now = self.shard_->loop().now();
         self.connection_->close(now, after(now, deadline));
     });
 }

@@ -38,13 +38,17 @@ void RawPeer::handle_event(const Event& event) {
 void RawPeer::on_asks() {
     id_ = *connection_->peer();
     id_known_.store(true, std::memory_order_release);
-    const Time now = node_.loop().now();
+    settle();
+}
+
+void RawPeer::asked() {
+    const Time now = shard_->loop().now();
     const bool allowed = node_.allowed().contains(id_) || node_.access() == Access::anyone;
     if (!allowed && node_.access() == Access::allow_list) {
         log(LogLevel::warning, Errc::not_allowed, "refused: " + id_.text() + " is not on the allow-list");
         return connection_->reject(now, {Errc::not_allowed, "not on the allow-list"});
     }
-    if (const auto full = node_.admit(*half_open_, *this, id_, address_)) {
+    if (const auto full = node_.admit(*shard_, *half_open_, *this, id_, address_)) {
         return connection_->reject(now, *full);
     }
     if (allowed && !node_.asks_about_allowed()) {
@@ -58,7 +62,7 @@ void RawPeer::on_asks() {
     out.address = address_;
     out.listener = listener_;
     out.pipe = carried_;
-    node_.emit(out);
+    shard_->emit(out);
 }
 
 void RawPeer::on_up(const Event& event) {
@@ -71,7 +75,7 @@ void RawPeer::on_up(const Event& event) {
     log(LogLevel::info, Errc::ok, dialled_ ? "connected by the Secret Handshake" : "accepted by the Secret Handshake");
     {
         const std::lock_guard lock(*mutex_);  // so that the callback may write and read at once
-        connection_->sync(node_.loop().now());
+        connection_->sync(shard_->loop().now());
     }
     NodeEvent out = event_of(NodeEventKind::peer_connected, event);
     out.number = outbox_.exchange();
@@ -79,7 +83,7 @@ void RawPeer::on_up(const Event& event) {
     out.listener = listener_;
     out.pipe = carried_;
     out.dialled = dialled_;
-    node_.emit(out);
+    shard_->emit(out);
 }
 
 void RawPeer::on_part(const Event& event) {
@@ -99,10 +103,10 @@ void RawPeer::on_part(const Event& event) {
     } else if (event.kind == EventKind::part_done) {
         // From here on its handle is stale, also within the callback.
         const std::lock_guard lock(*mutex_);
-        connection_->sync(node_.loop().now());
+        connection_->sync(shard_->loop().now());
     }
     const uint64_t charge = event.taken.charge;  // the event is gone once the callback has called something
-    node_.emit(out);
+    shard_->emit(out);
     if (data && !node_.queued()) connection_->taken(charge);
 }
 
@@ -113,7 +117,7 @@ void RawPeer::on_over(const Event& event) {
     dial_timer_.reset();
     connecting_.reset();
     const Error& why = connection_->why();
-    if (carried_ != 0) node_.note_pipe(carried_, why);
+    if (carried_ != 0) node_.note_pipe(*shard_, carried_, why);
     tell_notice();
     if (!told_) log_untold(why);
     leave_half_open();
@@ -127,7 +131,7 @@ void RawPeer::on_over(const Event& event) {
     out.detail = why.detail;
     out.address = address_;
     out.listener = listener_;
-    node_.emit_last(out, handle_);
+    shard_->emit_last(out, handle_);
 }
 
 }  // namespace sealwire

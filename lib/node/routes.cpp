@@ -15,7 +15,7 @@ const Route* Routes::Table::find(std::string_view name) const {
 
 Routes::Named& Routes::named(std::string_view name) {
     if (const auto found = known_names_.find(name); found != known_names_.end()) return *found->second;
-    Named& kept = names_.emplace_back(name);
+    Named& kept = names_.emplace_back(name, tables_.size());
     known_names_.emplace(kept.name, &kept);
     return kept;
 }
@@ -24,16 +24,18 @@ void Routes::add_stats(RouteTable& to) {
     const std::lock_guard lock(mutex_);
     for (const Named& each : names_) {
         RouteStats& one = to[each.name];
-        one.messages = each.counters.messages.get();
-        one.requests = each.counters.requests.get();
-        one.body_bytes = each.counters.body_bytes.get();
+        for (const RouteCounters& counters : each.counters) {
+            one.messages += counters.messages.get();
+            one.requests += counters.requests.get();
+            one.body_bytes += counters.body_bytes.get();
+        }
     }
 }
 
 void Routes::set(std::string_view name, Handler handler) {
     const std::lock_guard lock(mutex_);
     Named& kept = named(name);
-    routes_[kept.name] = {&kept.name, &kept.counters, handler, &kept.gate};
+    routes_[kept.name] = {&kept.name, kept.counters.data(), handler, &kept.gate};
     version_.fetch_add(1, std::memory_order_release);
 }
 
@@ -69,13 +71,15 @@ const std::string* Routes::interned(uint32_t number) const {
     return &(*pages_[(number - 1) / kPage])[(number - 1) % kPage];
 }
 
-const Routes::Table& Routes::table() {
-    if (version_.load(std::memory_order_acquire) != table_.version) {
+const Routes::Table& Routes::table(size_t shard) {
+    Table& table = tables_[shard];
+    if (version_.load(std::memory_order_acquire) != table.version) {
         const std::lock_guard lock(mutex_);
-        table_.version = version_.load(std::memory_order_relaxed);
-        table_.by_name = routes_;
+        table.version = version_.load(std::memory_order_relaxed);
+        table.by_name = routes_;
+        for (auto& [name, route] : table.by_name) route.counters += shard;
     }
-    return table_;
+    return table;
 }
 
 }  // namespace sealwire

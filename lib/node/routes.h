@@ -27,9 +27,12 @@ struct Route {
     Gate* gate = nullptr;
 };
 
-// Changed on any thread; read on the loop thread by snapshots, and by numbers without a lock.
+// Changed on any thread; read on loop threads by snapshots, and by numbers without a lock.
 class Routes {
 public:
+    // `shards`: how many loop threads read it. Each has its own counters.
+    explicit Routes(size_t shards = 1) : tables_(shards) {}
+
     struct Table {
         uint64_t version = 0;
         std::unordered_map<std::string_view, Route> by_name;
@@ -52,8 +55,8 @@ public:
     // What has come to those that are registered, or were.
     void add_stats(RouteTable& to);
 
-    // Loop thread: the table as it is now; the same pointer while nothing changes. Holds until the next call.
-    const Table& table();
+    // The loop thread of that shard: the table as it is now; the same pointer while nothing changes. Holds until the next call.
+    const Table& table(size_t shard = 0);
 
 private:
     static constexpr uint32_t kPage = 1024;
@@ -61,10 +64,10 @@ private:
     using Page = std::array<std::string, kPage>;
 
     struct Named {
-        explicit Named(std::string_view text) : name(text) {}
+        Named(std::string_view text, size_t shards) : name(text), counters(shards) {}
         const std::string name;
         Gate gate;
-        RouteCounters counters;
+        std::vector<RouteCounters> counters;  // one for each shard
     };
     Named& named(std::string_view name);  // under mutex_
 
@@ -76,7 +79,7 @@ private:
     std::array<std::unique_ptr<Page>, kPages> pages_;  // written under mutex_, read below count_
     std::atomic<uint32_t> count_{0};
     std::atomic<uint64_t> version_{1};
-    Table table_;  // loop thread
+    std::vector<Table> tables_;  // each its shard's loop thread
 };
 
 // 1 to 255 bytes of UTF-8 without a zero byte.

@@ -62,7 +62,7 @@ struct Stats {
     void add(const Stats& peer, bool over);
 };
 
-// Of a node: who came to its doors. Written by the loop thread.
+// Who came to a node's doors. Written by one loop thread.
 struct DoorCounters {
     Tally accepted, by_address, by_limit, busy;
 };
@@ -78,8 +78,8 @@ struct PeerCounters {
     Tally records_sent, records_received, late_frames, too_big, closing, other, untaken_bytes;
 };
 
-// Of a route that is registered; lives as long as its node. Written by the loop thread.
-struct RouteCounters {
+// Of a route that is registered; lives as long as its node. Written by one loop thread, others on lines of their own.
+struct alignas(64) RouteCounters {
     Tally messages, requests, body_bytes;
 };
 

@@ -14,13 +14,14 @@ std::string suspended_group(bool dialled, bool listed, std::string_view address,
     return !loopback && is_loopback_group(group) ? std::string() : group;
 }
 
-std::vector<Peer*> Suspended::add(Peer& peer, uint64_t bytes, std::string from) {
-    list_.push_back({&peer, bytes, std::move(from)});
+std::vector<uint64_t> Suspended::add(uint64_t peer, uint64_t bytes, std::string from) {
+    const std::lock_guard lock(mutex_);
+    list_.push_back({peer, bytes, std::move(from)});
     bytes_ += bytes;
     const std::string& group = list_.back().from;
     const auto same = [&](const Entry& each) { return !group.empty() && each.from == group; };
     auto of_address = static_cast<size_t>(std::count_if(list_.begin(), list_.end(), same));
-    std::vector<Peer*> overdue;
+    std::vector<uint64_t> overdue;
     size_t count = list_.size();
     uint64_t kept = bytes_;
     for (const Entry& each : list_) {
@@ -34,23 +35,27 @@ std::vector<Peer*> Suspended::add(Peer& peer, uint64_t bytes, std::string from) 
     return overdue;
 }
 
-void Suspended::remove(const Peer& peer) {
-    const auto entry = std::find_if(list_.begin(), list_.end(), [&](const Entry& each) { return each.peer == &peer; });
+void Suspended::remove(uint64_t peer) {
+    const std::lock_guard lock(mutex_);
+    const auto entry = std::find_if(list_.begin(), list_.end(), [&](const Entry& each) { return each.peer == peer; });
     if (entry == list_.end()) return;
     bytes_ -= entry->bytes;
     list_.erase(entry);
 }
 
 void Suspended::ended(const Ended& session) {
+    const std::lock_guard lock(mutex_);
     if (ended_.size() == kMostEnded) ended_.pop_front();
     ended_.push_back(session);
 }
 
-const Suspended::Ended* Suspended::find(const PeerId& peer, const SessionId& session, Time now) const {
+std::optional<Suspended::Ended> Suspended::find(const PeerId& peer, const SessionId& session, Time now) const {
+    const std::lock_guard lock(mutex_);
     for (const Ended& each : ended_) {
-        if (each.session.id == session && each.peer == peer) return each.until > now ? &each : nullptr;
+        if (each.session.id != session || each.peer != peer) continue;
+        return each.until > now ? std::optional(each) : std::nullopt;
     }
-    return nullptr;
+    return std::nullopt;
 }
 
 }  // namespace sealwire

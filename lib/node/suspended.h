@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <deque>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,8 +16,6 @@
 
 namespace sealwire {
 
-class Peer;
-
 struct SuspendedLimits {
     uint32_t per_address = 16;  // of peers that dialled, and are on no allow-list
     bool loopback = false;      // that holds for this machine too
@@ -25,21 +25,24 @@ struct SuspendedLimits {
 // of an allow-list do, and of this machine unless `loopback`.
 std::string suspended_group(bool dialled, bool listed, std::string_view address, bool loopback = false);
 
-// Keeps the addresses of Peers and looks into none. Loop thread.
+// Any thread.
 class Suspended {
 public:
     static constexpr size_t kMost = 1024;
     static constexpr uint64_t kMostBytes = 64 * 1024 * 1024;  // that they keep to send again
     static constexpr size_t kMostEnded = 4096;
-
     static constexpr uint32_t kNoLimit = UINT32_MAX;
 
     explicit Suspended(const SuspendedLimits& limits = {}) : limits_(limits) {}
     const SuspendedLimits& limits() const { return limits_; }
-    // Who is to end so that this one has its place, oldest first; it may be among them. `from`: its suspended_group().
-    std::vector<Peer*> add(Peer& peer, uint64_t bytes, std::string from);
-    void remove(const Peer& peer);
-    size_t size() const { return list_.size(); }
+    // By the handle of its peer. Who is to end so that this one has its place, oldest first; it may be among them. `from`: its
+    // suspended_group().
+    std::vector<uint64_t> add(uint64_t peer, uint64_t bytes, std::string from);
+    void remove(uint64_t peer);
+    size_t size() const {
+        const std::lock_guard lock(mutex_);
+        return list_.size();
+    }
 
     struct Ended {
         PeerId peer;
@@ -48,17 +51,18 @@ public:
         Time until;
     };
     void ended(const Ended& session);
-    // Null: it is not known, or no more.
-    const Ended* find(const PeerId& peer, const SessionId& session, Time now) const;
+    // Nothing: it is not known, or no more.
+    std::optional<Ended> find(const PeerId& peer, const SessionId& session, Time now) const;
 
 private:
     struct Entry {
-        Peer* peer;
+        uint64_t peer;
         uint64_t bytes;
         std::string from;
     };
     const SuspendedLimits limits_;
-    std::vector<Entry> list_;  // oldest first
+    mutable std::mutex mutex_;  // guards all below
+    std::vector<Entry> list_;   // oldest first
     uint64_t bytes_ = 0;
     std::deque<Ended> ended_;
 };

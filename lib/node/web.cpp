@@ -29,7 +29,7 @@ bool reads(const HttpHead& head) { return head.method == "GET" || head.method ==
 bool post_to(uint64_t node, std::function<void()> function) {
     Errc errc = Errc::ok;
     const std::shared_ptr<Node> found = Node::find(node, errc);
-    return found && found->loop().post(std::move(function));
+    return found && found->front().loop().post(std::move(function));
 }
 
 // Read block by block by workers, each when the one before has gone.
@@ -122,7 +122,7 @@ void Web::ask(uint64_t number, const HttpRequest& request, bool upgrade) {
     event.tlvs = as_bytes(headers);
     event.body = as_bytes(request.body);
     event.allowed = request.secure;
-    node_.emit(event);
+    node_.front().emit(event);
 }
 
 void Web::look_for_file(uint64_t number, HttpRequest request) {

@@ -16,16 +16,18 @@ public:
         uint64_t left = left_.load(std::memory_order_relaxed);
         do {
             if (left < bytes) {
-                refused_.store(true, std::memory_order_relaxed);
-                return false;
+                // In this order, as give() does it the other way round: one of the two sees the other.
+                refused_.store(true);
+                left = left_.load();
+                if (left < bytes) return false;
             }
         } while (!left_.compare_exchange_weak(left, left - bytes, std::memory_order_relaxed));
         return true;
     }
     void give(uint64_t bytes) {
         if (bytes == 0) return;
-        left_.fetch_add(bytes, std::memory_order_relaxed);
-        if (refused_.load(std::memory_order_relaxed)) freed_.store(true, std::memory_order_relaxed);
+        left_.fetch_add(bytes);
+        if (refused_.load()) freed_.store(true, std::memory_order_relaxed);
     }
     // Whether there is more than when somebody was refused; once each time. The thread that gives, or behind it.
     bool take_freed() {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
@@ -44,8 +45,8 @@ struct ConnectionConfig {
     ReplayCache* replays = nullptr;     // of message 1; may be null
     uint32_t suites = 0;                // offered and taken
     Limits limits;
-    std::array<uint8_t, 16> instance{};  // one per node start
-    uint64_t* dials = nullptr;           // HELLOs that this start has sent; null: not counted
+    std::array<uint8_t, 16> instance{};      // one per node start
+    std::atomic<uint64_t>* dials = nullptr;  // HELLOs that this start has sent; null: not counted
     std::string software = "sealwire";
     int64_t wall_offset_ms = 0;  // wall clock = now / 1000 + this
     Budget* budget = nullptr;    // of the node's memory; null: none

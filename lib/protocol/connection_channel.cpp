@@ -200,8 +200,7 @@ void Connection::send_hello(Time now, FrameKind kind, Bytes application_data) {
     Writer session{MutableBytes(value)};
     session.varint(session_ ? kResumed : kFresh);
     session.bytes(session_id_);
-    if (config_.dials && kind == FrameKind::hello) ++*config_.dials;
-    session.varint(config_.dials ? *config_.dials : 0);
+    session.varint(!config_.dials ? 0 : kind == FrameKind::hello ? ++*config_.dials : config_.dials->load());
     session.varint(inbox_.received());
     tlv(hello_tlv::session, session.written());
     tlv(hello_tlv::software, as_bytes(config_.software));
@@ -328,7 +327,7 @@ void Connection::reject(Time now, uint32_t code, std::string_view text, const Se
         Writer session{MutableBytes(value)};
         session.varint(kResumed);
         session.bytes(ended->id);
-        session.varint(config_.dials ? *config_.dials : 0);
+        session.varint(config_.dials ? config_.dials->load() : 0);
         session.varint(ended->received);
         said.varint(hello_tlv::session);
         said.sized(session.written());

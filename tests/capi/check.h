@@ -14,6 +14,14 @@
 #include "sealwire/sealwire.h"
 #include "support/tap.h"
 
+/* Nodes of these programs have as many loop threads as SEALWIRE_TEST_LOOP_THREADS says. */
+static inline void init_for_this_run(sw_node_options *options) {
+    const char *threads = getenv("SEALWIRE_TEST_LOOP_THREADS");
+    sw_node_options_init(options);
+    if (threads) options->loop_threads = (uint32_t)atoi(threads);
+}
+#define sw_node_options_init init_for_this_run
+
 #define DEADLINE_S 60 /* of every wait: generous, since only a failure reaches it */
 #define MAX_NOTES 4096
 #define NOTE_BYTES 192

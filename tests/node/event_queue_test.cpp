@@ -23,13 +23,13 @@ private:
 
 void count_wake(void* user) { ++*static_cast<unsigned*>(user); }
 
-void push(EventQueue& queue, uint64_t number) {
+void push(EventQueue::Batch& batch, uint64_t number) {
     NodeEvent event{.kind = NodeEventKind::message};
     event.number = number;
-    auto queued = queue.recycle();
+    auto queued = batch.recycle();
     if (!queued) queued = std::make_unique<TestEvent>();
     queued->fill(event, 0);
-    queue.push(std::move(queued));
+    batch.push(std::move(queued));
 }
 
 bool readable(int descriptor) {
@@ -44,24 +44,25 @@ void give_back(EventQueue& queue, QueuedEvent* event) { queue.release(std::uniqu
 TEST_CASE("events come out in order, one wake-up for all until the queue was drained") {
     unsigned wakes = 0;
     EventQueue& queue = *EventQueue::create(count_wake, &wakes);
+    EventQueue::Batch batch(queue);
     QueuedEvent* out[8];
     CHECK(queue.take(out, 8) == 0);
-    for (uint64_t i = 0; i < 3; ++i) push(queue, i);
+    for (uint64_t i = 0; i < 3; ++i) push(batch, i);
     CHECK(queue.take(out, 8) == 0);  // not flushed yet
-    queue.flush();
+    batch.flush();
     CHECK(wakes == 1);
-    push(queue, 3);
-    queue.flush();
+    push(batch, 3);
+    batch.flush();
     CHECK(wakes == 1);
     REQUIRE(queue.take(out, 3) == 3);
-    push(queue, 4);
-    queue.flush();
+    push(batch, 4);
+    batch.flush();
     CHECK(wakes == 1);  // still not drained
     REQUIRE(queue.take(out + 3, 5) == 2);
     for (uint64_t i = 0; i < 5; ++i) CHECK(out[i]->event().number == i);
     CHECK(queue.held() == 5);
-    push(queue, 5);
-    queue.flush();
+    push(batch, 5);
+    batch.flush();
     CHECK(wakes == 2);
     for (int i = 4; i >= 0; --i) give_back(queue, out[i]);
     CHECK(queue.held() == 0);
@@ -71,14 +72,15 @@ TEST_CASE("events come out in order, one wake-up for all until the queue was dra
 
 TEST_CASE("released events are used again") {
     EventQueue& queue = *EventQueue::create(nullptr, nullptr);
+    EventQueue::Batch batch(queue);
     QueuedEvent* out[1];
-    push(queue, 1);
-    queue.flush();
+    push(batch, 1);
+    batch.flush();
     REQUIRE(queue.take(out, 1) == 1);
     QueuedEvent* const used = out[0];
     give_back(queue, used);
-    push(queue, 2);
-    queue.flush();
+    push(batch, 2);
+    batch.flush();
     REQUIRE(queue.take(out, 1) == 1);
     CHECK(out[0] == used);
     CHECK(live_events == 1);
@@ -89,10 +91,11 @@ TEST_CASE("released events are used again") {
 
 TEST_CASE("the descriptor is readable while there are events, also when it is asked for late") {
     EventQueue& queue = *EventQueue::create(nullptr, nullptr);
+    EventQueue::Batch batch(queue);
     QueuedEvent* out[2];
-    push(queue, 1);
-    push(queue, 2);
-    queue.flush();
+    push(batch, 1);
+    push(batch, 2);
+    batch.flush();
     const auto descriptor = queue.descriptor();
     REQUIRE(descriptor);
     CHECK(readable(*descriptor));
@@ -107,14 +110,15 @@ TEST_CASE("the descriptor is readable while there are events, also when it is as
 
 TEST_CASE("the queue lives until the last event that is held goes, and drops what was not fetched") {
     EventQueue& queue = *EventQueue::create(nullptr, nullptr);
+    EventQueue::Batch batch(queue);
     QueuedEvent* out[1];
     NodeEvent closed{.kind = NodeEventKind::peer_closed};
     closed.peer = 77;
-    push(queue, 1);
+    push(batch, 1);
     auto last = std::make_unique<TestEvent>();
     last->fill(closed, 0);
-    queue.push(std::move(last));
-    queue.flush();
+    batch.push(std::move(last));
+    batch.flush();
     REQUIRE(queue.take(out, 1) == 1);
     std::vector<uint64_t> dropped;
     queue.end(dropped);
@@ -128,12 +132,13 @@ TEST_CASE("the queue lives until the last event that is held goes, and drops wha
 
 TEST_CASE("who waits is woken by an event and by the end") {
     EventQueue& queue = *EventQueue::create(nullptr, nullptr);
+    EventQueue::Batch batch(queue);
     CHECK_FALSE(queue.wait(0));
     CHECK_FALSE(queue.wait(kMillisecond));
     bool got = false;
     std::thread waiting([&] { got = queue.wait(60 * kSecond); });
-    push(queue, 1);
-    queue.flush();
+    push(batch, 1);
+    batch.flush();
     waiting.join();
     CHECK(got);
     QueuedEvent* out[1];
@@ -176,4 +181,26 @@ TEST_CASE(
     large.fill(event, 4096);
     CHECK(large.event().body.data() == chunk->data());
     CHECK_FALSE(chunk->unique());
+}
+
+TEST_CASE("each loop thread fills the queue by a batch of its own, whose events stay in their order") {
+    unsigned wakes = 0;
+    EventQueue& queue = *EventQueue::create(count_wake, &wakes);
+    EventQueue::Batch first(queue);
+    EventQueue::Batch second(queue);
+    push(first, 1);
+    push(second, 10);
+    push(first, 2);
+    second.flush();
+    push(second, 11);
+    first.flush();
+    second.flush();
+    CHECK(wakes == 1);
+    QueuedEvent* out[4];
+    REQUIRE(queue.take(out, 4) == 4);
+    std::vector<uint64_t> numbers;
+    for (QueuedEvent* event : out) numbers.push_back(event->event().number);
+    CHECK(numbers == std::vector<uint64_t>{10, 1, 2, 11});
+    for (QueuedEvent* event : out) give_back(queue, event);
+    queue.abandon();
 }

@@ -14,7 +14,7 @@ constexpr auto code_of(WireCode code) { return static_cast<uint32_t>(code); }
 
 // The dialler's first message is in the flight of its HELLO.
 struct Dialled : Pair {
-    uint64_t dials_of_alice = 4, dials_of_bob = 7;
+    std::atomic<uint64_t> dials_of_alice = 4, dials_of_bob = 7;
     uint64_t number = 0;
 
     explicit Dialled(bool accepts = true) {

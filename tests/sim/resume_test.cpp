@@ -233,7 +233,7 @@ private:
     const std::optional<Recorded> recorded_;
     Marks marks_;
     bool fleeting_ = false, both_dial_ = false, drained_late_ = false;
-    uint64_t alice_dials_ = 0, bob_dials_ = 0;
+    std::atomic<uint64_t> alice_dials_ = 0, bob_dials_ = 0;
     ConnectionConfig alice_config_, bob_config_;
     std::optional<Endpoint> alice_, bob_;
     std::deque<Way> ways_;

@@ -30,6 +30,7 @@ export interface NativeOptions {
   acceptData: Uint8Array | undefined
   askAllowed: number
   severalSessions: number
+  loopThreads: number
   lease: number
   redial: number
   redialMax: number

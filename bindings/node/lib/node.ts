@@ -54,6 +54,8 @@ export interface NodeOptions {
   data?: Uint8Array | ((ask: Ask) => Uint8Array | Promise<Uint8Array>)
   /** Any number of sessions with one peer. Default: one, whoever connects (see connect). */
   severalSessions?: boolean
+  /** Threads on which peers are spread, each staying on one; default 1, at most 64. Handlers run on the JavaScript thread as ever. */
+  loopThreads?: number
   /** How many connections may come in; shared with other nodes and listeners if they are given it, too. */
   connectionLimits?: ConnectionLimits
   /** A level turns `log` events on; a function, or an object such as `console`, gets the lines from `info` on. */
@@ -194,6 +196,7 @@ export class Node extends Emitter<NodeEvents> {
       acceptData: typeof data === 'function' ? undefined : data,
       askAllowed: typeof data === 'function' ? 1 : 0,
       severalSessions: options.severalSessions ? 1 : 0,
+      loopThreads: size(options.loopThreads, 'loopThreads'),
       applicationDataBytes: size(limits.applicationDataBytes, 'applicationDataBytes'),
       keyLog,
       connectionLimits: limitsOf(options.connectionLimits),

@@ -148,13 +148,14 @@ void NodeBox::open(Napi::Env env, const Napi::Object& given) {
     options.heartbeat_count = number("heartbeats").Uint32Value();
     options.refresh_ms = number("refresh").Uint32Value();
     options.max_suspended_per_address = number("maxSuspendedPerAddress").Uint32Value();
+    options.loop_threads = number("loopThreads").Uint32Value();
     options.application_data_bytes = number("applicationDataBytes").Uint32Value();
     options.key_log = text_of(key_log);
     options.connection_limits = limits_arg(given.Get("connectionLimits"));
     check(env, sw_node_open(&options, &node_));
 }
 
-// Loop thread. Touches nothing after the call: by then the other side may have gone.
+// A loop thread, of which several may be here at once. Touches nothing after the call: by then the other side may have gone.
 void NodeBox::on_wake(void* self) {
     napi_call_threadsafe_function(static_cast<NodeBox*>(self)->wake_, nullptr, napi_tsfn_nonblocking);
 }

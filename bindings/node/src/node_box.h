@@ -43,7 +43,7 @@ private:
 
     // ---- node_box.cpp ----
     void open(Napi::Env env, const Napi::Object& options);
-    static void on_wake(void* self);  // loop thread
+    static void on_wake(void* self);  // a loop thread
     static void on_environment_end(void* self);
     void end();  // no callback afterwards
     Napi::Value id(const Napi::CallbackInfo& info);

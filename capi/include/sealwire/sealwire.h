@@ -6,7 +6,8 @@
  * called from any thread and from any callback. What becomes of a command is told by an event.
  *
  * Threads.  A node owns one loop thread, on which its callbacks run, never from inside a call of yours and with no lock
- *   held. Events of one peer come one at a time and in order. With `on_event` NULL no callback but `on_wake` runs, and
+ *   held; or several (loop_threads), which then call at once for different peers. Events of one peer come one at a time and in
+ *   order, those of its exchanges and parts among them. With `on_event` NULL no callback but `on_wake` runs, and
  *   events are fetched with sw_node_next_events on a thread of yours.
  * Handles.  Values, not pointers: sw_node, sw_listener, sw_peer, sw_exchange, sw_question, sw_part, sw_pipe. All zero is no handle. A stale, foreign or
  *   null handle yields SW_ERR_HANDLE, never a crash. Each object has exactly one last event (NODE_CLOSED,
@@ -41,7 +42,7 @@
  *   then PEER_RESUMED, or after lease_ms PEER_CLOSED with SW_ERR_LEASE. Meanwhile everything can be called as ever: what is sent
  *   waits, deadlines run on. Nothing is lost, nothing comes twice, and streams and files go on at the byte.
  * Ending.  sw_node_shutdown returns at once; the last event is SW_EVENT_NODE_CLOSED with a report. sw_node_close =
- *   shutdown + wait + free. On the loop thread it returns SW_ERR_THREAD and changes nothing; after it no callback runs.
+ *   shutdown + wait + free. On a loop thread of the node it returns SW_ERR_THREAD and changes nothing; after it no callback runs.
  * Fork.  Once a node was opened: in the child of a fork every call returns SW_ERR_FORK; the parent is not affected.
  * Versions.  The ABI number (libsealwire.so.N) is apart from the release. Structs grow at their end only, enumerations by
  *   new values only.
@@ -681,8 +682,8 @@ typedef struct sw_node_options {
     uint32_t access;             /* sw_access */
     const sw_identity *identity; /* NULL: a new one, of this node only */
     sw_text network;             /* name or secret; empty is the public network of that name */
-    sw_event_fn on_event;        /* callbacks on the loop thread; NULL: events are fetched */
-    sw_wake_fn on_wake;          /* with on_event NULL: called on the loop thread when the queue turns from empty to not
+    sw_event_fn on_event;        /* callbacks on a loop thread; NULL: events are fetched */
+    sw_wake_fn on_wake;          /* with on_event NULL: called on a loop thread when the queue turns from empty to not
                                     empty, once until it was drained; may call nothing of ours */
     void *user;                  /* for on_event, on_wake, and of events of no other object */
     const sw_peer_id *allowed;   /* copied */
@@ -738,13 +739,17 @@ typedef struct sw_node_options {
     /* Of sessions without a connection, those whose peers dialled from one address (or /64) and are on no list: so many are kept.
      * Default 16, also for loopback only where it is set; SW_NEVER: no limit. Since 0.1. */
     uint32_t max_suspended_per_address;
-    uint32_t reserved_4; /* 0 */
+    /* Over how many loop threads its peers are spread: default 1, at most 64. With several each peer stays on one to its end, with
+     * all others of its key, and its events still come one at a time and in order; but callbacks, on_event as well as on_wake, run
+     * at once for different peers, and one that takes long holds up the peers of its thread alone. Listeners, handshakes that
+     * come in, and pipes that were accepted have a thread of their own then. Since 0.1. */
+    uint32_t loop_threads;
 } sw_node_options;
 
 static inline void sw_node_options_init(sw_node_options *options) {
     if (options) options->size = (uint32_t)sw_zero(options, sizeof *options);
 }
-/* Opens a node, whose loop thread runs from then on; and the peer id of its identity. Since 0.1. */
+/* Opens a node, whose loop threads run from then on; and the peer id of its identity. Since 0.1. */
 SW_API sw_result sw_node_open(const sw_node_options *options, sw_node *out);
 SW_API sw_result sw_node_id(sw_node node, sw_peer_id *out);
 /* Replaces the allow-list; connections that are up stay. Since 0.1. */
@@ -766,7 +771,7 @@ SW_API sw_result sw_node_resume(sw_node node, sw_text route, uint64_t messages);
 SW_API sw_result sw_node_intern(sw_node node, sw_text route, sw_route *out);
 /* Up to `max` events, in the order they happened; *count may be 0. Only with on_event NULL. Since 0.1. */
 SW_API sw_result sw_node_next_events(sw_node node, const sw_event **out, size_t max, size_t *count);
-/* Blocks until there is an event (SW_OK) or the time is over (SW_ERR_TIMEOUT). Not on the loop thread. Since 0.1. */
+/* Blocks until there is an event (SW_OK) or the time is over (SW_ERR_TIMEOUT). Not on a loop thread of the node. Since 0.1. */
 SW_API sw_result sw_node_wait(sw_node node, uint32_t timeout_ms);
 /* A descriptor that is readable while there are events; owned and cleared by the library. Since 0.1. */
 SW_API sw_result sw_node_fd(sw_node node, int *out);

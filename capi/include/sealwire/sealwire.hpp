@@ -7,7 +7,7 @@
 // Handles.  node and listener own what they stand for, can be moved and not copied, and close it when destroyed. peer and
 //   exchange are values: copy them freely; a stale one yields SW_ERR_HANDLE.
 // Threads.  run_on::loop (the default): handlers run on the node's loop thread, those of one peer one at a time and in
-//   order. run_on::poll: handlers run inside node::poll on the thread that calls it; node::fd is readable when there is
+//   order; with limits.loop_threads above 1 those of different peers at once. run_on::poll: handlers run inside node::poll on the thread that calls it; node::fd is readable when there is
 //   something for it to do. Every function may be called from any thread and from handlers, except node::close, the
 //   node's destructor and node::poll, which handlers must not call.
 // Views.    What a handler is given (sw_event, incoming, outcome and their string_views) is valid until it returns; keep
@@ -691,6 +691,7 @@ class node {
 public:
     explicit node(node_options options = {}) : state_(std::make_unique<state>(std::move(options))) {
         const node_options& from = state_->options;
+        if (from.max_handlers > 0) state_->limit_handlers();
         sw_node_options raw;
         sw_node_options_init(&raw);
         const uint32_t size = raw.size;
@@ -749,6 +750,7 @@ public:
     }
     // An empty route takes what no other route takes. A handler lives as long as its node.
     void route(std::string_view route, route_fn handler, route_options options = {}) {
+        if (options.max_handlers > 0) state_->limit_handlers();
         const std::lock_guard<std::mutex> lock(state_->mutex);
         state_->routes.emplace_back();
         state_->routes.back().handler = std::move(handler);
@@ -904,6 +906,13 @@ private:
     struct state {
         explicit state(node_options from) : options(std::move(from)), turns(options.max_handlers) {
             turns.run = [this](const sw_event& event, detail::route_entry& route) { answer(event, route); };
+        }
+
+        // What is counted here is counted on one thread.
+        void limit_handlers() const {
+            if (options.handlers == run_on::loop && options.limits.loop_threads > 1) {
+                throw error(SW_ERR_ARG, "with several loop threads max_handlers needs run_on::poll");
+            }
         }
 
         static void on_loop(const sw_event* event, void* user) noexcept { static_cast<state*>(user)->dispatch(*event); }
