@@ -31,10 +31,19 @@ static int tcp_to(unsigned port, int listening, unsigned *own_port) {
     return fd;
 }
 
-static inline void end(int fd, int how) {
+/* A cut is an end of the stream, whatever is on its way: what nobody has read would make a reset of it. */
+static inline void end(int a, int b, int how) {
     const struct linger hard = {1, 0};
-    if (how == RESET) setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
-    close(fd);
+    const int both[2] = {a, b};
+    char rest[4096];
+    for (int i = 0; i < 2; ++i) {
+        if (how == RESET) setsockopt(both[i], SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+        else shutdown(both[i], SHUT_WR);
+    }
+    for (int i = 0; i < 2; ++i) {
+        while (how != RESET && read(both[i], rest, sizeof rest) > 0) {}
+        close(both[i]);
+    }
 }
 
 /* One connection after the other. */
@@ -59,8 +68,7 @@ static void *run_proxy(void *argument) {
             }
         }
         if (how == SWALLOW) continue; /* both stay open, and nothing comes of either */
-        end(a, how);
-        end(b, how);
+        end(a, b, how);
     }
 }
 
