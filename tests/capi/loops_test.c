@@ -1,5 +1,6 @@
 /* Several loop threads: peers are spread over them, each is one thread's, and callbacks of different peers run at once. */
-#include "check.h"
+#include "link.h"
+#include "support/certificates_c.h"
 
 #define THREADS 4
 #define CLIENTS 24
@@ -8,6 +9,8 @@
 static box server, clients[CLIENTS];
 static sw_peer peers[CLIENTS]; /* as the clients know them */
 static char ticket[SW_ADDRESS_TEXT_SIZE];
+static pipe_link lines[CLIENTS];
+static test_certificates made;
 
 /* What the server has seen of a peer. */
 typedef struct seen {
@@ -86,6 +89,45 @@ static unsigned await(const unsigned *count, unsigned least) {
     return now;
 }
 
+static void listen_for_all(const char *url) {
+    const int tls = strncmp(url, "tls:", 4) == 0 || strncmp(url, "wss:", 4) == 0;
+    sw_tls_options certificate;
+    sw_tls_options_init(&certificate);
+    certificate.certificate = text(made.server);
+    certificate.key = text(made.server_key);
+    sw_listen_options options;
+    sw_listen_options_init(&options);
+    if (tls) options.tls = &certificate;
+    sw_listener listener;
+    MUST(sw_node_listen(server.node, text(url), &options, &listener));
+    if (!box_wait(&server, SW_EVENT_LISTENING, 1, NULL)) exit(1);
+    MUST(sw_listener_ticket(listener, ticket));
+}
+
+static void dial(int client, int over_pipe) {
+    if (!over_pipe) {
+        sw_tls_options authority;
+        sw_tls_options_init(&authority);
+        authority.ca = text(made.ca);
+        sw_connect_options options;
+        sw_connect_options_init(&options);
+        if (strncmp(ticket, "tls:", 4) == 0 || strncmp(ticket, "wss:", 4) == 0) options.tls = &authority;
+        MUST(sw_node_connect(clients[client].node, text(ticket), &options, &peers[client]));
+        return;
+    }
+    pipe_link *const line = &lines[client];
+    sw_pipe_options near, far;
+    link_init(line);
+    clients[client].also = link_event;
+    sw_pipe_options_init(&near);
+    near.user = &line->a;
+    sw_pipe_options_init(&far);
+    far.user = &line->b;
+    MUST(sw_node_accept_pipe(server.node, &far, &line->b.pipe));
+    MUST(sw_node_connect_pipe(clients[client].node, &server.id, &near, NULL, &line->a.pipe, &peers[client]));
+}
+
+/* Without an address over pipes of the application. */
 static void open_all(const char *url) {
     sw_node_options options;
     sw_node_options_init(&options);
@@ -94,12 +136,13 @@ static void open_all(const char *url) {
     options.lease_ms = options.heartbeat_ms = SW_NEVER;
     box_open(&server, &options);
     server.echo = 1;
+    server.also = link_event;
     MUST(sw_node_route(server.node, text("numbered"), on_numbered, NULL));
     MUST(sw_node_route(server.node, text("meet"), on_meet, NULL));
     MUST(sw_node_route(server.node, text("block"), on_block, NULL));
     MUST(sw_node_route(server.node, text("end"), on_end, NULL));
     MUST(sw_node_route(server.node, text("echo"), NULL, NULL));
-    box_listen(&server, url, ticket);
+    if (url) listen_for_all(url);
     memset(table, 0, sizeof table);
     known = disorder = strayed = doubled = delivered = meeting = met = blocked = released = refused = 0;
     for (int i = 0; i < CLIENTS; ++i) {
@@ -108,14 +151,15 @@ static void open_all(const char *url) {
         one.loop_threads = 1;
         one.lease_ms = one.heartbeat_ms = SW_NEVER;
         box_open(&clients[i], &one);
-        MUST(sw_node_connect(clients[i].node, text(ticket), NULL, &peers[i]));
+        dial(i, !url);
     }
     for (int i = 0; i < CLIENTS; ++i) box_wait(&clients[i], SW_EVENT_PEER_CONNECTED, 1, NULL);
 }
 
-static void close_all(void) {
+static void close_all(const char *url) {
     for (int i = 0; i < CLIENTS; ++i) box_close(&clients[i]);
     box_close(&server);
+    for (int i = 0; i < CLIENTS && !url; ++i) link_free(&lines[i]);
 }
 
 static void send_numbered(int client, unsigned from, unsigned count) {
@@ -154,7 +198,7 @@ static unsigned one_of_each(int out[THREADS]) {
 }
 
 static void spread(const char *url) {
-    printf("# %s\n", url);
+    printf("# %s\n", url ? url : "pipes of the application");
     open_all(url);
     for (unsigned at = 0; at < MESSAGES; at += 10) {
         for (int i = 0; i < CLIENTS; ++i) send_numbered(i, at, 10);
@@ -197,11 +241,12 @@ static void spread(const char *url) {
     tap_ok(stats.sessions == CLIENTS && stats.connected == CLIENTS && stats.accepted == CLIENTS,
            "the node's statistics are those of all threads");
     CHECK(stats.messages_received == CLIENTS * MESSAGES + 3 * THREADS + 1);
-    close_all();
+    close_all(url);
 }
 
 static void gated(void) {
-    open_all("tcp://127.0.0.1:0");
+    const char *const url = "tcp://127.0.0.1:0";
+    open_all(url);
     MUST(sw_node_pause(server.node, text("numbered")));
     for (int i = 0; i < CLIENTS; ++i) send_numbered(i, 0, 5);
     for (int i = 0; i < CLIENTS; ++i) box_ask(&clients[i], peers[i], "echo", "");
@@ -212,7 +257,7 @@ static void gated(void) {
     tap_ok(await(&delivered, 0) == 10, "ten more are ten of all threads together");
     MUST(sw_node_resume(server.node, text("numbered"), SW_EVERYTHING));
     tap_ok(await(&delivered, 5 * CLIENTS) == 5 * CLIENTS && disorder == 0, "and the rest comes in order");
-    close_all();
+    close_all(url);
 }
 
 /* The callbacks' own count of what happened, in the order of the box. */
@@ -358,8 +403,15 @@ int main(void) {
     options.loop_threads = 65;
     sw_node node;
     CHECK_IS(sw_node_open(&options, &node), SW_ERR_ARG);
+    make_test_certificates(&made);
+    char local[64];
+    snprintf(local, sizeof local, "unix:@sealwire-loops-%ld", (long)getpid());
     spread("tcp://127.0.0.1:0");
+    spread("tls://127.0.0.1:0");
+    spread(local);
     spread("ws://127.0.0.1:0/");
+    spread("wss://127.0.0.1:0/");
+    spread(NULL);
     gated();
     fetched();
     pairs_meet();
