@@ -269,7 +269,7 @@ std::shared_ptr<TlsContext> Node::tls_for(const Endpoint& endpoint, const std::s
 
 void Node::finished(Listening& listening) { dead_listenings_.push_back(take_out(listenings_, listening)); }
 
-size_t Node::bury_listeners() {
+size_t Node::bury_dead_listeners() {
     const size_t count = dead_listenings_.size();
     dead_listenings_.clear();
     return count;

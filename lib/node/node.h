@@ -187,11 +187,12 @@ public:
     void finished(Listening& listening);
     bool listens() const { return !listenings_.empty(); }
     void shut_listeners_down();
-    size_t bury_listeners();
+    size_t bury_listeners() { return dead_listenings_.empty() ? 0 : bury_dead_listeners(); }
 
 private:
     Node(NodeConfig config, std::unique_ptr<EventSink> sink);
     Result<void> start_loops();
+    size_t bury_dead_listeners();
     void open_accepted(Piping& piping);
     bool may_come(HalfOpen& half_open, const Pipe& pipe);
     bool enter(HalfOpen& half_open, const Pipe& pipe, Entrance& entrance);

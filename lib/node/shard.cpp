@@ -193,6 +193,7 @@ void Shard::send_leaving() {
 
 // Those that a callback ends come in the next turn.
 void Shard::tell_gone_pipings() {
+    if (gone_pipings_.empty()) return;
     std::vector<Piping*> gone;
     gone.swap(gone_pipings_);
     for (Piping* piping : gone) {
@@ -206,9 +207,10 @@ void Shard::after_turn() {
     node_.share_freed_memory(*this);
     node_.watch_key_log(*this);
     drain_freed();
-    send_leaving();
+    if (!leaving_.empty()) send_leaving();
     tell_gone_pipings();
     clear_graveyard();
+    if (number_ == 0) buried_ += node_.bury_listeners();
     events_.flush();
     if (const size_t buried = std::exchange(buried_, 0); buried > 0 || shutting_down_) node_.buried(*this, buried);
     const std::lock_guard lock(dirty_mutex_);
@@ -217,6 +219,7 @@ void Shard::after_turn() {
 }
 
 void Shard::clear_graveyard() {
+    if (dead_peers_.empty() && dead_raw_peers_.empty() && dead_pipings_.empty()) return;
     if (!dead_peers_.empty()) {
         const std::lock_guard lock(dirty_mutex_);
         std::erase_if(dirty_, [this](Peer* peer) {
@@ -228,7 +231,6 @@ void Shard::clear_graveyard() {
     dead_peers_.clear();
     dead_raw_peers_.clear();
     dead_pipings_.clear();
-    if (number_ == 0) buried_ += node_.bury_listeners();
 }
 
 void Shard::arm_sweep() {
