@@ -37,6 +37,9 @@ struct Loop::Posted {
     std::mutex mutex;
     std::vector<std::function<void()>> functions;  // under mutex
     bool stopping = false;                         // under mutex; set once
+    // Under mutex: in the order in which they came.
+    std::shared_ptr<Call> first;
+    Call* last = nullptr;
 };
 
 Loop::Loop() : handles_(std::make_unique<Handles>()), posted_(std::make_unique<Posted>()) {}
@@ -73,6 +76,7 @@ Loop::~Loop() {
         posted_->stopping = true;
     }
     posted_->functions.clear();
+    while (posted_->first) posted_->first = std::move(posted_->first->next_);  // not each within the one before
     on_wake_ = nullptr;
     after_events_ = nullptr;
     const Loop* outer = std::exchange(t_running, this);
@@ -164,6 +168,18 @@ bool Loop::post(std::function<void()> function) {
     return true;
 }
 
+bool Loop::post(const std::shared_ptr<Call>& call) {
+    {
+        const std::lock_guard lock(posted_->mutex);
+        if (posted_->stopping) return false;
+        if (std::exchange(call->due_, true)) return true;
+        (posted_->first ? posted_->last->next_ : posted_->first) = call;
+        posted_->last = call.get();
+    }
+    wake();
+    return true;
+}
+
 void Loop::wake() { uv_async_send(&handles_->async); }
 
 void Loop::set_on_wake(std::function<void()> function) { on_wake_ = std::move(function); }
@@ -188,15 +204,25 @@ MutableBytes Loop::read_buffer() {
 
 void Loop::on_async() {
     std::vector<std::function<void()>> functions;
+    std::shared_ptr<Call> calls;
     bool stopping;
     {
         const std::lock_guard lock(posted_->mutex);
         functions.swap(posted_->functions);
+        calls.swap(posted_->first);
         stopping = posted_->stopping;
     }
     for (std::function<void()>& function : functions) {
         function();
         function = nullptr;  // what it owns goes now, not with the last of the batch
+    }
+    while (const std::shared_ptr<Call> call = std::move(calls)) {
+        {
+            const std::lock_guard lock(posted_->mutex);
+            calls = std::move(call->next_);
+            call->due_ = false;
+        }
+        call->run();
     }
     if (on_wake_) on_wake_();
     if (stopping) uv_stop(&handles_->loop);

@@ -56,6 +56,19 @@ public:
     // Runs `function` on the loop thread in its next turn, in the order of the calls. Any thread. False, and the
     // function dropped, once the loop has been told to stop.
     bool post(std::function<void()> function);
+    // The same for what is made beforehand: reaching the loop then allocates nothing. Once, however often it was posted since it ran last;
+    // behind the functions that were posted before it.
+    class Call {
+    public:
+        virtual ~Call() = default;
+        virtual void run() = 0;
+
+    private:
+        friend class Loop;
+        std::shared_ptr<Call> next_;
+        bool due_ = false;
+    };
+    bool post(const std::shared_ptr<Call>& call);
     // Makes the loop turn, and call the wake function, once however often it was called since. Any thread, no lock.
     void wake();
     // Called on the loop thread for every wake-up (also those of post). Set before start.

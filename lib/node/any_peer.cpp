@@ -47,6 +47,9 @@ void AnyPeer::start_pipe() {
 void AnyPeer::settle() {
     settled_ = true;
     place_ = Placement::Place(node_.placement(), id_);
+    // Who is only to be refused costs the other threads nothing.
+    const bool stranger = node_.access() == Access::allow_list && !node_.allowed().contains(id_);
+    if (stranger && !resumes()) return asked();
     if (place_.shard() == shard_->number()) return asked();
     shard_->send_away(*this);
 }
@@ -61,14 +64,17 @@ void AnyPeer::leave_loop(Shard& to) {
 
 void AnyPeer::arrive() {
     shard_->loop().refresh_now();  // not before the time that it knows
+    bool there = false;
     try {
         const Result<void> entered = pipe_->enter_loop(shard_->loop());
+        there = entered.has_value();
         if (entered) pipe_->set_reading(reading_);
         if (!entered) pipe_.reset(), give_up(entered.error());
         else if (shard_->shutting_down()) shut_down(shard_->time_left());
         else asked();
         if (pipe_ && blocked_) on_writable();
     } catch (const std::bad_alloc&) {
+        if (!there) pipe_.reset();
         give_up({Errc::no_memory, "no memory for a peer that has come to its loop thread"});
     }
     drive();

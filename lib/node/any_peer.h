@@ -76,6 +76,7 @@ protected:
     virtual void on_timer() = 0;
     // Its key is proved, and it is where it lives: is it let in?
     virtual void asked() = 0;
+    virtual bool resumes() const { return false; }  // it asks for a session that there is, maybe
 
     // Runs a command on the loop thread, if the peer still lives then; gives the lock up.
     template <class P>

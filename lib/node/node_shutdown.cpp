@@ -120,7 +120,8 @@ void Node::complete() {
 void Node::join(std::unique_lock<std::mutex>& lock) {
     joining_ = true;
     lock.unlock();
-    for (const auto& shard : shards_) shard->loop().stop_and_join();
+    // The first last: the others' pipes may have left it something to do.
+    for (auto shard = shards_.rbegin(); shard != shards_.rend(); ++shard) (*shard)->loop().stop_and_join();
     lock.lock();
     joined_ = true;
     end_changed_.notify_all();

@@ -208,6 +208,7 @@ private:
     void on_proved(Event& event);
     void on_asks(Event& event);
     void asked() override;
+    bool resumes() const override { return connection_->asks_to_resume() != nullptr; }
     void decide();
     bool may_enter();
     void let_in(Bytes data);

@@ -2,8 +2,6 @@
 #include "transport/bridge.h"
 
 #include <algorithm>
-#include <atomic>
-#include <mutex>
 #include <new>
 #include <optional>
 #include <utility>
@@ -23,36 +21,44 @@ constexpr char kKey = 0;  // of the loop's guest
 
 class Far;
 
-// What both sides see. The near one calls, on any thread.
+// What both sides see. The near one calls, on any thread; neither call fails.
 class Passage : public std::enable_shared_from_this<Passage> {
 public:
-    explicit Passage(Loop& loop) : end(std::make_shared<CustomEnd>(kBuffer)), loop_(loop) {}
+    Passage(Loop& loop, size_t buffer)
+        : end(std::make_shared<CustomEnd>(buffer)), block(std::min(kBlock, buffer)), loop_(loop) {}
     // The far side has something to do.
-    void call();
-    // The near side has gone, and this was not taken.
-    void leave(std::vector<uint8_t> rest) {
-        {
-            const std::lock_guard lock(mutex_);
-            rest_ = std::move(rest);
-            left_ = true;
-        }
-        call();
-    }
-    bool left(std::vector<uint8_t>& rest) {
-        const std::lock_guard lock(mutex_);
-        if (left_) rest = std::move(rest_);
-        return left_;
+    void call() { loop_.post(shared(work_)); }
+    // The near side has gone, and this was not taken. The far side hears of it when the turn of `near` is over: what is told there
+    // of the owner's end comes before what is told of the pipe's.
+    void leave(Loop* near, std::vector<uint8_t> rest) {
+        rest_ = std::move(rest);
+        if (!near || !near->post(shared(turn_over_))) leave_now();
     }
 
     const std::shared_ptr<CustomEnd> end;
+    const size_t block;
     Far* far = nullptr;  // its loop's thread
 
 private:
+    class Step final : public Loop::Call {
+    public:
+        Step(Passage& passage, void (Passage::*step)()) : passage_(passage), step_(step) {}
+        void run() override { (passage_.*step_)(); }
+
+    private:
+        Passage& passage_;
+        void (Passage::*const step_)();
+    };
+    std::shared_ptr<Loop::Call> shared(Step& step) { return {shared_from_this(), &step}; }
+    void leave_now() { loop_.post(shared(left_)); }
+    void work();  // these two at the far side
+    void left();
+
     Loop& loop_;  // of the far side
-    std::atomic<bool> posted_{false};
-    std::mutex mutex_;  // guards all below
-    std::vector<uint8_t> rest_;
-    bool left_ = false;
+    Step work_{*this, &Passage::work};
+    Step turn_over_{*this, &Passage::leave_now};
+    Step left_{*this, &Passage::left};
+    std::vector<uint8_t> rest_;  // handed over with `left_`
 };
 
 // The far sides on one loop.
@@ -99,14 +105,17 @@ public:
     // May destroy it, as may what the pipe tells.
     void work() {
         guarded([this] {
-            std::vector<uint8_t> rest;
-            if (!closing_ && passage_->left(rest)) {
-                closing_ = true;
-                pipe_->set_reading(false);
-                output_.append(rest);
-            }
             const bool owed = !held_.empty() || failed_;
             if (!closing_ && owed && give() && !failed_) pipe_->set_reading(true);
+            send();
+        });
+    }
+    // May destroy it.
+    void leave(const std::vector<uint8_t>& rest) {
+        closing_ = true;
+        guarded([&] {
+            pipe_->set_reading(false);
+            output_.append(rest);
             send();
         });
     }
@@ -138,14 +147,18 @@ private:
         else work();
     }
 
-    // Without memory the pipe is broken, which is told when there is some again.
+    // Without memory the pipe is broken, which is told when there is some again. May destroy it.
     template <class Body>
     void guarded(Body body) {
         try {
             body();
         } catch (const std::bad_alloc&) {
-            if (!failed_) failed_ = Error{Errc::no_memory, "no memory for what goes from one loop thread to another"};
-            timer_.set(after(loop_.now(), kRetry));
+            if (closing_) return Bridges::of(loop_).remove(*this);
+            if (!failed_) failed_ = Error{Errc::no_memory, {}};
+            try {
+                timer_.set(after(loop_.now(), kRetry));
+            } catch (const std::bad_alloc&) {  // the next thing that happens tells it
+            }
         }
     }
     // False: it has to wait.
@@ -158,11 +171,11 @@ private:
     void send() {
         while (!failed_) {
             if (output_.empty() && !closing_) {
-                const MutableBytes block = loop_.read_buffer().first(kBlock);
+                const MutableBytes block = loop_.read_buffer().first(passage_->block);
                 size_t size = 0;
                 if (end_.take(block, size) == Errc::closed) {
-                    // It has ended its direction, or has gone, and work() follows.
-                    if (!std::exchange(shut_, true)) pipe_->shutdown_write();
+                    // It has ended its direction; or it has gone, and leave() follows with what was not taken.
+                    if (!end_.gone()) shut_down();
                     return;
                 }
                 output_.append(Bytes(block).first(size));
@@ -174,7 +187,12 @@ private:
                 return;
             }
         }
-        if (closing_) Bridges::of(loop_).remove(*this);
+        if (!closing_) return;
+        if (!failed_ && end_.shut_down()) shut_down();
+        Bridges::of(loop_).remove(*this);
+    }
+    void shut_down() {
+        if (!std::exchange(shut_, true)) pipe_->shutdown_write();
     }
 
     Loop& loop_;
@@ -190,17 +208,12 @@ private:
     bool closing_ = false;
 };
 
-void Passage::call() {
-    if (posted_.exchange(true)) return;
-    bool posted = false;
-    try {
-        posted = loop_.post([self = shared_from_this()] {
-            self->posted_ = false;
-            if (self->far) self->far->work();
-        });
-    } catch (const std::bad_alloc&) {  // the next call does it
-    }
-    if (!posted) posted_ = false;
+void Passage::work() {
+    if (far) far->work();
+}
+
+void Passage::left() {
+    if (far) far->leave(rest_);
 }
 
 void Bridges::remove(const Far& far) {
@@ -219,7 +232,7 @@ public:
           addresses_{below.remote_address(), below.local_address()},
           peer_uid_(below.peer_uid()) {}
     ~BridgePipe() override {
-        if (!inner_) passage_->leave({});
+        if (!inner_) passage_->leave(nullptr, {});
     }
 
     void start(PipeHandler&) override {}  // it was
@@ -231,6 +244,7 @@ public:
     std::string local_address() const override { return inner_ ? inner_->local_address() : addresses_.local; }
     std::optional<uint32_t> peer_uid() const override { return peer_uid_; }
     Result<void> enter_loop(Loop& loop) override {
+        loop_ = &loop;
         inner_ = make_custom_pipe(loop, passage_->end, addresses_, *this);
         inner_->start(handler_);
         return {};
@@ -239,12 +253,13 @@ public:
 private:
     void on_pipe_output() override { passage_->call(); }
     void on_pipe_room() override { passage_->call(); }
-    void on_pipe_gone(std::vector<uint8_t> rest) override { passage_->leave(std::move(rest)); }
+    void on_pipe_gone(std::vector<uint8_t> rest) override { passage_->leave(loop_, std::move(rest)); }
 
     PipeHandler& handler_;
     const std::shared_ptr<Passage> passage_;
     const CustomAddresses addresses_;
     const std::optional<uint32_t> peer_uid_;
+    Loop* loop_ = nullptr;  // with `inner_`
     std::unique_ptr<Pipe> inner_;
 };
 
@@ -253,7 +268,7 @@ private:
 void leave_loop(Loop& loop, std::unique_ptr<PipeRelay>& relay, std::unique_ptr<Pipe>& pipe) {
     if (pipe->leave_loop()) return;
     auto near_relay = std::make_unique<PipeRelay>(*relay->to);
-    const auto passage = std::make_shared<Passage>(loop);
+    const auto passage = std::make_shared<Passage>(loop, std::min(kBuffer, pipe->buffer_bytes()));
     auto near = std::make_unique<BridgePipe>(*pipe, *near_relay, passage);
     Bridges& bridges = Bridges::of(loop);
     bridges.make_room();

@@ -37,6 +37,7 @@ public:
         reading_ = on;
         if (on) work_.set(0);
     }
+    size_t buffer_bytes() const override { return end_->limit_; }
     std::string remote_address() const override { return addresses_.remote; }
     std::string local_address() const override { return closing_ ? std::string() : addresses_.local; }
 
@@ -125,6 +126,16 @@ Errc CustomEnd::fail(Error why) {
     schedule();
     failed_ = std::move(why);
     return Errc::ok;
+}
+
+bool CustomEnd::gone() const {
+    const std::lock_guard lock(mutex_);
+    return gone_;
+}
+
+bool CustomEnd::shut_down() const {
+    const std::lock_guard lock(mutex_);
+    return shut_down_;
 }
 
 void CustomEnd::attach(CustomPipe* pipe, Loop& loop) {

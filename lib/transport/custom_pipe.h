@@ -46,6 +46,9 @@ public:
     // It is broken: nothing more comes and nothing can be sent.
     Errc fail(std::string_view why);
     Errc fail(Error why);
+    // The pipe has gone, so that take and give say closed; and whether its own direction had been ended.
+    bool gone() const;
+    bool shut_down() const;
 
 private:
     friend class CustomPipe;
@@ -55,7 +58,7 @@ private:
     void run();
 
     const size_t limit_;
-    std::mutex mutex_;  // guards all below
+    mutable std::mutex mutex_;  // guards all below
     CustomPipe* pipe_ = nullptr;
     Loop* loop_ = nullptr;
     bool posted_ = false;

@@ -85,6 +85,9 @@ public:
     // pipe may then be noticed only when something is written. On at the start.
     virtual void set_reading(bool on) = 0;
 
+    // How much waits in it in each direction before it takes no more, where that is its own and not the system's.
+    virtual size_t buffer_bytes() const { return SIZE_MAX; }
+
     // As URLs, e.g. tcp://127.0.0.1:9000, unix:///run/app.sock, unix:@name, memory://name; a unix peer without a name
     // is `unix:`. The remote address stays readable after close; the local one is then empty.
     virtual std::string remote_address() const = 0;

@@ -201,7 +201,9 @@ public:
     void start(PipeHandler& handler) override { core_->start(handler); }
     size_t try_write(std::span<const Bytes> blocks) override { return core_->try_write(blocks); }
     void shutdown_write() override { core_->shutdown_write(); }
-    void close() override { core_->close(); }
+    void close() override {
+        if (core_.get()) core_->close();  // else it is between two loops
+    }
     void set_reading(bool on) override { core_->set_reading(on); }
     std::string remote_address() const override { return core_->remote(); }
     std::string local_address() const override {

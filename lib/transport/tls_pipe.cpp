@@ -424,7 +424,8 @@ void TlsPipe::shutdown_write() {
 
 void TlsPipe::close() {
     if (closing_) return;
-    if (ready_ && !failed_ && !shut_down_ && outgoing_.empty() && wake()) {
+    const bool whole = ready_ && !failed_ && !shut_down_ && !between_loops_;
+    if (whole && outgoing_.empty() && wake()) {
         ++busy_;
         mbedtls_ssl_close_notify(&ssl_);
         --busy_;
@@ -432,7 +433,7 @@ void TlsPipe::close() {
     closing_ = true;
     kept_ = {};
     rest();
-    lower_->close();
+    if (!between_loops_) lower_->close();
 }
 
 void TlsPipe::set_reading(bool on) {
@@ -446,12 +447,14 @@ bool TlsPipe::leave_loop() {
     if (closing_ || shaking_ || busy_ > 0 || !lower_->leave_loop()) return false;
     turn_due_ = turn_ && turn_->armed();
     turn_.reset();
+    between_loops_ = true;
     return true;
 }
 
 Result<void> TlsPipe::enter_loop(Loop& loop) {
     loop_ = &loop;
     if (Result<void> entered = lower_->enter_loop(loop); !entered) return entered;
+    between_loops_ = false;
     if (std::exchange(turn_due_, false)) later();
     return {};
 }

@@ -123,7 +123,8 @@ private:
     bool backed_up_ = false;  // on_writable is owed
     bool failed_ = false;
     bool closing_ = false;
-    bool turn_due_ = false;  // between two loops
+    bool between_loops_ = false;
+    bool turn_due_ = false;  // then
 };
 
 }  // namespace sealwire

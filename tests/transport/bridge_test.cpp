@@ -7,6 +7,7 @@
 #include <mutex>
 #include <random>
 
+#include "support/scale.h"
 #include "transport/memory.h"
 #include "transport/world.h"
 
@@ -117,6 +118,38 @@ public:
     std::unique_ptr<Pipe> pipe;
 };
 
+// Counts what comes until the end.
+class Counter final : public PipeHandler {
+public:
+    void on_bytes(Bytes bytes) override { count += bytes.size(); }
+    void on_writable() override {}
+    void on_end() override { finish(); }
+    void on_error(Error) override { finish(); }
+    void on_closed() override {}
+    bool wait() {
+        std::unique_lock lock(mutex_);
+        return changed_.wait_for(lock, std::chrono::seconds(60), [this] { return over_; });
+    }
+
+    bool over() {
+        const std::lock_guard lock(mutex_);
+        return over_;
+    }
+
+    std::unique_ptr<Pipe> pipe;
+    size_t count = 0;
+
+private:
+    void finish() {
+        const std::lock_guard lock(mutex_);
+        over_ = true;
+        changed_.notify_all();
+    }
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    bool over_ = false;
+};
+
 void wait_for(Loop& loop) {
     std::mutex mutex;
     std::condition_variable changed;
@@ -182,4 +215,97 @@ TEST_CASE("a socket goes to another thread itself, in the midst of its bytes") {
         traveller.reset();
         echo.reset();
     }
+}
+
+TEST_CASE("what is written just before a pipe is let go still goes over the bridge") {
+    auto home = Loop::create();
+    auto abroad = Loop::create();
+    REQUIRE((home && abroad));
+    REQUIRE((*home)->start());
+    REQUIRE((*abroad)->start());
+    const std::vector<uint8_t> block(1'000, 1);
+    std::mt19937 rng(1);
+    size_t lost = 0;
+    for (uint64_t run = 0; run < test::scaled(10'000); ++run) {
+        Counter far, near;
+        PipeRelay* first = nullptr;
+        auto relay = std::make_unique<PipeRelay>(near);
+        std::unique_ptr<Pipe> pipe;
+        (*home)->post([&] {
+            MemoryPair pair = make_memory_pair(**home);
+            far.pipe = std::move(pair.second);
+            far.pipe->start(far);
+            pipe = std::move(pair.first);
+            pipe->start(*relay);
+            first = relay.get();
+            sealwire::leave_loop(**home, relay, pipe);
+        });
+        wait_for(**home);
+        CHECK(first != relay.get());  // it is a bridge
+        size_t sent = 0;
+        (*abroad)->post([&] {
+            static_cast<void>(pipe->enter_loop(**abroad));
+            sent += pipe->try_write(Bytes(block));
+        });
+        wait_for(**abroad);
+        for (unsigned turns = rng() % 3; turns > 0; --turns) wait_for(**home);  // which takes it, or does not yet
+        (*abroad)->post([&] {
+            sent += pipe->try_write(Bytes(block));
+            pipe.reset();
+        });
+        REQUIRE(far.wait());
+        wait_for(**abroad);
+        lost += sent - far.count;
+        (*home)->post([&] { far.pipe.reset(); });
+        wait_for(**home);
+    }
+    CHECK(lost == 0);
+    (*abroad)->stop_and_join();
+    (*home)->stop_and_join();
+    drop_bridges(**home);
+}
+
+TEST_CASE("a pipe may be destroyed between two loops") {
+    for (const Kind kind : {Kind::tcp4, Kind::tls13, Kind::tls12, Kind::memory, Kind::ws}) {
+        INFO(std::string(name_of(kind)));
+        World world(kind);
+        world.listen();
+        Connector connector;
+        world.connect(connector, world.place());
+        REQUIRE(world.until([&] { return connector.told > 0 && connector.end && !world.acceptor.accepted.empty(); }));
+        Counter near;
+        auto relay = std::make_unique<PipeRelay>(near);
+        std::unique_ptr<Pipe> pipe = std::move(connector.end->pipe);
+        pipe->start(*relay);
+        sealwire::leave_loop(*world.loop, relay, pipe);
+        pipe.reset();
+        Counter other;
+        other.pipe = std::move(world.acceptor.accepted.back()->pipe);
+        other.pipe->start(other);
+        CHECK(world.until([&] { return other.over(); }));
+        other.pipe.reset();
+        drop_bridges(*world.loop);
+    }
+}
+
+TEST_CASE("a call is run once for all times that it was posted since, behind what was posted before it") {
+    struct Counted final : Loop::Call {
+        void run() override { ran.push_back(*before); }
+        const int* before = nullptr;
+        std::vector<int> ran;
+    };
+    auto loop = Loop::create();
+    REQUIRE(loop);
+    int before = 0;
+    const auto call = std::make_shared<Counted>(), other = std::make_shared<Counted>();
+    call->before = other->before = &before;
+    (*loop)->post([&] { ++before; });
+    CHECK((*loop)->post(call));
+    CHECK((*loop)->post(call));
+    CHECK((*loop)->post(other));
+    CHECK((*loop)->run_until([&] { return !other->ran.empty(); }, 60 * kSecond));
+    CHECK(call->ran == std::vector<int>{1});
+    CHECK((*loop)->post(call));
+    CHECK((*loop)->run_until([&] { return call->ran.size() == 2; }, 60 * kSecond));
+    CHECK(other->ran.size() == 1);
 }
