@@ -211,6 +211,7 @@ private:
     void begin_waiting();
     Result<void> begin_key_log();
     std::vector<uint64_t> callbacks() const;
+    void mute();
     const Shard* stuck_since(const std::vector<uint64_t>& seen) const;
     void join(std::unique_lock<std::mutex>& lock);
     void release_self(std::unique_lock<std::mutex>& lock);

@@ -1,4 +1,5 @@
 // How a node ends: in good order until its deadline, then hard; and who frees it.
+#include <algorithm>
 #include <chrono>
 #include <system_error>
 #include <thread>
@@ -148,6 +149,21 @@ const Shard* Node::stuck_since(const std::vector<uint64_t>& seen) const {
     return nullptr;
 }
 
+// No callback begins any more, and none runs but what is stuck.
+void Node::mute() {
+    muted_.store(true);
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    const std::vector<uint64_t> seen = callbacks();
+    const auto limit = Clock::now() + kStuck;
+    while (Clock::now() < limit) {
+        const bool others = std::any_of(shards_.begin(), shards_.end(), [&](const auto& shard) {
+            return seen[shard->number()] % 2 == 1 && shard->callbacks() == seen[shard->number()] && shards_.size() > 1;
+        });
+        if (!others) return;
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+}
+
 Result<CloseReport> Node::close(Time deadline) {
     if (on_loop_thread()) return fail(Errc::thread, "this is a loop thread of the node; use shutdown here");
     const auto start = Clock::now();
@@ -175,7 +191,7 @@ Result<CloseReport> Node::close(Time deadline) {
     --closers_;
     CloseReport report = report_;
     if (blocked) {
-        muted_.store(true);
+        mute();
         report.deadline_passed = true;
         report.callback_blocked = stuck != nullptr;
         const std::string* route = stuck ? stuck->running_route() : nullptr;

@@ -6,8 +6,8 @@
  * called from any thread and from any callback. What becomes of a command is told by an event.
  *
  * Threads.  A node owns one loop thread, on which its callbacks run, never from inside a call of yours and with no lock
- *   held; or several (loop_threads), which then call at once for different peers. Events of one peer come one at a time and in
- *   order, those of its exchanges and parts among them. With `on_event` NULL no callback but `on_wake` runs, and
+ *   held; or several (loop_threads), which then call at once for different peers, and for listeners and pipes. Events of one peer
+ *   come one at a time and in order, those of its exchanges and parts among them. With `on_event` NULL no callback but `on_wake` runs, and
  *   events are fetched with sw_node_next_events on a thread of yours.
  * Handles.  Values, not pointers: sw_node, sw_listener, sw_peer, sw_exchange, sw_question, sw_part, sw_pipe. All zero is no handle. A stale, foreign or
  *   null handle yields SW_ERR_HANDLE, never a crash. Each object has exactly one last event (NODE_CLOSED,
@@ -694,7 +694,7 @@ typedef struct sw_node_options {
     uint64_t max_message_bytes;    /* that this node takes, default 16 MiB, at most 64 MiB */
     uint64_t window_bytes;         /* that wait for their handler, per peer; at start, default 256 KiB, least 64 KiB */
     uint32_t exchange_slots;       /* requests that a peer may have running here, default 256, least 16 */
-    uint32_t handshake_timeout_ms; /* for messages 1 to 3, default 5,000 */
+    uint32_t handshake_timeout_ms; /* for messages 1 to 3, and again for the answer when a session is resumed; default 5,000 */
     uint32_t decision_timeout_ms;  /* for the answer to SW_EVENT_PEER_ASKS, default 10,000 */
     uint32_t request_timeout_ms;   /* for requests that name none, default 30,000 */
     uint32_t padding_bytes; /* what is sent is filled up to records of a multiple of 64, 256, 1,024 or 4,096 bytes, so
@@ -742,7 +742,9 @@ typedef struct sw_node_options {
     /* Over how many loop threads its peers are spread: default 1, at most 64. With several each peer stays on one to its end, with
      * all others of its key, and its events still come one at a time and in order; but callbacks, on_event as well as on_wake, run
      * at once for different peers, and one that takes long holds up the peers of its thread alone. Listeners, handshakes that
-     * come in, and pipes that were accepted have a thread of their own then. Since 0.1. */
+     * come in, and pipes that were accepted have a thread of their own then, whose callbacks run beside those of peers; PIPE_CLOSED still
+     * comes last. A peer's events may begin before sw_node_connect returns to a callback, and what another thread is about to deliver
+     * is delivered behind sw_node_pause. Since 0.1. */
     uint32_t loop_threads;
 } sw_node_options;
 

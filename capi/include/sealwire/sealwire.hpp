@@ -7,9 +7,9 @@
 // Handles.  node and listener own what they stand for, can be moved and not copied, and close it when destroyed. peer and
 //   exchange are values: copy them freely; a stale one yields SW_ERR_HANDLE.
 // Threads.  run_on::loop (the default): handlers run on the node's loop thread, those of one peer one at a time and in
-//   order; with limits.loop_threads above 1 those of different peers at once. run_on::poll: handlers run inside node::poll on the thread that calls it; node::fd is readable when there is
-//   something for it to do. Every function may be called from any thread and from handlers, except node::close, the
-//   node's destructor and node::poll, which handlers must not call.
+//   order; with limits.loop_threads above 1 (not together with max_handlers) those of different peers at once. run_on::poll: handlers run
+//   inside node::poll on the thread that calls it; node::fd is readable when there is something for it to do. Every function may
+//   be called from any thread and from handlers, except node::close, the node's destructor and node::poll, which handlers must not call.
 // Views.    What a handler is given (sw_event, incoming, outcome and their string_views) is valid until it returns; keep
 //   copies, or a `retained` event. A peer or an exchange may be kept.
 // Routes.   Middleware of node::use runs in the order in which it was added, around every handler, whichever was there first; that of
@@ -680,7 +680,7 @@ struct node_options {
     std::function<void(std::exception_ptr)> on_exception;
     // What a route handler threw that is no status, in place of on_exception. It may answer, at once; else handler_failed follows.
     std::function<void(const incoming&, std::exception_ptr)> on_error;
-    uint32_t max_handlers = 0;  // requests handled at once, over all routes; as route_options::max_handlers
+    uint32_t max_handlers = 0;  // requests handled at once, over all routes; as route_options::max_handlers. Not with several loop threads
     std::string key_log;        // FOR DEBUGGING ONLY: whoever has this file can read everything; see sw_node_options
 
     // The rest of sw_node_options, 0 being the default: set fields here (limits, timeouts, log_level).
