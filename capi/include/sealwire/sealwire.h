@@ -688,15 +688,16 @@ typedef struct sw_node_options {
     void *user;                  /* for on_event, on_wake, and of events of no other object */
     const sw_peer_id *allowed;   /* copied */
     size_t allowed_count;
-    uint32_t log_level;            /* sw_log_level of SW_EVENT_LOG; default (0) is SW_LOG_INFO when log is set */
-    uint32_t log;                  /* 1: deliver SW_EVENT_LOG */
-    uint64_t send_queue_bytes;     /* per peer, default 8 MiB */
-    uint64_t max_message_bytes;    /* that this node takes, default 16 MiB, at most 64 MiB */
-    uint64_t window_bytes;         /* that wait for their handler, per peer; at start, default 256 KiB, least 64 KiB */
-    uint32_t exchange_slots;       /* requests that a peer may have running here, default 256, least 16 */
-    uint32_t handshake_timeout_ms; /* for messages 1 to 3, and again for the answer when a session is resumed; default 5,000 */
-    uint32_t decision_timeout_ms;  /* for the answer to SW_EVENT_PEER_ASKS, default 10,000 */
-    uint32_t request_timeout_ms;   /* for requests that name none, default 30,000 */
+    uint32_t log_level;         /* sw_log_level of SW_EVENT_LOG; default (0) is SW_LOG_INFO when log is set */
+    uint32_t log;               /* 1: deliver SW_EVENT_LOG */
+    uint64_t send_queue_bytes;  /* per peer, default 8 MiB */
+    uint64_t max_message_bytes; /* that this node takes, default 16 MiB, at most 64 MiB */
+    uint64_t window_bytes;      /* that wait for their handler, per peer; at start, default 256 KiB, least 64 KiB */
+    uint32_t exchange_slots;    /* requests that a peer may have running here, default 256, least 16 */
+    uint32_t
+        handshake_timeout_ms; /* for messages 1 to 3, and again for the answer when a session is resumed; default 5,000 */
+    uint32_t decision_timeout_ms; /* for the answer to SW_EVENT_PEER_ASKS, default 10,000 */
+    uint32_t request_timeout_ms;  /* for requests that name none, default 30,000 */
     uint32_t padding_bytes; /* what is sent is filled up to records of a multiple of 64, 256, 1,024 or 4,096 bytes, so
                                       that their sizes tell less; default 0: not. Since 0.1. */
     uint32_t reserved;      /* 0 */

@@ -680,8 +680,9 @@ struct node_options {
     std::function<void(std::exception_ptr)> on_exception;
     // What a route handler threw that is no status, in place of on_exception. It may answer, at once; else handler_failed follows.
     std::function<void(const incoming&, std::exception_ptr)> on_error;
-    uint32_t max_handlers = 0;  // requests handled at once, over all routes; as route_options::max_handlers. Not with several loop threads
-    std::string key_log;        // FOR DEBUGGING ONLY: whoever has this file can read everything; see sw_node_options
+    uint32_t max_handlers =
+        0;  // requests handled at once, over all routes; as route_options::max_handlers. Not with several loop threads
+    std::string key_log;  // FOR DEBUGGING ONLY: whoever has this file can read everything; see sw_node_options
 
     // The rest of sw_node_options, 0 being the default: set fields here (limits, timeouts, log_level).
     sw_node_options limits = {};
