@@ -248,7 +248,7 @@ TEST_CASE("what is written just before a pipe is let go still goes over the brid
             sent += pipe->try_write(Bytes(block));
         });
         wait_for(**abroad);
-        for (unsigned turns = rng() % 3; turns > 0; --turns) wait_for(**home);  // which takes it, or does not yet
+        for (auto turns = rng() % 3; turns > 0; --turns) wait_for(**home);  // which takes it, or does not yet
         (*abroad)->post([&] {
             sent += pipe->try_write(Bytes(block));
             pipe.reset();
