@@ -134,6 +134,7 @@ public:
     EventSink& sink() { return *sink_; }
     // Closed while a callback was blocked: no further one runs.
     bool muted() const { return muted_.load(std::memory_order_relaxed); }
+    bool muted_at_last() const { return muted_.load(); }  // in one order with Shard::callbacks
     Access access() const { return config_.access; }
     bool asks_about_allowed() const { return config_.ask_allowed; }
     Bytes accept_data() const { return config_.accept_data; }

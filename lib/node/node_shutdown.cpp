@@ -152,7 +152,6 @@ const Shard* Node::stuck_since(const std::vector<uint64_t>& seen) const {
 // No callback begins any more, and none runs but what is stuck.
 void Node::mute() {
     muted_.store(true);
-    std::atomic_thread_fence(std::memory_order_seq_cst);
     const std::vector<uint64_t> seen = callbacks();
     const auto limit = Clock::now() + kStuck;
     while (Clock::now() < limit) {

@@ -265,11 +265,12 @@ void Shard::call_back(const NodeEvent& event, const Route* route) {
     const std::string* const name = route ? route->name : nullptr;  // the callback may remove its route
     running_route_.store(name, std::memory_order_relaxed);
     const uint64_t count = callbacks_.load(std::memory_order_relaxed);
-    callbacks_.store(count + 1, std::memory_order_release);
-    // One that close() has not seen sees that it has muted the node.
     if (node_.config().loop_threads > 1) {
-        std::atomic_thread_fence(std::memory_order_seq_cst);
-        if (node_.muted()) return callbacks_.store(count + 2, std::memory_order_release);
+        // One that close() has not seen sees that it has muted the node.
+        callbacks_.store(count + 1);
+        if (node_.muted_at_last()) return callbacks_.store(count + 2, std::memory_order_release);
+    } else {
+        callbacks_.store(count + 1, std::memory_order_release);
     }
     node_.sink().call(event, route ? &route->handler : nullptr);
     callbacks_.store(count + 2, std::memory_order_release);

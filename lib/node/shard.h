@@ -43,7 +43,7 @@ public:
     Loop& loop() { return *loop_; }
     const DoorCounters& doors() const { return door_counters_; }
     // Changes with every callback, and is odd while one runs; and the name of its route, or null.
-    uint64_t callbacks() const { return callbacks_.load(std::memory_order_acquire); }
+    uint64_t callbacks() const { return callbacks_.load(); }
     const std::string* running_route() const { return running_route_.load(std::memory_order_relaxed); }
     // Under the lock of the peer's slot: true when the loop has to be woken.
     bool list_dirty(Peer& peer);
