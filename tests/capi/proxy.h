@@ -49,7 +49,7 @@ static inline void end(int a, int b, int how) {
 /* One connection after the other. */
 static void *run_proxy(void *argument) {
     proxy *p = (proxy *)argument;
-    static unsigned char buffer[65536];
+    unsigned char buffer[65536];
     for (;;) {
         const int a = accept(p->listening, NULL, NULL);
         if (a < 0) return NULL;
