@@ -16,6 +16,39 @@ using namespace sealwire::transport_test;
 
 namespace {
 
+// Told once, by one thread to another.
+class Signal {
+public:
+    void tell() {
+        const std::lock_guard lock(mutex_);
+        told_ = true;
+        changed_.notify_all();
+    }
+    bool wait() {
+        std::unique_lock lock(mutex_);
+        return changed_.wait_for(lock, std::chrono::seconds(60), [this] { return told_; });
+    }
+    bool told() {
+        const std::lock_guard lock(mutex_);
+        return told_;
+    }
+
+private:
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    bool told_ = false;
+};
+
+// Whether the pipe has taken all, of which it has `done` already.
+bool write_on(Pipe& pipe, const std::vector<uint8_t>& all, size_t& done) {
+    while (done < all.size()) {
+        const size_t taken = pipe.try_write(Bytes(all).subspan(done));
+        done += taken;
+        if (taken == 0) return false;
+    }
+    return true;
+}
+
 // Gives back what comes, and ends when the other side does.
 class Echo final : public PipeHandler {
 public:
@@ -36,11 +69,7 @@ public:
 
 private:
     void write() {
-        while (done_ < waiting_.size()) {
-            const size_t taken = pipe->try_write(Bytes(waiting_).subspan(done_));
-            done_ += taken;
-            if (taken == 0) return;
-        }
+        if (!write_on(*pipe, waiting_, done_)) return;
         pipe->set_reading(true);
         waiting_.clear();
         done_ = 0;
@@ -77,10 +106,7 @@ public:
     void on_end() override { finish({}); }
     void on_error(Error why) override { finish(std::move(why)); }
     void on_closed() override {}
-    bool wait() {
-        std::unique_lock lock(mutex_);
-        return changed_.wait_for(lock, std::chrono::seconds(60), [this] { return over_; });
-    }
+    bool wait() { return over_.wait(); }
 
     std::vector<uint8_t> received;
     Error error;
@@ -88,19 +114,13 @@ public:
 
 private:
     void write() {
-        while (sent_ < all_.size()) {
-            const size_t taken = pipe->try_write(Bytes(all_).subspan(sent_));
-            sent_ += taken;
-            if (taken == 0) return;
-        }
+        if (!write_on(*pipe, all_, sent_)) return;
         if (!std::exchange(shut_, true)) pipe->shutdown_write();
     }
     void finish(Error why) {
         pipe.reset();
-        const std::lock_guard lock(mutex_);
         error = std::move(why);
-        over_ = true;
-        changed_.notify_all();
+        over_.tell();
     }
 
     Loop& home_;
@@ -109,9 +129,7 @@ private:
     size_t sent_ = 0;
     bool shut_ = false;
     bool left_ = false;
-    std::mutex mutex_;
-    std::condition_variable changed_;
-    bool over_ = false;
+    Signal over_;
 
 public:
     std::unique_ptr<PipeRelay> relay;  // outlives pipe
@@ -123,44 +141,24 @@ class Counter final : public PipeHandler {
 public:
     void on_bytes(Bytes bytes) override { count += bytes.size(); }
     void on_writable() override {}
-    void on_end() override { finish(); }
-    void on_error(Error) override { finish(); }
+    void on_end() override { over_.tell(); }
+    void on_error(Error) override { over_.tell(); }
     void on_closed() override {}
-    bool wait() {
-        std::unique_lock lock(mutex_);
-        return changed_.wait_for(lock, std::chrono::seconds(60), [this] { return over_; });
-    }
+    bool wait() { return over_.wait(); }
 
-    bool over() {
-        const std::lock_guard lock(mutex_);
-        return over_;
-    }
+    bool over() { return over_.told(); }
 
     std::unique_ptr<Pipe> pipe;
     size_t count = 0;
 
 private:
-    void finish() {
-        const std::lock_guard lock(mutex_);
-        over_ = true;
-        changed_.notify_all();
-    }
-    std::mutex mutex_;
-    std::condition_variable changed_;
-    bool over_ = false;
+    Signal over_;
 };
 
 void wait_for(Loop& loop) {
-    std::mutex mutex;
-    std::condition_variable changed;
-    bool done = false;
-    loop.post([&] {
-        const std::lock_guard lock(mutex);
-        done = true;
-        changed.notify_all();
-    });
-    std::unique_lock lock(mutex);
-    changed.wait(lock, [&] { return done; });
+    Signal done;
+    loop.post([&] { done.tell(); });
+    REQUIRE(done.wait());
 }
 
 }  // namespace
