@@ -74,7 +74,8 @@ void Peer::handle_event(Event& event) {
             if (event.has_body && !node_.queued()) connection_->taken(event.taken);
             return;
         }
-        case EventKind::talk_over: return;  // never delivered
+        case EventKind::talk_over:
+        case EventKind::topic_message: return;  // never delivered
         case EventKind::proved: return on_proved(event);
         case EventKind::asks: return on_asks(event);
         case EventKind::connected: return on_up(event);

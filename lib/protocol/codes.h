@@ -27,6 +27,7 @@ enum class WireCode : uint32_t {
     lease = 15,
     stale = 16,
     closed = 17,
+    slow = 18,
 };
 
 inline constexpr uint32_t kFirstApplicationCode = 64;

@@ -5,6 +5,7 @@
 #include <cassert>
 
 #include "base/free_block.h"
+#include "protocol/topic_link.h"
 
 namespace sealwire {
 
@@ -235,11 +236,12 @@ void Connection::sync(Time now) {
             violation(now, WireCode::protocol, "a session cannot be resumed from what was not sent");
         }
         sealed_ = written_ = theirs_.received;
+        topics_due_ = topics_due_ || topics_left_;
     }
     if (window_pending_ && !outbox_.window(window_received_, window_limit_)) {
         violation(now, WireCode::protocol, "a WINDOW of bytes that were not sent");
     }
-    window_pending_ = false;
+    if (std::exchange(window_pending_, false) && topics_left_) topics_due_ = true;
     outbox_.written(std::max(written_, outbox_.received()), inbox_.events());
     if (draining_) outbox_.refuse_new(Errc::closed);
     else if (peer_draining_) outbox_.refuse_new(Errc::closing);
@@ -250,7 +252,7 @@ void Connection::sync(Time now) {
         phase_ == Phase::up && !backlog_ && (news_due_ || inbox_.slots_urgent() || outbox_.has_output());
     inbox_.sync(now, outbox_, tell_slots);
     if (inbox_.failure() != WireCode::ok) violation(now, inbox_.failure(), inbox_.failure_text());
-    if (finish_pending_) return finish_session();
+    if (finish_pending_) return finish_if_possible();
     if (std::exchange(trim_outbox_, false)) outbox_.trim();
     if (can_send_sequence() && !pieces_left()) {
         pieces_.clear();
@@ -262,10 +264,10 @@ void Connection::sync(Time now) {
     // A message that a handler still holds may be owed a receipt, and the peer is told what became of it.
     untaken_ = draining_ && !inbox_.all_taken();
     const bool quiet = draining_ && !untaken_ && !records_left() && inbox_.idle() && inbox_.undelivered_events() == 0 &&
-                       outbox_.live_exchanges() == 0 && outbox_.settled();
+                       outbox_.live_exchanges() == 0 && outbox_.settled() && topics_settled_;
     if (quiet && phase_ == Phase::up) send_final(now, own_code_, own_text_);
     else if (quiet && phase_ == Phase::suspended) end(now, {Errc::ok, "closed while its connection was broken"});
-    if (finish_pending_) return finish_session();
+    if (finish_pending_) return finish_if_possible();
     tell_news(now);
     next_written_ = outbox_.next_written();
     mail_left_ = !outbox_.mail().empty();
@@ -293,7 +295,7 @@ bool Connection::window_urgent() const { return backlog_ ? inbox_.received_urgen
 
 bool Connection::wants_sync() const {
     if (closed_told_) return false;
-    if (written_ >= next_written_) return true;
+    if (written_ >= next_written_ || wants_topics()) return true;
     if (mail_left_ || finish_pending_ || grant_pending_ || resume_pending_ || window_pending_ || inbox_.wants_sync())
         return true;
     if (phase_ != Phase::up) return false;
@@ -386,7 +388,8 @@ size_t Connection::poll_output(MutableBytes buffer) {
 
 void Connection::parse(Time now) {
     ChunkRef chunk;  // of the record: counted once for all its frames
-    while (has_input() && inbox_.undelivered_events() < kEventBatch && inbox_.pending_notes() < kNoteBatch) {
+    while (has_input() && inbox_.undelivered_events() < kEventBatch && inbox_.pending_notes() < kNoteBatch &&
+           (!topic_link_ || topic_link_->pending() < kNoteBatch)) {
         const Record& record = records_[next_record_];
         Reader in(record.bytes.subspan(record_offset_));
         if (chunk.get() != record.chunk.get()) chunk = record.chunk;

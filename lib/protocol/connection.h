@@ -20,6 +20,9 @@ namespace sealwire {
 
 class KeyLog;
 class ReplayCache;
+class TopicAudience;
+class TopicLink;
+class Topics;
 
 // A program's start, as its HELLO and ACCEPT tell.
 struct Instance {
@@ -122,6 +125,20 @@ public:
     // The application is done with a message of poll_event, or had no handler for it and the peer is to be told `code`.
     void taken(Taken taken) { inbox_.taken(taken); }
     void refuse(Taken taken, WireCode code) { inbox_.refuse(taken, code); }
+
+    // Topics, if both ends know them: `number` stands for this connection among their links, and `user` for what drives it. Before it is
+    // up. sync_topics() is called with their lock held, before sync() and while wants_topics(), also when they have work for it
+    // (call_topics); drop_topics() likewise, after `closed`. `group`: of its thread.
+    void set_topics(Topics* topics, uint64_t number, void* user);
+    void call_topics() { topics_due_ = true; }
+    bool wants_topics() const;
+    void sync_topics(Time now, size_t group);
+    bool has_topics() const { return topic_link_ != nullptr; }
+    void drop_topics();
+    // For whom a topic_message is; null: for nobody any more, or, where `version` is not theirs, it is to be asked for with the lock
+    // held, by renew_audience().
+    const TopicAudience* audience(const Event& event, uint64_t version) const;
+    const TopicAudience* renew_audience(const Event& event);
 
     void sync(Time now);
     bool wants_sync() const;
@@ -245,6 +262,9 @@ private:
     void send_final(Time now, uint32_t code, std::string_view text);
     void violation(Time now, WireCode code, const char* text);
     void end(Time now, Error why, uint32_t code = 0, std::string_view text = {});
+    uint64_t offered_features() const;
+    void begin_topics();
+    void finish_if_possible();
     void finish_session();
     enum class InputEnd : uint8_t { none, ended, failed, bad };
     void finish_input(Time now, InputEnd how, Error error);
@@ -286,6 +306,11 @@ private:
     bool final_sent_ = false;
     bool trim_outbox_ = false;
     bool hello_on_demand_ = false;
+    bool topics_due_ = false;   // their table has work for this connection
+    bool topics_left_ = false;  // they had more than there was room for in the outbox
+    bool topics_room_ = false;  // ... and not because the peer does not take what it was sent
+    bool topics_over_ = false;  // nothing more is published to the peer, nor expected of it
+    bool topics_settled_ = true;
     bool mail_left_ = false;       // the outbox has told something since the halves met
     bool grant_pending_ = false;   // the peer's limits go to the outbox at the next sync
     bool window_pending_ = false;  // so does a WINDOW
@@ -306,6 +331,10 @@ private:
     std::optional<CurvePoint> responder_curve_;
     std::unique_ptr<InitiatorHandshake> initiating_;
     std::unique_ptr<ResponderHandshake> responding_;
+    Topics* topics_ = nullptr;
+    uint64_t topics_number_ = 0;
+    void* topics_user_ = nullptr;
+    std::unique_ptr<TopicLink> topic_link_;
     std::optional<RecordSealer> sealer_;
     std::optional<RecordOpener> opener_;
 
@@ -338,6 +367,7 @@ private:
     uint64_t window_received_ = 0;  // of the peer's last WINDOW
     uint64_t window_limit_ = 0;
     Outbox::PeerGrant peer_grant_{};
+    uint64_t peer_topics_ = 0;  // that this end may have joined there
     uint64_t peer_received_ = Outbox::kUnknownReceived;
     Error why_;
     std::string loss_;  // how the last channel was lost

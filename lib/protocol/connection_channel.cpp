@@ -12,8 +12,7 @@ namespace sealwire {
 
 namespace {
 
-constexpr uint64_t kFeatures = feature::questions;  // topics have none yet
-constexpr size_t kMaxPings = 64;                    // own ones under way
+constexpr size_t kMaxPings = 64;  // own ones under way
 
 }  // namespace
 
@@ -41,9 +40,9 @@ std::unique_ptr<Connection> Connection::responder(const ConnectionConfig& config
 void Connection::transport_connected(Time now) {
     now_ = now;
     if (phase_ != Phase::transport) return;
-    initiating_ =
-        std::make_unique<InitiatorHandshake>(*config_.identity, peer_, *config_.network, config_.suites, kFeatures,
-                                             kHandshakeDirect, responder_curve_ ? &*responder_curve_ : nullptr);
+    initiating_ = std::make_unique<InitiatorHandshake>(*config_.identity, peer_, *config_.network, config_.suites,
+                                                       offered_features(), kHandshakeDirect,
+                                                       responder_curve_ ? &*responder_curve_ : nullptr);
     raw_out_.resize(kMessage1Size);
     const auto made = initiating_->create_message_1(rng_, std::span<uint8_t, kMessage1Size>(raw_out_));
     if (!made) {
@@ -95,7 +94,8 @@ size_t Connection::consume_message_1(Time, Bytes in) {
 }
 
 bool Connection::answer_message_1(Bytes message) {
-    responding_ = std::make_unique<ResponderHandshake>(*config_.identity, *config_.network, config_.suites, kFeatures);
+    responding_ =
+        std::make_unique<ResponderHandshake>(*config_.identity, *config_.network, config_.suites, offered_features());
     if (!responding_->consume_message_1(message)) return discard(responding_->failure()), false;
     raw_out_.resize(kMessage2Size);
     if (!responding_->create_message_2(rng_, std::span<uint8_t, kMessage2Size>(raw_out_))) {
@@ -210,7 +210,7 @@ void Connection::send_hello(Time now, FrameKind kind, Bytes application_data) {
     limits.varint(inbox_.limits().part_slots);
     limits.varint(inbox_.limits().message);
     limits.varint(kFirstCredit);
-    limits.varint(0);  // topics
+    limits.varint(topics_ ? inbox_.limits().topics : 0);
     tlv(hello_tlv::limits, limits.written());
     Writer clock{MutableBytes(value)};
     clock.varint(static_cast<uint64_t>(std::max<int64_t>(0, now / kMillisecond + config_.wall_offset_ms)));
@@ -256,7 +256,7 @@ bool Connection::read_hello(Time now, const Frame& frame) {
                 peer_grant_.part_slots = in.varint();
                 peer_grant_.message = in.varint();
                 const uint64_t credit = in.varint();
-                in.varint();
+                peer_topics_ = in.varint();
                 limits_seen = true;
                 return in.ok() && peer_grant_.limit >= kLeastWindow && peer_grant_.slots >= kEarlySlots &&
                        peer_grant_.part_slots >= kMaxParts && credit >= kFirstCredit;
@@ -444,7 +444,7 @@ void Connection::on_close(Time now, const Frame& frame) {
     if (frame.has(close_flag::drain)) {
         news_due_ = true;  // the peer waits for what was received
         if (phase_ != Phase::up || peer_draining_) return;
-        peer_draining_ = true;
+        peer_draining_ = topics_due_ = true;
         Event event{.kind = EventKind::closing, .errc = close_errc(code), .code = code};
         View copy = View::copy_of(as_bytes(frame.text));
         event.text = as_text(copy.bytes);

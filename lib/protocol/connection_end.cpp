@@ -21,7 +21,7 @@ void Connection::close(Time now, uint32_t code, std::string_view text, Time dead
         drain_deadline_ = std::min(drain_deadline_, deadline);
         return;
     }
-    draining_ = true;
+    draining_ = topics_due_ = true;
     drain_deadline_ = deadline;
     own_code_ = std::min(code, kLastCode);
     own_text_ = text.substr(0, kMaxReasonText);
@@ -88,6 +88,11 @@ void Connection::end(Time now, Error why, uint32_t code, std::string_view text) 
     if (!shutdown_ || ended_) close_transport_ = true;
 }
 
+// Not before the table of topics has let go of it, and told what was published and does not arrive.
+void Connection::finish_if_possible() {
+    if (!topic_link_ || topics_over_) finish_session();
+}
+
 void Connection::finish_session() {
     finish_pending_ = false;
     if (!final_sent_) {
@@ -97,7 +102,10 @@ void Connection::finish_session() {
         channel_first_ = 0;
     }
     const Errc lost = why_.code == Errc::ok ? Errc::closed : why_.code;
+    const Outbox::Undelivered topics = undelivered_;
     undelivered_ = outbox_.finish(peer_received_, lost, inbox_.events());
+    undelivered_.not_sent += topics.not_sent;
+    undelivered_.outcome_unknown += topics.outcome_unknown;
     Event closed{.kind = EventKind::closed, .errc = why_.code, .code = close_code_};
     closed.text = close_text_;
     closed.first = undelivered_.not_sent;

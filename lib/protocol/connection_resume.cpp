@@ -12,13 +12,14 @@ namespace sealwire {
 void Connection::begin_session(Time now) {
     session_ = true;
     grant_pending_ = true;
+    begin_topics();
     set_phase(Phase::up, kNever);
     heartbeat_deadline_ = config_.limits.heartbeat > 0 ? after(now, config_.limits.heartbeat) : kNever;
 }
 
 // Both ends have said how far they are.
 void Connection::go_on(Time now) {
-    resume_pending_ = true;
+    resume_pending_ = topics_due_ = true;
     lease_deadline_ = kNever;
     unheard_ = 0;
     inbox_.window_told(inbox_.limit_told());  // by HELLO or ACCEPT

@@ -33,6 +33,8 @@ enum class EventKind : uint8_t {
     suspended,  // the session has lost its channel: errc, text; what was sent is kept, and it may be resumed
     resumed,    // it goes on over another channel
     refused,    // another channel could not take its place: errc, text; it is still suspended
+    topic_message,  // number: own alias of the topic, first: the message's number, last_number: how many before it were dropped,
+                    // last: it was published before this end had joined
 };
 
 enum class Expects : uint8_t { none = 0, one = 1, many = 2 };
@@ -49,6 +51,7 @@ struct Taken {
     bool opened = false;   // it was an OPEN's message
     bool slot = false;     // its exchange occupies a slot
     bool part = false;     // bytes of a part, `charge` of them
+    bool topic = false;    // published to the topic of own alias `number`
     uint32_t message = 0;  // its place among the messages of its side; of bytes of a part: the part's number
 };
 

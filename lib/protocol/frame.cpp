@@ -5,9 +5,6 @@ namespace sealwire {
 
 namespace {
 
-constexpr uint64_t kRoutingSize = 16;  // origin of a routed PUBLISH; number and hops follow as varints
-constexpr uint64_t kTagSize = 16;
-
 // Fields are walked by one function for both directions; `Coder` is Decoder or Encoder.
 struct Decoder {
     Reader& in;
@@ -115,7 +112,7 @@ void publish_fields(Coder& c, F& f) {
         if (!f.has(last)) c.varint(f.total);
         if (f.has(gap)) c.varint(f.amount);
         if (f.has(routed)) {
-            c.raw(f.tlvs, kRoutingSize);
+            c.raw(f.tlvs, kOriginSize);
             c.varint(f.number);
             c.varint(f.code);  // hops left
         }
@@ -178,9 +175,9 @@ void fields(Coder& c, F& f) {
             return;
         case FrameKind::slots: c.varint(f.amount), c.varint(f.number); return;
         case FrameKind::join:
-            c.raw(f.body, kTagSize);
+            c.raw(f.body, kTopicTagSize);
             c.varint(f.flags);
-            c.check(f.flags < 2);
+            c.check(f.flags < 4);
             c.varint(f.amount);
             return;
         case FrameKind::joined:

@@ -60,7 +60,7 @@ namespace credit_flag {
 inline constexpr uint64_t grant = 1;
 }
 namespace join_flag {
-inline constexpr uint64_t last_value = 1;
+inline constexpr uint64_t last_value = 1, publisher = 2;
 }
 namespace publish_flag {
 inline constexpr uint64_t first = 1, last = 2, gap = 4, last_value = 8, routed = 16;
@@ -71,7 +71,7 @@ inline constexpr uint64_t drain = 1, final = 2;
 
 // Features, offered in p1 and chosen in p2.
 namespace feature {
-inline constexpr uint64_t questions = 1;
+inline constexpr uint64_t questions = 1, topics = 2;
 }
 
 // Types of TLVs. Odd ones are ignored when unknown, even ones make the receiver refuse the object.

@@ -7,6 +7,7 @@
 #include "base/free_block.h"
 #include "protocol/inbox_assembly.h"
 #include "protocol/message_tlvs.h"
+#include "protocol/topic_link.h"
 
 namespace sealwire {
 
@@ -54,6 +55,13 @@ bool Inbox::take(Time now, const Frame& frame, size_t size, const ChunkRef& chun
         case FrameKind::credit_part: return on_part_credit(frame);
         case FrameKind::receipt: return on_receipt(frame);
         case FrameKind::slots: note(Note::Kind::slots, frame.number, frame.amount); return true;
+        case FrameKind::join:
+        case FrameKind::joined:
+        case FrameKind::leave:
+        case FrameKind::publish:
+        case FrameKind::credit_topic:
+            if (topics_) return topics_->take(frame, chunk) || fail(topics_->failure(), topics_->failure_text());
+            [[fallthrough]];
         default: return fail(WireCode::protocol, "a frame of a feature that was not negotiated");
     }
 }

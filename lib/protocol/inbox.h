@@ -18,6 +18,8 @@
 
 namespace sealwire {
 
+class TopicLink;
+
 // Every frame is taken when it arrives. What an application has not taken yet is bounded by what the peer was granted:
 // the window (messages of OPENs), the credit of each exchange (replies) and the assembly budget (large messages).
 class Inbox {
@@ -40,6 +42,8 @@ public:
     void taken(const Taken& taken);
     void refuse(const Taken& taken, WireCode code);
     void set_features(uint64_t features) { questions_ = (features & feature::questions) != 0; }
+    // Takes the frames of topics; null: they were not negotiated.
+    void set_topics(TopicLink* topics) { topics_ = topics; }
     // From now on new exchanges of the peer are refused as `closing`.
     void drain() { draining_ = true; }
 
@@ -96,8 +100,14 @@ public:
     // Of messages that the application was handed or will be, and has not given back.
     uint64_t untaken_bytes() const { return charged_ - taken_charge_; }
     // The node has memory again: large messages that wait for it may get it.
-    void retry_grants() {
-        if (stalled_) give_grants();
+    void retry_grants();
+    // For a large message of a topic, whose Taken gives it back. False: later.
+    bool draw_large(uint64_t bytes);
+    void return_large(const Taken& taken);
+    // That lives until poll() was null.
+    Chunk* lend(const ChunkRef& chunk) {
+        if (lent_.empty() || lent_.back().get() != chunk.get()) lent_.push_back(chunk);
+        return chunk.get();
     }
     // Gives memory back that is not used now.
     void trim();
@@ -222,13 +232,8 @@ private:
     void request_grant(Record& record);
     void give_grants();
     bool grant_one(Ring<uint64_t>& queue, uint64_t most, uint64_t& used);
-    void return_large(const Taken& taken);
     void note(Note::Kind kind, uint64_t number, uint64_t amount = 0, uint32_t code = 0) {
         notes_.push_back({.kind = kind, .code = code, .number = number, .amount = amount});
-    }
-    Chunk* lend(const ChunkRef& chunk) {
-        if (lent_.empty() || lent_.back().get() != chunk.get()) lent_.push_back(chunk);
-        return chunk.get();
     }
     void note_receipt(const Taken& taken);
     uint64_t limit_news() const { return taken_charge_ + window_ - limit_told_; }
@@ -237,6 +242,7 @@ private:
 
     Limits limits_;
     Budget* budget_;
+    TopicLink* topics_ = nullptr;
     uint64_t parity_;
     WireCode failure_ = WireCode::ok;
     const char* failure_text_ = "";

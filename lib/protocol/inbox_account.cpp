@@ -4,6 +4,7 @@
 #include "protocol/inbox.h"
 #include "protocol/inbox_assembly.h"
 #include "protocol/inbox_parts.h"
+#include "protocol/topic_link.h"
 
 namespace sealwire {
 
@@ -124,18 +125,36 @@ bool Inbox::grant_one(Ring<uint64_t>& queue, uint64_t most, uint64_t& used) {
     return false;
 }
 
+void Inbox::retry_grants() {
+    if (stalled_) give_grants();
+    if (topics_) topics_->retry_grants();
+}
+
+bool Inbox::draw_large(uint64_t bytes) {
+    if (bytes > limits_.assembly - std::min(assembly_used_, limits_.assembly)) return false;
+    if (budget_ && !budget_->large.take(bytes)) return false;
+    assembly_used_ += bytes;
+    return true;
+}
+
 void Inbox::return_large(const Taken& taken) {
     if (taken.large == 0) return;
     assembly_used_ -= taken.large;
     if (budget_) budget_->large.give(taken.large);
     if (taken.opened) assembly_not_started_ -= taken.large;
     give_grants();
+    if (topics_) topics_->retry_grants();
 }
 
 // ---- Taken ----
 
 void Inbox::taken(const Taken& taken) {
     if (taken.part) return part_taken(taken);
+    if (taken.topic) {
+        return_large(taken);
+        if (topics_) topics_->taken(taken);
+        return;
+    }
     return_large(taken);
     if (taken.receipt) note_receipt(taken);
     Record* record = nullptr;

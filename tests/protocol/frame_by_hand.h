@@ -60,8 +60,8 @@ inline bool flags_allowed(FrameKind kind, uint64_t flags) {
         case FrameKind::part:
         case FrameKind::status:
         case FrameKind::receipt:
-        case FrameKind::join:
         case FrameKind::credit_exchange: return flags < 2;
+        case FrameKind::join: return flags < 4;
         case FrameKind::close: return flags == 1 || flags == 2;
         default: return flags == 0;
     }

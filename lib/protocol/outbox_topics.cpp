@@ -1,0 +1,36 @@
+// Frames of topics: what a link hands over is encoded at once.
+#include <cassert>
+
+#include "protocol/outbox.h"
+#include "protocol/outbox_queue.h"
+
+namespace sealwire {
+
+void Outbox::topic_frame(const Frame& frame) {
+    const size_t bound = kMaxFrameHead + frame.body.size();
+    Writer writer(MutableBytes(reserve(bound), bound));
+    [[maybe_unused]] const bool fits = encode_frame(writer, frame);
+    assert(fits);
+    commit(writer.size());
+}
+
+// By hand: these are the most frequent frames of all.
+void Outbox::publish(const Publication& head, Bytes body) {
+    uint64_t flags = head.flags;
+    const bool first = (flags & publish_flag::first) != 0;
+    if (head.dropped > 0) flags |= publish_flag::gap;
+    uint8_t* at = reserve(kMaxFrameHead + body.size());
+    *at++ = static_cast<uint8_t>(FrameKind::publish);
+    at = put_varint(at, head.alias);
+    *at++ = static_cast<uint8_t>(flags);  // below 128
+    if (first) {
+        *at++ = head.type;
+        if ((flags & publish_flag::last) == 0) at = put_varint(at, head.total);
+        if (head.dropped > 0) at = put_varint(at, head.dropped);
+    }
+    at = put_varint(at, body.size());
+    copy_bytes(at, body);
+    commit_to(at + body.size());
+}
+
+}  // namespace sealwire

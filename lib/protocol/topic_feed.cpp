@@ -1,0 +1,137 @@
+// What waits for the peer's topics goes to the outbox, as far as there is room and credit.
+#include <algorithm>
+
+#include "protocol/topic_link.h"
+
+namespace sealwire {
+
+namespace {
+
+constexpr uint64_t kQuantum = 32 * 1024;  // of one topic, then the others have their turn
+
+}  // namespace
+
+bool TopicLink::has_something(const Topics::Topic& topic, const TopicMember& member) const {
+    if (member.publisher || too_slow_) return false;
+    if (!member.sending.bytes.empty() || member.wants_last) return true;
+    const TopicLog& log = member.own ? *member.own : topic.log;
+    return member.next < log.end();
+}
+
+void TopicLink::make_ready(TopicMember& member) {
+    member.ready = true;
+    ready_.push_back(&member);
+}
+
+// Topics take turns.
+void TopicLink::feed(Outbox& outbox) {
+    while (!ready_.empty() && outbox.topic_room()) {
+        TopicMember& member = *ready_.front();
+        ready_.pop_front();
+        member.ready = false;
+        const Fed fed = feed(member, outbox);
+        note_left(member, outbox);
+        if (fed == Fed::no_room) make_ready(member);
+    }
+    ready_.shrink();
+}
+
+TopicLink::Fed TopicLink::feed(TopicMember& member, Outbox& outbox) {
+    Topics::Topic& topic = *topics_.find(member.topic);
+    if (!member.sending.bytes.empty()) {
+        if (const Fed fed = feed_large(member, outbox); fed != Fed::all) return fed;
+    }
+    if (member.wants_last) {
+        member.wants_last = false;
+        if (topic.has_last && topic.last.bytes.size() <= peer_message_) {
+            const Fed fed = feed_whole(member, publish_flag::last_value, topic.last_type, topic.last.chunk.get(),
+                                       topic.last.bytes, outbox);
+            if (fed != Fed::all) return fed;
+        }
+    }
+    if (!member.own) {
+        const bool behind = member.next < topic.log.end();
+        const Fed fed = feed_log(member, topic.log, outbox);
+        topics_.moved_on(topic, member, behind);
+        return fed;
+    }
+    const Fed fed = feed_log(member, *member.own, outbox);
+    member.own->drop_before(member.next);
+    if (fed == Fed::all && !draining_) topics_.read_together(topic, member);
+    return fed;
+}
+
+TopicLink::Fed TopicLink::feed_log(TopicMember& member, const TopicLog& log, Outbox& outbox) {
+    const uint64_t begin = outbox.sequence_end();
+    while (member.next < log.end()) {
+        if (outbox.sequence_end() - begin >= kQuantum || !outbox.topic_room()) return Fed::no_room;
+        const TopicLog::Entry& entry = log.at(member.next);
+        if (!entry.is_for(number_) && !member.own) {
+            ++member.next;
+            continue;
+        }
+        if (entry.body.size() > peer_message_) {
+            ++member.next;
+            topics_.dropped(member, 1, entry.body.size());
+            continue;
+        }
+        if (entry.body.size() <= kMaxFrameBody) {
+            if (member.credit < entry.body.size() + kObjectCost) return Fed::no_credit;
+            ++member.next;
+            send(member, publish_flag::first | publish_flag::last, entry.type, entry.body, outbox);
+            continue;
+        }
+        ++member.next;
+        const Fed fed = feed_whole(member, 0, entry.type, entry.chunk, entry.body, outbox);
+        if (fed != Fed::all) return fed;
+    }
+    return Fed::all;
+}
+
+// A message that is next, whatever becomes of the log meanwhile.
+TopicLink::Fed TopicLink::feed_whole(TopicMember& member, uint64_t flags, uint8_t type, Chunk* chunk, Bytes body,
+                                     Outbox& outbox) {
+    member.sending = {ChunkRef::share(chunk), body};
+    member.offset = 0;
+    member.type = type;
+    member.flags = flags;
+    return feed_large(member, outbox);
+}
+
+TopicLink::Fed TopicLink::feed_large(TopicMember& member, Outbox& outbox) {
+    const Bytes body = member.sending.bytes;
+    do {
+        if (!outbox.topic_room()) return Fed::no_room;
+        const Bytes piece = body.subspan(member.offset, std::min(kMaxFrameBody, body.size() - member.offset));
+        if (member.credit < piece.size() + (member.offset == 0 ? kObjectCost : 0)) return Fed::no_credit;
+        uint64_t flags = member.offset == 0 ? member.flags | publish_flag::first : 0;
+        if (member.offset + piece.size() == body.size()) flags |= publish_flag::last;
+        send(member, flags, member.type, piece, outbox);
+        member.offset += piece.size();
+    } while (member.offset < body.size());
+    member.sending = {};
+    return Fed::all;
+}
+
+// One frame, for which there is credit.
+void TopicLink::send(TopicMember& member, uint64_t flags, uint8_t type, Bytes body, Outbox& outbox) {
+    Outbox::Publication head{.alias = member.alias, .flags = flags, .type = type};
+    if ((flags & publish_flag::first) != 0) {
+        member.credit -= kObjectCost;
+        head.total = member.sending.bytes.size();
+        head.dropped = std::exchange(member.gap, 0);
+    }
+    member.credit -= body.size();
+    outbox.publish(head, body);
+    member.leaving.bytes += body.size();
+    if ((flags & publish_flag::last) != 0) ++member.leaving.count;
+}
+
+void TopicLink::note_left(TopicMember& member, const Outbox& outbox) {
+    while (!member.left.empty() && member.left.front().end <= outbox.received()) member.left.pop_front();
+    if (member.leaving.count == 0) return;
+    member.leaving.end = outbox.sequence_end();
+    member.left.push_back(std::exchange(member.leaving, {}));
+}
+
+}  // namespace sealwire

@@ -1,0 +1,429 @@
+// What comes of topics over one session: JOIN, JOINED, LEAVE, PUBLISH and credit, and what this end owes for it.
+#include "protocol/topic_link.h"
+
+#include <algorithm>
+
+#include "protocol/codes.h"
+
+namespace sealwire {
+
+TopicLink::TopicLink(Topics& topics, Inbox& inbox, const Limits& limits, uint64_t number, const PeerId& peer,
+                     uint64_t peer_topics, uint64_t peer_message)
+    : topics_(topics),
+      inbox_(inbox),
+      limits_(limits),
+      number_(number),
+      peer_(peer),
+      peer_topics_(peer_topics),
+      peer_message_(peer_message) {}
+
+TopicLink::~TopicLink() = default;
+
+bool TopicLink::fail(WireCode code, const char* text) {
+    failure_ = code;
+    failure_text_ = text;
+    return false;
+}
+
+// ---- What comes ----
+
+bool TopicLink::take(const Frame& frame, const ChunkRef& chunk) {
+    Incoming incoming{.kind = frame.kind, .alias = frame.id};
+    switch (frame.kind) {
+        case FrameKind::publish: return on_publish(frame, chunk);
+        case FrameKind::join:
+            // Who joins without taking the answers cannot have them pile up.
+            if (answers_.size() >= limits_.topics) return fail(WireCode::flow, "joins beyond the answers");
+            incoming.alias = peer_aliases_++;
+            incoming.amount = frame.amount;
+            incoming.flags = frame.flags;
+            copy_bytes(incoming.tag.data(), frame.body);
+            break;
+        case FrameKind::joined:
+            if (frame.id >= aliases_) return fail(WireCode::protocol, "an answer to no join");
+            incoming.code = static_cast<uint32_t>(frame.code);
+            break;
+        default:  // leave, credit_topic
+            if (frame.id >= peer_aliases_) return fail(WireCode::protocol, "a topic that was not joined");
+            incoming.amount = frame.amount;
+            break;
+    }
+    incoming_.push_back(incoming);
+    return true;
+}
+
+bool TopicLink::on_publish(const Frame& frame, const ChunkRef& chunk) {
+    using namespace publish_flag;
+    if (frame.id >= aliases_) return fail(WireCode::protocol, "a message of a topic that was not joined");
+    if (frame.has(routed)) return fail(WireCode::protocol, "a message of a feature that was not negotiated");
+    std::unique_ptr<Join>* const found = joins_.find(frame.id);
+    if (!found) return ++late_, true;  // left meanwhile
+    Join& join = **found;
+    if (join.publisher) return fail(WireCode::protocol, "a message for one who only publishes");
+    join.used += frame.body.size() + (frame.has(first) ? kObjectCost : 0);
+    if (join.used > join.granted) return fail(WireCode::flow, "a message beyond its topic's credit");
+    if (!frame.has(first)) return on_fragment(join, frame);
+    if (join.assembling) return fail(WireCode::protocol, "a message within another of its topic");
+    const bool whole = frame.has(last);
+    const uint64_t total = whole ? frame.body.size() : frame.total;
+    if (!whole && total <= frame.body.size()) return fail(WireCode::protocol, "a total that is not larger");
+    if (total > limits_.message) return fail(WireCode::too_big, "a message larger than this end takes");
+    Event* event = whole ? &inbox_.events().emplace_back() : &join.event;
+    *event = Event{};
+    event->kind = EventKind::topic_message;
+    event->type = static_cast<uint8_t>(std::min<uint64_t>(frame.type, 255));
+    event->number = frame.id;
+    event->last = frame.has(last_value);
+    event->has_body = true;
+    event->last_number = frame.has(gap) ? frame.amount : 0;
+    join.next += event->last_number;
+    event->first = join.next++;
+    event->taken.number = frame.id;
+    event->taken.topic = true;
+    event->taken.charge = static_cast<uint32_t>(std::min<uint64_t>(total, kPromptBody) + kObjectCost);
+    if (!whole) return begin_assembly(join, frame), true;
+    event->body = frame.body;
+    event->lent = inbox_.lend(chunk);
+    return true;
+}
+
+void TopicLink::begin_assembly(Join& join, const Frame& frame) {
+    join.assembling = true;
+    join.granted_large = false;
+    join.total = static_cast<size_t>(frame.total);
+    join.got = 0;
+    join.fragments = 0;
+    // Before it is granted no more than the window can come of it.
+    join.buffer = ChunkRef::create(static_cast<size_t>(std::min<uint64_t>(join.total, join.window)));
+    append(join, frame.body);
+    if (join.large() == 0) return;
+    large_.push_back(frame.id);
+    retry_grants();
+}
+
+bool TopicLink::append(Join& join, Bytes bytes) {
+    if (bytes.size() > join.buffer->capacity() - join.got) return false;
+    copy_bytes(join.buffer->data() + join.got, bytes);
+    join.got += bytes.size();
+    return true;
+}
+
+bool TopicLink::on_fragment(Join& join, const Frame& frame) {
+    if (!join.assembling) return fail(WireCode::protocol, "a fragment of no message");
+    if (frame.body.size() > join.total - join.got) return fail(WireCode::protocol, "more than the stated total");
+    if (++join.fragments >= kMaxFragments) return fail(WireCode::limit, "too many fragments");
+    if (!append(join, frame.body)) return fail(WireCode::flow, "a fragment beyond its topic's credit");
+    due(frame.id, join);
+    if (!frame.has(publish_flag::last)) return true;
+    if (join.got != join.total) return fail(WireCode::protocol, "less than the stated total");
+    join.assembling = false;
+    join.got = 0;
+    if (join.granted_large) join.event.taken.large = static_cast<uint32_t>(join.large());
+    else join.event.taken.charge = static_cast<uint32_t>(join.total + kObjectCost);
+    join.event.body = Bytes(join.buffer->data(), join.total);
+    join.event.chunk = std::move(join.buffer);
+    inbox_.push(std::exchange(join.event, {}));
+    return true;
+}
+
+// In the order in which they came.
+void TopicLink::retry_grants() {
+    while (!large_.empty()) {
+        std::unique_ptr<Join>* const found = joins_.find(large_.front());
+        Join* const join = found ? found->get() : nullptr;
+        if (join && join->assembling && !join->granted_large) {
+            if (!inbox_.draw_large(join->large())) return;
+            ChunkRef larger = ChunkRef::create(join->total);
+            copy_bytes(larger->data(), Bytes(join->buffer->data(), join->got));
+            join->buffer = std::move(larger);
+            join->granted_large = true;
+            join->grant += join->large();
+            due(large_.front(), *join);
+        }
+        large_.pop_front();
+    }
+    large_.shrink();
+}
+
+void TopicLink::taken(const Taken& taken) {
+    std::unique_ptr<Join>* const found = joins_.find(taken.number);
+    if (!found) return;
+    (*found)->taken += taken.charge;
+    due(taken.number, **found);
+}
+
+// Credit is told when half of the window is free again, and at once when nothing is unread: the next message may need all of it.
+void TopicLink::due(uint64_t alias, Join& join) {
+    if (join.credit_listed || join.taken + join.grant == 0) return;
+    const uint64_t returned = join.granted - join.window;
+    const uint64_t unread = join.used - std::min(join.used, returned + join.taken);
+    if (join.grant == 0 && 2 * join.taken < join.window && unread > join.got) return;
+    join.credit_listed = true;
+    credit_due_.push_back(alias);
+    credit_news_ = true;
+}
+
+const TopicAudience* TopicLink::audience(uint64_t alias, uint64_t version) const {
+    const std::unique_ptr<Join>* const found = joins_.find(alias);
+    return found && (*found)->version == version ? (*found)->audience.get() : nullptr;
+}
+
+const TopicAudience* TopicLink::renew_audience(uint64_t alias) {
+    std::unique_ptr<Join>* const found = joins_.find(alias);
+    Topics::Topic* const topic = found ? topics_.find((*found)->topic) : nullptr;
+    if (!topic) return nullptr;
+    (*found)->audience = topic->audience;
+    (*found)->version = topics_.version();
+    return topic->audience.get();
+}
+
+// ---- The meeting with the table ----
+
+bool TopicLink::sync(Outbox& outbox, size_t group, bool up) {
+    if (!attached_) {
+        group_ = group;
+        attached_ = true;
+        topics_.add(*this);
+    }
+    for (const Incoming& incoming : incoming_) apply(incoming);
+    incoming_.clear();
+    credit_news_ = false;
+    if (too_slow_) return false;
+    // Who does not read what we send is granted and answered nothing more.
+    if (up && outbox.unreceived_bytes() < limits_.send_queue) {
+        for (; !answers_.empty(); answers_.pop_front()) {
+            const auto [alias, code] = answers_.front();
+            outbox.topic_frame({.kind = FrameKind::joined, .id = alias, .code = code});
+        }
+        for (const uint64_t alias : credit_due_) {
+            std::unique_ptr<Join>* const found = joins_.find(alias);
+            if (!found) continue;
+            Join& join = **found;
+            const uint64_t amount = std::exchange(join.taken, 0) + std::exchange(join.grant, 0);
+            join.credit_listed = false;
+            join.granted += amount;
+            outbox.topic_frame({.kind = FrameKind::credit_topic, .id = alias, .amount = amount});
+        }
+        credit_due_.clear();
+        while (!todo_.empty() && reconcile(todo_.front(), outbox)) todo_.pop_front();
+        todo_.shrink();
+        feed(outbox);
+    }
+    return true;
+}
+
+void TopicLink::apply(const Incoming& incoming) {
+    switch (incoming.kind) {
+        case FrameKind::join: return peer_joins(incoming);
+        case FrameKind::joined: {
+            std::unique_ptr<Join>* const found = joins_.find(incoming.alias);
+            if (!found) {  // left meanwhile
+                if (unacked_ > 0) --unacked_;
+                return;
+            }
+            Join& join = **found;
+            if (!join.acked) --unacked_;
+            if (incoming.code != 0) return erase_join(incoming.alias, incoming.code);
+            if (join.acked) return;
+            join.acked = true;
+            for (const uint64_t serial : std::exchange(join.waiting, {})) topics_.answered(serial, 0, group_);
+            return;
+        }
+        case FrameKind::leave: {
+            std::unique_ptr<TopicMember>* const found = members_.find(incoming.alias);
+            if (found) erase_member(**found);
+            return;
+        }
+        default: {
+            std::unique_ptr<TopicMember>* const found = members_.find(incoming.alias);
+            if (!found) return;
+            TopicMember& member = **found;
+            member.credit += std::min(incoming.amount, UINT64_MAX / 2 - std::min(member.credit, UINT64_MAX / 2));
+            if (!member.ready && has_something(*topics_.find(member.topic), member)) make_ready(member);
+        }
+    }
+}
+
+void TopicLink::peer_joins(const Incoming& incoming) {
+    const auto answer = [&](WireCode code) { answers_.push_back({incoming.alias, static_cast<uint32_t>(code)}); };
+    if (members_.size() >= limits_.topics) return answer(WireCode::limit);
+    Topics::Topic& topic = topics_.topic_of(incoming.tag);
+    if (member_of_.find(topic.number)) return answer(WireCode::protocol);  // it has joined it already
+    auto made = std::make_unique<TopicMember>();
+    TopicMember& member = *made;
+    member.link = this;
+    member.topic = topic.number;
+    member.alias = incoming.alias;
+    member.credit = std::min(incoming.amount, UINT64_MAX / 2);
+    member.publisher = (incoming.flags & join_flag::publisher) != 0;
+    member.wants_last = (incoming.flags & join_flag::last_value) != 0;
+    members_.insert(incoming.alias) = std::move(made);
+    member_of_.insert(topic.number) = &member;
+    answer(WireCode::ok);
+    topics_.member_joined(topic, member);
+    if (draining_) topics_.stop(member);
+    if (has_something(topic, member)) make_ready(member);
+}
+
+void TopicLink::erase_member(TopicMember& member) {
+    for (size_t i = ready_.size(); member.ready && i-- > 0;) {  // keeps the order of the others
+        TopicMember* const each = ready_.front();
+        ready_.pop_front();
+        if (each != &member) ready_.push_back(each);
+    }
+    member_of_.erase(member.topic);
+    topics_.member_left(member);
+    members_.erase(member.alias);
+}
+
+// ---- Joins of this node ----
+
+// `topic` has one handle more. It waits for the peer's answer, where that is not there yet.
+void TopicLink::wait_for(Topics::Topic& topic, TopicHandle& handle) {
+    if (draining_) return;
+    const uint64_t* const alias = alias_of_.find(topic.number);
+    Join* const join = alias ? joins_.find(*alias)->get() : nullptr;
+    const bool right = join && (!join->publisher || topic.listeners == 0);
+    if (right && join->acked) {
+        ++handle.answered;
+        return;
+    }
+    ++handle.pending;
+    if (right) return join->waiting.push_back(handle.serial);
+    wanted_by_.insert(topic.number).push_back(handle.serial);
+    want(topic.number);
+}
+
+void TopicLink::want(uint64_t topic) {
+    todo_.push_back(topic);
+    topics_.flag(*this);
+}
+
+// Brings what the peer knows of a topic up to date. False: not now.
+bool TopicLink::reconcile(uint64_t number, Outbox& outbox) {
+    Topics::Topic* const topic = topics_.find(number);
+    const bool wanted = topic && !topic->handles.empty() && !draining_;
+    const uint64_t* const alias = alias_of_.find(number);
+    const Join* const join = alias ? joins_.find(*alias)->get() : nullptr;
+    const bool publisher = wanted && topic->listeners == 0;
+    const auto give_up = [&](WireCode code) {
+        std::vector<uint64_t>* const waiting = wanted_by_.find(number);
+        if (!waiting) return;
+        const std::vector<uint64_t> serials = std::move(*waiting);
+        wanted_by_.erase(number);
+        for (const uint64_t serial : serials) topics_.answered(serial, static_cast<uint32_t>(code), group_);
+    };
+    if (join && (!wanted || join->publisher != publisher)) leave_alias(*alias, outbox);
+    else if (join) return true;
+    if (!wanted) return give_up(WireCode::closing), true;
+    if (joins_.size() >= peer_topics_) return give_up(WireCode::limit), true;
+    if (unacked_ >= peer_topics_) return false;
+    this->join(*topic, outbox);
+    return true;
+}
+
+void TopicLink::join(Topics::Topic& topic, Outbox& outbox) {
+    const uint64_t alias = aliases_;
+    auto made = std::make_unique<Join>();
+    made->topic = topic.number;
+    made->publisher = topic.listeners == 0;
+    made->window = made->granted = made->publisher ? 0 : std::max(topic.credit, kLeastTopicCredit);
+    if (std::vector<uint64_t>* const waiting = wanted_by_.find(topic.number)) {
+        made->waiting = std::move(*waiting);
+        wanted_by_.erase(topic.number);
+    }
+    Frame frame{.kind = FrameKind::join, .amount = made->window, .body = topic.tag};
+    frame.flags = (made->publisher ? join_flag::publisher : 0) | (topic.want_last ? join_flag::last_value : 0);
+    joins_.insert(alias) = std::move(made);
+    alias_of_.insert(topic.number) = alias;
+    outbox.topic_frame(frame);
+    ++aliases_;
+    ++unacked_;
+    ++topic.joins;
+}
+
+void TopicLink::leave_alias(uint64_t alias, Outbox& outbox) {
+    outbox.topic_frame({.kind = FrameKind::leave, .id = alias});
+    Join& join = **joins_.find(alias);
+    if (!join.waiting.empty()) {  // they wait for what comes in its place
+        std::vector<uint64_t>& waiting = wanted_by_.insert(join.topic);
+        waiting.insert(waiting.end(), join.waiting.begin(), join.waiting.end());
+        join.waiting.clear();
+    }
+    erase_join(alias, 0);
+}
+
+// `code`: why the peer has ended it; 0: this side has.
+void TopicLink::erase_join(uint64_t alias, uint32_t code) {
+    const std::unique_ptr<Join> join = std::move(*joins_.find(alias));
+    joins_.erase(alias);
+    alias_of_.erase(join->topic);
+    if (join->assembling && join->granted_large) {
+        inbox_.return_large({.large = static_cast<uint32_t>(join->large())});
+    }
+    for (const uint64_t serial : join->waiting) topics_.answered(serial, code, group_);
+    Topics::Topic& topic = *topics_.find(join->topic);
+    --topic.joins;
+    if (code != 0) {
+        for (TopicHandle* handle : topic.handles) {
+            if (!handle->joined) continue;  // it is told of all together
+            topics_.tell(*handle, group_,
+                         {.kind = TopicEvent::Kind::refused, .code = code, .link = number_, .peer = peer_});
+        }
+    }
+    topics_.erase_if_unused(topic);
+}
+
+void TopicLink::drain() {
+    if (std::exchange(draining_, true) || !attached_) return;
+    members_.for_each([this](uint64_t, std::unique_ptr<TopicMember>& member) { topics_.stop(*member); });
+}
+
+bool TopicLink::settled() const {
+    bool settled = true;
+    members_.for_each([&](uint64_t, const std::unique_ptr<TopicMember>& member) {
+        if (member->publisher) return;
+        const bool sent = member->own && member->next == member->own->end() && member->sending.bytes.empty();
+        settled = settled && sent;
+    });
+    return settled;
+}
+
+TopicLink::Lost TopicLink::leave(uint64_t received) {
+    Lost lost;
+    if (!attached_ || std::exchange(over_, true)) return lost;
+    topics_.remove(*this);
+    std::vector<TopicMember*> members;
+    members_.for_each([&](uint64_t, std::unique_ptr<TopicMember>& member) { members.push_back(member.get()); });
+    for (TopicMember* member : members) {
+        for (; !member->left.empty(); member->left.pop_front()) {
+            const TopicMember::Left& batch = member->left.front();
+            if (batch.end <= received) continue;
+            lost.outcome_unknown += batch.count;
+            topics_.dropped(*member, batch.count, batch.bytes);
+        }
+        const uint64_t before = member->dropped;
+        if (!member->sending.bytes.empty()) topics_.dropped(*member, 1, member->sending.bytes.size());
+        topics_.read_all(*topics_.find(member->topic), *member);
+        lost.not_sent += member->dropped - before;
+        erase_member(*member);
+    }
+    std::vector<uint64_t> unheard;
+    joins_.for_each([&](uint64_t, std::unique_ptr<Join>& join) {
+        unheard.insert(unheard.end(), join->waiting.begin(), join->waiting.end());
+        join->waiting.clear();
+    });
+    wanted_by_.for_each(
+        [&](uint64_t, std::vector<uint64_t>& each) { unheard.insert(unheard.end(), each.begin(), each.end()); });
+    wanted_by_.clear();
+    for (const uint64_t serial : unheard) topics_.answered(serial, static_cast<uint32_t>(WireCode::closing), group_);
+    return lost;
+}
+
+void TopicLink::forget() {
+    std::vector<uint64_t> aliases;
+    joins_.for_each([&](uint64_t alias, std::unique_ptr<Join>&) { aliases.push_back(alias); });
+    for (const uint64_t alias : aliases) erase_join(alias, 0);
+}
+
+}  // namespace sealwire

@@ -1,0 +1,201 @@
+// TopicLink: one session's share of topics: what either end has joined at the other, the credit of each, and what is under way.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "base/flat_map.h"
+#include "protocol/frame.h"
+#include "protocol/inbox.h"
+#include "protocol/topics.h"
+
+namespace sealwire {
+
+// A topic that the peer has joined here. Topics' lock.
+struct TopicMember {
+    TopicLink* link = nullptr;
+    uint64_t topic = 0;
+    uint64_t alias = 0;
+    size_t place = 0;        // among the members of its group
+    bool publisher = false;  // nothing is for it
+    bool ready = false;      // stands among those of its link that have something to send
+    bool wants_last = false;
+    uint64_t credit = 0;            // bytes that it still takes
+    uint64_t next = 0;              // message of the log
+    uint64_t gap = 0;               // messages that it does not get, before the next one that it gets
+    uint64_t gap_behind = 0;        // ... behind its own log
+    std::unique_ptr<TopicLog> own;  // drop_newest: what it still gets, and then it goes on with what is published then
+
+    // The message under way, of several frames.
+    View sending;
+    size_t offset = 0;
+    uint8_t type = 0;
+    uint64_t flags = 0;
+
+    // Of what was dropped for it.
+    bool dropped_listed = false;
+    uint64_t dropped = 0;
+    uint64_t dropped_bytes = 0;
+
+    // Messages that have left and may not have come: up to which place of the sequence, how many.
+    struct Left {
+        uint64_t end;
+        uint64_t count;
+        uint64_t bytes;
+    };
+    Ring<Left> left;
+    Left leaving{};  // in this turn
+};
+
+// Made when a session is up and both ends know topics. take(), taken() and what is const belong to its thread, with no lock; all else
+// is called with that of Topics held.
+class TopicLink {
+public:
+    // `peer_topics`: that this node may have joined at the peer; `peer_message`: the largest that it takes.
+    TopicLink(Topics& topics, Inbox& inbox, const Limits& limits, uint64_t number, const PeerId& peer,
+              uint64_t peer_topics, uint64_t peer_message);
+    ~TopicLink();
+    TopicLink(const TopicLink&) = delete;
+    TopicLink& operator=(const TopicLink&) = delete;
+
+    uint64_t number() const { return number_; }
+    void* user = nullptr;  // the layer's above
+
+    // ---- Its thread, no lock ----
+    // A frame of topics. False: the session ends with why().
+    bool take(const Frame& frame, const ChunkRef& chunk);
+    WireCode failure() const { return failure_; }
+    const char* failure_text() const { return failure_text_; }
+    void taken(const Taken& taken);
+    // There is memory again for large messages.
+    void retry_grants();
+    bool has_news() const { return !incoming_.empty() || credit_news_ || !attached_; }
+    size_t pending() const { return incoming_.size(); }
+    // For whom messages with that alias are, as of that version; null: it is to be asked for with the lock held, or it was left.
+    const TopicAudience* audience(uint64_t alias, uint64_t version) const;
+    uint64_t late() const { return late_; }
+
+    // ---- Topics' lock ----
+    // What has come is applied, and what may be sent is handed to the outbox. False: the peer is too slow to stay.
+    bool sync(Outbox& outbox, size_t group, bool up);
+    // Nothing more is published to the peer but what waits for it now.
+    void drain();
+    bool has_output() const { return !ready_.empty() || !todo_.empty() || !answers_.empty() || !credit_due_.empty(); }
+    // All that was published has left.
+    bool settled() const;
+    const TopicAudience* renew_audience(uint64_t alias);
+    // The session is over; the peer had received so much of what was sent. What it did not get is told.
+    struct Lost {
+        uint64_t not_sent = 0;
+        uint64_t outcome_unknown = 0;
+    };
+    Lost leave(uint64_t received);
+    // Nothing more that came is delivered.
+    void forget();
+
+private:
+    friend class Topics;
+    // A topic that this node has joined at the peer.
+    struct Join {
+        uint64_t topic = 0;
+        bool publisher = false;
+        bool acked = false;
+        std::vector<uint64_t> waiting;  // handles, by serial
+        uint64_t window = 0;            // credit beyond what is taken
+        uint64_t granted = 0;           // in all, the window included
+        uint64_t used = 0;
+        uint64_t taken = 0;  // not granted again yet
+        uint64_t grant = 0;  // for a large message, not told yet
+        uint64_t next = 0;   // number of the next message
+        bool credit_listed = false;
+        // A message of several frames.
+        ChunkRef buffer;
+        size_t total = 0;
+        size_t got = 0;
+        unsigned fragments = 0;
+        bool granted_large = false;
+        bool assembling = false;
+        Event event;
+
+        uint64_t large() const { return total > kPromptBody ? total - kPromptBody : 0; }
+        // Messages are for these.
+        std::shared_ptr<const TopicAudience> audience;
+        uint64_t version = 0;
+    };
+    struct Incoming {
+        FrameKind kind{};
+        uint64_t alias = 0;
+        uint64_t amount = 0;  // credit
+        uint64_t flags = 0;
+        uint32_t code = 0;
+        TopicTag tag{};
+    };
+
+    bool fail(WireCode code, const char* text);
+    bool on_publish(const Frame& frame, const ChunkRef& chunk);
+    bool on_fragment(Join& join, const Frame& frame);
+    void begin_assembly(Join& join, const Frame& frame);
+    static bool append(Join& join, Bytes bytes);
+    void due(uint64_t alias, Join& join);
+    void apply(const Incoming& incoming);
+    void peer_joins(const Incoming& incoming);
+    bool reconcile(uint64_t topic, Outbox& outbox);
+    void join(Topics::Topic& topic, Outbox& outbox);
+    void leave_alias(uint64_t alias, Outbox& outbox);
+    void erase_join(uint64_t alias, uint32_t code);
+    void erase_member(TopicMember& member);
+    void feed(Outbox& outbox);
+    enum class Fed : uint8_t { all, no_credit, no_room };
+    Fed feed(TopicMember& member, Outbox& outbox);
+    Fed feed_log(TopicMember& member, const TopicLog& log, Outbox& outbox);
+    Fed feed_large(TopicMember& member, Outbox& outbox);
+    Fed feed_whole(TopicMember& member, uint64_t flags, uint8_t type, Chunk* chunk, Bytes body, Outbox& outbox);
+    void send(TopicMember& member, uint64_t flags, uint8_t type, Bytes body, Outbox& outbox);
+    static void note_left(TopicMember& member, const Outbox& outbox);
+    void make_ready(TopicMember& member);
+    bool has_something(const Topics::Topic& topic, const TopicMember& member) const;
+    void wait_for(Topics::Topic& topic, TopicHandle& handle);
+    void want(uint64_t topic);
+
+    Topics& topics_;
+    Inbox& inbox_;
+    const Limits& limits_;
+    const uint64_t number_;
+    size_t group_ = 0;
+    const PeerId peer_;
+    const uint64_t peer_topics_;
+    const uint64_t peer_message_;
+    size_t place_ = 0;       // among the links of its group
+    bool attached_ = false;  // or it was, and is over
+    bool over_ = false;
+    bool listed_ = false;  // among those of its group that are ready
+    bool too_slow_ = false;
+    bool draining_ = false;
+    WireCode failure_ = WireCode::ok;
+    const char* failure_text_ = "";
+
+    // Its thread's alone.
+    std::vector<Incoming> incoming_;
+    std::vector<uint64_t> credit_due_;             // aliases
+    bool credit_news_ = false;                     // of them since the last sync
+    Ring<std::pair<uint64_t, uint32_t>> answers_;  // JOINED that wait: alias, code
+    Ring<uint64_t> large_;                         // aliases whose messages wait for memory
+    uint64_t peer_aliases_ = 0;                    // JOINs that came
+    uint64_t late_ = 0;
+
+    // Both: changed by its thread with the lock held.
+    FlatMap<std::unique_ptr<Join>> joins_;  // by own alias
+    uint64_t aliases_ = 0;                  // JOINs that were sent
+    uint64_t unacked_ = 0;                  // of them not answered
+    FlatMap<uint64_t> alias_of_;            // by topic, of joins_
+
+    // The lock's.
+    FlatMap<std::unique_ptr<TopicMember>> members_;  // by the peer's alias
+    FlatMap<TopicMember*> member_of_;                // by topic
+    Ring<TopicMember*> ready_;
+    Ring<uint64_t> todo_;                       // topics to be joined or left at the peer
+    FlatMap<std::vector<uint64_t>> wanted_by_;  // handles that wait for a join that is still to be sent, by topic
+};
+
+}  // namespace sealwire

@@ -1,0 +1,493 @@
+// The table of topics: joins of this node, members among its peers, and what is told of them.
+#include "protocol/topics.h"
+
+#include <algorithm>
+
+#include "crypto/hash.h"
+#include "protocol/codes.h"
+#include "protocol/topic_link.h"
+
+namespace sealwire {
+
+Topics::TagHash::TagHash(Rng& rng) { rng.fill(key); }
+
+size_t Topics::TagHash::operator()(const TopicTag& tag) const { return static_cast<size_t>(table_hash(key, tag)); }
+
+Topics::Topics(size_t groups, Wake& wake, Rng& rng, Budget* budget)
+    : groups_(groups), wake_(wake), budget_(budget), by_tag_(0, TagHash(rng)) {}
+
+Topics::~Topics() {
+    for (auto& [number, topic] : topics_) {
+        if (budget_) budget_->sending.give(topic->drawn);
+    }
+}
+
+Topics::Topic* Topics::find(uint64_t number) {
+    const auto found = topics_.find(number);
+    return found == topics_.end() ? nullptr : found->second.get();
+}
+
+Topics::Topic& Topics::topic_of(const TopicTag& tag) {
+    if (const auto found = by_tag_.find(tag); found != by_tag_.end()) return *topics_.find(found->second)->second;
+    auto topic = std::make_unique<Topic>();
+    topic->number = next_topic_;
+    topic->tag = tag;
+    topic->members.resize(groups_.size());
+    topic->flagged.resize(groups_.size());
+    Topic& made = *topics_.emplace(next_topic_, std::move(topic)).first->second;
+    try {
+        by_tag_.emplace(tag, next_topic_);
+    } catch (...) {
+        topics_.erase(next_topic_);
+        throw;
+    }
+    ++next_topic_;
+    return made;
+}
+
+void Topics::erase_if_unused(Topic& topic) {
+    if (!topic.handles.empty() || topic.joins > 0 || topic.present > 0) return;
+    if (budget_) budget_->sending.give(topic.drawn);
+    by_tag_.erase(topic.tag);
+    topics_.erase(topic.number);
+}
+
+template <class Each>
+void Topics::for_each_member(Topic& topic, Each each) {
+    for (auto& group : topic.members) {
+        for (TopicMember* member : group) each(*member);
+    }
+}
+
+// ---- Commands ----
+
+Errc Topics::open(const TopicTag& tag, std::string_view name, TopicHandle& handle) {
+    Topic& topic = topic_of(tag);
+    const uint64_t serial = next_serial_++;
+    topic.handles.push_back(&handle);
+    handles_.emplace(serial, &handle);
+    handle.serial = serial;
+    handle.topic = topic.number;
+    const TopicOptions& options = handle.options;
+    topic.slow = options.slow;
+    topic.queue = options.queue;
+    if (!options.publish_only) {
+        ++topic.listeners;
+        topic.credit = std::max(topic.credit, options.credit);
+    }
+    topic.keep_last = topic.keep_last || options.keep_last;
+    topic.want_last = topic.want_last || options.want_last;
+    renew_audience(topic, name);
+    for (Group& group : groups_) {
+        for (TopicLink* link : group.links) link->wait_for(topic, handle);
+    }
+    // Who has joined already is told of as well.
+    for_each_member(topic, [&](const TopicMember& member) {
+        tell(handle, member.link->group_,
+             {.kind = TopicEvent::Kind::member_joined,
+              .publisher = member.publisher,
+              .link = member.link->number(),
+              .peer = member.link->peer_});
+    });
+    if (handle.pending == 0) tell_joined(handle, 0);
+    return Errc::ok;
+}
+
+Errc Topics::leave(TopicHandle& handle) {
+    Topic* topic = find(handle.topic);
+    if (!topic) return Errc::closed;
+    handle.topic = 0;
+    std::erase(topic->handles, &handle);
+    if (!handle.options.publish_only) --topic->listeners;
+    handle.groups_left = groups_.size();
+    const std::shared_ptr<const TopicAudience> named = topic->audience;
+    renew_audience(*topic, named->name);
+    for (size_t group = 0; group < groups_.size(); ++group) {
+        groups_[group].events.push_back({.kind = TopicEvent::Kind::left,
+                                         .handle = handle.id,
+                                         .user = handle.user,
+                                         .link = handle.serial,
+                                         .topic = named});
+        groups_[group].told.store(true, std::memory_order_release);
+        call(group);
+    }
+    if (topic->handles.empty()) {
+        topic->keep_last = topic->want_last = topic->has_last = false;
+        topic->last = {};
+        topic->credit = 0;
+    }
+    for (Group& group : groups_) {
+        for (TopicLink* link : group.links) link->want(topic->number);
+    }
+    erase_if_unused(*topic);
+    return Errc::ok;
+}
+
+std::vector<uint64_t> Topics::handles(const TopicTag& tag) {
+    std::vector<uint64_t> ids;
+    const auto found = by_tag_.find(tag);
+    if (found == by_tag_.end()) return ids;
+    for (const TopicHandle* handle : find(found->second)->handles) ids.push_back(handle->id);
+    return ids;
+}
+
+std::vector<Topics::Present> Topics::members(const TopicHandle& handle) {
+    std::vector<Present> present;
+    Topic* topic = find(handle.topic);
+    if (!topic) return present;
+    for_each_member(*topic, [&](const TopicMember& member) {
+        present.push_back({member.link->number(), member.link->peer_, member.publisher});
+    });
+    return present;
+}
+
+Errc Topics::publish(TopicHandle& handle, const TopicMessage& message, uint64_t* members) {
+    Topic* topic = find(handle.topic);
+    if (!topic) return Errc::closed;
+    if (message.type > kMaxType) return Errc::argument;
+    const uint64_t cost = message.cost();
+    if (topic->reading + topic->stopped.size() > 0) {
+        if (!make_room(*topic, cost)) {
+            handle.again = topic->again = true;
+            return Errc::again;
+        }
+        topic->log.append(message);
+        topic->behind = topic->reading;
+        const TopicLog::Entry& entry = topic->log.at(topic->log.end() - 1);
+        for (TopicMember* member : topic->stopped) {
+            if (!entry.is_for(member->link->number())) continue;
+            dropped(*member, 1, message.body.size());
+            --member->gap;
+            ++member->gap_behind;
+        }
+        for (size_t group = 0; group < groups_.size(); ++group) {
+            if (topic->members[group].empty() || topic->flagged[group]) continue;
+            topic->flagged[group] = true;
+            groups_[group].topics.push_back(topic->number);
+            call(group);
+        }
+    }
+    if (topic->keep_last && !message.only) {
+        topic->last = message.owner ? View{ChunkRef::share(message.owner), message.body} : View::copy_of(message.body);
+        topic->last_type = message.type;
+        topic->has_last = true;
+    }
+    if (members) *members = message.only ? message.only->size() : topic->reading + topic->stopped.size();
+    return Errc::ok;
+}
+
+// ---- Memory ----
+
+// False: it is to block.
+bool Topics::make_room(Topic& topic, uint64_t cost) {
+    constexpr uint64_t kTrim = 64 * 1024;
+    const auto fits = [&] {
+        return topic.log.cost_behind_first(topic.log.begin()) + cost <= topic.queue && draw(topic, cost);
+    };
+    if (topic.log.total() - topic.trimmed >= kTrim) drop_read(topic);
+    if (fits()) return true;
+    drop_read(topic);
+    if (fits()) return true;
+    if (topic.slow == SlowPeers::block) return false;
+    // Some more than is needed, so that not every message has to look at every member.
+    const uint64_t most = std::min(topic.queue, topic.drawn + kSendFloor);
+    const uint64_t room = std::min(cost + topic.queue / 16, most);
+    std::vector<TopicMember*> slow;
+    for_each_member(topic, [&](TopicMember& member) {
+        if (member.own || member.publisher || topic.log.cost_behind_first(member.next) <= most - room) return;
+        slow.push_back(&member);
+    });
+    for (TopicMember* member : slow) give_way(topic, *member, most - room);
+    drop_read(topic);
+    return true;
+}
+
+// It reads no more of the log than `most`.
+void Topics::give_way(Topic& topic, TopicMember& member, uint64_t most) {
+    switch (topic.slow) {
+        case SlowPeers::block: return;
+        case SlowPeers::drop_oldest: {
+            const bool before = member.next < topic.log.end();
+            uint64_t count = 0;
+            uint64_t bytes = 0;
+            for (; topic.log.cost_behind_first(member.next) > most; ++member.next) {
+                const TopicLog::Entry& entry = topic.log.at(member.next);
+                if (!entry.is_for(member.link->number())) continue;
+                ++count;
+                bytes += entry.body.size();
+            }
+            dropped(member, count, bytes);
+            return moved_on(topic, member, before);
+        }
+        case SlowPeers::drop_newest: topic.stopped.push_back(&member); return read_alone(topic, member);
+        case SlowPeers::disconnect:
+            member.link->too_slow_ = true;
+            read_all(topic, member);
+            return flag(*member.link);
+    }
+}
+
+// What it has not read is not for it any more.
+void Topics::read_all(Topic& topic, TopicMember& member) {
+    if (member.publisher) return;
+    const TopicLog& log = member.own ? *member.own : topic.log;
+    uint64_t count = 0;
+    uint64_t bytes = 0;
+    for (uint64_t number = member.next; number < log.end(); ++number) {
+        const TopicLog::Entry& entry = log.at(number);
+        if (!member.own && !entry.is_for(member.link->number())) continue;
+        ++count;
+        bytes += entry.body.size();
+    }
+    dropped(member, count, bytes);
+    if (member.own) return;
+    const bool before = member.next < topic.log.end();
+    member.next = topic.log.end();
+    moved_on(topic, member, before);
+}
+
+void Topics::read_alone(Topic& topic, TopicMember& member) {
+    auto own = std::make_unique<TopicLog>();
+    own->take_over(topic.log, member.next, member.link->number());
+    const bool behind = member.next < topic.log.end();
+    member.own = std::move(own);
+    member.next = 0;
+    --topic.reading;
+    if (behind && --topic.behind == 0) drop_read(topic);
+}
+
+void Topics::read_together(Topic& topic, TopicMember& member) {
+    std::erase(topic.stopped, &member);
+    member.own.reset();
+    member.gap += std::exchange(member.gap_behind, 0);
+    member.next = topic.log.end();
+    ++topic.reading;
+}
+
+void Topics::stop(TopicMember& member) {
+    Topic& topic = *find(member.topic);
+    if (member.publisher) return;
+    if (member.own) std::erase(topic.stopped, &member);
+    else read_alone(topic, member);
+}
+
+void Topics::drop_read(Topic& topic) {
+    uint64_t first = topic.log.end();
+    for_each_member(topic, [&](const TopicMember& member) {
+        if (!member.own && !member.publisher) first = std::min(first, member.next);
+    });
+    topic.log.drop_before(first);
+    topic.trimmed = topic.log.total();
+    give_drawn(topic);
+}
+
+// Beyond what any topic has: the node's memory for what waits to be sent.
+bool Topics::draw(Topic& topic, uint64_t cost) {
+    const uint64_t needed = topic.log.cost() + cost;
+    if (!budget_ || needed <= kSendFloor + topic.drawn) return true;
+    const uint64_t missing = std::max(needed - kSendFloor - topic.drawn, kSendStep);
+    if (!budget_->sending.take(missing)) return false;
+    topic.drawn += missing;
+    return true;
+}
+
+void Topics::give_drawn(Topic& topic) {
+    if (topic.drawn == 0 || topic.log.cost() > topic.drawn / 2) return;
+    budget_->sending.give(topic.drawn - topic.log.cost());
+    topic.drawn = topic.log.cost();
+}
+
+// ---- Members ----
+
+void Topics::member_joined(Topic& topic, TopicMember& member) {
+    const size_t group = member.link->group_;
+    member.place = topic.members[group].size();
+    topic.members[group].push_back(&member);
+    ++topic.present;
+    if (!member.publisher) ++topic.reading;
+    member.next = topic.log.end();
+    member.wants_last = member.wants_last && topic.has_last && !member.publisher;
+    tell_all(topic, group,
+             {.kind = TopicEvent::Kind::member_joined,
+              .publisher = member.publisher,
+              .link = member.link->number(),
+              .peer = member.link->peer_});
+}
+
+void Topics::member_left(TopicMember& member) {
+    Topic& topic = *find(member.topic);
+    const size_t group = member.link->group_;
+    if (member.own) {
+        std::erase(topic.stopped, &member);
+    } else if (!member.publisher) {
+        const bool before = member.next < topic.log.end();
+        member.next = topic.log.end();
+        moved_on(topic, member, before);
+        --topic.reading;
+    }
+    std::vector<TopicMember*>& members = topic.members[group];
+    members[member.place] = members.back();
+    members[member.place]->place = member.place;
+    members.pop_back();
+    --topic.present;
+    if (member.dropped_listed) std::erase(groups_[group].dropped, &member);
+    TopicEvent event{.kind = TopicEvent::Kind::dropped, .link = member.link->number(), .peer = member.link->peer_};
+    event.count = member.dropped;
+    event.bytes = member.dropped_bytes;
+    if (event.count > 0) tell_all(topic, group, event);
+    tell_all(topic, group,
+             {.kind = TopicEvent::Kind::member_left,
+              .publisher = member.publisher,
+              .link = member.link->number(),
+              .peer = member.link->peer_});
+    erase_if_unused(topic);
+}
+
+void Topics::dropped(TopicMember& member, uint64_t count, uint64_t bytes) {
+    if (count == 0) return;
+    member.gap += count;
+    member.dropped += count;
+    member.dropped_bytes += bytes;
+    if (std::exchange(member.dropped_listed, true)) return;
+    const size_t group = member.link->group_;
+    groups_[group].dropped.push_back(&member);
+    groups_[group].told.store(true, std::memory_order_release);
+    call(group);
+}
+
+void Topics::moved_on(Topic& topic, TopicMember& member, bool before) {
+    if (before && member.next == topic.log.end() && --topic.behind == 0) drop_read(topic);
+    if (!topic.again) return;
+    if (topic.log.cost() > topic.queue / 2) drop_read(topic);
+    if (topic.log.cost() > topic.queue / 2) return;
+    topic.again = false;
+    for (TopicHandle* handle : topic.handles) {
+        if (std::exchange(handle->again, false)) {
+            tell(*handle, member.link->group_, {.kind = TopicEvent::Kind::writable});
+        }
+    }
+}
+
+// ---- Telling ----
+
+void Topics::renew_audience(Topic& topic, std::string_view name) {
+    auto audience = std::make_shared<TopicAudience>();
+    audience->name = name;
+    for (const TopicHandle* handle : topic.handles) {
+        if (!handle->options.publish_only) audience->listeners.push_back({handle->id, handle->user});
+    }
+    topic.audience = std::move(audience);
+    version_.fetch_add(1, std::memory_order_release);
+}
+
+void Topics::tell(TopicHandle& handle, size_t group, TopicEvent event) {
+    Topic* topic = find(handle.topic);
+    if (!topic) return;
+    event.handle = handle.id;
+    event.user = handle.user;
+    event.topic = topic->audience;
+    groups_[group].events.push_back(std::move(event));
+    groups_[group].told.store(true, std::memory_order_release);
+    call(group);
+}
+
+void Topics::tell_all(Topic& topic, size_t group, const TopicEvent& event) {
+    for (TopicHandle* handle : topic.handles) tell(*handle, group, event);
+}
+
+void Topics::tell_joined(TopicHandle& handle, size_t group) {
+    handle.joined = true;
+    TopicEvent event{.kind = TopicEvent::Kind::joined, .code = handle.refusal, .refused = handle.refused};
+    event.count = handle.answered;
+    tell(handle, group, std::move(event));
+}
+
+// A peer has answered for a handle that waits for it, or never will: closing.
+void Topics::answered(uint64_t serial, uint32_t code, size_t group) {
+    const auto found = handles_.find(serial);
+    if (found == handles_.end() || found->second->topic == 0) return;
+    TopicHandle& handle = *found->second;
+    if (code == 0) {
+        ++handle.answered;
+    } else if (code != static_cast<uint32_t>(WireCode::closing)) {
+        ++handle.refused;
+        handle.refusal = code;
+    }
+    if (--handle.pending == 0 && !handle.joined) tell_joined(handle, group);
+}
+
+// ---- Work ----
+
+void Topics::call(size_t group) {
+    groups_[group].flagged.store(true, std::memory_order_release);
+    if (!std::exchange(groups_[group].woken, true)) wake_.wake(group);
+}
+
+void Topics::flag(TopicLink& link) {
+    if (std::exchange(link.listed_, true)) return;
+    groups_[link.group_].ready.push_back(&link);
+    call(link.group_);
+}
+
+void Topics::take_work(size_t group, std::vector<TopicLink*>& links) {
+    Group& mine = groups_[group];
+    mine.woken = false;
+    mine.flagged.store(false, std::memory_order_release);
+    for (const uint64_t number : mine.topics) {
+        Topic* topic = find(number);
+        if (!topic) continue;
+        topic->flagged[group] = false;
+        for (TopicMember* member : topic->members[group]) {
+            if (member->ready || !member->link->has_something(*topic, *member)) continue;
+            member->link->make_ready(*member);
+            if (!std::exchange(member->link->listed_, true)) mine.ready.push_back(member->link);
+        }
+    }
+    mine.topics.clear();
+    for (TopicLink* link : mine.ready) link->listed_ = false;
+    links.insert(links.end(), mine.ready.begin(), mine.ready.end());
+    mine.ready.clear();
+}
+
+void Topics::take_events(size_t group, std::vector<TopicEvent>& events) {
+    Group& mine = groups_[group];
+    for (TopicMember* member : mine.dropped) {
+        TopicEvent event{
+            .kind = TopicEvent::Kind::dropped, .link = member->link->number(), .peer = member->link->peer_};
+        event.count = std::exchange(member->dropped, 0);
+        event.bytes = std::exchange(member->dropped_bytes, 0);
+        member->dropped_listed = false;
+        tell_all(*find(member->topic), group, event);
+    }
+    mine.dropped.clear();
+    for (TopicEvent& event : mine.events) {
+        if (event.kind == TopicEvent::Kind::left) {
+            const auto found = handles_.find(event.link);
+            if (--found->second->groups_left > 0) continue;
+            handles_.erase(found);
+        }
+        events.push_back(std::move(event));
+    }
+    mine.events.clear();
+    mine.told.store(false, std::memory_order_release);
+}
+
+// ---- Links ----
+
+void Topics::add(TopicLink& link) {
+    link.place_ = groups_[link.group_].links.size();
+    groups_[link.group_].links.push_back(&link);
+    for (const auto& [number, topic] : topics_) {
+        if (!topic->handles.empty()) link.want(number);
+    }
+}
+
+void Topics::remove(TopicLink& link) {
+    std::vector<TopicLink*>& links = groups_[link.group_].links;
+    links[link.place_] = links.back();
+    links[link.place_]->place_ = link.place_;
+    links.pop_back();
+    if (std::exchange(link.listed_, false)) std::erase(groups_[link.group_].ready, &link);
+}
+
+}  // namespace sealwire

@@ -1,0 +1,222 @@
+// Topics: what a node has joined and what its peers have joined, what is published and who still is to get it.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/errc.h"
+#include "base/random.h"
+#include "crypto/identity.h"
+#include "protocol/budget.h"
+#include "protocol/topic_log.h"
+#include "protocol/topic_tag.h"
+
+namespace sealwire {
+
+class TopicLink;
+struct TopicMember;
+
+// What becomes of messages for a peer that does not keep up, once those that wait for it cost more than the topic's queue.
+enum class SlowPeers : uint8_t { drop_oldest = 0, drop_newest = 1, block = 2, disconnect = 3 };
+
+struct TopicOptions {
+    SlowPeers slow = SlowPeers::drop_oldest;
+    uint64_t queue = 4 * 1024 * 1024;  // bytes that wait for the slowest member
+    uint64_t credit = kTopicCredit;    // of each publisher, of messages that are not taken here
+    bool publish_only = false;         // nothing is delivered to this handle
+    bool keep_last = false;            // the last message is kept for those who join later
+    bool want_last = false;            // the last message of each publisher that keeps it is delivered first
+};
+
+// One join of the application. The layer above keeps it from open() to its last event, `left`.
+struct TopicHandle {
+    uint64_t id = 0;  // the application's handle
+    void* user = nullptr;
+    TopicOptions options;
+
+    // Topics' own.
+    uint64_t topic = 0;  // its number; 0: it is left
+    uint64_t serial = 0;
+    uint32_t pending = 0;   // peers that have not answered
+    uint32_t refused = 0;   // ... that have refused
+    uint32_t refusal = 0;   // the last one's code
+    uint32_t answered = 0;  // peers that will send what they publish
+    size_t groups_left = 0;
+    bool joined = false;  // was told
+    bool again = false;
+};
+
+// For whom messages of a topic are: a snapshot, replaced by another when that changes.
+struct TopicAudience {
+    struct Listener {
+        uint64_t handle;
+        void* user;
+    };
+    std::string name;
+    std::vector<Listener> listeners;
+};
+
+// What the application is to be told beside messages.
+struct TopicEvent {
+    enum class Kind : uint8_t {
+        joined,  // of a handle, once: all who were connected have answered. count: who will send; code, refused: who will not
+        member_joined,  // a peer has joined; publisher: nothing is for it
+        member_left,
+        refused,   // a peer that has connected since does not let this node join: code
+        writable,  // once, after `again`
+        dropped,   // messages of this node that a peer does not get: count, bytes
+        left,      // last event of a handle
+    };
+    Kind kind{};
+    bool publisher = false;
+    uint32_t code = 0;
+    uint32_t refused = 0;
+    uint64_t handle = 0;
+    void* user = nullptr;
+    uint64_t link = 0;
+    PeerId peer{};
+    uint64_t count = 0;
+    uint64_t bytes = 0;
+    std::shared_ptr<const TopicAudience> topic{};  // its name
+};
+
+// No lock of its own: whoever calls holds one, all calls of all links included. Links are spread over groups, of which each is
+// served by one thread; `wake` is asked to have the work of one done.
+class Topics {
+public:
+    struct Wake {
+        virtual void wake(size_t group) = 0;
+
+    protected:
+        ~Wake() = default;
+    };
+    // `budget`, of the node, may be null.
+    Topics(size_t groups, Wake& wake, Rng& rng, Budget* budget = nullptr);
+    ~Topics();
+    Topics(const Topics&) = delete;
+    Topics& operator=(const Topics&) = delete;
+
+    // ---- Commands ----
+    // `handle` stays the caller's, at its place, until `left` is told. Several may have one name: the last one says what becomes of
+    // slow peers. too_many: there is no room for it.
+    Errc open(const TopicTag& tag, std::string_view name, TopicHandle& handle);
+    Errc leave(TopicHandle& handle);
+    // To all members, or to those of `message.only`. again: members are slow, and the topic blocks; too_big.
+    Errc publish(TopicHandle& handle, const TopicMessage& message, uint64_t* members);
+    // The handles with that tag.
+    std::vector<uint64_t> handles(const TopicTag& tag);
+    // The links of those who have joined, without those who only publish.
+    struct Present {
+        uint64_t link;
+        PeerId id;
+        bool publisher;
+    };
+    std::vector<Present> members(const TopicHandle& handle);
+
+    // ---- The thread of a group ----
+    // Links that have something to send.
+    void take_work(size_t group, std::vector<TopicLink*>& links);
+    bool has_work(size_t group) const { return groups_[group].flagged.load(std::memory_order_acquire); }
+    void take_events(size_t group, std::vector<TopicEvent>& events);
+    bool has_events(size_t group) const { return groups_[group].told.load(std::memory_order_acquire); }
+    // Changes whenever any audience does. Any thread, no lock.
+    uint64_t version() const { return version_.load(std::memory_order_acquire); }
+
+    size_t size() const { return topics_.size(); }
+
+private:
+    friend class TopicLink;
+    struct Topic {
+        uint64_t number = 0;
+        TopicTag tag{};
+        TopicLog log;
+        std::vector<TopicHandle*> handles;
+        uint32_t listeners = 0;  // of them
+        SlowPeers slow = SlowPeers::drop_oldest;
+        uint64_t queue = 0;
+        uint64_t credit = 0;
+        uint64_t drawn = 0;  // of the node's budget
+        bool keep_last = false;
+        bool want_last = false;
+        View last;  // of what was published, if it is kept
+        uint8_t last_type = 0;
+        bool has_last = false;
+        bool again = false;    // a handle was told so
+        size_t reading = 0;    // members that read the log: not those who only publish, nor those with one of their own
+        size_t behind = 0;     // ... and have not read all of it
+        uint64_t trimmed = 0;  // what had been published, in cost, when it was last looked at what all have read
+        std::vector<TopicMember*> stopped;               // those with a log of their own
+        size_t joins = 0;                                // of links: ours at their peers, also those to be made
+        size_t present = 0;                              // of members, in all groups
+        std::vector<std::vector<TopicMember*>> members;  // by group
+        std::vector<bool> flagged;                       // by group: it stands among its topics
+        std::shared_ptr<const TopicAudience> audience;
+    };
+    struct Group {
+        std::vector<TopicLink*> links;
+        std::vector<uint64_t> topics;  // in which something was published
+        std::vector<TopicLink*> ready;
+        std::vector<TopicEvent> events;
+        std::vector<TopicMember*> dropped;  // for whom messages were dropped, to be told
+        bool woken = false;
+        std::atomic<bool> flagged{false};
+        std::atomic<bool> told{false};
+    };
+    struct TagHash {
+        explicit TagHash(Rng& rng);
+        size_t operator()(const TopicTag& tag) const;
+        std::array<uint8_t, 16> key{};
+    };
+
+    Topic* find(uint64_t number);
+    Topic& topic_of(const TopicTag& tag);
+    void erase_if_unused(Topic& topic);
+    void renew_audience(Topic& topic, std::string_view name);
+    void tell(TopicHandle& handle, size_t group, TopicEvent event);
+    void tell_all(Topic& topic, size_t group, const TopicEvent& event);
+    void tell_joined(TopicHandle& handle, size_t group);
+    void answered(uint64_t serial, uint32_t code, size_t group);
+    void call(size_t group);
+    void flag(TopicLink& link);
+
+    // Of links.
+    void add(TopicLink& link);
+    void remove(TopicLink& link);
+    void member_joined(Topic& topic, TopicMember& member);
+    void member_left(TopicMember& member);
+    void dropped(TopicMember& member, uint64_t count, uint64_t bytes);
+    // A member has read on. `before`: it was behind.
+    void moved_on(Topic& topic, TopicMember& member, bool before);
+    void read_all(Topic& topic, TopicMember& member);
+    // It gets what waits for it now, from a log of its own; then, unless it was stopped for good, what is published from there on.
+    void read_alone(Topic& topic, TopicMember& member);
+    void stop(TopicMember& member);
+    void read_together(Topic& topic, TopicMember& member);
+
+    // Memory.
+    bool make_room(Topic& topic, uint64_t cost);
+    void give_way(Topic& topic, TopicMember& member, uint64_t room);
+    void drop_read(Topic& topic);
+    bool draw(Topic& topic, uint64_t cost);
+    void give_drawn(Topic& topic);
+    template <class Each>
+    static void for_each_member(Topic& topic, Each each);
+
+    std::vector<Group> groups_;
+    Wake& wake_;
+    Budget* const budget_;
+    std::unordered_map<TopicTag, uint64_t, TagHash> by_tag_;
+    std::unordered_map<uint64_t, std::unique_ptr<Topic>> topics_;
+    std::unordered_map<uint64_t, TopicHandle*> handles_;  // by serial, until their last event is taken
+    uint64_t next_topic_ = 1;
+    uint64_t next_serial_ = 1;
+    std::atomic<uint64_t> version_{1};
+};
+
+}  // namespace sealwire
