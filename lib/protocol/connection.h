@@ -20,9 +20,9 @@ namespace sealwire {
 
 class KeyLog;
 class ReplayCache;
-class TopicAudience;
 class TopicLink;
 class Topics;
+struct TopicAudience;
 
 // A program's start, as its HELLO and ACCEPT tell.
 struct Instance {

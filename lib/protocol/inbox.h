@@ -97,6 +97,7 @@ public:
     };
     const Counts& counts() const { return counts_; }
     uint64_t late_frames() const { return counts_.late; }
+    void count_late() { ++counts_.late; }
     // Of messages that the application was handed or will be, and has not given back.
     uint64_t untaken_bytes() const { return charged_ - taken_charge_; }
     // The node has memory again: large messages that wait for it may get it.

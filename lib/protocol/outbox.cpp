@@ -339,9 +339,13 @@ void Outbox::expire(uint64_t number, uint32_t code) {
 void Outbox::control(const Frame& frame) {
     Frame encoded = frame;
     if (frame.kind != FrameKind::slots) encoded.id = wire_id(frame.id);
-    const size_t bound = kMaxFrameHead + frame.text.size() + frame.tlvs.size();
+    put(encoded);
+}
+
+void Outbox::put(const Frame& frame) {
+    const size_t bound = kMaxFrameHead + frame.text.size() + frame.tlvs.size() + frame.body.size();
     Writer writer(MutableBytes(reserve(bound), bound));
-    [[maybe_unused]] const bool fits = encode_frame(writer, encoded);
+    [[maybe_unused]] const bool fits = encode_frame(writer, frame);
     assert(fits);
     commit(writer.size());
 }

@@ -259,7 +259,7 @@ public:
         uint64_t dropped = 0;  // messages that did not leave before it
     };
     void publish(const Publication& head, Bytes body);
-    void topic_frame(const Frame& frame);  // any other
+    void put(const Frame& frame);  // any other frame, as it stands
 
     // ---- At the end ----
     struct Undelivered {

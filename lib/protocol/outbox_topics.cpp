@@ -1,18 +1,8 @@
 // Frames of topics: what a link hands over is encoded at once.
-#include <cassert>
-
 #include "protocol/outbox.h"
 #include "protocol/outbox_queue.h"
 
 namespace sealwire {
-
-void Outbox::topic_frame(const Frame& frame) {
-    const size_t bound = kMaxFrameHead + frame.body.size();
-    Writer writer(MutableBytes(reserve(bound), bound));
-    [[maybe_unused]] const bool fits = encode_frame(writer, frame);
-    assert(fits);
-    commit(writer.size());
-}
 
 // By hand: these are the most frequent frames of all.
 void Outbox::publish(const Publication& head, Bytes body) {

@@ -57,7 +57,7 @@ bool TopicLink::on_publish(const Frame& frame, const ChunkRef& chunk) {
     if (frame.id >= aliases_) return fail(WireCode::protocol, "a message of a topic that was not joined");
     if (frame.has(routed)) return fail(WireCode::protocol, "a message of a feature that was not negotiated");
     std::unique_ptr<Join>* const found = joins_.find(frame.id);
-    if (!found) return ++late_, true;  // left meanwhile
+    if (!found) return inbox_.count_late(), true;  // left meanwhile
     Join& join = **found;
     if (join.publisher) return fail(WireCode::protocol, "a message for one who only publishes");
     join.used += frame.body.size() + (frame.has(first) ? kObjectCost : 0);
@@ -193,7 +193,7 @@ bool TopicLink::sync(Outbox& outbox, size_t group, bool up) {
     if (up && outbox.unreceived_bytes() < limits_.send_queue) {
         for (; !answers_.empty(); answers_.pop_front()) {
             const auto [alias, code] = answers_.front();
-            outbox.topic_frame({.kind = FrameKind::joined, .id = alias, .code = code});
+            outbox.put({.kind = FrameKind::joined, .id = alias, .code = code});
         }
         for (const uint64_t alias : credit_due_) {
             std::unique_ptr<Join>* const found = joins_.find(alias);
@@ -202,7 +202,7 @@ bool TopicLink::sync(Outbox& outbox, size_t group, bool up) {
             const uint64_t amount = std::exchange(join.taken, 0) + std::exchange(join.grant, 0);
             join.credit_listed = false;
             join.granted += amount;
-            outbox.topic_frame({.kind = FrameKind::credit_topic, .id = alias, .amount = amount});
+            outbox.put({.kind = FrameKind::credit_topic, .id = alias, .amount = amount});
         }
         credit_due_.clear();
         while (!todo_.empty() && reconcile(todo_.front(), outbox)) todo_.pop_front();
@@ -226,8 +226,7 @@ void TopicLink::apply(const Incoming& incoming) {
             if (incoming.code != 0) return erase_join(incoming.alias, incoming.code);
             if (join.acked) return;
             join.acked = true;
-            for (const uint64_t serial : std::exchange(join.waiting, {})) topics_.answered(serial, 0, group_);
-            return;
+            return answer(std::exchange(join.waiting, {}), 0);
         }
         case FrameKind::leave: {
             std::unique_ptr<TopicMember>* const found = members_.find(incoming.alias);
@@ -294,6 +293,10 @@ void TopicLink::wait_for(Topics::Topic& topic, TopicHandle& handle) {
     want(topic.number);
 }
 
+void TopicLink::answer(const std::vector<uint64_t>& serials, uint32_t code) {
+    for (const uint64_t serial : serials) topics_.answered(serial, code, group_);
+}
+
 void TopicLink::want(uint64_t topic) {
     todo_.push_back(topic);
     topics_.flag(*this);
@@ -311,7 +314,7 @@ bool TopicLink::reconcile(uint64_t number, Outbox& outbox) {
         if (!waiting) return;
         const std::vector<uint64_t> serials = std::move(*waiting);
         wanted_by_.erase(number);
-        for (const uint64_t serial : serials) topics_.answered(serial, static_cast<uint32_t>(code), group_);
+        answer(serials, static_cast<uint32_t>(code));
     };
     if (join && (!wanted || join->publisher != publisher)) leave_alias(*alias, outbox);
     else if (join) return true;
@@ -336,14 +339,14 @@ void TopicLink::join(Topics::Topic& topic, Outbox& outbox) {
     frame.flags = (made->publisher ? join_flag::publisher : 0) | (topic.want_last ? join_flag::last_value : 0);
     joins_.insert(alias) = std::move(made);
     alias_of_.insert(topic.number) = alias;
-    outbox.topic_frame(frame);
+    outbox.put(frame);
     ++aliases_;
     ++unacked_;
     ++topic.joins;
 }
 
 void TopicLink::leave_alias(uint64_t alias, Outbox& outbox) {
-    outbox.topic_frame({.kind = FrameKind::leave, .id = alias});
+    outbox.put({.kind = FrameKind::leave, .id = alias});
     Join& join = **joins_.find(alias);
     if (!join.waiting.empty()) {  // they wait for what comes in its place
         std::vector<uint64_t>& waiting = wanted_by_.insert(join.topic);
@@ -361,7 +364,7 @@ void TopicLink::erase_join(uint64_t alias, uint32_t code) {
     if (join->assembling && join->granted_large) {
         inbox_.return_large({.large = static_cast<uint32_t>(join->large())});
     }
-    for (const uint64_t serial : join->waiting) topics_.answered(serial, code, group_);
+    answer(join->waiting, code);
     Topics::Topic& topic = *topics_.find(join->topic);
     --topic.joins;
     if (code != 0) {
@@ -416,7 +419,7 @@ TopicLink::Lost TopicLink::leave(uint64_t received) {
     wanted_by_.for_each(
         [&](uint64_t, std::vector<uint64_t>& each) { unheard.insert(unheard.end(), each.begin(), each.end()); });
     wanted_by_.clear();
-    for (const uint64_t serial : unheard) topics_.answered(serial, static_cast<uint32_t>(WireCode::closing), group_);
+    answer(unheard, static_cast<uint32_t>(WireCode::closing));
     return lost;
 }
 

@@ -63,7 +63,7 @@ public:
     void* user = nullptr;  // the layer's above
 
     // ---- Its thread, no lock ----
-    // A frame of topics. False: the session ends with why().
+    // A frame of topics. False: the session ends with failure().
     bool take(const Frame& frame, const ChunkRef& chunk);
     WireCode failure() const { return failure_; }
     const char* failure_text() const { return failure_text_; }
@@ -74,7 +74,6 @@ public:
     size_t pending() const { return incoming_.size(); }
     // For whom messages with that alias are, as of that version; null: it is to be asked for with the lock held, or it was left.
     const TopicAudience* audience(uint64_t alias, uint64_t version) const;
-    uint64_t late() const { return late_; }
 
     // ---- Topics' lock ----
     // What has come is applied, and what may be sent is handed to the outbox. False: the peer is too slow to stay.
@@ -155,6 +154,7 @@ private:
     static void note_left(TopicMember& member, const Outbox& outbox);
     void make_ready(TopicMember& member);
     bool has_something(const Topics::Topic& topic, const TopicMember& member) const;
+    void answer(const std::vector<uint64_t>& serials, uint32_t code);
     void wait_for(Topics::Topic& topic, TopicHandle& handle);
     void want(uint64_t topic);
 
@@ -182,7 +182,6 @@ private:
     Ring<std::pair<uint64_t, uint32_t>> answers_;  // JOINED that wait: alias, code
     Ring<uint64_t> large_;                         // aliases whose messages wait for memory
     uint64_t peer_aliases_ = 0;                    // JOINs that came
-    uint64_t late_ = 0;
 
     // Both: changed by its thread with the lock held.
     FlatMap<std::unique_ptr<Join>> joins_;  // by own alias

@@ -61,7 +61,7 @@ void Topics::for_each_member(Topic& topic, Each each) {
 
 // ---- Commands ----
 
-Errc Topics::open(const TopicTag& tag, std::string_view name, TopicHandle& handle) {
+void Topics::open(const TopicTag& tag, std::string_view name, TopicHandle& handle) {
     Topic& topic = topic_of(tag);
     const uint64_t serial = next_serial_++;
     topic.handles.push_back(&handle);
@@ -83,14 +83,9 @@ Errc Topics::open(const TopicTag& tag, std::string_view name, TopicHandle& handl
     }
     // Who has joined already is told of as well.
     for_each_member(topic, [&](const TopicMember& member) {
-        tell(handle, member.link->group_,
-             {.kind = TopicEvent::Kind::member_joined,
-              .publisher = member.publisher,
-              .link = member.link->number(),
-              .peer = member.link->peer_});
+        tell(handle, member.link->group_, about(TopicEvent::Kind::member_joined, member));
     });
     if (handle.pending == 0) tell_joined(handle, 0);
-    return Errc::ok;
 }
 
 Errc Topics::leave(TopicHandle& handle) {
@@ -108,15 +103,17 @@ Errc Topics::leave(TopicHandle& handle) {
                                          .user = handle.user,
                                          .link = handle.serial,
                                          .topic = named});
-        groups_[group].told.store(true, std::memory_order_release);
-        call(group);
+        call_to_tell(group);
     }
     if (topic->handles.empty()) {
         topic->keep_last = topic->want_last = topic->has_last = false;
         topic->last = {};
         topic->credit = 0;
     }
+    // Peers learn of it when no join is left, or none that they are to publish to.
+    const bool last = !handle.options.publish_only && topic->listeners == 0;
     for (Group& group : groups_) {
+        if (!last && !topic->handles.empty()) break;
         for (TopicLink* link : group.links) link->want(topic->number);
     }
     erase_if_unused(*topic);
@@ -307,11 +304,7 @@ void Topics::member_joined(Topic& topic, TopicMember& member) {
     if (!member.publisher) ++topic.reading;
     member.next = topic.log.end();
     member.wants_last = member.wants_last && topic.has_last && !member.publisher;
-    tell_all(topic, group,
-             {.kind = TopicEvent::Kind::member_joined,
-              .publisher = member.publisher,
-              .link = member.link->number(),
-              .peer = member.link->peer_});
+    tell_all(topic, group, about(TopicEvent::Kind::member_joined, member));
 }
 
 void Topics::member_left(TopicMember& member) {
@@ -331,15 +324,8 @@ void Topics::member_left(TopicMember& member) {
     members.pop_back();
     --topic.present;
     if (member.dropped_listed) std::erase(groups_[group].dropped, &member);
-    TopicEvent event{.kind = TopicEvent::Kind::dropped, .link = member.link->number(), .peer = member.link->peer_};
-    event.count = member.dropped;
-    event.bytes = member.dropped_bytes;
-    if (event.count > 0) tell_all(topic, group, event);
-    tell_all(topic, group,
-             {.kind = TopicEvent::Kind::member_left,
-              .publisher = member.publisher,
-              .link = member.link->number(),
-              .peer = member.link->peer_});
+    if (member.dropped > 0) tell_dropped(member);
+    tell_all(topic, group, about(TopicEvent::Kind::member_left, member));
     erase_if_unused(topic);
 }
 
@@ -351,8 +337,7 @@ void Topics::dropped(TopicMember& member, uint64_t count, uint64_t bytes) {
     if (std::exchange(member.dropped_listed, true)) return;
     const size_t group = member.link->group_;
     groups_[group].dropped.push_back(&member);
-    groups_[group].told.store(true, std::memory_order_release);
-    call(group);
+    call_to_tell(group);
 }
 
 void Topics::moved_on(Topic& topic, TopicMember& member, bool before) {
@@ -387,12 +372,28 @@ void Topics::tell(TopicHandle& handle, size_t group, TopicEvent event) {
     event.user = handle.user;
     event.topic = topic->audience;
     groups_[group].events.push_back(std::move(event));
-    groups_[group].told.store(true, std::memory_order_release);
-    call(group);
+    call_to_tell(group);
 }
 
 void Topics::tell_all(Topic& topic, size_t group, const TopicEvent& event) {
     for (TopicHandle* handle : topic.handles) tell(*handle, group, event);
+}
+
+TopicEvent Topics::about(TopicEvent::Kind kind, const TopicMember& member) {
+    return {.kind = kind, .publisher = member.publisher, .link = member.link->number(), .peer = member.link->peer_};
+}
+
+void Topics::tell_dropped(TopicMember& member) {
+    TopicEvent event = about(TopicEvent::Kind::dropped, member);
+    event.count = std::exchange(member.dropped, 0);
+    event.bytes = std::exchange(member.dropped_bytes, 0);
+    member.dropped_listed = false;
+    tell_all(*find(member.topic), member.link->group_, event);
+}
+
+void Topics::call_to_tell(size_t group) {
+    groups_[group].told.store(true, std::memory_order_release);
+    call(group);
 }
 
 void Topics::tell_joined(TopicHandle& handle, size_t group) {
@@ -451,14 +452,7 @@ void Topics::take_work(size_t group, std::vector<TopicLink*>& links) {
 
 void Topics::take_events(size_t group, std::vector<TopicEvent>& events) {
     Group& mine = groups_[group];
-    for (TopicMember* member : mine.dropped) {
-        TopicEvent event{
-            .kind = TopicEvent::Kind::dropped, .link = member->link->number(), .peer = member->link->peer_};
-        event.count = std::exchange(member->dropped, 0);
-        event.bytes = std::exchange(member->dropped_bytes, 0);
-        member->dropped_listed = false;
-        tell_all(*find(member->topic), group, event);
-    }
+    for (TopicMember* member : mine.dropped) tell_dropped(*member);
     mine.dropped.clear();
     for (TopicEvent& event : mine.events) {
         if (event.kind == TopicEvent::Kind::left) {

@@ -104,14 +104,14 @@ public:
 
     // ---- Commands ----
     // `handle` stays the caller's, at its place, until `left` is told. Several may have one name: the last one says what becomes of
-    // slow peers. too_many: there is no room for it.
-    Errc open(const TopicTag& tag, std::string_view name, TopicHandle& handle);
+    // slow peers. Throws std::bad_alloc.
+    void open(const TopicTag& tag, std::string_view name, TopicHandle& handle);
     Errc leave(TopicHandle& handle);
-    // To all members, or to those of `message.only`. again: members are slow, and the topic blocks; too_big.
+    // To all members, or to those of `message.only`. again: members are slow, and the topic blocks. closed: it was left.
     Errc publish(TopicHandle& handle, const TopicMessage& message, uint64_t* members);
     // The handles with that tag.
     std::vector<uint64_t> handles(const TopicTag& tag);
-    // The links of those who have joined, without those who only publish.
+    // Those who have joined.
     struct Present {
         uint64_t link;
         PeerId id;
@@ -127,8 +127,6 @@ public:
     bool has_events(size_t group) const { return groups_[group].told.load(std::memory_order_acquire); }
     // Changes whenever any audience does. Any thread, no lock.
     uint64_t version() const { return version_.load(std::memory_order_acquire); }
-
-    size_t size() const { return topics_.size(); }
 
 private:
     friend class TopicLink;
@@ -180,6 +178,9 @@ private:
     void renew_audience(Topic& topic, std::string_view name);
     void tell(TopicHandle& handle, size_t group, TopicEvent event);
     void tell_all(Topic& topic, size_t group, const TopicEvent& event);
+    void tell_dropped(TopicMember& member);
+    static TopicEvent about(TopicEvent::Kind kind, const TopicMember& member);
+    void call_to_tell(size_t group);
     void tell_joined(TopicHandle& handle, size_t group);
     void answered(uint64_t serial, uint32_t code, size_t group);
     void call(size_t group);
