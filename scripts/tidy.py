@@ -9,7 +9,6 @@ import json
 import os
 import pathlib
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -21,7 +20,7 @@ FOLDERS = ("lib", "capi", "tools", "bindings")
 
 def tidy(build, path):
     # The commands are gcc's: what clang alone would warn of is not the matter here.
-    command = [shutil.which("clang-tidy-14") or "clang-tidy", "-p", build, "--quiet",
+    command = [pathlib.Path(sys.executable).parent / "clang-tidy", "-p", build, "--quiet",
                "--extra-arg=-Wno-unknown-warning-option", "--extra-arg=-Wno-error", path]
     result = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                             stdin=subprocess.DEVNULL)

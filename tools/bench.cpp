@@ -198,7 +198,7 @@ private:
     Client client_;
 };
 
-int run(const Arguments& arguments) {
+int run_bench(const Arguments& arguments) {
     arguments.at_most(1);
     return Bench(arguments).run();
 }
@@ -217,6 +217,6 @@ const Command kBench{
                        {"--seconds", "SECONDS", "for each of the three measurements (2)"},
                        {"--route", "ROUTE", "where they are sent to (bench)"}},
                       true),
-    run};
+    run_bench};
 
 }  // namespace tool

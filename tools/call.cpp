@@ -41,7 +41,7 @@ std::string as_json(const std::string& word) {
     return quoted(word);
 }
 
-int run(const Arguments& arguments) {
+int run_call(const Arguments& arguments) {
     const std::string& ticket = arguments.need(0, "ticket");
     const std::string& name = arguments.need(1, "name");
     std::string body = "[";
@@ -97,6 +97,6 @@ const Command kCall{"call",
                     "ARGUMENT that begins like JSON\n"
                     "is JSON, all else a text. Write -- before arguments that begin with a minus.",
                     with_node_options({{"--timeout", "SECONDS", "how long to wait for the result (30)"}}, true),
-                    run};
+                    run_call};
 
 }  // namespace tool

@@ -193,7 +193,7 @@ private:
     Interrupts interrupts_;
 };
 
-int run(const Arguments& arguments) {
+int run_demo(const Arguments& arguments) {
     arguments.at_most(0);
     Demo demo;
     try {
@@ -215,6 +215,6 @@ const Command kDemo{
     "Two nodes in one process do everything once, and each line says what happened: keys, ticket, connecting,\n"
     "send, request, fast reply, error, deadline, ping, refusals, closing.",
     {},
-    run};
+    run_demo};
 
 }  // namespace tool

@@ -160,7 +160,7 @@ private:
     std::string note_;
 };
 
-int run(const Arguments& arguments) {
+int run_doctor(const Arguments& arguments) {
     arguments.at_most(1);
     return Doctor(arguments).run(arguments.need(0, "ticket"));
 }
@@ -176,6 +176,6 @@ const Command kDoctor{
     "fails and what\n"
     "to do about it. Give it --key, --network and --tls options as the program has them that cannot reach its peer.",
     with_node_options({}, true),
-    run};
+    run_doctor};
 
 }  // namespace tool

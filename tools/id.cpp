@@ -7,7 +7,7 @@
 namespace tool {
 namespace {
 
-int run(const Arguments& arguments) {
+int run_id(const Arguments& arguments) {
     arguments.at_most(1);
     const std::string& path = arguments.need(0, "key file");
     const std::string id = sealwire::identity::load(path).id().text();
@@ -27,6 +27,6 @@ const Command kId{"id",
                   "Prints the peer id of the key in FILE, as `keygen` wrote it. A key file that others than its owner\n"
                   "can read is refused.",
                   {{"--json", "", "print a JSON object: file, id"}},
-                  run};
+                  run_id};
 
 }  // namespace tool

@@ -7,7 +7,7 @@
 namespace tool {
 namespace {
 
-int run(const Arguments& arguments) {
+int run_keygen(const Arguments& arguments) {
     arguments.at_most(1);
     const std::string& path = arguments.need(0, "file for the key");
     const sealwire::identity identity = sealwire::identity::generate();
@@ -30,6 +30,6 @@ const Command kKeygen{
     "Makes a new key, keeps it in FILE (mode 0600) and prints its peer id, by which others know this\n"
     "program: give them the id, never the file. A file that exists is not overwritten.",
     {{"--json", "", "print a JSON object: file, id"}},
-    run};
+    run_keygen};
 
 }  // namespace tool

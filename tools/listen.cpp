@@ -177,7 +177,7 @@ private:
     Session session_;
 };
 
-int run(const Arguments& arguments) {
+int run_listen(const Arguments& arguments) {
     arguments.at_most(1);
     const std::string& url = arguments.need(0, "address to listen on");
     if (arguments.has("--echo") && arguments.has("--exec")) throw UsageError("--echo and --exec cannot both be given");
@@ -213,6 +213,6 @@ const Command kListen{
              {"--http-metrics", "PATH", "of ws:// and wss://: answer this path with counters, as Prometheus text"},
              {"--http-origin", "ORIGIN", "of ws:// and wss://: let its pages have WebSockets; * lets all"}}),
         false),
-    run};
+    run_listen};
 
 }  // namespace tool

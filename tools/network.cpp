@@ -28,7 +28,7 @@ std::string read_passphrase() {
     return line;
 }
 
-int run(const Arguments& arguments) {
+int run_network(const Arguments& arguments) {
     const std::string& action = arguments.need(0, "action (new, from-passphrase or check)");
     if (action == "new") {
         arguments.at_most(1);
@@ -65,6 +65,6 @@ const Command kNetwork{
     "  from-passphrase   makes the secret of a passphrase (one line of standard input; takes a second)\n"
     "  check TEXT        says whether TEXT can be used, and what it is",
     {{"--json", "", "print a JSON object"}},
-    run};
+    run_network};
 
 }  // namespace tool

@@ -23,7 +23,7 @@ bool sent(const sealwire::peer& peer, uint64_t token) {
     return true;
 }
 
-int run(const Arguments& arguments) {
+int run_ping(const Arguments& arguments) {
     arguments.at_most(1);
     const std::string& ticket = arguments.need(0, "ticket");
     const uint32_t count = arguments.number("--count", 4, 1000000);
@@ -74,6 +74,6 @@ const Command kPing{
     "Connects to the peer of TICKET and measures round trips one after another, through encryption and both\n"
     "programs' loops; and how far the peer's clock is from this one.",
     with_node_options({{"--count", "N", "how many (4); after the first ten about nine a second"}}, true),
-    run};
+    run_ping};
 
 }  // namespace tool

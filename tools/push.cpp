@@ -150,7 +150,7 @@ private:
     Client client_;
 };
 
-int run(const Arguments& arguments) {
+int run_push(const Arguments& arguments) {
     const std::string& ticket = arguments.need(0, "ticket");
     arguments.need(1, "file to send");
     const std::vector<std::string> paths(arguments.positional().begin() + 1, arguments.positional().end());
@@ -167,6 +167,6 @@ const Command kPush{
     "that is done.\n"
     "Only regular files are sent. A bar shows how far it has come, on a terminal.",
     with_node_options({}, true),
-    run};
+    run_push};
 
 }  // namespace tool

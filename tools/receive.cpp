@@ -161,7 +161,7 @@ private:
     Session session_;
 };
 
-int run(const Arguments& arguments) {
+int run_receive(const Arguments& arguments) {
     arguments.at_most(2);
     const std::string& url = arguments.need(0, "address to listen on");
     const std::string& folder = arguments.need(1, "folder to save into");
@@ -181,6 +181,6 @@ const Command kReceive{
     "and\n"
     "SIGTERM end it, with exit status 0.",
     with_node_options(with_access_options({{"--max-megabytes", "N", "refuse files that are larger (1024)"}}), false),
-    run};
+    run_receive};
 
 }  // namespace tool

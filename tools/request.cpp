@@ -36,7 +36,7 @@ void print(const Answer& answer, const Client& client, bool json) {
     std::fflush(stdout);
 }
 
-int run(const Arguments& arguments) {
+int run_request(const Arguments& arguments) {
     arguments.at_most(3);
     const std::string& ticket = arguments.need(0, "ticket");
     const std::string& route = arguments.need(1, "route");
@@ -72,6 +72,6 @@ const Command kRequest{
     "for the\n"
     "content of a file, - for standard input.",
     with_node_options({{"--timeout", "SECONDS", "how long to wait for the reply (30)"}, kTypeOption}, true),
-    run};
+    run_request};
 
 }  // namespace tool

@@ -9,7 +9,7 @@
 namespace tool {
 namespace {
 
-int run(const Arguments& arguments) {
+int run_send(const Arguments& arguments) {
     arguments.at_most(3);
     const std::string& ticket = arguments.need(0, "ticket");
     const std::string& route = arguments.need(1, "route");
@@ -51,6 +51,6 @@ const Command kSend{"send",
                     "text itself, @FILE for\n"
                     "the content of a file, - for standard input.",
                     with_node_options({kTypeOption}, true),
-                    run};
+                    run_send};
 
 }  // namespace tool

@@ -206,7 +206,7 @@ private:
     Session session_;
 };
 
-int run(const Arguments& arguments) {
+int run_stream(const Arguments& arguments) {
     arguments.at_most(1);
     if (arguments.has("--listen")) check_access(arguments);
     return Stream(arguments).run(arguments);
@@ -226,6 +226,6 @@ const Command kStream{
         with_node_options({{"--shs-network", "HEX", "the network identifier, 64 hexadecimal digits"},
                            {"--listen", "", "wait for a peer at an address, in place of connecting to one"}},
                           true)),
-    run};
+    run_stream};
 
 }  // namespace tool

@@ -7,7 +7,7 @@
 namespace tool {
 namespace {
 
-int run(const Arguments& arguments) {
+int run_version(const Arguments& arguments) {
     arguments.at_most(0);
     if (arguments.json()) {
         Json()
@@ -29,6 +29,6 @@ const Command kVersion{"version",
                        "print release and build",
                        "Prints the release, the number of the C ABI, and which libraries are inside in which version.",
                        {{"--json", "", "print a JSON object: version, abi, build"}},
-                       run};
+                       run_version};
 
 }  // namespace tool

@@ -13,7 +13,7 @@ namespace sealwire {
 
 namespace {
 
-constexpr int kRounds = 16;  // of one turn for one peer, then the others have theirs
+constexpr int kRawRounds = 16;  // of one turn for one peer, then the others have theirs
 
 }  // namespace
 
@@ -173,7 +173,7 @@ void RawPeer::turn() {
         deliver();
         const bool waits = connection_->has_output() && pipe_ && !blocked_;
         if (over_ || (!waits && !connection_->wants_sync())) break;
-        if (round < kRounds) continue;
+        if (round < kRawRounds) continue;
         Locked self = lock(handle_);
         touch(self);
         break;

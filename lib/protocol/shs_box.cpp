@@ -10,9 +10,9 @@ namespace sealwire {
 
 namespace {
 
-constexpr size_t kTag = Secretbox::kTagSize;
-constexpr size_t kPlainHeader = 2 + kTag;
-static_assert(kBoxHeaderSize == kTag + kPlainHeader);
+constexpr size_t kBoxTag = Secretbox::kTagSize;
+constexpr size_t kPlainHeader = 2 + kBoxTag;
+static_assert(kBoxHeaderSize == kBoxTag + kPlainHeader);
 
 }  // namespace
 
@@ -23,7 +23,7 @@ void BoxKey::count_up() {
 }
 
 void BoxSealer::seal_header(uint8_t* to, Bytes plain) {
-    const Secretbox::Tag tag = Secretbox::seal(to + kTag, plain, key_.nonce(), key_.key());
+    const Secretbox::Tag tag = Secretbox::seal(to + kBoxTag, plain, key_.nonce(), key_.key());
     copy_bytes(to, tag);
     key_.count_up();
 }
@@ -64,7 +64,7 @@ const uint8_t* BoxOpener::gather(Bytes& in, size_t size) {
 
 BoxOpener::Status BoxOpener::open_header(Bytes header) {
     uint8_t plain[kPlainHeader];
-    if (!Secretbox::open(plain, header.subspan(kTag), header.first<kTag>(), key_.nonce(), key_.key())) {
+    if (!Secretbox::open(plain, header.subspan(kBoxTag), header.first<kBoxTag>(), key_.nonce(), key_.key())) {
         return Status::bad;
     }
     declassify_memory(plain, sizeof plain);
@@ -75,7 +75,7 @@ BoxOpener::Status BoxOpener::open_header(Bytes header) {
     const size_t size = size_t{plain[0]} << 8 | plain[1];
     if (size == 0 || size > kMaxBoxBody) return Status::bad;
     body_size_ = size;
-    std::copy_n(plain + 2, kTag, body_tag_.begin());
+    std::copy_n(plain + 2, kBoxTag, body_tag_.begin());
     return Status::body;
 }
 

@@ -7,7 +7,7 @@ namespace sealwire {
 
 namespace {
 
-constexpr size_t kSlabShare = 4 * 1024;  // bodies up to this size share a chunk
+constexpr size_t kSharing = 4 * 1024;  // bodies up to this size share a chunk
 constexpr size_t kFirstSlab = 1024;
 constexpr size_t kSlabSize = 64 * 1024;
 
@@ -23,7 +23,7 @@ void TopicLog::append(const TopicMessage& message) {
     if (message.owner) {
         return push(std::move(entry), ChunkRef::share(message.owner), message.cost());
     }
-    if (size > kSlabShare) {
+    if (size > kSharing) {
         View copy = View::copy_of(message.body);
         entry.body = copy.bytes;
         return push(std::move(entry), copy.chunk, message.cost());

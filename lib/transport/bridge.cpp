@@ -17,7 +17,7 @@ namespace {
 constexpr size_t kBuffer = 256 * 1024;  // in each direction
 constexpr size_t kBlock = 64 * 1024;    // taken at a time
 constexpr Time kRetry = 100 * kMillisecond;
-constexpr char kKey = 0;  // of the loop's guest
+constexpr char kBridgesKey = 0;  // of the loop's guest
 
 class Far;
 
@@ -65,10 +65,10 @@ private:
 class Bridges final : public Loop::Guest {
 public:
     static Bridges& of(Loop& loop) {
-        if (Loop::Guest* const found = loop.guest(&kKey)) return static_cast<Bridges&>(*found);
+        if (Loop::Guest* const found = loop.guest(&kBridgesKey)) return static_cast<Bridges&>(*found);
         auto made = std::make_unique<Bridges>();
         Bridges& added = *made;
-        loop.add_guest(&kKey, std::move(made));
+        loop.add_guest(&kBridgesKey, std::move(made));
         return added;
     }
     void leave() override { std::vector<std::unique_ptr<Far>>().swap(all_); }
@@ -280,7 +280,7 @@ void leave_loop(Loop& loop, std::unique_ptr<PipeRelay>& relay, std::unique_ptr<P
 }
 
 void drop_bridges(Loop& loop) {
-    if (Loop::Guest* const found = loop.guest(&kKey)) found->leave();
+    if (Loop::Guest* const found = loop.guest(&kBridgesKey)) found->leave();
 }
 
 }  // namespace sealwire

@@ -9,7 +9,7 @@ namespace sealwire {
 namespace {
 
 // After the last answer: for the client to end as well, so that a reset does not overtake what was sent.
-constexpr Time kLinger = 2 * kSecond;
+constexpr Time kHttpLinger = 2 * kSecond;
 
 // Ours to say.
 bool is_ours(const std::string& name) {
@@ -184,7 +184,7 @@ void HttpConnection::refuse(int status, std::string headers) {
     out_.insert(out_.find("\r\n") + 2, headers);
     if (head_.method != "HEAD") out_ += answer.body;
     in_.clear();
-    wait_for(State::answering, kLinger);
+    wait_for(State::answering, kHttpLinger);
     pump();
 }
 
@@ -217,7 +217,7 @@ void HttpConnection::pump() {
 void HttpConnection::answered() {
     stream_.reset();
     if (!keep_ || ended_) {
-        wait_for(State::ending, kLinger);
+        wait_for(State::ending, kHttpLinger);
         if (ended_) return end();
         pipe_->shutdown_write();
         pipe_->set_reading(true);

@@ -13,7 +13,7 @@ namespace sealwire {
 namespace {
 
 // For the alert to arrive where a handshake has failed.
-constexpr Time kLinger = kSecond;
+constexpr Time kTlsLinger = kSecond;
 
 std::string tls_url(const std::string& tcp_url) { return "tls" + tcp_url.substr(tcp_url.find(':')); }
 
@@ -122,7 +122,7 @@ void TlsListener::on_tls_failed(TlsPipe& pipe, Error error) {
     const auto place = find(pipe);
     if (place == places_.end() || closing_) return;
     place->failed = true;
-    place->deadline = std::min(place->deadline, after(loop_.now(), kLinger));
+    place->deadline = std::min(place->deadline, after(loop_.now(), kTlsLinger));
     pipe.linger(*this);
     arm();
     handler_.on_refused(pipe.remote_address(), std::move(error));  // may destroy us

@@ -14,7 +14,7 @@ constexpr size_t kRecord = 16384;
 constexpr uint8_t kAlert = 21;
 constexpr uint8_t kHandshake = 22;
 
-std::string with_scheme(const std::string& url) {
+std::string with_tls_scheme(const std::string& url) {
     constexpr std::string_view kTcp = "tcp://";
     return url.starts_with(kTcp) ? "tls://" + url.substr(kTcp.size()) : url;
 }
@@ -459,8 +459,8 @@ Result<void> TlsPipe::enter_loop(Loop& loop) {
     return {};
 }
 
-std::string TlsPipe::remote_address() const { return with_scheme(lower_->remote_address()); }
+std::string TlsPipe::remote_address() const { return with_tls_scheme(lower_->remote_address()); }
 
-std::string TlsPipe::local_address() const { return with_scheme(lower_->local_address()); }
+std::string TlsPipe::local_address() const { return with_tls_scheme(lower_->local_address()); }
 
 }  // namespace sealwire

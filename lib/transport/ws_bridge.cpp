@@ -18,12 +18,12 @@ namespace sealwire {
 namespace {
 
 constexpr size_t kRead = 16 * 1024;  // a record of TLS
-constexpr int kReadsPerTurn = 16;
+constexpr int kNearReadsPerTurn = 16;
 constexpr int kPairBytes = 64 * 1024;  // so that what is small does not wait behind much
 // What libwebsockets has written is read to its end when it has closed: no more than a socket of the system holds.
-constexpr int kLastReads = 4096;
+constexpr int kLastNearReads = 4096;
 // For a system that does not take the last bytes at once.
-constexpr Time kLinger = 5 * kSecond;
+constexpr Time kWsLinger = 5 * kSecond;
 
 struct Pair {
     int ends[2] = {-1, -1};
@@ -71,9 +71,9 @@ bool WsBridge::begin(int socket) {
 void WsBridge::finish() {
     if (over_) return;
     if (failure_.code != Errc::ok) return end();
-    read_near(kLastReads);
+    read_near(kLastNearReads);
     if (near_ended_) end_if_flushed();
-    if (!over_ && !timer_.armed()) timer_.set(after(loop_.now(), kLinger));
+    if (!over_ && !timer_.armed()) timer_.set(after(loop_.now(), kWsLinger));
     watch_near();
 }
 
@@ -89,7 +89,7 @@ void WsBridge::watch_near() {
 
 void WsBridge::on_near(int events) {
     if ((events & UV_READABLE) != 0 && failure_.code == Errc::ok) {
-        read_near(kReadsPerTurn);
+        read_near(kNearReadsPerTurn);
         if (near_ended_) end_if_flushed();
     }
     if (!over_ && (events & UV_WRITABLE) != 0) write_near();
@@ -199,7 +199,7 @@ void WsBridge::on_error(Error error) {
 void WsBridge::end_if_flushed() {
     if (over_) return;
     if (out_.empty() && pipe_->flushed()) return end();
-    if (!timer_.armed()) timer_.set(after(loop_.now(), kLinger));
+    if (!timer_.armed()) timer_.set(after(loop_.now(), kWsLinger));
 }
 
 // The descriptors at once, the rest in a turn of its own: we may be inside a callback of one of them.

@@ -33,14 +33,14 @@ const lws_protocols kProtocols[] = {
     LWS_PROTOCOL_LIST_TERM,
 };
 
-const char kKey = 0;
+const char kContextKey = 0;
 
 }  // namespace
 
 const lws_retry_bo_t kWsNoPings{};
 
 Result<WsContext*> WsContext::of(Loop& loop) {
-    if (Loop::Guest* guest = loop.guest(&kKey)) return static_cast<WsContext*>(guest);
+    if (Loop::Guest* guest = loop.guest(&kContextKey)) return static_cast<WsContext*>(guest);
     std::unique_ptr<WsContext> made(new WsContext());
     void* uv = loop.uv();
     lws_context_creation_info info{};
@@ -63,7 +63,7 @@ Result<WsContext*> WsContext::of(Loop& loop) {
     made->vhost_ = lws_create_vhost(made->context_, &host);
     WsContext* context = made.get();
     // Also when it is of no use: only the loop's end can take it away.
-    if (context->vhost_) loop.add_guest(&kKey, std::move(made));
+    if (context->vhost_) loop.add_guest(&kContextKey, std::move(made));
     else loop.add_guest(&context->vhost_, std::move(made));
     if (!context->vhost_) return fail(Errc::no_memory, "WebSockets cannot begin");
     return context;

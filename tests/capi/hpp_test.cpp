@@ -263,8 +263,6 @@ void endings(Server& server) {
     tap_ok(report.size == sizeof report && report.events_held == 0, "a node that was moved closes, with a report");
 }
 
-}  // namespace
-
 // A node with middleware, an error handler and limits, of either kind of thread.
 struct Routed {
     Board board;
@@ -433,6 +431,8 @@ void files(Client& client) {
         tap_ok(refused.code() == SW_ERR_FILE_TYPE, "what is no file throws");
     }
 }
+
+}  // namespace
 
 int main() {
     errors();

@@ -3,7 +3,7 @@
 
 Once with sessions that end with their connection, and once with sessions that survive it: of those nothing may fail.
 
-    matrix_test.py --program PROGRAM --parts-program PROGRAM [--seeds N] [--first SEED] [--only WORDS]
+    matrix_test.py --program PROGRAM --parts-program PROGRAM [--seeds N] [--first SEED] [--only WORDS] [--share K/N]
     matrix_test.py --program PROGRAM --parts-program PROGRAM --stopped SECONDS
 
 The second: all cells of a process that is stopped, for so long and at once, with the heartbeats that a node has by default.
@@ -280,6 +280,7 @@ def main():
     parser.add_argument("--first", type=int, default=1)
     parser.add_argument("--stopped", type=int, default=0)
     parser.add_argument("--only", default="", help="words that the name of a cell must have")
+    parser.add_argument("--share", default="0/1", help="K/N: every Nth cell from number K on")
     options = parser.parse_args()
     if options.stopped:
         global patience_s
@@ -287,6 +288,8 @@ def main():
     done = collections.defaultdict(list)
     keys = [(t, f, s, k) for t in TRANSPORTS for s in (False, True) for f in (SURVIVED if s else FAULTS) for k in KINDS]
     keys = [key for key in keys if all(word in name_of(*key) for word in options.only.split())]
+    first, step = map(int, options.share.split("/"))
+    keys = keys[first::step]
     if not keys:
         parser.error("no cell has such a name")
     with tempfile.TemporaryDirectory(prefix="sealwire-fault-") as folder:

@@ -12,6 +12,7 @@ import sys
 import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+import compiled  # noqa: E402
 import tap  # noqa: E402
 
 MAIN_C = """\
@@ -95,9 +96,10 @@ class Consumers:
         (project / "subprojects").mkdir()
         (project / "subprojects" / "sealwire").symlink_to(self.source)
         (project / "subprojects" / "packagecache").symlink_to(self.source / "subprojects" / "packagecache")
-        # Not optimized, which would take three times as long, and without debug information, which has this folder in it: ccache can answer.
-        run("meson", "setup", "out", "-Doptimization=0", "-Dsealwire:optimization=0", "-Ddebug=false", "-Dsealwire:tests=false", "-Dsealwire:python=disabled",
-            "-Dsealwire:node=disabled", cwd=project)
+        compiled.lend(self.build, project / "out")
+        # Not optimized, which would take three times as long.
+        run("meson", "setup", "out", "-Dbuildtype=release", "-Dcpp_args=-O0", "-Dsealwire:cpp_args=-O0", "-Dunity=on", "-Dunity_size=100",
+            "-Dsealwire:tests=false", "-Dsealwire:python=disabled", "-Dsealwire:node=disabled", cwd=project)
         run("ninja", "-C", "out", "consumer", cwd=project)
         return self.speaks(project / "out" / "consumer")
 

@@ -5,6 +5,8 @@
 
 #include <array>
 
+namespace access_test {
+
 using namespace sealwire;
 
 namespace {
@@ -33,3 +35,5 @@ TEST_CASE("a list holds what it was set to last, whatever the sign of a key") {
     list.set({});
     CHECK_FALSE(list.contains(id_of(1)));
 }
+
+}  // namespace access_test

@@ -5,6 +5,8 @@
 
 #include <string>
 
+namespace address_test {
+
 using namespace sealwire;
 
 namespace {
@@ -93,3 +95,5 @@ TEST_CASE("a pipe's address is that of its URL, whatever carries it; unix socket
         CHECK_FALSE(IpAddress::of_url(url));
     }
 }
+
+}  // namespace address_test

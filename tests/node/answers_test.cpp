@@ -3,6 +3,8 @@
 
 #include <doctest.h>
 
+namespace answers_test {
+
 using namespace sealwire;
 using Found = Answers::Found;
 
@@ -156,3 +158,5 @@ TEST_CASE("a peer that uses many keys makes room by its own") {
     CHECK(store.begin(1, 2) != Found::fresh);
     CHECK(store.begin(0) == Found::fresh);  // it was the oldest
 }
+
+}  // namespace answers_test

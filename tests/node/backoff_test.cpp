@@ -3,6 +3,8 @@
 
 #include "node/backoff.h"
 
+namespace backoff_test {
+
 using namespace sealwire;
 
 TEST_CASE("the longest wait doubles from the first to the most, also where that is many doublings away") {
@@ -26,3 +28,5 @@ TEST_CASE("what is waited is any time from none to the longest, each about as of
     }
     for (const int count : thirds) CHECK((count > 9'000 && count < 11'000));
 }
+
+}  // namespace backoff_test

@@ -7,6 +7,8 @@
 #include <string>
 #include <thread>
 
+namespace connection_limits_test {
+
 using namespace sealwire;
 
 namespace {
@@ -117,3 +119,5 @@ TEST_CASE("nodes that share limits count together, each on its own thread") {
     in.clear();
     CHECK(limits->counts().connections == 0);
 }
+
+}  // namespace connection_limits_test

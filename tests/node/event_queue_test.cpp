@@ -6,6 +6,8 @@
 
 #include <thread>
 
+namespace event_queue_test {
+
 using namespace sealwire;
 
 namespace {
@@ -204,3 +206,5 @@ TEST_CASE("each loop thread fills the queue by a batch of its own, whose events 
     for (QueuedEvent* event : out) give_back(queue, event);
     queue.abandon();
 }
+
+}  // namespace event_queue_test

@@ -24,6 +24,8 @@
 #include "protocol/peers.h"
 #include "support/scale.h"
 
+namespace flood_test {
+
 using namespace sealwire;
 
 namespace {
@@ -390,3 +392,5 @@ TEST_CASE("24 MiB of small frames that charge nothing do not pile up: the pipe w
     if (!test::kSanitized) CHECK(most - before < (size_t{6} << 20));
     ::close(socket);
 }
+
+}  // namespace flood_test

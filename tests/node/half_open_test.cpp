@@ -7,6 +7,8 @@
 #include <deque>
 #include <string>
 
+namespace half_open_test {
+
 using namespace sealwire;
 
 namespace {
@@ -191,3 +193,5 @@ TEST_CASE("addresses are counted by v4 address and v6 /64; sockets without an ad
     CHECK(address_group("unix:///run/app.sock").empty());
     CHECK(address_group("memory://name").empty());
 }
+
+}  // namespace half_open_test

@@ -11,6 +11,8 @@
 #include "support/scale.h"
 #include "support/test_rng.h"
 
+namespace handle_table_test {
+
 using namespace sealwire;
 
 namespace {
@@ -138,3 +140,5 @@ TEST_CASE("threads that use handles while others end them never see another's ob
     CHECK(found > 0);
     MESSAGE("found " << found.load() << ", stale " << stale.load());
 }
+
+}  // namespace handle_table_test

@@ -7,6 +7,8 @@
 
 #include "base/buffer.h"
 
+namespace held_messages_test {
+
 using namespace sealwire;
 
 namespace {
@@ -113,3 +115,5 @@ TEST_CASE("a gate counts what passes, and is closed behind the last") {
     gate.allow(Gate::kOpen);
     CHECK(gate.wide_open());
 }
+
+}  // namespace held_messages_test

@@ -22,6 +22,8 @@
 #include "protocol/handshake.h"
 #include "protocol/record.h"
 
+namespace key_log_test {
+
 using namespace sealwire;
 
 namespace {
@@ -272,3 +274,5 @@ TEST_CASE("a node does not open with a key log that cannot be written, or that o
     REQUIRE(chmod((folder.path + "/keys").c_str(), 0640) == 0);
     refusal("/keys", Errc::permission, "0600");
 }
+
+}  // namespace key_log_test

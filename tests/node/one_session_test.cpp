@@ -20,6 +20,8 @@
 #include "support/scale.h"
 #include "support/test_rng.h"
 
+namespace one_session_test {
+
 using namespace sealwire;
 using sealwire::test::SeededRng;
 
@@ -263,3 +265,5 @@ TEST_CASE("100 times another process with the same key takes the session over: e
     CHECK(holders[0].closed.size() + holders[1].closed.size() == rounds);
     CHECK(holders[0].open.size() + holders[1].open.size() == 1);
 }
+
+}  // namespace one_session_test

@@ -6,6 +6,8 @@
 #include <set>
 #include <vector>
 
+namespace placement_test {
+
 using namespace sealwire;
 
 namespace {
@@ -65,3 +67,5 @@ TEST_CASE("with one thread everybody is there") {
     CHECK(a.shard() == 0);
     CHECK(b.shard() == 0);
 }
+
+}  // namespace placement_test

@@ -8,6 +8,8 @@
 
 #include "node/random.h"
 
+namespace retries_test {
+
 using namespace sealwire;
 
 namespace {
@@ -365,3 +367,5 @@ TEST_CASE("attempts are made where the queue is full, and a first one is refused
     retries.advance(20 * kMs);
     CHECK(outbox.running(next) == Errc::ok);
 }
+
+}  // namespace retries_test

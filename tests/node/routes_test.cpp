@@ -6,6 +6,8 @@
 #include <string>
 #include <thread>
 
+namespace routes_test {
+
 using namespace sealwire;
 
 namespace {
@@ -78,3 +80,5 @@ TEST_CASE("a route's name is 1 to 255 bytes of UTF-8 without a zero byte") {
     CHECK_FALSE(is_route_name(std::string("a\0b", 3)));
     CHECK_FALSE(is_route_name("\xff"));
 }
+
+}  // namespace routes_test

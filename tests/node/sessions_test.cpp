@@ -5,6 +5,8 @@
 
 #include <vector>
 
+namespace sessions_test {
+
 using namespace sealwire;
 using Dial = Sessions::Dial;
 using Newcomer = Sessions::Newcomer;
@@ -233,3 +235,5 @@ TEST_CASE("with several sessions nothing waits, is late or gives way, and the la
     CHECK(sessions.over(c, higher) == Peers{});
     CHECK(sessions.size() == 0);
 }
+
+}  // namespace sessions_test

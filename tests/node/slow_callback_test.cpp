@@ -11,6 +11,8 @@
 #include "node/node.h"
 #include "node/peer.h"
 
+namespace slow_callback_test {
+
 using namespace sealwire;
 
 namespace {
@@ -118,3 +120,5 @@ TEST_CASE("each slow callback of a turn is told, and a slow one for the log tell
     const std::lock_guard lock(told.mutex);
     CHECK(told.lines.size() == 3);
 }
+
+}  // namespace slow_callback_test

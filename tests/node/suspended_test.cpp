@@ -6,6 +6,8 @@
 
 #include "node/suspended.h"
 
+namespace suspended_test {
+
 using namespace sealwire;
 
 TEST_CASE("sessions that the node dialled, of listed peers and of this machine count under no address") {
@@ -58,3 +60,5 @@ TEST_CASE("of all addresses 1,024 are kept, and 64 MiB of what they have to send
     heavy.remove(0);
     CHECK(heavy.add(3, Suspended::kMostBytes, "") == std::vector<uint64_t>{1, 2});
 }
+
+}  // namespace suspended_test

@@ -3,6 +3,8 @@
 
 #include "protocol/peers.h"
 
+namespace budget_test {
+
 using namespace sealwire;
 using namespace sealwire::test;
 
@@ -119,3 +121,5 @@ TEST_CASE("windows and credit of parts grow as far as the node's memory reaches,
     CHECK(budget.windows.used() == 0);
     CHECK(budget.parts.used() == 0);
 }
+
+}  // namespace budget_test

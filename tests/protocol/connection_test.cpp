@@ -7,6 +7,8 @@
 
 #include "protocol/receiver.h"
 
+namespace connection_test {
+
 using namespace sealwire;
 using namespace sealwire::test;
 
@@ -549,3 +551,5 @@ TEST_CASE("an idle session lives as long as each heartbeat is answered, and a si
     CHECK(pair.now - heard <= 3 * kSecond);
     CHECK(pair.alice.event(EventKind::suspended).errc == Errc::silent);
 }
+
+}  // namespace connection_test

@@ -6,6 +6,8 @@
 #include "protocol/recorded.h"
 #include "support/scale.h"
 
+namespace cut_test {
+
 using namespace sealwire;
 using namespace sealwire::test;
 
@@ -122,3 +124,5 @@ TEST_CASE("a session that stops at any record before the last is told as truncat
     std::cout << "truncation: " << sessions << " sessions, " << told << " of " << stops << " stops told, " << closers
               << " behind an own close\n";
 }
+
+}  // namespace cut_test

@@ -3,6 +3,8 @@
 
 #include "protocol/peers.h"
 
+namespace deadline_test {
+
 using namespace sealwire;
 using namespace sealwire::test;
 
@@ -136,3 +138,5 @@ TEST_CASE("only requests of this side that run have deadlines to change") {
     CHECK(waiting.pair.alice.outbox->set_deadlines({.number = 0, .next_ms = 5}) == Errc::handle);
     CHECK(waiting.wait(100).pair.alice.count(EventKind::done) == 1);
 }
+
+}  // namespace deadline_test

@@ -11,6 +11,8 @@
 #include "support/allocations.h"
 #include "support/scale.h"
 
+namespace excess_test {
+
 using namespace sealwire;
 using namespace sealwire::test;
 
@@ -234,3 +236,5 @@ TEST_CASE("so are streams of DATA frames of one byte each") {
     std::cout << "frames of one byte: twice as many take " << whole << " times as long\n";
     CHECK(whole <= 2.2);
 }
+
+}  // namespace excess_test

@@ -10,6 +10,8 @@
 #include "support/scale.h"
 #include "support/vector_file.h"
 
+namespace frame_test {
+
 using namespace sealwire;
 using namespace sealwire::test;
 
@@ -500,3 +502,5 @@ TEST_CASE("frame known answers") {
     }
     CHECK(seen == 39 + 18 + 2);
 }
+
+}  // namespace frame_test

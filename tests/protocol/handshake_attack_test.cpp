@@ -7,6 +7,8 @@
 #include "support/json.h"
 #include "support/scale.h"
 
+namespace handshake_attack_test {
+
 using namespace sealwire;
 using namespace sealwire::test;
 
@@ -508,3 +510,5 @@ TEST_CASE("random and mutated second and third messages are refused") {
     MESSAGE("of each: random " << count << ", mutated " << count);
     CHECK(accepted == 0);
 }
+
+}  // namespace handshake_attack_test

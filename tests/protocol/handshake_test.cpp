@@ -9,6 +9,8 @@
 #include "protocol/by_hand.h"
 #include "protocol/replay_cache.h"
 
+namespace handshake_test {
+
 using namespace sealwire;
 using namespace sealwire::test;
 
@@ -285,3 +287,5 @@ TEST_CASE("the replay cache remembers the last ones, forgets in order, and grows
     CHECK(cache.insert(mac(total - ReplayCache::kCapacity - 1)));  // the newest forgotten one
     CHECK(cache.insert(mac(total - ReplayCache::kCapacity)));      // which pushed out the oldest known
 }
+
+}  // namespace handshake_test

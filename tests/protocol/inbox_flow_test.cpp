@@ -7,6 +7,8 @@
 #include "support/allocations.h"
 #include "support/scale.h"
 
+namespace inbox_flow_test {
+
 using namespace sealwire;
 using namespace sealwire::test;
 
@@ -289,3 +291,5 @@ TEST_CASE("a peer that never says what it received cannot make this end keep ans
     if (!kSanitized) CHECK(receiver.end.connection->why().code == Errc::flow);
     CHECK(receiver.end.outbox->sequence_end() < 12'000'000);
 }
+
+}  // namespace inbox_flow_test

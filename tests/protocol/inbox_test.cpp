@@ -8,6 +8,8 @@
 #include "protocol/receiver.h"
 #include "support/scale.h"
 
+namespace inbox_test {
+
 using namespace sealwire;
 using namespace sealwire::test;
 
@@ -365,3 +367,5 @@ TEST_CASE("a status ends a request with its code and words") {
         CHECK(done.mine);
     }
 }
+
+}  // namespace inbox_test

@@ -7,6 +7,8 @@
 #include "protocol/record.h"
 #include "support/vector_file.h"
 
+namespace known_answer_test {
+
 using namespace sealwire;
 using namespace sealwire::test;
 
@@ -160,3 +162,5 @@ TEST_CASE("record known answers") {
             vectors));
     CHECK(load_vectors("sealwire/record.json")["vectors"].list().size() == 8);
 }
+
+}  // namespace known_answer_test

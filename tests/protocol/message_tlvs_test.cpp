@@ -5,6 +5,8 @@
 
 #include "protocol/peers.h"
 
+namespace message_tlvs_test {
+
 using namespace sealwire;
 using namespace sealwire::test;
 
@@ -196,3 +198,5 @@ TEST_CASE("a message with malformed TLVs ends the session with protocol") {
     hand.send(frame);
     CHECK(hand.closed_with() == static_cast<int>(WireCode::protocol));
 }
+
+}  // namespace message_tlvs_test

@@ -6,6 +6,8 @@
 #include <set>
 #include <string>
 
+namespace message_uuid_test {
+
 using namespace sealwire;
 
 namespace {
@@ -43,3 +45,5 @@ TEST_CASE("session, side, exchange and place each make another one, of version 8
     }
     CHECK(all.size() == 400);
 }
+
+}  // namespace message_uuid_test

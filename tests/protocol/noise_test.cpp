@@ -11,6 +11,8 @@
 #include "support/json.h"
 #include "support/test_rng.h"
 
+namespace noise_test {
+
 using namespace sealwire;
 using namespace sealwire::noise;
 using sealwire::test::Json;
@@ -283,3 +285,5 @@ TEST_CASE("what is no pattern is refused") {
          {"", "e", "-> x", "<- e", "-> e -> e", "-> e <- e -> e <- e -> e", "-> e s e s e s e", "<- s ..."})
         CHECK_THROWS(parse_pattern(text));
 }
+
+}  // namespace noise_test

@@ -5,6 +5,8 @@
 
 #include "protocol/peers.h"
 
+namespace one_session_test {
+
 using namespace sealwire;
 using namespace sealwire::test;
 
@@ -114,3 +116,5 @@ TEST_CASE("a session whose other end is gone is replaced all the same") {
     CHECK(pair.bob.why() == Errc::replaced);
     CHECK(pair.bob.connection->wants_transport_close());
 }
+
+}  // namespace one_session_test

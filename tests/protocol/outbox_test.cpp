@@ -6,6 +6,8 @@
 #include "protocol/message_tlvs.h"
 #include "protocol/peers.h"
 
+namespace outbox_test {
+
 using namespace sealwire;
 using namespace sealwire::test;
 
@@ -599,3 +601,5 @@ TEST_CASE("messages that wait share the block of what they carry, and one whose 
     CHECK(read.timeout_ms == 5'000);
     CHECK(as_text(read.metadata) == as_text(Bytes(block->data(), block->capacity()).last(read.metadata.size())));
 }
+
+}  // namespace outbox_test

@@ -3,6 +3,8 @@
 
 #include "protocol/peers.h"
 
+namespace part_test {
+
 using namespace sealwire;
 using namespace sealwire::test;
 
@@ -481,3 +483,5 @@ TEST_CASE("what a peer may not do with parts ends the session, and what comes la
         CHECK(hand.closed_with() == each.code);
     }
 }
+
+}  // namespace part_test

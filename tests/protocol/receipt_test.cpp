@@ -6,6 +6,8 @@
 #include "protocol/receiver.h"
 #include "support/scale.h"
 
+namespace receipt_test {
+
 using namespace sealwire;
 using namespace sealwire::test;
 
@@ -198,3 +200,5 @@ TEST_CASE("what was not written when its session is lost fails once, and what wa
                                                      {1, Errc::outcome_unknown, 0},
                                                      {2, Errc::not_sent, 0}});
 }
+
+}  // namespace receipt_test

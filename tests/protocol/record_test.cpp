@@ -11,6 +11,8 @@
 #include "support/scale.h"
 #include "support/test_rng.h"
 
+namespace record_test {
+
 using namespace sealwire;
 using namespace sealwire::test;
 using Block = std::vector<uint8_t>;
@@ -343,3 +345,5 @@ TEST_CASE("1 million random and 1 million mutated records: none accepted, no byt
     CHECK(mutated > count - count / 10);
     CHECK(accepted == 0);
 }
+
+}  // namespace record_test

@@ -7,6 +7,8 @@
 #include "support/json.h"
 #include "support/scale.h"
 
+namespace shs_attack_test {
+
 using namespace sealwire;
 using namespace sealwire::test;
 
@@ -280,3 +282,5 @@ TEST_CASE("100,000 random hellos and 1,000 mutated messages of each later kind a
     }
     CHECK(accepted == 0);
 }
+
+}  // namespace shs_attack_test

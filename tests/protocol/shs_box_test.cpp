@@ -10,6 +10,8 @@
 #include "support/scale.h"
 #include "support/test_rng.h"
 
+namespace shs_box_test {
+
 using namespace sealwire;
 using namespace sealwire::test;
 using Block = std::vector<uint8_t>;
@@ -249,3 +251,5 @@ TEST_CASE("random input opens to nothing, and bad is final") {
     CHECK(opener.open(in, body, size) == Status::bad);
     CHECK(in.size() == good.size());
 }
+
+}  // namespace shs_box_test

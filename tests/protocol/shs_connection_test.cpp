@@ -10,6 +10,8 @@
 #include "support/scale.h"
 #include "support/test_rng.h"
 
+namespace shs_connection_test {
+
 using namespace sealwire;
 using namespace sealwire::test;
 using Block = std::vector<uint8_t>;
@@ -578,3 +580,5 @@ TEST_CASE("random and changed bytes at any point end a connection and never deli
     }
     MESSAGE(ended << " sessions with a changed byte");
 }
+
+}  // namespace shs_connection_test

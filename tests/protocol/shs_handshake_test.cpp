@@ -8,6 +8,8 @@
 #include "protocol/shs_by_hand.h"
 #include "support/json.h"
 
+namespace shs_handshake_test {
+
 using namespace sealwire;
 using namespace sealwire::test;
 
@@ -314,3 +316,5 @@ TEST_CASE("a server id that is no usable key is refused before a byte goes out")
     CHECK(client.create_hello(rng, hello).error().code == Errc::key);
     CHECK(client.failure() == ShsFailure::own_key);
 }
+
+}  // namespace shs_handshake_test

@@ -10,6 +10,8 @@
 #include "support/allocations.h"
 #include "support/scale.h"
 
+namespace stranger_test {
+
 using namespace sealwire;
 using namespace sealwire::test;
 
@@ -523,3 +525,5 @@ TEST_CASE("1 million random and 1 million changed HELLOs and ACCEPTs: decided, a
     CHECK(taken > count / 20);
     std::cout << "greetings: " << count / 2 << " random and " << count / 2 << " changed, " << taken << " taken\n";
 }
+
+}  // namespace stranger_test

@@ -3,6 +3,8 @@
 
 #include "protocol/peers.h"
 
+namespace talk_test {
+
 using namespace sealwire;
 using namespace sealwire::test;
 
@@ -462,3 +464,5 @@ TEST_CASE("a peer that does not know conversations gets a plain request, and ask
     const Errc errc = hand.end.outbox->ask(number, message("?"), nullptr, question);
     CHECK((errc == Errc::state || errc == Errc::unsupported));
 }
+
+}  // namespace talk_test

@@ -9,6 +9,8 @@
 #include "support/allocations.h"
 #include "support/scale.h"
 
+namespace malicious_test {
+
 using namespace sealwire;
 using namespace sealwire::test;
 
@@ -122,3 +124,5 @@ TEST_CASE("a malicious peer: any frames behind the handshake end the session for
         CHECK_MESSAGE(expected, reason);
     }
 }
+
+}  // namespace malicious_test

@@ -7,7 +7,7 @@ namespace sealwire::sim {
 
 namespace {
 
-uint8_t filling(uint64_t serial, uint64_t i) { return static_cast<uint8_t>(serial * 37 + i * 11 + i / 253); }
+uint8_t part_filling(uint64_t serial, uint64_t i) { return static_cast<uint8_t>(serial * 37 + i * 11 + i / 253); }
 
 }  // namespace
 
@@ -54,7 +54,7 @@ void PartBooks::data(const Event& event) {
     In& part = at->second;
     if (event.last_number != part.got) complain("bytes of a part left out or twice");
     for (const uint8_t byte : event.body) {
-        if (byte != filling(part.serial, part.got++)) return complain("bytes of a part came altered");
+        if (byte != part_filling(part.serial, part.got++)) return complain("bytes of a part came altered");
     }
     bytes += event.body.size();
     if (part.got > part.total) complain("more bytes of a part than were sent");
@@ -113,7 +113,7 @@ void PartBooks::write(Time now, const Key& key, Out& part, Outbox& outbox, bool 
     const bool end = size == left && (settling || rng_.chance(70));
     if (size == 0 && !end) return;
     std::vector<uint8_t> piece(static_cast<size_t>(size));
-    for (size_t i = 0; i < piece.size(); ++i) piece[i] = filling(part.serial, part.written + i);
+    for (size_t i = 0; i < piece.size(); ++i) piece[i] = part_filling(part.serial, part.written + i);
     const Errc errc = outbox.write(key.first, key.second, {.bytes = piece, .end = end});
     if (errc == Errc::again) {
         part.blocked = true;

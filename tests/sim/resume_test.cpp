@@ -10,6 +10,8 @@
 #include "sim/keys.h"
 #include "support/scale.h"
 
+namespace resume_test {
+
 using namespace sealwire;
 using namespace sealwire::sim;
 
@@ -322,3 +324,5 @@ TEST_CASE(
     CHECK(total.resumed > runs);
     CHECK(total.moved > runs / 10);
 }
+
+}  // namespace resume_test

@@ -11,6 +11,8 @@
 #include "sim/keys.h"
 #include "support/scale.h"
 
+namespace sim_test {
+
 using namespace sealwire;
 using namespace sealwire::sim;
 
@@ -277,3 +279,5 @@ TEST_CASE("hostile applications over bad links: every exchange ends, every messa
 TEST_CASE("the same with every limit as small as it may be and every temper at its worst") {
     run_many("sim, cramped", true, sim_runs() / 5);
 }
+
+}  // namespace sim_test

@@ -8,6 +8,8 @@
 #include "sim/topics_world.h"
 #include "support/scale.h"
 
+namespace topics_test {
+
 using namespace sealwire;
 using namespace sealwire::sim;
 
@@ -48,3 +50,5 @@ TEST_CASE("joins, leaves, publishers of every temper, cuts and resumptions: noth
     CHECK(total.again > 0);
     CHECK(total.resumed > runs / 2);
 }
+
+}  // namespace topics_test

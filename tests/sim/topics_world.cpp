@@ -11,9 +11,9 @@ namespace sealwire::sim {
 
 namespace {
 
-constexpr size_t kHead = 20;  // publisher, topic, serial
+constexpr size_t kTopicHead = 20;  // publisher, topic, serial
 
-uint8_t filling(uint64_t serial, size_t i) { return static_cast<uint8_t>(serial * 31 + i * 7); }
+uint8_t topic_filling(uint64_t serial, size_t i) { return static_cast<uint8_t>(serial * 31 + i * 7); }
 
 std::string name_of(size_t topic) { return "topic " + std::to_string(topic); }
 
@@ -232,14 +232,14 @@ void TopicProgram::act(Time now) {
 void TopicProgram::publish(Time, size_t name) {
     for (uint64_t count = rng_.chance(20) ? rng_.below(60) : 1; count > 0; --count) {
         const uint64_t serial = serials_[name] + 1;
-        size_t size = kHead + static_cast<size_t>(rng_.below(120));
+        size_t size = kTopicHead + static_cast<size_t>(rng_.below(120));
         if (rng_.chance(2)) size = static_cast<size_t>(rng_.between(1'000, 150'000)), ++world_.counts.large;
         std::vector<uint8_t> body(size);
         Writer out{MutableBytes(body)};
         out.le64(serial);
         out.le64(number_);
         out.le32(static_cast<uint32_t>(name));
-        for (size_t i = kHead; i < size; ++i) body[i] = filling(serial, i);
+        for (size_t i = kTopicHead; i < size; ++i) body[i] = topic_filling(serial, i);
         const Errc errc = topics_->publish(joins_[name]->handle, {.body = body}, nullptr);
         if (errc == Errc::again) {
             ++world_.counts.again;
@@ -298,8 +298,8 @@ void TopicProgram::on_message(size_t from, const Event& event, const TopicAudien
     if (!in.ok() || publisher != from || name >= kNames || audience.name != name_of(name)) {
         return world_.complain("a message of another publisher or topic");
     }
-    for (size_t i = kHead; i < event.body.size(); ++i) {
-        if (event.body[i] != filling(serial, i)) return world_.complain("a message came altered");
+    for (size_t i = kTopicHead; i < event.body.size(); ++i) {
+        if (event.body[i] != topic_filling(serial, i)) return world_.complain("a message came altered");
     }
     const Pair pair(from, name);
     if (serial <= last_[pair]) world_.complain("a message came twice or out of order");

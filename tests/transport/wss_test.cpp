@@ -8,13 +8,13 @@ using namespace sealwire::transport_test;
 
 namespace {
 
-const std::string kUpgrade =
+const std::string kChatUpgrade =
     "GET /chat HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
 // A binary message "early", masked with zeros.
 const std::string kFrame("\x82\x85\0\0\0\0early", 11);
 
-class Service final : public HttpService {
+class Chat final : public HttpService {
 public:
     void on_http_request(uint64_t number, HttpRequest request) override {
         requests.push_back(std::move(request));
@@ -76,7 +76,7 @@ private:
 
 TEST_CASE("the port of wss answers HTTP over TLS, and says that it was") {
     World world(Kind::wss);
-    Service service;
+    Chat service;
     world.listen_options.http.service = &service;
     world.listen();
     const std::unique_ptr<End> client = connected(world, "tls", port_of(world));
@@ -95,12 +95,12 @@ TEST_CASE("the port of wss answers HTTP over TLS, and says that it was") {
 
 TEST_CASE("an upgrade over TLS that is answered later loses nothing of what came with it and after it") {
     World world(Kind::wss);
-    Service service;
+    Chat service;
     world.listen_options.http.service = &service;
     world.listen_options.http.decide_upgrades = true;
     world.listen();
     const std::unique_ptr<End> client = connected(world, "tls", port_of(world));
-    client->try_write(kUpgrade + kFrame);
+    client->try_write(kChatUpgrade + kFrame);
     REQUIRE(world.until([&] { return !service.numbers.empty(); }));
     client->try_write(kFrame + kFrame);
     CHECK_FALSE(world.loop->run_until([&] { return client->over(); }, 20 * kMillisecond));

@@ -27,8 +27,10 @@ inline sw_text text_of(std::string_view text) { return {text.data(), text.size()
 inline Napi::String to_js(Napi::Env env, sw_text text) { return Napi::String::New(env, text.data, text.size); }
 Napi::String to_js(Napi::Env env, const sw_peer_id& id);
 Napi::Uint8Array to_js(Napi::Env env, sw_bytes bytes);
+inline Napi::Value to_js(Napi::Env env, sw_result result) { return Napi::Number::New(env, result); }
 
 // lib/ checks the types before it calls.
+inline uint32_t u32_arg(const Napi::Value& value) { return value.As<Napi::Number>().Uint32Value(); }
 inline std::string text_arg(const Napi::Value& value) { return value.As<Napi::String>().Utf8Value(); }
 sw_bytes bytes_arg(const Napi::Value& value);  // a view; nothing where there is no Uint8Array
 

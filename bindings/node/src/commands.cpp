@@ -6,7 +6,9 @@ namespace sealwire_node {
 namespace {
 
 // The places in a row; lib/table.ts has the same.
-enum CommandField : uint32_t { kOp, kPeer, kRoute, kRouteLength, kOffset, kLength, kFlags, kTag, kLow, kHigh };
+struct In {
+    enum Field : uint32_t { kOp, kPeer, kRoute, kRouteLength, kOffset, kLength, kFlags, kTag, kLow, kHigh };
+};
 enum Op : int32_t { kSend = 1, kRequest = 2, kReply = 3, kStatus = 4, kCancel = 5, kTake = 6 };
 
 enum FlushFlag : uint32_t { kHolds = 1, kReleases = 2 };
@@ -19,7 +21,7 @@ constexpr int32_t kWritten = 0x800;   // with kWantsReceipt: when it is written
 constexpr int32_t kDraft = 0x1000;    // the number of the route is that of a draft
 
 uint64_t get64(const int32_t* row) {
-    return static_cast<uint32_t>(row[kLow]) | static_cast<uint64_t>(static_cast<uint32_t>(row[kHigh])) << 32;
+    return static_cast<uint32_t>(row[In::kLow]) | static_cast<uint64_t>(static_cast<uint32_t>(row[In::kHigh])) << 32;
 }
 
 }  // namespace
@@ -55,16 +57,16 @@ void NodeBox::hold(Napi::Env env, bool wanted) {
 }
 
 sw_result NodeBox::run(int32_t* row, sw_bytes external) {
-    if (row[kOp] == kCancel) {
-        const auto tag = static_cast<uint32_t>(row[kTag]);
+    if (row[In::kOp] == kCancel) {
+        const auto tag = static_cast<uint32_t>(row[In::kTag]);
         return tag < requests_.size() ? sw_exchange_cancel(requests_[tag], 0) : SW_ERR_HANDLE;
     }
-    if (row[kOp] == kTake) return take(static_cast<uint32_t>(row[kTag]));
-    const auto slot = static_cast<uint32_t>(row[kPeer]);
-    const auto offset = static_cast<uint32_t>(row[kOffset]);
-    const auto length = static_cast<uint32_t>(row[kLength]);
-    const auto route_length = static_cast<uint32_t>(row[kRouteLength]);
-    const bool outside = row[kFlags] & kExternal;
+    if (row[In::kOp] == kTake) return take(static_cast<uint32_t>(row[In::kTag]));
+    const auto slot = static_cast<uint32_t>(row[In::kPeer]);
+    const auto offset = static_cast<uint32_t>(row[In::kOffset]);
+    const auto length = static_cast<uint32_t>(row[In::kLength]);
+    const auto route_length = static_cast<uint32_t>(row[In::kRouteLength]);
+    const bool outside = row[In::kFlags] & kExternal;
     const uint64_t end = uint64_t{offset} + (outside ? 0 : length);
     if (slot >= peers_.size() || end > kTextBytes || route_length > offset) return SW_ERR_ARG;
     Peer& peer = peers_[slot];
@@ -73,14 +75,14 @@ sw_result NodeBox::run(int32_t* row, sw_bytes external) {
     const sw_bytes body = outside ? external : sw_bytes{text, length};
     const sw_exchange exchange = {peer.handle, get64(row)};
     sw_send_options options;
-    switch (row[kOp]) {
+    switch (row[In::kOp]) {
         case kSend: return run_send(row, peer, route, body);
         case kRequest: return run_request(row, peer, route, body);
         case kReply:
             sw_send_options_init(&options);
-            options.type = static_cast<uint32_t>(row[kFlags] & kTypeMask);
+            options.type = static_cast<uint32_t>(row[In::kFlags] & kTypeMask);
             return sw_exchange_reply(exchange, body, &options);
-        case kStatus: return sw_exchange_status(exchange, static_cast<uint32_t>(row[kTag]), {text, length});
+        case kStatus: return sw_exchange_status(exchange, static_cast<uint32_t>(row[In::kTag]), {text, length});
         default: return SW_ERR_ARG;
     }
 }
@@ -88,9 +90,9 @@ sw_result NodeBox::run(int32_t* row, sw_bytes external) {
 // Route and type, or the draft that has them; false where there is none.
 template <class Options>
 bool NodeBox::set_head(const int32_t* row, Options& options) const {
-    if (row[kFlags] & kDraft) return (options.draft = draft_at(static_cast<uint32_t>(row[kRoute]))) != nullptr;
-    options.type = static_cast<uint32_t>(row[kFlags] & kTypeMask);
-    options.route = static_cast<sw_route>(row[kRoute]);
+    if (row[In::kFlags] & kDraft) return (options.draft = draft_at(static_cast<uint32_t>(row[In::kRoute]))) != nullptr;
+    options.type = static_cast<uint32_t>(row[In::kFlags] & kTypeMask);
+    options.route = static_cast<sw_route>(row[In::kRoute]);
     return true;
 }
 
@@ -100,26 +102,26 @@ sw_result NodeBox::run_send(int32_t* row, Peer& peer, sw_text route, sw_bytes bo
     sw_send_options_init(&options);
     if (!set_head(row, options)) return SW_ERR_ARG;
     uint64_t receipt = 0;
-    if (row[kFlags] & kWantsReceipt) {
-        options.receipt = row[kFlags] & kWritten ? SW_RECEIPT_WRITTEN : SW_RECEIPT_ACKNOWLEDGED;
+    if (row[In::kFlags] & kWantsReceipt) {
+        options.receipt = row[In::kFlags] & kWritten ? SW_RECEIPT_WRITTEN : SW_RECEIPT_ACKNOWLEDGED;
         options.receipt_number = &receipt;
     }
     const sw_result result = sw_peer_send(peer.handle, route, body, &options);
     peer.blocked = result == SW_ERR_AGAIN;
-    row[kLow] = static_cast<int32_t>(static_cast<uint32_t>(receipt));
-    row[kHigh] = static_cast<int32_t>(static_cast<uint32_t>(receipt >> 32));
+    row[In::kLow] = static_cast<int32_t>(static_cast<uint32_t>(receipt));
+    row[In::kHigh] = static_cast<int32_t>(static_cast<uint32_t>(receipt >> 32));
     return result;
 }
 
 sw_result NodeBox::run_request(int32_t* row, Peer& peer, sw_text route, sw_bytes body) {
     if (peer.blocked) return SW_ERR_AGAIN;
-    const auto tag = static_cast<uint32_t>(row[kTag]);
+    const auto tag = static_cast<uint32_t>(row[In::kTag]);
     if (tag >= requests_.size()) requests_.resize(size_t{tag} + 1);
     sw_request_options options;
     sw_request_options_init(&options);
     if (!set_head(row, options)) return SW_ERR_ARG;
-    options.timeout_ms = static_cast<uint32_t>(row[kLow]);
-    options.expects = row[kFlags] & kMany ? SW_EXPECTS_MANY : SW_EXPECTS_ONE;
+    options.timeout_ms = static_cast<uint32_t>(row[In::kLow]);
+    options.expects = row[In::kFlags] & kMany ? SW_EXPECTS_MANY : SW_EXPECTS_ONE;
     options.user = reinterpret_cast<void*>(static_cast<uintptr_t>(tag));
     const sw_result result = sw_peer_request(peer.handle, route, body, &options, &requests_[tag]);
     peer.blocked = result == SW_ERR_AGAIN;

@@ -7,8 +7,6 @@ namespace {
 
 constexpr napi_type_tag kLimitsTag = {0x5ea1f1e5c0de0004, 0x71b0c2e94d5f8a36};
 
-uint32_t u32_arg(const Napi::Value& value) { return value.As<Napi::Number>().Uint32Value(); }
-
 // limitsCreate() => what stands for them
 Napi::Value limits_create(const Napi::CallbackInfo& info) {
     sw_limits* limits = nullptr;

@@ -9,14 +9,11 @@ namespace sealwire_node {
 
 namespace {
 
-uint32_t u32_arg(const Napi::Value& value) { return value.As<Napi::Number>().Uint32Value(); }
 // Infinity is any number.
 uint64_t count_arg(const Napi::Value& value) {
     const double count = value.As<Napi::Number>().DoubleValue();
     return count < 18446744073709549568.0 ? static_cast<uint64_t>(count) : SW_EVERYTHING;
 }
-
-void* user_of(uint32_t number) { return reinterpret_cast<void*>(static_cast<uintptr_t>(number)); }
 
 // Peer ids laid end to end.
 std::vector<sw_peer_id> ids_arg(const Napi::Value& value) {

@@ -29,6 +29,9 @@ struct SharedLayout {
     static constexpr size_t kSize = kText + kTextBytes;
 };
 
+// What a pipe or a listener is told by: its number.
+inline void* user_of(uint32_t number) { return reinterpret_cast<void*>(static_cast<uintptr_t>(number)); }
+
 class NodeBox final : public Napi::ObjectWrap<NodeBox> {
 public:
     static Napi::Function define(Napi::Env env);

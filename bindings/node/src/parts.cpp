@@ -8,10 +8,6 @@ namespace sealwire_node {
 
 namespace {
 
-uint32_t u32_arg(const Napi::Value& value) { return value.As<Napi::Number>().Uint32Value(); }
-
-Napi::Value to_js(Napi::Env env, sw_result result) { return Napi::Number::New(env, result); }
-
 // A file that was opened to be sent; none once it was.
 struct OpenFile {
     sw_part_head head{};

@@ -7,9 +7,6 @@ namespace {
 
 constexpr size_t kBlock = 64 * 1024;  // taken at a time
 
-uint32_t u32_arg(const Napi::Value& value) { return value.As<Napi::Number>().Uint32Value(); }
-void* user_of(uint32_t number) { return reinterpret_cast<void*>(static_cast<uintptr_t>(number)); }
-
 }  // namespace
 
 void NodeBox::add_pipe(uint32_t number, sw_pipe pipe) {

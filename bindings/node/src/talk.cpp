@@ -7,9 +7,7 @@ namespace sealwire_node {
 
 namespace {
 
-uint32_t u32_arg(const Napi::Value& value) { return value.As<Napi::Number>().Uint32Value(); }
 uint64_t u64_arg(const Napi::Value& value) { return static_cast<uint64_t>(value.As<Napi::Number>().Int64Value()); }
-Napi::Value to_js(Napi::Env env, sw_result result) { return Napi::Number::New(env, result); }
 
 Napi::Value number_in_array(Napi::Env env, uint64_t number) {
     Napi::Array all = Napi::Array::New(env, 1);

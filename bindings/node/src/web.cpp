@@ -8,12 +8,6 @@
 
 namespace sealwire_node {
 
-namespace {
-
-uint32_t u32_arg(const Napi::Value& value) { return value.As<Napi::Number>().Uint32Value(); }
-
-}  // namespace
-
 WebOptions::WebOptions(const Napi::Value& value) {
     sw_http_options_init(&options_);
     if (!value.IsObject()) return;

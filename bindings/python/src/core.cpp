@@ -11,8 +11,6 @@ PyObject* future_class = nullptr;  // asyncio.Future
 PyObject *name_set_result = nullptr, *name_done = nullptr, *name_call_soon = nullptr, *name_release = nullptr;
 PyObject* loop_keyword = nullptr;
 
-Core* self_of(PyObject* object) { return reinterpret_cast<Core*>(object); }
-
 void failed(CoreState* state, PyObject* request) {
     PyObject *type = nullptr, *value = nullptr, *trace = nullptr;
     PyErr_Fetch(&type, &value, &trace);
@@ -126,7 +124,7 @@ int core_traverse(PyObject* object, visitproc visit, void* arg) {
 #if PY_VERSION_HEX >= 0x03090000
     Py_VISIT(Py_TYPE(object));
 #endif
-    CoreState* state = self_of(object)->state;
+    CoreState* state = core_of(object)->state;
     if (!state) return 0;
     Py_VISIT(state->loop);
     Py_VISIT(state->waits);
@@ -145,14 +143,14 @@ int core_traverse(PyObject* object, visitproc visit, void* arg) {
 }
 
 int core_clear(PyObject* object) {
-    if (self_of(object)->state) clear_state(self_of(object)->state);
+    if (core_of(object)->state) clear_state(core_of(object)->state);
     return 0;
 }
 
 void core_dealloc(PyObject* object) {
     PyTypeObject* type = Py_TYPE(object);
     PyObject_GC_UnTrack(object);
-    if (CoreState* state = self_of(object)->state) {
+    if (CoreState* state = core_of(object)->state) {
         clear_state(state);
         leave_to_end(state);
     }
@@ -163,7 +161,7 @@ void core_dealloc(PyObject* object) {
 PyObject* core_new(PyTypeObject* type, PyObject*, PyObject*) {
     PyObject* object = type->tp_alloc(type, 0);
     if (!object) return nullptr;
-    CoreState* state = self_of(object)->state = new CoreState;
+    CoreState* state = core_of(object)->state = new CoreState;
     state->request = request_class;
     state->reply = reply_class;
     state->said = said_class;
@@ -177,7 +175,7 @@ int core_init(PyObject* object, PyObject* args, PyObject*) {
                           &hooks[kLater], &hooks[kParts], &hooks[kCancelled])) {
         return -1;
     }
-    CoreState* state = self_of(object)->state;
+    CoreState* state = core_of(object)->state;
     Py_INCREF(loop);
     state->loop = loop;
     for (int i = 0; i < kHooks; ++i) {
@@ -188,7 +186,7 @@ int core_init(PyObject* object, PyObject* args, PyObject*) {
 }
 
 PyObject* release(PyObject* object, PyObject*) {
-    CoreState* state = self_of(object)->state;
+    CoreState* state = core_of(object)->state;
     state->release_scheduled = false;
     release_all(state->to_release);
     Py_RETURN_NONE;
@@ -196,7 +194,7 @@ PyObject* release(PyObject* object, PyObject*) {
 
 // Handles up to one batch; how many there were.
 PyObject* drain(PyObject* object, PyObject*) {
-    CoreState* state = state_of(self_of(object));
+    CoreState* state = state_of(core_of(object));
     if (!state) return nullptr;
     if (state->draining) return PyErr_SetString(PyExc_RuntimeError, "drain called from a handler"), nullptr;
     const sw_event* events[kDrainBatch];
@@ -249,7 +247,7 @@ PyObject* add_peer(PyObject* object, PyObject* args) {
     unsigned long long handle = 0;
     PyObject* peer = nullptr;
     if (!PyArg_ParseTuple(args, "KO", &handle, &peer)) return nullptr;
-    CoreState* state = self_of(object)->state;
+    CoreState* state = core_of(object)->state;
     Py_INCREF(peer);
     Ref old(state->peers[handle]);
     state->peers[handle] = peer;
@@ -260,7 +258,7 @@ PyObject* add_peer(PyObject* object, PyObject* args) {
 PyObject* remove_peer(PyObject* object, PyObject* argument) {
     const unsigned long long handle = PyLong_AsUnsignedLongLong(argument);
     if (PyErr_Occurred()) return nullptr;
-    CoreState* state = self_of(object)->state;
+    CoreState* state = core_of(object)->state;
     const auto found = state->peers.find(handle);
     if (found == state->peers.end()) Py_RETURN_NONE;
     Ref peer(found->second);
@@ -272,12 +270,12 @@ PyObject* remove_peer(PyObject* object, PyObject* argument) {
 PyObject* get_peer(PyObject* object, PyObject* argument) {
     const unsigned long long handle = PyLong_AsUnsignedLongLong(argument);
     if (PyErr_Occurred()) return nullptr;
-    PyObject* peer = find_peer(self_of(object)->state, handle);
+    PyObject* peer = find_peer(core_of(object)->state, handle);
     return Ref::borrow(peer ? peer : Py_None).release();
 }
 
 PyObject* get_peers(PyObject* object, void*) {
-    CoreState* state = self_of(object)->state;
+    CoreState* state = core_of(object)->state;
     Ref list(PyList_New(0));
     for (const auto& [handle, peer] : state->peers) {
         if (!list || PyList_Append(list.get(), peer) < 0) return nullptr;
@@ -288,16 +286,16 @@ PyObject* get_peers(PyObject* object, void*) {
 // The tasks of handlers that run.
 PyObject* get_tasks(PyObject* object, void*) {
     Ref list(PyList_New(0));
-    for (const auto& [key, message] : self_of(object)->state->running) {
+    for (const auto& [key, message] : core_of(object)->state->running) {
         if (!list || (message->task && PyList_Append(list.get(), message->task) < 0)) return nullptr;
     }
     return list.release();
 }
 
-PyObject* get_over(PyObject* object, void*) { return PyBool_FromLong(self_of(object)->state->over); }
+PyObject* get_over(PyObject* object, void*) { return PyBool_FromLong(core_of(object)->state->over); }
 
 PyObject* forget(PyObject* object, PyObject*) {
-    clear_state(self_of(object)->state);
+    clear_state(core_of(object)->state);
     Py_RETURN_NONE;
 }
 
@@ -306,7 +304,7 @@ PyObject* silence(PyObject* self, PyObject*) {
     Py_RETURN_NONE;
 }
 
-PyMethodDef methods[] = {
+PyMethodDef core_methods[] = {
     {"set_face", set_face, METH_VARARGS, nullptr},
     {"drain", drain, METH_NOARGS, nullptr},
     {"release", release, METH_NOARGS, nullptr},
@@ -328,7 +326,7 @@ PyMethodDef methods[] = {
     {},
 };
 
-PyGetSetDef getters[] = {
+PyGetSetDef core_getters[] = {
     {"peers", get_peers, nullptr, nullptr, nullptr},
     {"tasks", get_tasks, nullptr, nullptr, nullptr},
     {"over", get_over, nullptr, nullptr, nullptr},
@@ -336,18 +334,18 @@ PyGetSetDef getters[] = {
     {},
 };
 
-PyType_Slot slots[] = {
+PyType_Slot core_slots[] = {
     {Py_tp_new, reinterpret_cast<void*>(core_new)},
     {Py_tp_init, reinterpret_cast<void*>(core_init)},
     {Py_tp_traverse, reinterpret_cast<void*>(core_traverse)},
     {Py_tp_clear, reinterpret_cast<void*>(core_clear)},
     {Py_tp_dealloc, reinterpret_cast<void*>(core_dealloc)},
-    {Py_tp_methods, methods},
-    {Py_tp_getset, getters},
+    {Py_tp_methods, core_methods},
+    {Py_tp_getset, core_getters},
     {},
 };
 
-PyType_Spec spec = {"sealwire._native.Core", sizeof(Core), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, slots};
+PyType_Spec core_spec = {"sealwire._native.Core", sizeof(Core), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, core_slots};
 
 }  // namespace
 
@@ -371,7 +369,7 @@ PyObject* find_peer(CoreState* state, uint64_t handle) {
 PyObject* run(PyObject* object, PyObject* args) {
     PyObject *callable = nullptr, *request = nullptr;
     if (!PyArg_ParseTuple(args, "OO!", &callable, message_type, &request)) return nullptr;
-    call_handler(self_of(object)->state, callable, request);
+    call_handler(core_of(object)->state, callable, request);
     PyObject* task = reinterpret_cast<Message*>(request)->task;
     return Ref::borrow(task ? task : Py_None).release();
 }
@@ -428,7 +426,7 @@ bool add_core_type(PyObject* module) {
     loop_keyword = Py_BuildValue("(s)", "loop");
     Ref asyncio(PyImport_ImportModule("asyncio"));
     future_class = asyncio ? PyObject_GetAttrString(asyncio.get(), "Future") : nullptr;
-    core_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
+    core_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&core_spec));
     if (!future_class || !core_type || !name_replies()) return false;
     Py_INCREF(core_type);
     return PyModule_AddObject(module, "Core", reinterpret_cast<PyObject*>(core_type)) == 0 &&

@@ -22,7 +22,7 @@ struct Draft {
     sw_draft* made[kTypes];
 };
 
-Draft* self_of(PyObject* object) { return reinterpret_cast<Draft*>(object); }
+Draft* draft_self(PyObject* object) { return reinterpret_cast<Draft*>(object); }
 
 // Null with an exception set.
 const sw_draft* draft_of(Draft* self, uint32_t type) {
@@ -45,7 +45,7 @@ const sw_draft* draft_of(Draft* self, uint32_t type) {
 int draft_init(PyObject* object, PyObject* args, PyObject*) {
     PyObject *core = nullptr, *route = nullptr, *extras = nullptr, *kind = nullptr, *encode = nullptr;
     int type = kAny;
-    Draft* self = self_of(object);
+    Draft* self = draft_self(object);
     if (!PyArg_ParseTuple(args, "O!UOiOO", core_type, &core, &route, &extras, &type, &kind, &encode)) {
         return raise_argument(), -1;
     }
@@ -60,7 +60,7 @@ int draft_init(PyObject* object, PyObject* args, PyObject*) {
 }
 
 void draft_dealloc(PyObject* object) {
-    Draft* self = self_of(object);
+    Draft* self = draft_self(object);
     PyTypeObject* type = Py_TYPE(object);
     for (sw_draft* each : self->made) sw_draft_free(each);
     for (PyObject* each : {self->route, self->extras, self->encode, self->kind}) Py_XDECREF(each);
@@ -68,26 +68,27 @@ void draft_dealloc(PyObject* object) {
     Py_DECREF(type);
 }
 
-PyMemberDef members[] = {
+PyMemberDef draft_members[] = {
     {"route", T_OBJECT, offsetof(Draft, route), READONLY, nullptr},
     {"kind", T_OBJECT, offsetof(Draft, kind), READONLY, nullptr},
     {},
 };
 
-PyType_Slot slots[] = {
+PyType_Slot draft_slots[] = {
     {Py_tp_init, reinterpret_cast<void*>(draft_init)},
     {Py_tp_new, reinterpret_cast<void*>(PyType_GenericNew)},
     {Py_tp_dealloc, reinterpret_cast<void*>(draft_dealloc)},
-    {Py_tp_members, members},
+    {Py_tp_members, draft_members},
     {},
 };
 
-PyType_Spec spec = {"sealwire._native.Draft", sizeof(Draft), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, slots};
+PyType_Spec draft_spec = {"sealwire._native.Draft", sizeof(Draft), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
+                          draft_slots};
 
 }  // namespace
 
 bool Outgoing::set_draft(PyObject* object, PyObject* what) {
-    Draft* self = self_of(object);
+    Draft* self = draft_self(object);
     if (!(self->type < 0 ? body.set(what)
                          : body.set_as(static_cast<uint32_t>(self->type), what, self->kind, self->encode))) {
         return false;
@@ -97,7 +98,7 @@ bool Outgoing::set_draft(PyObject* object, PyObject* what) {
 }
 
 bool add_draft_type(PyObject* module) {
-    draft_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
+    draft_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&draft_spec));
     if (!draft_type) return false;
     Py_INCREF(draft_type);
     return PyModule_AddObject(module, "Draft", reinterpret_cast<PyObject*>(draft_type)) == 0;

@@ -7,8 +7,6 @@ namespace binding {
 
 namespace {
 
-Core* core_of(PyObject* object) { return reinterpret_cast<Core*>(object); }
-
 Handler* handler_of(CoreState* state, PyObject* argument) {
     const size_t index = PyLong_AsSize_t(argument);
     if (PyErr_Occurred()) return nullptr;

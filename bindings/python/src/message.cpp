@@ -21,10 +21,10 @@ PyTypeObject* encoded_class = nullptr;  // has a body and says its type
 PyObject *name_data = nullptr, *name_type = nullptr;
 PyObject* to_json = nullptr;  // json.dumps with compact separators, given by the Python half
 
-Message* self_of(PyObject* object) { return reinterpret_cast<Message*>(object); }
+Message* message_self(PyObject* object) { return reinterpret_cast<Message*>(object); }
 
 void message_dealloc(PyObject* object) {
-    Message* self = self_of(object);
+    Message* self = message_self(object);
     PyTypeObject* type = Py_TYPE(object);
     Py_XDECREF(self->peer);
     Py_XDECREF(self->route);
@@ -45,7 +45,7 @@ sw_bytes held_body(const Message* self) {
 }
 
 PyObject* get_body(PyObject* object, void*) {
-    Message* self = self_of(object);
+    Message* self = message_self(object);
     if (!self->body) {
         const sw_bytes bytes = held_body(self);
         self->body =
@@ -57,7 +57,7 @@ PyObject* get_body(PyObject* object, void*) {
 }
 
 int get_buffer(PyObject* object, Py_buffer* view, int flags) {
-    Message* self = self_of(object);
+    Message* self = message_self(object);
     void* data = nullptr;
     size_t size = 0;
     if (self->held) {
@@ -73,27 +73,31 @@ int get_buffer(PyObject* object, Py_buffer* view, int flags) {
 
 PyObject* get_view(PyObject* object, void*) { return PyMemoryView_FromObject(object); }
 PyObject* get_task(PyObject* object, void*) {
-    PyObject* task = self_of(object)->task ? self_of(object)->task : Py_None;
+    PyObject* task = message_self(object)->task ? message_self(object)->task : Py_None;
     Py_INCREF(task);
     return task;
 }
-PyObject* get_number(PyObject* object, void*) { return PyLong_FromUnsignedLongLong(self_of(object)->exchange.number); }
+PyObject* get_number(PyObject* object, void*) {
+    return PyLong_FromUnsignedLongLong(message_self(object)->exchange.number);
+}
 PyObject* get_parts(PyObject* object, void*) {
-    PyObject* parts = self_of(object)->parts;
+    PyObject* parts = message_self(object)->parts;
     return parts ? Ref::borrow(parts).release() : PyList_New(0);
 }
-PyObject* get_has_parts(PyObject* object, void*) { return PyBool_FromLong(self_of(object)->parts != nullptr); }
+PyObject* get_has_parts(PyObject* object, void*) { return PyBool_FromLong(message_self(object)->parts != nullptr); }
 PyObject* extra_of(PyObject* object, Py_ssize_t index) {
-    PyObject* extras = self_of(object)->extras;
+    PyObject* extras = message_self(object)->extras;
     return Ref::borrow(extras ? PyTuple_GET_ITEM(extras, index) : Py_None).release();
 }
-PyObject* get_metadata(PyObject* object, void*) { return self_of(object)->extras ? extra_of(object, 0) : PyDict_New(); }
+PyObject* get_metadata(PyObject* object, void*) {
+    return message_self(object)->extras ? extra_of(object, 0) : PyDict_New();
+}
 PyObject* get_trace(PyObject* object, void*) { return extra_of(object, 1); }
 PyObject* get_key(PyObject* object, void*) { return extra_of(object, 2); }
-PyObject* get_place(PyObject* object, void*) { return PyLong_FromUnsignedLongLong(self_of(object)->place); }
-PyObject* get_converses(PyObject* object, void*) { return PyBool_FromLong(self_of(object)->converses); }
+PyObject* get_place(PyObject* object, void*) { return PyLong_FromUnsignedLongLong(message_self(object)->place); }
+PyObject* get_converses(PyObject* object, void*) { return PyBool_FromLong(message_self(object)->converses); }
 
-PyObject* get_waited(PyObject* object, void*) { return PyBool_FromLong(self_of(object)->waited); }
+PyObject* get_waited(PyObject* object, void*) { return PyBool_FromLong(message_self(object)->waited); }
 
 PyObject* bytes_or_none(sw_bytes bytes) {
     if (bytes.size == 0) return Ref::borrow(Py_None).release();
@@ -112,14 +116,14 @@ PyObject* extras_of(const sw_pair* pairs, size_t count, sw_bytes trace, sw_bytes
     return PyTuple_Pack(3, metadata.get(), trace_bytes.get(), key_bytes.get());
 }
 PyObject* get_wants_many(PyObject* object, void*) {
-    return PyBool_FromLong(self_of(object)->expects == SW_EXPECTS_MANY);
+    return PyBool_FromLong(message_self(object)->expects == SW_EXPECTS_MANY);
 }
-PyObject* get_wants_reply(PyObject* object, void*) { return PyBool_FromLong(self_of(object)->expects != 0); }
-PyObject* get_answered(PyObject* object, void*) { return PyBool_FromLong(self_of(object)->answered); }
-PyObject* get_over(PyObject* object, void*) { return PyBool_FromLong(self_of(object)->over); }
-PyObject* get_has_body(PyObject* object, void*) { return PyBool_FromLong(self_of(object)->has_body); }
+PyObject* get_wants_reply(PyObject* object, void*) { return PyBool_FromLong(message_self(object)->expects != 0); }
+PyObject* get_answered(PyObject* object, void*) { return PyBool_FromLong(message_self(object)->answered); }
+PyObject* get_cancelled(PyObject* object, void*) { return PyBool_FromLong(message_self(object)->over); }
+PyObject* get_has_body(PyObject* object, void*) { return PyBool_FromLong(message_self(object)->has_body); }
 PyObject* get_timeout(PyObject* object, void*) {
-    const uint32_t timeout = self_of(object)->timeout_ms;
+    const uint32_t timeout = message_self(object)->timeout_ms;
     if (timeout == SW_NEVER) Py_RETURN_NONE;
     return PyFloat_FromDouble(timeout / 1000.0);
 }
@@ -145,7 +149,7 @@ bool answer_body(Message* self, PyObject* object) {
 }
 
 PyObject* reply(PyObject* object, PyObject* body) {
-    Message* self = self_of(object);
+    Message* self = message_self(object);
     if (!may_answer(self)) return nullptr;
     if (self->over) Py_RETURN_NONE;
     if (!(body == Py_None ? answer_status(self, 0, {}) : answer_body(self, body))) return nullptr;
@@ -153,7 +157,7 @@ PyObject* reply(PyObject* object, PyObject* body) {
 }
 
 PyObject* status(PyObject* object, PyObject* args) {
-    Message* self = self_of(object);
+    Message* self = message_self(object);
     unsigned code = 0;
     const char* text = "";
     Py_ssize_t size = 0;
@@ -175,7 +179,7 @@ PyObject* status(PyObject* object, PyObject* args) {
 
 // The iterator has handed it out: that gives its sender credit for more.
 PyObject* taken(PyObject* object, PyObject*) {
-    Message* self = self_of(object);
+    Message* self = message_self(object);
     if (self->untaken) sw_event_release(self->untaken);
     self->untaken = nullptr;
     Py_RETURN_NONE;
@@ -183,7 +187,7 @@ PyObject* taken(PyObject* object, PyObject*) {
 
 // (text): words for the requester, or "".
 PyObject* fail(PyObject* object, PyObject* words) {
-    Message* self = self_of(object);
+    Message* self = message_self(object);
     sw_text text{};
     if (!text_of(words, text)) return nullptr;
     if (self->expects != SW_EXPECTS_NONE && !self->answered && !self->over &&
@@ -195,38 +199,38 @@ PyObject* fail(PyObject* object, PyObject* words) {
 
 // False: not one plain answer, which the Python half has to see to.
 PyObject* finish(PyObject* object, PyObject* result) {
-    if (takes_a_task(self_of(object), result)) Py_RETURN_FALSE;
-    stop_running(self_of(object));
-    if (!finish_message(self_of(object), result)) return nullptr;
+    if (takes_a_task(message_self(object), result)) Py_RETURN_FALSE;
+    stop_running(message_self(object));
+    if (!finish_message(message_self(object), result)) return nullptr;
     Py_RETURN_TRUE;
 }
 
 // The same for what the Python half has made plain.
 PyObject* end(PyObject* object, PyObject* result) {
-    stop_running(self_of(object));
-    if (!finish_message(self_of(object), result)) return nullptr;
+    stop_running(message_self(object));
+    if (!finish_message(message_self(object), result)) return nullptr;
     Py_RETURN_NONE;
 }
 
 PyObject* stop(PyObject* object, PyObject*) {
-    stop_running(self_of(object));
+    stop_running(message_self(object));
     Py_RETURN_NONE;
 }
 
-PyMemberDef members[] = {
+PyMemberDef message_members[] = {
     {"peer", T_OBJECT, offsetof(Message, peer), READONLY, nullptr},
     {"route", T_OBJECT, offsetof(Message, route), READONLY, nullptr},
     {"type", T_UINT, offsetof(Message, type), READONLY, nullptr},
     {},
 };
 
-PyGetSetDef getters[] = {
+PyGetSetDef message_getters[] = {
     {"body", get_body, nullptr, nullptr, nullptr},
     {"view", get_view, nullptr, nullptr, nullptr},
     {"number", get_number, nullptr, nullptr, nullptr},
     {"wants_reply", get_wants_reply, nullptr, nullptr, nullptr},
     {"answered", get_answered, nullptr, nullptr, nullptr},
-    {"cancelled", get_over, nullptr, nullptr, nullptr},
+    {"cancelled", get_cancelled, nullptr, nullptr, nullptr},
     {"has_body", get_has_body, nullptr, nullptr, nullptr},
     {"timeout", get_timeout, nullptr, nullptr, nullptr},
     {"task", get_task, nullptr, nullptr, nullptr},
@@ -242,7 +246,7 @@ PyGetSetDef getters[] = {
     {},
 };
 
-PyMethodDef methods[] = {
+PyMethodDef message_methods[] = {
     {"reply", reply, METH_O, nullptr},
     {"status", status, METH_VARARGS, nullptr},
     {"_fail", fail, METH_O, nullptr},
@@ -254,16 +258,17 @@ PyMethodDef methods[] = {
     {},
 };
 
-PyType_Slot slots[] = {
+PyType_Slot message_slots[] = {
     {Py_tp_dealloc, reinterpret_cast<void*>(message_dealloc)},
-    {Py_tp_members, members},
-    {Py_tp_getset, getters},
-    {Py_tp_methods, methods},
+    {Py_tp_members, message_members},
+    {Py_tp_getset, message_getters},
+    {Py_tp_methods, message_methods},
     {Py_bf_getbuffer, reinterpret_cast<void*>(get_buffer)},
     {},
 };
 
-PyType_Spec spec = {"sealwire._native.Message", sizeof(Message), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, slots};
+PyType_Spec message_spec = {"sealwire._native.Message", sizeof(Message), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
+                            message_slots};
 
 PyObject* set_classes(PyObject*, PyObject* args) {
     PyObject *request = nullptr, *reply_type = nullptr, *answer = nullptr, *json = nullptr, *encoded = nullptr,
@@ -445,7 +450,7 @@ bool finish_message(Message* message, PyObject* result) {
 bool add_message_type(PyObject* module) {
     name_data = PyUnicode_InternFromString("data");
     name_type = PyUnicode_InternFromString("type");
-    message_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
+    message_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&message_spec));
     if (!message_type || !name_data || !name_type) return false;
     request_class = reply_class = message_type;
     Py_INCREF(message_type);

@@ -260,8 +260,8 @@ private:
 };
 
 // `limits`: those that were given, by the names of their fields. `channel`: its number and, of shs1, the network identifier.
-uint64_t listen(const py::handle& core, const std::string& url, const py::dict& limits, const Channel& channel,
-                const std::optional<py::dict>& http, const std::optional<py::dict>& tls) {
+uint64_t listen_at(const py::handle& core, const std::string& url, const py::dict& limits, const Channel& channel,
+                   const std::optional<py::dict>& http, const std::optional<py::dict>& tls) {
     const TlsTexts tls_texts(tls);
     sw_listen_options options;
     sw_listen_options_init(&options);
@@ -446,7 +446,7 @@ PYBIND11_MODULE(_native, module) {
         make_argument_error = py::object(of_argument).release().ptr();
     });
     module.def("open", &open);
-    module.def("listen", &listen);
+    module.def("listen", &listen_at);
     module.def("http_answer", &http_answer);
     module.def("listener_set_addresses", [](uint64_t listener, const py::list& allowed, const py::list& denied) {
         std::vector<std::string> kept_allow, kept_deny;

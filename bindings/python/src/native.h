@@ -135,6 +135,9 @@ struct Message {
     bool waited;     // taken by who waited for it: no handler's end answers it
 };
 
+inline Core* core_of(PyObject* object) { return reinterpret_cast<Core*>(object); }
+inline Peer* peer_of(PyObject* object) { return reinterpret_cast<Peer*>(object); }
+
 extern PyTypeObject* core_type;
 extern PyTypeObject* peer_type;
 extern PyTypeObject* message_type;
@@ -155,6 +158,7 @@ PyObject* raise_result(sw_result result, PyObject* peer = nullptr);
 PyObject* raise_argument();
 // The same with particulars of the binding's own.
 PyObject* raise_failure(sw_result result, const char* detail);
+bool takes(Py_ssize_t count, Py_ssize_t wanted);  // false: other than so many arguments; an exception is set
 
 // An object as the body of a message: bytes and buffers as they are, str as UTF-8, Encoded by its type, the rest as JSON.
 class Body {

@@ -63,19 +63,11 @@ private:
     std::vector<sw_part> handles_;
 };
 
-Peer* self_of(PyObject* object) { return reinterpret_cast<Peer*>(object); }
-
 bool part_of(PyObject* object, PyObject* const* args, sw_part& part) {
-    part.exchange.peer = self_of(object)->handle;
+    part.exchange.peer = peer_of(object)->handle;
     part.exchange.number = PyLong_AsUnsignedLongLong(args[0]);
     if (!PyErr_Occurred()) part.number = PyLong_AsUnsignedLongLong(args[1]);
     return !PyErr_Occurred();
-}
-
-bool takes(Py_ssize_t count, Py_ssize_t wanted) {
-    if (count == wanted) return true;
-    PyErr_Format(PyExc_TypeError, "%zd arguments are wanted", wanted);
-    return false;
 }
 
 // None, or (attempts, backoff_ms, backoff_max_ms).
@@ -119,7 +111,7 @@ PyObject* send_parts(PyObject* object, PyObject* const* args, Py_ssize_t count) 
     options.exchange = &exchange;
     heads.give(options);
     extras.give(options);
-    const sw_result result = sw_peer_send(self_of(object)->handle, out.route, out.body.bytes, &options);
+    const sw_result result = sw_peer_send(peer_of(object)->handle, out.route, out.body.bytes, &options);
     if (result == SW_ERR_AGAIN) Py_RETURN_FALSE;
     if (result != SW_OK) return raise_result(result, object);
     PyObject* number = options.receipt ? PyLong_FromUnsignedLongLong(receipt) : Ref::borrow(Py_None).release();
@@ -131,7 +123,7 @@ PyObject* send_parts(PyObject* object, PyObject* const* args, Py_ssize_t count) 
 // one reply, until its DONE.
 PyObject* open_exchange(PyObject* object, PyObject* const* args, Py_ssize_t count) {
     if (!takes(count, 10)) return nullptr;
-    CoreState* state = state_of(self_of(object)->core);
+    CoreState* state = state_of(peer_of(object)->core);
     Outgoing out;
     Heads heads;
     Extras extras;
@@ -157,7 +149,7 @@ PyObject* open_exchange(PyObject* object, PyObject* const* args, Py_ssize_t coun
     heads.give(options);
     extras.give(options);
     sw_exchange exchange{};
-    const sw_result result = sw_peer_request(self_of(object)->handle, out.route, out.body.bytes, &options, &exchange);
+    const sw_result result = sw_peer_request(peer_of(object)->handle, out.route, out.body.bytes, &options, &exchange);
     if (result == SW_ERR_AGAIN) Py_RETURN_NONE;
     if (result != SW_OK) return raise_result(result, object);
     Py_INCREF(user.get());  // the exchange's

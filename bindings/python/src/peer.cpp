@@ -11,13 +11,11 @@ namespace {
 
 PyObject* no_body = nullptr;  // bytes
 
-Peer* self_of(PyObject* object) { return reinterpret_cast<Peer*>(object); }
-
 int peer_init(PyObject* object, PyObject* args, PyObject*) {
     PyObject* core = nullptr;
     unsigned long long handle = 0;
     if (!PyArg_ParseTuple(args, "O!K", core_type, &core, &handle)) return -1;
-    Peer* self = self_of(object);
+    Peer* self = peer_of(object);
     Py_INCREF(core);
     Py_XDECREF(self->core);
     self->core = reinterpret_cast<Core*>(core);
@@ -26,7 +24,7 @@ int peer_init(PyObject* object, PyObject* args, PyObject*) {
 }
 
 int peer_traverse(PyObject* object, visitproc visit, void* arg) {
-    Py_VISIT(self_of(object)->core);
+    Py_VISIT(peer_of(object)->core);
 #if PY_VERSION_HEX >= 0x03090000
     Py_VISIT(Py_TYPE(object));
 #endif
@@ -34,7 +32,7 @@ int peer_traverse(PyObject* object, visitproc visit, void* arg) {
 }
 
 int peer_clear(PyObject* object) {
-    Py_CLEAR(self_of(object)->core);
+    Py_CLEAR(peer_of(object)->core);
     return 0;
 }
 
@@ -57,7 +55,7 @@ PyObject* send(PyObject* object, PyObject* const* args, Py_ssize_t count) {
     out.give(options);
     if (!stages_of(args[2], options.receipt)) return nullptr;
     options.receipt_number = options.receipt ? &number : nullptr;
-    const sw_result result = sw_peer_send(self_of(object)->handle, out.route, out.body.bytes, &options);
+    const sw_result result = sw_peer_send(peer_of(object)->handle, out.route, out.body.bytes, &options);
     if (result == SW_ERR_AGAIN) Py_RETURN_FALSE;
     if (result != SW_OK) return raise_result(result, object);
     if (options.receipt) return PyLong_FromUnsignedLongLong(number);
@@ -71,12 +69,12 @@ PyObject* send_nowait(PyObject* object, PyObject* const* args, Py_ssize_t count)
     if (!out.set(args[0], count > 1 ? args[1] : no_body)) return nullptr;
     sw_result result = SW_OK;
     if (out.plain()) {
-        result = sw_peer_send(self_of(object)->handle, out.route, out.body.bytes, nullptr);
+        result = sw_peer_send(peer_of(object)->handle, out.route, out.body.bytes, nullptr);
     } else {
         sw_send_options options;
         sw_send_options_init(&options);
         out.give(options);
-        result = sw_peer_send(self_of(object)->handle, out.route, out.body.bytes, &options);
+        result = sw_peer_send(peer_of(object)->handle, out.route, out.body.bytes, &options);
     }
     if (result != SW_OK) return raise_result(result, object);
     Py_RETURN_NONE;
@@ -86,7 +84,7 @@ PyObject* send_nowait(PyObject* object, PyObject* const* args, Py_ssize_t count)
 // reference to the future, its `user`, until its DONE.
 PyObject* request(PyObject* object, PyObject* const* args, Py_ssize_t count) {
     if (count != 3) return PyErr_SetString(PyExc_TypeError, "_request takes route, body, timeout_ms"), nullptr;
-    Peer* self = self_of(object);
+    Peer* self = peer_of(object);
     CoreState* state = state_of(self->core);
     if (!state) return nullptr;
     Outgoing out;
@@ -113,7 +111,7 @@ PyObject* cancel(PyObject* object, PyObject* args) {
     unsigned long long number = 0;
     unsigned code = 0;
     if (!PyArg_ParseTuple(args, "K|I", &number, &code)) return raise_argument();
-    sw_exchange_cancel({self_of(object)->handle, number}, code);  // over already: nothing to cancel
+    sw_exchange_cancel({peer_of(object)->handle, number}, code);  // over already: nothing to cancel
     Py_RETURN_NONE;
 }
 
@@ -125,32 +123,32 @@ PyObject* done_or_raise(sw_result result, PyObject* peer) {
 PyObject* ping(PyObject* object, PyObject* token) {
     const unsigned long long value = PyLong_AsUnsignedLongLong(token);
     if (PyErr_Occurred()) return nullptr;
-    return done_or_raise(sw_peer_ping(self_of(object)->handle, value), object);
+    return done_or_raise(sw_peer_ping(peer_of(object)->handle, value), object);
 }
 
 PyObject* move(PyObject* object, PyObject* address) {
     Py_ssize_t size = 0;
     const char* const data = PyUnicode_AsUTF8AndSize(address, &size);
     if (!data) return nullptr;
-    return done_or_raise(sw_peer_move(self_of(object)->handle, {data, static_cast<size_t>(size)}), object);
+    return done_or_raise(sw_peer_move(peer_of(object)->handle, {data, static_cast<size_t>(size)}), object);
 }
 
 PyObject* hello(PyObject* object, PyObject* data) {
     Body body;
     if (!body.set(data)) return nullptr;
-    return done_or_raise(sw_peer_hello(self_of(object)->handle, body.bytes), object);
+    return done_or_raise(sw_peer_hello(peer_of(object)->handle, body.bytes), object);
 }
 
 PyObject* resume(PyObject* object, PyObject* messages) {
     const unsigned long long value = PyLong_AsUnsignedLongLong(messages);
     if (PyErr_Occurred()) return nullptr;
-    return done_or_raise(sw_peer_resume(self_of(object)->handle, value), object);
+    return done_or_raise(sw_peer_resume(peer_of(object)->handle, value), object);
 }
 
 PyObject* accept(PyObject* object, PyObject* data) {
     Body body;
     if (!body.set(data)) return nullptr;
-    return done_or_raise(sw_peer_accept(self_of(object)->handle, body.bytes), object);
+    return done_or_raise(sw_peer_accept(peer_of(object)->handle, body.bytes), object);
 }
 
 PyObject* reject(PyObject* object, PyObject* args) {
@@ -158,7 +156,7 @@ PyObject* reject(PyObject* object, PyObject* args) {
     const char* text = "";
     Py_ssize_t size = 0;
     if (!PyArg_ParseTuple(args, "Is#", &code, &text, &size)) return raise_argument();
-    return done_or_raise(sw_peer_reject(self_of(object)->handle, code, {text, static_cast<size_t>(size)}), object);
+    return done_or_raise(sw_peer_reject(peer_of(object)->handle, code, {text, static_cast<size_t>(size)}), object);
 }
 
 PyObject* close(PyObject* object, PyObject* args) {
@@ -166,16 +164,16 @@ PyObject* close(PyObject* object, PyObject* args) {
     const char* text = "";
     Py_ssize_t size = 0;
     if (!PyArg_ParseTuple(args, "Is#I", &code, &text, &size, &deadline)) return raise_argument();
-    return done_or_raise(sw_peer_close(self_of(object)->handle, code, {text, static_cast<size_t>(size)}, deadline),
+    return done_or_raise(sw_peer_close(peer_of(object)->handle, code, {text, static_cast<size_t>(size)}, deadline),
                          object);
 }
 
-PyMemberDef members[] = {
+PyMemberDef peer_members[] = {
     {"_handle", T_ULONGLONG, offsetof(Peer, handle), READONLY, nullptr},
     {},
 };
 
-PyMethodDef methods[] = {
+PyMethodDef peer_methods[] = {
     {"_send", fast(send), METH_FASTCALL, nullptr},
     {"send_nowait", fast(send_nowait), METH_FASTCALL, nullptr},
     {"_request", fast(request), METH_FASTCALL, nullptr},
@@ -205,24 +203,24 @@ PyMethodDef methods[] = {
     {},
 };
 
-PyType_Slot slots[] = {
+PyType_Slot peer_slots[] = {
     {Py_tp_init, reinterpret_cast<void*>(peer_init)},
     {Py_tp_new, reinterpret_cast<void*>(PyType_GenericNew)},
     {Py_tp_traverse, reinterpret_cast<void*>(peer_traverse)},
     {Py_tp_clear, reinterpret_cast<void*>(peer_clear)},
     {Py_tp_dealloc, reinterpret_cast<void*>(peer_dealloc)},
-    {Py_tp_members, members},
-    {Py_tp_methods, methods},
+    {Py_tp_members, peer_members},
+    {Py_tp_methods, peer_methods},
     {},
 };
 
-PyType_Spec spec = {"sealwire._native.Peer", sizeof(Peer), 0,
-                    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, slots};
+PyType_Spec peer_spec = {"sealwire._native.Peer", sizeof(Peer), 0,
+                         Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, peer_slots};
 
 }  // namespace
 
 bool add_peer_type(PyObject* module) {
-    peer_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
+    peer_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&peer_spec));
     no_body = PyBytes_FromStringAndSize(nullptr, 0);
     if (!peer_type || !no_body) return false;
     Py_INCREF(peer_type);

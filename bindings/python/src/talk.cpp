@@ -3,15 +3,13 @@
 
 namespace binding {
 
-namespace {
-
-Peer* self_of(PyObject* object) { return reinterpret_cast<Peer*>(object); }
-
 bool takes(Py_ssize_t count, Py_ssize_t wanted) {
     if (count == wanted) return true;
     PyErr_Format(PyExc_TypeError, "%zd arguments are wanted", wanted);
     return false;
 }
+
+namespace {
 
 bool number_of(PyObject* object, uint64_t& out) {
     out = PyLong_AsUnsignedLongLong(object);
@@ -73,7 +71,7 @@ void on_talk(CoreState* state, const sw_event* event) {
 
 // (exchange, body, extras): the question's number; False when the queue is full.
 PyObject* ask(PyObject* object, PyObject* const* args, Py_ssize_t count) {
-    sw_exchange exchange{self_of(object)->handle, 0};
+    sw_exchange exchange{peer_of(object)->handle, 0};
     Body body;
     Extras extras;
     if (!takes(count, 3) || !number_of(args[0], exchange.number) || !body.set(args[1]) || !extras.set(args[2]))
@@ -91,7 +89,7 @@ PyObject* ask(PyObject* object, PyObject* const* args, Py_ssize_t count) {
 
 // (exchange, question, body, extras, asks): the number of what it asks in turn, or None.
 PyObject* answer_question(PyObject* object, PyObject* const* args, Py_ssize_t count) {
-    sw_question question{{self_of(object)->handle, 0}, 0}, back{};
+    sw_question question{{peer_of(object)->handle, 0}, 0}, back{};
     Body body;
     Extras extras;
     if (!takes(count, 5) || !number_of(args[0], question.exchange.number) || !number_of(args[1], question.number) ||
@@ -111,7 +109,7 @@ PyObject* answer_question(PyObject* object, PyObject* const* args, Py_ssize_t co
 
 // (exchange, question, code, text)
 PyObject* question_status(PyObject* object, PyObject* const* args, Py_ssize_t count) {
-    sw_question question{{self_of(object)->handle, 0}, 0};
+    sw_question question{{peer_of(object)->handle, 0}, 0};
     uint64_t code = 0;
     sw_text text{};
     if (!takes(count, 4) || !number_of(args[0], question.exchange.number) || !number_of(args[1], question.number) ||
@@ -136,7 +134,7 @@ PyObject* set_deadlines(PyObject* object, PyObject* const* args, Py_ssize_t coun
     deadlines.between_ms = static_cast<uint32_t>(values[2]);
     deadlines.total_ms = static_cast<uint32_t>(values[3]);
     deadlines.clock = static_cast<uint32_t>(values[4]);
-    const sw_result result = sw_exchange_set_deadlines({self_of(object)->handle, values[0]}, &deadlines);
+    const sw_result result = sw_exchange_set_deadlines({peer_of(object)->handle, values[0]}, &deadlines);
     if (result != SW_OK && !is_over(result)) return raise_result(result, object);
     Py_RETURN_NONE;
 }
@@ -146,7 +144,7 @@ PyObject* message_uuid(PyObject* object, PyObject* const* args, Py_ssize_t count
     uint64_t exchange = 0, place = 0;
     if (!takes(count, 3) || !number_of(args[0], exchange) || !number_of(args[2], place)) return nullptr;
     uint8_t out[16];
-    const sw_result result = sw_exchange_uuid({self_of(object)->handle, exchange}, args[1] == Py_True, place, out);
+    const sw_result result = sw_exchange_uuid({peer_of(object)->handle, exchange}, args[1] == Py_True, place, out);
     if (result != SW_OK) return raise_result(result, object);
     return PyBytes_FromStringAndSize(reinterpret_cast<const char*>(out), sizeof out);
 }
@@ -154,14 +152,14 @@ PyObject* message_uuid(PyObject* object, PyObject* const* args, Py_ssize_t count
 PyObject* is_running(PyObject* object, PyObject* exchange) {
     uint64_t number = 0;
     if (!number_of(exchange, number)) return nullptr;
-    return PyBool_FromLong(sw_exchange_running({self_of(object)->handle, number}) == SW_OK);
+    return PyBool_FromLong(sw_exchange_running({peer_of(object)->handle, number}) == SW_OK);
 }
 
 // (requests, serving, questions, queued bytes)
 PyObject* get_running(PyObject* object, PyObject*) {
     sw_running all{};
     all.size = sizeof all;
-    const sw_result result = sw_peer_running(self_of(object)->handle, &all);
+    const sw_result result = sw_peer_running(peer_of(object)->handle, &all);
     if (result != SW_OK) return raise_result(result, object);
     return Py_BuildValue("(KKKK)", all.requests, all.serving, all.questions, all.queued_bytes);
 }

@@ -5,10 +5,8 @@ namespace binding {
 
 namespace {
 
-Core* core_of(PyObject* object) { return reinterpret_cast<Core*>(object); }
-
 // The number of a route's own handler, the last that was registered; -1 without one.
-std::ptrdiff_t handler_of(const CoreState* state, PyObject* route) {
+std::ptrdiff_t own_handler(const CoreState* state, PyObject* route) {
     for (size_t i = state->handlers.size(); i-- > 0;) {
         const Handler& one = state->handlers[i];
         if (!one.closed && !one.unhandled && PyUnicode_Compare(one.route, route) == 0) {
@@ -36,7 +34,7 @@ PyObject* wait_route(PyObject* object, PyObject* route) {
     CoreState* state = state_of(core_of(object));
     sw_text text{};
     if (!state || !text_of(route, text)) return nullptr;
-    if (handler_of(state, route) >= 0) Py_RETURN_NONE;
+    if (own_handler(state, route) >= 0) Py_RETURN_NONE;
     if (state->unhandled == 0) {
         Handler handler;
         handler.route = PyUnicode_FromString("");
@@ -55,7 +53,7 @@ PyObject* unwait_route(PyObject* object, PyObject* route) {
     CoreState* state = state_of(core_of(object));
     sw_text text{};
     if (!state || !text_of(route, text)) return nullptr;
-    if (handler_of(state, route) < 0) sw_node_unroute(state->node, text);  // closing: nothing to take back
+    if (own_handler(state, route) < 0) sw_node_unroute(state->node, text);  // closing: nothing to take back
     Py_RETURN_NONE;
 }
 
@@ -70,7 +68,7 @@ PyObject* handle(PyObject* object, PyObject* argument) {
     stop_running(message);
     message->waited = false;
     if (message->over || message->answered) Py_RETURN_NONE;
-    const std::ptrdiff_t own = handler_of(state, message->route);
+    const std::ptrdiff_t own = own_handler(state, message->route);
     Handler* const found = own >= 0 ? &state->handlers[static_cast<size_t>(own)] : default_handler(state);
     if (!found) {
         refuse(message->exchange, message->expects != 0, message->parts != nullptr);

@@ -1,5 +1,5 @@
 // Runs the Node.js suite: an application folder with the staged package and the codecs' in its node_modules, and the tests.
-//   node run.mjs [FILTER]     FILTER: only test files whose name contains it; -FILTER: all others
+//   node run.mjs [FILTER..]     FILTER: only test files whose name contains one of them; -FILTER: all others
 import { spawn } from 'node:child_process'
 import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -17,8 +17,10 @@ for (const name of ['@msgpack/msgpack', 'cborg']) {
 }
 cpSync(here, join(application, 'tests'), { recursive: true })
 
-const [, without, filter] = /^(-?)(.*)$/.exec(process.argv[2] ?? '')
-const tests = readdirSync(here).filter((name) => /\.test\.[cm]js$/.test(name) && name.includes(filter) !== (without === '-')).sort()
+const filters = process.argv.slice(2)
+const without = filters[0]?.startsWith('-') ?? false
+const chosen = (name) => filters.length === 0 || filters.some((filter) => name.includes(filter.replace(/^-/, ''))) !== without
+const tests = readdirSync(here).filter((name) => /\.test\.[cm]js$/.test(name) && chosen(name)).sort()
 const [major, minor] = process.versions.node.split('.').map(Number)
 // Releases before 18.15 know no reporters and always print TAP.
 const reporter = major > 18 || minor >= 15 ? ['--test-reporter=tap'] : []

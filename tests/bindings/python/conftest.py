@@ -10,6 +10,7 @@ import pytest
 SOURCE_ROOT = pathlib.Path(os.environ.get("SEALWIRE_SOURCE_ROOT", pathlib.Path(__file__).resolve().parents[3]))
 SCRIPT_S = 300 if "SEALWIRE_SANITIZED" in os.environ else 60
 sys.path.insert(0, str(SOURCE_ROOT / "tests" / "support"))
+import compiled  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -22,10 +23,13 @@ def wheel(tmp_path_factory):
     """The wheel that `pip install ./bindings/python` builds, made with the build tools that are installed here."""
     out = tmp_path_factory.mktemp("wheel")
     # The folder is kept between runs, so that only what changed is compiled again. Not optimized: that takes three times as long.
-    kept = pathlib.Path(os.environ.get("SEALWIRE_BUILD_ROOT", out)) / "wheel"
+    build = pathlib.Path(os.environ.get("SEALWIRE_BUILD_ROOT", out / "build"))
+    kept = build.with_name(build.name + "-wheel")
+    compiled.lend(build, kept)
+    settings = [f"build-dir={kept}", "setup-args=-Db_ndebug=false"]
     subprocess.run([sys.executable, "-m", "pip", "wheel", "--quiet", "--no-build-isolation", "--no-deps", "--no-index",
-                    f"--config-settings=build-dir={kept}", "--config-settings=setup-args=-Doptimization=0", "--wheel-dir", str(out), str(SOURCE_ROOT / "bindings" / "python")],
-                   check=True, stdin=subprocess.DEVNULL)
+                    *(f"--config-settings={setting}" for setting in settings), "--wheel-dir", str(out),
+                    str(SOURCE_ROOT / "bindings" / "python")], check=True, stdin=subprocess.DEVNULL, env={**os.environ, "CXXFLAGS": "-O0"})
     (path,) = out.glob("*.whl")
     return path
 
