@@ -41,6 +41,7 @@ Exit exit_for(sw_result result) {
         case SW_ERR_TRUNCATED:
         case SW_ERR_SILENT:
         case SW_ERR_LEASE:
+        case SW_ERR_SLOW:
         case SW_ERR_PEER_CLOSED:
         case SW_ERR_REPLACED:
         case SW_ERR_PROTOCOL:

@@ -45,6 +45,14 @@ SAME(HTTP_REQUEST, http_request);
 SAME(HTTP_UPGRADE, http_upgrade);
 SAME(LISTENER_PAUSED, listener_paused);
 SAME(LISTENER_RESUMED, listener_resumed);
+SAME(TOPIC_MESSAGE, topic_message);
+SAME(TOPIC_JOINED, topic_joined);
+SAME(TOPIC_MEMBER_JOINED, topic_member_joined);
+SAME(TOPIC_MEMBER_LEFT, topic_member_left);
+SAME(TOPIC_REFUSED, topic_refused);
+SAME(TOPIC_WRITABLE, topic_writable);
+SAME(TOPIC_DROPPED, topic_dropped);
+SAME(TOPIC_LEFT, topic_left);
 #undef SAME
 
 static_assert(sizeof(PeerId) == sizeof(sw_peer_id));
@@ -337,6 +345,31 @@ void EventBox::show(const NodeEvent& event) {
                 {event.pipe}, bytes_of(event.body), result_of_event(event), 0, text_of(event.detail)};
             face.size = size_with(face.as.pipe_closed);
             break;
+        case NodeEventKind::topic_message:
+            face.as.topic_message = {{event.topic}, id_or_zero(event.id), text_of(event.text), bytes_of(event.body),
+                                     event.type,    event.last,           event.number,        event.first};
+            face.size = size_with(face.as.topic_message);
+            break;
+        case NodeEventKind::topic_joined:
+        case NodeEventKind::topic_member_joined:
+        case NodeEventKind::topic_member_left:
+        case NodeEventKind::topic_refused:
+        case NodeEventKind::topic_writable:
+        case NodeEventKind::topic_dropped:
+        case NodeEventKind::topic_left: {
+            sw_event_topic& topic = face.as.topic;
+            topic.topic = {event.topic};
+            topic.name = text_of(event.text);
+            topic.id = id_or_zero(event.id);
+            topic.result = result_of_event(event);
+            topic.code = event.code;
+            topic.publisher = event.allowed;
+            topic.refused = static_cast<uint32_t>(event.number);
+            topic.count = event.first;
+            topic.bytes = event.last_number;
+            face.size = size_with(topic);
+            break;
+        }
         case NodeEventKind::http_request:
         case NodeEventKind::http_upgrade: show_http(event); break;
         case NodeEventKind::receipt:
@@ -403,7 +436,8 @@ sw_result sw_event_hold(const sw_event* event, const sw_event** out) {
     return guarded([&] {
         if (!event || !out) return bad("event or out is null");
         EventBox& box = EventBox::of(event);
-        if (event->type != SW_EVENT_MESSAGE) return bad("only messages are held");
+        if (event->type != SW_EVENT_MESSAGE && event->type != SW_EVENT_TOPIC_MESSAGE)
+            return bad("only messages are held");
         if (box.heap) return failed(Errc::state, "a fetched event is not taken before it is released");
         if (!box.source->owes) return failed(Errc::state, "the message is held already");
         auto kept = std::make_unique<HeapEvent>(box.queue, HeapEvent::Kind::held);

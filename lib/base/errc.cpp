@@ -113,6 +113,9 @@ constexpr auto kTable = std::to_array<ErrcInfo>({
      "Its connection stayed broken for longer than lease_ms, or the peer was started anew. Connect again, and ask the "
      "peer "
      "about what is reported as outcome_unknown."},
+    {Errc::slow, "slow", "a subscriber did not keep up with what was published to it",
+     "Its topic ends the session of who is slow. Take messages faster, or let the publisher drop some (slow of its "
+     "topic's options) or wait."},
     {Errc::timeout, "timeout", "the deadline passed", "Give it more time, or find out what blocks the peer's handler."},
     {Errc::cancelled, "cancelled", "cancelled", "One of the two ends cancelled it."},
     {Errc::too_big, "too_big", "the message is larger than the receiver takes",

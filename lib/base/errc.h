@@ -60,6 +60,7 @@ enum class Errc : int32_t {
     record = 67,
     silent = 68,
     lease = 69,
+    slow = 70,
     // What became of a message or an exchange
     timeout = 80,
     cancelled = 81,

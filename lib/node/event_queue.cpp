@@ -17,6 +17,7 @@ uint64_t last_event_of(const NodeEvent& event) {
         case NodeEventKind::listener_closed: return event.listener;
         case NodeEventKind::peer_closed: return event.peer;
         case NodeEventKind::pipe_closed: return event.pipe;
+        case NodeEventKind::topic_left: return event.topic;
         case NodeEventKind::node_closed: return event.node;
         default: return 0;
     }

@@ -8,6 +8,7 @@
 #include "crypto/ticket.h"
 #include "node/fork_guard.h"
 #include "node/listener.h"
+#include "node/node_topics.h"
 #include "node/own_list.h"
 #include "node/peer.h"
 #include "node/piping.h"
@@ -43,7 +44,8 @@ Node::Node(NodeConfig config, std::unique_ptr<EventSink> sink)
       routes_(config_.shards()),
       suspended_(config_.suspended),
       placement_(config_.shards()),
-      tls_clients_(std::make_unique<TlsClientContexts>()) {
+      tls_clients_(std::make_unique<TlsClientContexts>()),
+      topics_(std::make_unique<NodeTopics>(*this)) {
     sink_->attach(queue_);
     allowed_.set(config_.allowed);
     connection_config_.identity = identity_.get();
@@ -61,6 +63,7 @@ Node::Node(NodeConfig config, std::unique_ptr<EventSink> sink)
 Node::~Node() {
     waiting_timer_.reset();
     files_timer_.reset();
+    topics_->stop();
     shards_.clear();
     queue_->abandon();
 }

@@ -37,6 +37,7 @@ namespace sealwire {
 
 class TlsClientContexts;
 class Listening;
+class NodeTopics;
 class Pipe;
 class Peer;
 class Piping;
@@ -102,6 +103,7 @@ public:
     bool on_loop_thread() const;
     const std::shared_ptr<TransferHub>& transfers() const { return transfers_; }
     SharedAnswers& answers() { return answers_; }
+    NodeTopics& topics() { return *topics_; }
 
     // `*out` is written before the loop can see the command.
     Result<void> listen(std::string_view url, const ListeningOptions& options, uint64_t* out);
@@ -235,6 +237,7 @@ private:
     Suspended suspended_;
     Placement placement_;
     const std::unique_ptr<TlsClientContexts> tls_clients_;
+    const std::unique_ptr<NodeTopics> topics_;
     std::atomic<uint64_t> dials_{0};
     uint64_t handle_ = 0;
     std::vector<std::unique_ptr<Shard>> shards_;  // the front first

@@ -50,6 +50,14 @@ enum class NodeEventKind : uint8_t {
     peer_suspended = 28,
     peer_connecting = 29,
     peer_resumed = 30,
+    topic_message = 33,
+    topic_joined = 34,
+    topic_member_joined = 35,
+    topic_member_left = 36,
+    topic_refused = 37,
+    topic_writable = 38,
+    topic_dropped = 39,
+    topic_left = 40,
 };
 
 struct CloseReport {
@@ -99,6 +107,7 @@ struct NodeEvent {
     uint64_t listener = 0;
     bool raw = false;      // of a peer that carries one stream each way (channel shs1), the parts of exchange `number`
     uint64_t pipe = 0;     // that the application carries
+    uint64_t topic = 0;    // handle of a join
     uint64_t instead = 0;  // of closed: the peer that stands in its place
     void* user = nullptr;
     void* route_user = nullptr;

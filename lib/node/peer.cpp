@@ -7,6 +7,7 @@
 #include "base/free_block.h"
 #include "node/measured.h"
 #include "node/node.h"
+#include "node/node_topics.h"
 
 namespace sealwire {
 
@@ -32,6 +33,7 @@ Peer::Peer(Node& node, Ticket ticket, const DialOptions& options)
     if (options.data_on_demand) connection_->hello_on_demand();
     dialable_ = can_dial();
     register_handle(*this);
+    connection_->set_topics(&node.topics().table(), handle_, this);
 }
 
 Peer::Peer(Node& node, uint64_t listener, std::shared_ptr<HalfOpen> half_open, std::unique_ptr<Pipe> pipe,
@@ -44,6 +46,7 @@ Peer::Peer(Node& node, uint64_t listener, std::shared_ptr<HalfOpen> half_open, s
     pipe_ = std::move(pipe);
     connection_ = Connection::responder(node.connection_config(), outbox_, node.rng(), shard_->loop().now());
     register_handle(*this);
+    connection_->set_topics(&node.topics().table(), handle_, this);
 }
 
 Peer::Peer(Node& node, Peer& session)
@@ -58,10 +61,12 @@ Peer::Peer(Node& node, Peer& session)
     connection_ = Connection::initiator(node.connection_config(), id_, outbox_, node.rng(), shard_->loop().now(), {});
     connection_->hello_on_demand();
     register_handle(*this);
+    connection_->set_topics(&node.topics().table(), handle_, this);  // it offers what the session has
 }
 
 Peer::~Peer() {
     if (handle_ != 0) drop_transfers();
+    drop_topics();
     leave_half_open();
     if (handle_ != 0) node_.stats_book().remove(*this);
     if (!over_) retire_handle();
@@ -284,6 +289,7 @@ void Peer::sync() {
         retries_->advance(now);
         retry_at_ = retries_->next();
     }
+    sync_topics();
     connection_->sync(now);
 }
 

@@ -135,6 +135,7 @@ public:
     void end_soon();
     // Only what can be sent is sent; no event is delivered.
     void flush_only();
+    void serve_topics();
     // Taken from the node's list of peers that have commands waiting.
     void drive_if_dirty();
     void shut_down(Time deadline) override;
@@ -235,6 +236,9 @@ private:
     void serve_no_more(const Peer& session);
     void drop_left_pipe();
     void remember_end();
+    void on_topic_message(const Event& event);
+    void sync_topics();
+    void drop_topics();
     void on_message(Event& event);
     void tell_message(Event& event, const Route& route);
     void refuse_unrouted(const Event& event);

@@ -1,5 +1,6 @@
 // What a connection tells, made into what the application is told.
 #include "node/node.h"
+#include "node/node_topics.h"
 #include "node/peer.h"
 
 namespace sealwire {
@@ -7,6 +8,7 @@ namespace sealwire {
 void Peer::deliver() {
     if (!held_.empty()) release_held();
     tell_ended();
+    node_.topics().tell(*shard_);
     while (Event* event = connection_->poll_event()) {
         handle_event(*event);
         if (shard_->urgent()) shard_->flush_urgent();
@@ -38,10 +40,12 @@ NodeEvent Peer::event_of(NodeEventKind kind, const Event& event) const {
 }
 
 void Peer::handle_event(Event& event) {
+    if (event.kind == EventKind::topic_message) return on_topic_message(event);
     if (!held_.empty() && wait_behind(event)) return;
     if (retrying_.load(std::memory_order_relaxed) && is_attempt(event)) return;
     switch (event.kind) {
         case EventKind::message: return on_message(event);
+        case EventKind::topic_message: return;  // see above
         case EventKind::reply:
         case EventKind::done: {
             const bool done = event.kind == EventKind::done;
@@ -74,8 +78,7 @@ void Peer::handle_event(Event& event) {
             if (event.has_body && !node_.queued()) connection_->taken(event.taken);
             return;
         }
-        case EventKind::talk_over:
-        case EventKind::topic_message: return;  // never delivered
+        case EventKind::talk_over: return;  // never delivered
         case EventKind::proved: return on_proved(event);
         case EventKind::asks: return on_asks(event);
         case EventKind::connected: return on_up(event);
@@ -363,6 +366,7 @@ void Peer::on_over(Event& event) {
     }
     tell_ended();
     over_ = true;
+    drop_topics();
     entrance.leave();
     stop_dialling();
     remember_end();

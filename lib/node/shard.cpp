@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "node/node.h"
+#include "node/node_topics.h"
 #include "node/own_list.h"
 #include "node/peer.h"
 #include "node/piping.h"
@@ -203,6 +204,7 @@ void Shard::tell_gone_pipings() {
 }
 
 void Shard::after_turn() {
+    node_.topics().serve(*this);
     drain_dirty();
     node_.share_freed_memory(*this);
     node_.watch_key_log(*this);
@@ -214,7 +216,7 @@ void Shard::after_turn() {
     events_.flush();
     if (const size_t buried = std::exchange(buried_, 0); buried > 0 || shutting_down_) node_.buried(*this, buried);
     const std::lock_guard lock(dirty_mutex_);
-    if (!dirty_.empty() || !gone_pipings_.empty())
+    if (!dirty_.empty() || !gone_pipings_.empty() || node_.topics().has_work(*this))
         loop_->wake();  // callbacks of this drain have sent: one more turn, after a look at the sockets
 }
 
@@ -249,7 +251,8 @@ void Shard::sweep() {
 
 void Shard::emit(NodeEvent& event, const Route* route) {
     event.node = node_.handle();
-    if (!event.user && event.peer == 0 && event.listener == 0 && event.pipe == 0) event.user = node_.config().user;
+    if (!event.user && event.peer == 0 && event.listener == 0 && event.pipe == 0 && event.topic == 0)
+        event.user = node_.config().user;
     if (node_.muted()) return;
     if (node_.queued()) {
         std::unique_ptr<QueuedEvent> queued = events_.recycle();
@@ -326,7 +329,7 @@ void Shard::begin_shutdown(Time deadline) {
     if (shutting_down_) return;
     shutting_down_ = true;
     sweep_timer_.reset();
-    if (number_ == 0) node_.shut_listeners_down();
+    if (number_ == 0) node_.shut_listeners_down(), node_.topics().leave_all();
     // Both lists may shrink meanwhile.
     for (size_t i = peers_.size(); i-- > 0;) {
         if (i < peers_.size()) peers_[i]->shut_down(deadline);

@@ -98,6 +98,8 @@ public:
     void tell(LogLevel level, Errc code, const PeerId* peer, std::string_view address, std::string_view text,
               std::string_view route = {});
     void flush_events() { events_.flush(); }
+    // Something of the node's whose last event was emitted is gone.
+    void bury() { ++buried_; }
 
     // ---- The end ----
     void begin_shutdown(Time deadline);

@@ -52,6 +52,7 @@ inline Errc exchange_errc(uint32_t code) {
         case WireCode::handler_failed: return Errc::handler_failed;
         case WireCode::closing:
         case WireCode::closed: return Errc::closing;
+        case WireCode::slow: return Errc::slow;
         default: return Errc::status;
     }
 }
@@ -80,6 +81,7 @@ inline Errc close_errc(uint32_t code) {
         case WireCode::flow: return Errc::flow;
         case WireCode::limit: return Errc::limit;
         case WireCode::replaced: return Errc::replaced;
+        case WireCode::slow: return Errc::slow;
         default: return Errc::peer_closed;
     }
 }

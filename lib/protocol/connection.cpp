@@ -241,7 +241,10 @@ void Connection::sync(Time now) {
     if (window_pending_ && !outbox_.window(window_received_, window_limit_)) {
         violation(now, WireCode::protocol, "a WINDOW of bytes that were not sent");
     }
-    if (std::exchange(window_pending_, false) && topics_left_) topics_due_ = true;
+    if (std::exchange(window_pending_, false)) {
+        topics_turn_ = !topics_turn_;
+        if (topics_left_) topics_due_ = true;
+    }
     outbox_.written(std::max(written_, outbox_.received()), inbox_.events());
     if (draining_) outbox_.refuse_new(Errc::closed);
     else if (peer_draining_) outbox_.refuse_new(Errc::closing);

@@ -124,6 +124,7 @@ public:
     void ping(Time now, uint64_t token);
     // The application is done with a message of poll_event, or had no handler for it and the peer is to be told `code`.
     void taken(Taken taken) { inbox_.taken(taken); }
+    Taken share(Taken taken, uint32_t count) { return inbox_.share(taken, count); }
     void refuse(Taken taken, WireCode code) { inbox_.refuse(taken, code); }
 
     // Topics, if both ends know them: `number` stands for this connection among their links, and `user` for what drives it. Before it is
@@ -309,6 +310,7 @@ private:
     bool topics_due_ = false;   // their table has work for this connection
     bool topics_left_ = false;  // they had more than there was room for in the outbox
     bool topics_room_ = false;  // ... and not because the peer does not take what it was sent
+    bool topics_turn_ = false;  // the next room that there is for that reason is theirs: streams had the last
     bool topics_over_ = false;  // nothing more is published to the peer, nor expected of it
     bool topics_settled_ = true;
     bool mail_left_ = false;       // the outbox has told something since the halves met

@@ -23,11 +23,14 @@ void Connection::begin_topics() {
 bool Connection::wants_topics() const {
     if (!topic_link_ || topics_over_) return false;
     const bool room = topics_left_ && topics_room_ && !has_output() && phase_ == Phase::up;
-    return topics_due_ || finish_pending_ || room || topic_link_->has_news();
+    const bool turn = topics_left_ && topics_turn_ && window_pending_;
+    return topics_due_ || turn || finish_pending_ || room || topic_link_->has_news();
 }
 
 void Connection::sync_topics(Time now, size_t group) {
     if (!topic_link_ || topics_over_) return;
+    // Before sync() does, which gives the room to streams; it also says whether that WINDOW may be.
+    if (topics_turn_ && window_pending_) outbox_.window(window_received_, window_limit_);
     topics_due_ = topics_left_ = false;
     if (finish_pending_) {
         const bool unknown = peer_received_ == Outbox::kUnknownReceived;

@@ -52,7 +52,9 @@ struct Taken {
     bool slot = false;     // its exchange occupies a slot
     bool part = false;     // bytes of a part, `charge` of them
     bool topic = false;    // published to the topic of own alias `number`
-    uint32_t message = 0;  // its place among the messages of its side; of bytes of a part: the part's number
+    bool shared = false;   // ... and handed out more than once
+    uint32_t message =
+        0;  // its place among the messages of its side; of bytes of a part: the part's number; of what is shared: which
 };
 
 struct Event {

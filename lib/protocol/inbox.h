@@ -40,6 +40,8 @@ public:
 
     // The application is done with a message. `refused`: it had no handler or could not be taken; the peer is told `code`.
     void taken(const Taken& taken);
+    // For a message of a topic that is handed out `count` times, at least 2: it is taken when each of them was given back.
+    Taken share(Taken taken, uint32_t count);
     void refuse(const Taken& taken, WireCode code);
     void set_features(uint64_t features) { questions_ = (features & feature::questions) != 0; }
     // Takes the frames of topics; null: they were not negotiated.
@@ -237,6 +239,7 @@ private:
         notes_.push_back({.kind = kind, .code = code, .number = number, .amount = amount});
     }
     void note_receipt(const Taken& taken);
+    bool was_last(const Taken& taken);
     uint64_t limit_news() const { return taken_charge_ + window_ - limit_told_; }
     void apply(const Note& note, Outbox& outbox);
     bool take_mail(Outbox& outbox);
@@ -281,6 +284,9 @@ private:
     uint64_t assembly_not_started_ = 0;  // of it, for exchanges whose handler has not started
     Ring<uint64_t> grants_running_;      // exchanges that wait for a grant
     Ring<uint64_t> grants_not_started_;
+
+    FlatMap<uint32_t> shared_;  // how often messages that were handed out several times are still to be given back
+    uint32_t next_shared_ = 0;
 
     std::vector<Note> notes_;
     std::vector<Event> events_;

@@ -148,9 +148,25 @@ void Inbox::return_large(const Taken& taken) {
 
 // ---- Taken ----
 
+Taken Inbox::share(Taken taken, uint32_t count) {
+    taken.shared = true;
+    taken.message = next_shared_++;
+    shared_.insert(taken.message) = count;
+    return taken;
+}
+
+bool Inbox::was_last(const Taken& taken) {
+    if (!taken.shared) return true;
+    uint32_t* const left = shared_.find(taken.message);
+    if (!left || --*left > 0) return false;
+    shared_.erase(taken.message);
+    return true;
+}
+
 void Inbox::taken(const Taken& taken) {
     if (taken.part) return part_taken(taken);
     if (taken.topic) {
+        if (!was_last(taken)) return;
         return_large(taken);
         if (topics_) topics_->taken(taken);
         return;

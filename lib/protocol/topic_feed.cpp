@@ -57,6 +57,7 @@ TopicLink::Fed TopicLink::feed(TopicMember& member, Outbox& outbox) {
     }
     const Fed fed = feed_log(member, *member.own, outbox);
     member.own->drop_before(member.next);
+    topics_.give_drawn(*member.own, member.drawn);
     if (fed == Fed::all && !draining_) topics_.read_together(topic, member);
     return fed;
 }

@@ -319,7 +319,10 @@ bool TopicLink::reconcile(uint64_t number, Outbox& outbox) {
     if (join && (!wanted || join->publisher != publisher)) leave_alias(*alias, outbox);
     else if (join) return true;
     if (!wanted) return give_up(WireCode::closing), true;
-    if (joins_.size() >= peer_topics_) return give_up(WireCode::limit), true;
+    if (joins_.size() >= peer_topics_) {
+        if (!wanted_by_.find(number)) tell_refused(*topic, static_cast<uint32_t>(WireCode::limit));
+        return give_up(WireCode::limit), true;
+    }
     if (unacked_ >= peer_topics_) return false;
     this->join(*topic, outbox);
     return true;
@@ -367,14 +370,16 @@ void TopicLink::erase_join(uint64_t alias, uint32_t code) {
     answer(join->waiting, code);
     Topics::Topic& topic = *topics_.find(join->topic);
     --topic.joins;
-    if (code != 0) {
-        for (TopicHandle* handle : topic.handles) {
-            if (!handle->joined) continue;  // it is told of all together
-            topics_.tell(*handle, group_,
-                         {.kind = TopicEvent::Kind::refused, .code = code, .link = number_, .peer = peer_});
-        }
-    }
+    if (code != 0) tell_refused(topic, code);
     topics_.erase_if_unused(topic);
+}
+
+void TopicLink::tell_refused(const Topics::Topic& topic, uint32_t code) {
+    for (TopicHandle* handle : topic.handles) {
+        if (!handle->joined) continue;  // it is told of all together
+        topics_.tell(*handle, group_,
+                     {.kind = TopicEvent::Kind::refused, .code = code, .link = number_, .peer = peer_});
+    }
 }
 
 void TopicLink::drain() {

@@ -26,6 +26,7 @@ struct TopicMember {
     uint64_t gap = 0;               // messages that it does not get, before the next one that it gets
     uint64_t gap_behind = 0;        // ... behind its own log
     std::unique_ptr<TopicLog> own;  // drop_newest: what it still gets, and then it goes on with what is published then
+    uint64_t drawn = 0;             // of the node's budget, for that
 
     // The message under way, of several frames.
     View sending;
@@ -143,6 +144,7 @@ private:
     void join(Topics::Topic& topic, Outbox& outbox);
     void leave_alias(uint64_t alias, Outbox& outbox);
     void erase_join(uint64_t alias, uint32_t code);
+    void tell_refused(const Topics::Topic& topic, uint32_t code);
     void erase_member(TopicMember& member);
     void feed(Outbox& outbox);
     enum class Fed : uint8_t { all, no_credit, no_room };

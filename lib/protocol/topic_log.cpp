@@ -64,10 +64,13 @@ void TopicLog::drop_before(uint64_t number) {
     slabs_.shrink();
 }
 
-void TopicLog::take_over(const TopicLog& from, uint64_t number, uint64_t link) {
+void TopicLog::take_over(const TopicLog& from, uint64_t number, uint64_t link, uint64_t most) {
     for (; number < from.end(); ++number) {
         const Entry& entry = from.at(number);
-        if (entry.is_for(link)) push(entry, ChunkRef::share(entry.chunk), entry.body.size() + kObjectCost);
+        if (!entry.is_for(link)) continue;
+        const uint64_t cost = entry.body.size() + kObjectCost;
+        if (cost > most - std::min(most, this->cost())) return;
+        push(entry, ChunkRef::share(entry.chunk), cost);
     }
 }
 

@@ -48,8 +48,9 @@ public:
     void append(const TopicMessage& message);
     // The messages before `number` go.
     void drop_before(uint64_t number);
-    // The messages of `from` that begin there and are for `link`, of one who reads on alone.
-    void take_over(const TopicLog& from, uint64_t number, uint64_t link);
+    // The messages of `from` that begin there and are for `link`, of one who reads on alone; the first ones, that cost no more than
+    // `most` together.
+    void take_over(const TopicLog& from, uint64_t number, uint64_t link, uint64_t most = UINT64_MAX);
 
 private:
     // Small bodies share a chunk, and leave in the order in which they came.

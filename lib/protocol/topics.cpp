@@ -52,13 +52,6 @@ void Topics::erase_if_unused(Topic& topic) {
     topics_.erase(topic.number);
 }
 
-template <class Each>
-void Topics::for_each_member(Topic& topic, Each each) {
-    for (auto& group : topic.members) {
-        for (TopicMember* member : group) each(*member);
-    }
-}
-
 // ---- Commands ----
 
 void Topics::open(const TopicTag& tag, std::string_view name, TopicHandle& handle) {
@@ -153,9 +146,7 @@ Errc Topics::publish(TopicHandle& handle, const TopicMessage& message, uint64_t*
         const TopicLog::Entry& entry = topic->log.at(topic->log.end() - 1);
         for (TopicMember* member : topic->stopped) {
             if (!entry.is_for(member->link->number())) continue;
-            dropped(*member, 1, message.body.size());
-            --member->gap;
-            ++member->gap_behind;
+            dropped_behind(*member, 1, message.body.size());
         }
         for (size_t group = 0; group < groups_.size(); ++group) {
             if (topic->members[group].empty() || topic->flagged[group]) continue;
@@ -171,127 +162,6 @@ Errc Topics::publish(TopicHandle& handle, const TopicMessage& message, uint64_t*
     }
     if (members) *members = message.only ? message.only->size() : topic->reading + topic->stopped.size();
     return Errc::ok;
-}
-
-// ---- Memory ----
-
-// False: it is to block.
-bool Topics::make_room(Topic& topic, uint64_t cost) {
-    constexpr uint64_t kTrim = 64 * 1024;
-    const auto fits = [&] {
-        return topic.log.cost_behind_first(topic.log.begin()) + cost <= topic.queue && draw(topic, cost);
-    };
-    if (topic.log.total() - topic.trimmed >= kTrim) drop_read(topic);
-    if (fits()) return true;
-    drop_read(topic);
-    if (fits()) return true;
-    if (topic.slow == SlowPeers::block) return false;
-    // Some more than is needed, so that not every message has to look at every member.
-    const uint64_t most = std::min(topic.queue, topic.drawn + kSendFloor);
-    const uint64_t room = std::min(cost + topic.queue / 16, most);
-    std::vector<TopicMember*> slow;
-    for_each_member(topic, [&](TopicMember& member) {
-        if (member.own || member.publisher || topic.log.cost_behind_first(member.next) <= most - room) return;
-        slow.push_back(&member);
-    });
-    for (TopicMember* member : slow) give_way(topic, *member, most - room);
-    drop_read(topic);
-    return true;
-}
-
-// It reads no more of the log than `most`.
-void Topics::give_way(Topic& topic, TopicMember& member, uint64_t most) {
-    switch (topic.slow) {
-        case SlowPeers::block: return;
-        case SlowPeers::drop_oldest: {
-            const bool before = member.next < topic.log.end();
-            uint64_t count = 0;
-            uint64_t bytes = 0;
-            for (; topic.log.cost_behind_first(member.next) > most; ++member.next) {
-                const TopicLog::Entry& entry = topic.log.at(member.next);
-                if (!entry.is_for(member.link->number())) continue;
-                ++count;
-                bytes += entry.body.size();
-            }
-            dropped(member, count, bytes);
-            return moved_on(topic, member, before);
-        }
-        case SlowPeers::drop_newest: topic.stopped.push_back(&member); return read_alone(topic, member);
-        case SlowPeers::disconnect:
-            member.link->too_slow_ = true;
-            read_all(topic, member);
-            return flag(*member.link);
-    }
-}
-
-// What it has not read is not for it any more.
-void Topics::read_all(Topic& topic, TopicMember& member) {
-    if (member.publisher) return;
-    const TopicLog& log = member.own ? *member.own : topic.log;
-    uint64_t count = 0;
-    uint64_t bytes = 0;
-    for (uint64_t number = member.next; number < log.end(); ++number) {
-        const TopicLog::Entry& entry = log.at(number);
-        if (!member.own && !entry.is_for(member.link->number())) continue;
-        ++count;
-        bytes += entry.body.size();
-    }
-    dropped(member, count, bytes);
-    if (member.own) return;
-    const bool before = member.next < topic.log.end();
-    member.next = topic.log.end();
-    moved_on(topic, member, before);
-}
-
-void Topics::read_alone(Topic& topic, TopicMember& member) {
-    auto own = std::make_unique<TopicLog>();
-    own->take_over(topic.log, member.next, member.link->number());
-    const bool behind = member.next < topic.log.end();
-    member.own = std::move(own);
-    member.next = 0;
-    --topic.reading;
-    if (behind && --topic.behind == 0) drop_read(topic);
-}
-
-void Topics::read_together(Topic& topic, TopicMember& member) {
-    std::erase(topic.stopped, &member);
-    member.own.reset();
-    member.gap += std::exchange(member.gap_behind, 0);
-    member.next = topic.log.end();
-    ++topic.reading;
-}
-
-void Topics::stop(TopicMember& member) {
-    Topic& topic = *find(member.topic);
-    if (member.publisher) return;
-    if (member.own) std::erase(topic.stopped, &member);
-    else read_alone(topic, member);
-}
-
-void Topics::drop_read(Topic& topic) {
-    uint64_t first = topic.log.end();
-    for_each_member(topic, [&](const TopicMember& member) {
-        if (!member.own && !member.publisher) first = std::min(first, member.next);
-    });
-    topic.log.drop_before(first);
-    topic.trimmed = topic.log.total();
-    give_drawn(topic);
-}
-
-// Beyond what any topic has: the node's memory for what waits to be sent.
-bool Topics::draw(Topic& topic, uint64_t cost) {
-    const uint64_t needed = topic.log.cost() + cost;
-    if (!budget_ || needed <= kSendFloor + topic.drawn) return true;
-    const uint64_t missing = std::max(needed - kSendFloor - topic.drawn, kSendStep);
-    if (!budget_->sending.take(missing)) return false;
-    topic.drawn += missing;
-    return true;
-}
-
-void Topics::give_drawn(Topic& topic) {
-    if (topic.drawn == 0 || topic.log.cost() > topic.drawn / 2) return;
-    budget_->sending.give(topic.drawn - topic.log.cost());
-    topic.drawn = topic.log.cost();
 }
 
 // ---- Members ----
@@ -312,6 +182,7 @@ void Topics::member_left(TopicMember& member) {
     const size_t group = member.link->group_;
     if (member.own) {
         std::erase(topic.stopped, &member);
+        give_own(member);
     } else if (!member.publisher) {
         const bool before = member.next < topic.log.end();
         member.next = topic.log.end();
@@ -338,6 +209,13 @@ void Topics::dropped(TopicMember& member, uint64_t count, uint64_t bytes) {
     const size_t group = member.link->group_;
     groups_[group].dropped.push_back(&member);
     call_to_tell(group);
+}
+
+// ... behind what waits in its own log.
+void Topics::dropped_behind(TopicMember& member, uint64_t count, uint64_t bytes) {
+    dropped(member, count, bytes);
+    member.gap -= count;
+    member.gap_behind += count;
 }
 
 void Topics::moved_on(Topic& topic, TopicMember& member, bool before) {

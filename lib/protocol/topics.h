@@ -192,11 +192,13 @@ private:
     void member_joined(Topic& topic, TopicMember& member);
     void member_left(TopicMember& member);
     void dropped(TopicMember& member, uint64_t count, uint64_t bytes);
+    void dropped_behind(TopicMember& member, uint64_t count, uint64_t bytes);
     // A member has read on. `before`: it was behind.
     void moved_on(Topic& topic, TopicMember& member, bool before);
     void read_all(Topic& topic, TopicMember& member);
     // It gets what waits for it now, from a log of its own; then, unless it was stopped for good, what is published from there on.
     void read_alone(Topic& topic, TopicMember& member);
+    void shed(TopicMember& member);
     void stop(TopicMember& member);
     void read_together(Topic& topic, TopicMember& member);
 
@@ -204,10 +206,15 @@ private:
     bool make_room(Topic& topic, uint64_t cost);
     void give_way(Topic& topic, TopicMember& member, uint64_t room);
     void drop_read(Topic& topic);
-    bool draw(Topic& topic, uint64_t cost);
-    void give_drawn(Topic& topic);
+    bool draw(const TopicLog& log, uint64_t& drawn, uint64_t cost);
+    void give_drawn(const TopicLog& log, uint64_t& drawn);
+    void give_own(TopicMember& member);
     template <class Each>
-    static void for_each_member(Topic& topic, Each each);
+    static void for_each_member(Topic& topic, Each each) {
+        for (auto& group : topic.members) {
+            for (TopicMember* member : group) each(*member);
+        }
+    }
 
     std::vector<Group> groups_;
     Wake& wake_;

@@ -25,7 +25,7 @@ static inline void init_for_this_run(sw_node_options *options) {
 #define DEADLINE_S 60 /* of every wait: generous, since only a failure reaches it */
 #define MAX_NOTES 4096
 #define NOTE_BYTES 192
-#define EVENT_TYPES 33 /* one more than the highest */
+#define EVENT_TYPES 41 /* one more than the highest */
 
 static inline sw_text text(const char *zero_terminated) {
     sw_text out = {zero_terminated, strlen(zero_terminated)};
@@ -84,6 +84,7 @@ typedef struct note {
     sw_question question, asks;
     sw_peer instead;
     sw_pipe pipe;
+    sw_topic topic;
     sw_result result;
     uint32_t code;
     uint32_t number; /* suite, expects, body type, level: as the type wants */
@@ -116,6 +117,24 @@ static inline void note_put(char *out, const void *data, size_t size) {
     if (size > 0) memcpy(out, data, size);
     out[size] = 0;
 }
+/* Of sw_bytes and of sw_text. */
+#define NOTE_VIEW(to, view) note_put(n->to, (view).data, (view).size)
+
+static inline void note_topic(note *n, const sw_event *event) {
+    const sw_event_topic_message *m = &event->as.topic_message;
+    const sw_event_topic *t = &event->as.topic;
+    const int message = event->type == SW_EVENT_TOPIC_MESSAGE;
+    n->topic = message ? m->topic : t->topic;
+    n->id = message ? m->id : t->id;
+    n->result = message ? SW_OK : t->result;
+    n->code = message ? m->last_value : t->code;
+    n->number = message ? m->type : t->publisher;
+    n->first = message ? m->number : t->count;
+    n->last = message ? m->dropped : t->bytes;
+    n->size = message ? m->body.size : t->refused;
+    NOTE_VIEW(text, message ? m->name : t->name);
+    if (message) NOTE_VIEW(bytes, m->body);
+}
 
 static inline void note_fill(note *n, const sw_event *event) {
     memset(n, 0, sizeof *n);
@@ -125,8 +144,8 @@ static inline void note_fill(note *n, const sw_event *event) {
     switch (event->type) {
         case SW_EVENT_LISTENING:
             n->listener = event->as.listening.listener;
-            note_put(n->text, event->as.listening.ticket.data, event->as.listening.ticket.size);
-            note_put(n->detail, event->as.listening.address.data, event->as.listening.address.size);
+            NOTE_VIEW(text, event->as.listening.ticket);
+            NOTE_VIEW(detail, event->as.listening.address);
             break;
         case SW_EVENT_LISTENER_CLOSED:
         case SW_EVENT_LISTENER_PAUSED:
@@ -140,9 +159,9 @@ static inline void note_fill(note *n, const sw_event *event) {
             n->first = event->as.closed.not_sent;
             n->last = event->as.closed.outcome_unknown;
             n->instead = event->as.closed.instead;
-            note_put(n->text, event->as.closed.text.data, event->as.closed.text.size);
-            note_put(n->detail, event->as.closed.detail.data, event->as.closed.detail.size);
-            note_put(n->bytes, event->as.closed.endpoint.data, event->as.closed.endpoint.size);
+            NOTE_VIEW(text, event->as.closed.text);
+            NOTE_VIEW(detail, event->as.closed.detail);
+            NOTE_VIEW(bytes, event->as.closed.endpoint);
             break;
         case SW_EVENT_PEER_ASKS:
             n->id = event->as.peer_asks.id;
@@ -150,12 +169,12 @@ static inline void note_fill(note *n, const sw_event *event) {
             n->code = event->as.peer_asks.allowed;
             n->pipe = event->as.peer_asks.pipe;
             n->size = event->as.peer_asks.data.size;
-            note_put(n->bytes, event->as.peer_asks.data.data, event->as.peer_asks.data.size);
-            note_put(n->detail, event->as.peer_asks.address.data, event->as.peer_asks.address.size);
+            NOTE_VIEW(bytes, event->as.peer_asks.data);
+            NOTE_VIEW(detail, event->as.peer_asks.address);
             break;
         case SW_EVENT_PEER_PROVED:
             n->id = event->as.proved.id;
-            note_put(n->bytes, event->as.proved.address.data, event->as.proved.address.size);
+            NOTE_VIEW(bytes, event->as.proved.address);
             break;
         case SW_EVENT_PEER_SUSPENDED:
         case SW_EVENT_PEER_CONNECTING:
@@ -165,8 +184,8 @@ static inline void note_fill(note *n, const sw_event *event) {
             n->first = event->as.link.attempt;
             n->last = event->as.link.suspended_ms;
             n->number = event->as.link.suite;
-            note_put(n->bytes, event->as.link.address.data, event->as.link.address.size);
-            note_put(n->detail, event->as.link.detail.data, event->as.link.detail.size);
+            NOTE_VIEW(bytes, event->as.link.address);
+            NOTE_VIEW(detail, event->as.link.detail);
             break;
         case SW_EVENT_PEER_CONNECTED:
             n->id = event->as.connected.id;
@@ -178,8 +197,8 @@ static inline void note_fill(note *n, const sw_event *event) {
             n->first =
                 (uint64_t)(event->as.connected.clock_difference_ms < 0 ? -event->as.connected.clock_difference_ms
                                                                        : event->as.connected.clock_difference_ms);
-            note_put(n->bytes, event->as.connected.data.data, event->as.connected.data.size);
-            note_put(n->detail, event->as.connected.address.data, event->as.connected.address.size);
+            NOTE_VIEW(bytes, event->as.connected.data);
+            NOTE_VIEW(detail, event->as.connected.address);
             break;
         case SW_EVENT_MESSAGE:
         case SW_EVENT_REPLY:
@@ -191,8 +210,8 @@ static inline void note_fill(note *n, const sw_event *event) {
             n->first = event->as.message.timeout_ms;
             n->last = event->as.message.last;
             n->size = event->as.message.body.size;
-            note_put(n->bytes, event->as.message.body.data, event->as.message.body.size);
-            note_put(n->text, event->as.message.route.data, event->as.message.route.size);
+            NOTE_VIEW(bytes, event->as.message.body);
+            NOTE_VIEW(text, event->as.message.route);
             n->question = event->as.message.question;
             if (event->type == SW_EVENT_QUESTION) n->last = event->as.message.place;
             break;
@@ -205,8 +224,8 @@ static inline void note_fill(note *n, const sw_event *event) {
             n->number = event->as.answer.type;
             n->first = event->as.answer.has_body;
             n->size = event->as.answer.body.size;
-            note_put(n->bytes, event->as.answer.body.data, event->as.answer.body.size);
-            note_put(n->text, event->as.answer.text.data, event->as.answer.text.size);
+            NOTE_VIEW(bytes, event->as.answer.body);
+            NOTE_VIEW(text, event->as.answer.text);
             break;
         case SW_EVENT_DONE:
             n->exchange = event->as.done.exchange;
@@ -216,9 +235,9 @@ static inline void note_fill(note *n, const sw_event *event) {
             n->number = event->as.done.type;
             n->first = event->as.done.has_body;
             n->size = event->as.done.body.size;
-            note_put(n->bytes, event->as.done.body.data, event->as.done.body.size);
-            note_put(n->text, event->as.done.text.data, event->as.done.text.size);
-            note_put(n->detail, event->as.done.details.data, event->as.done.details.size);
+            NOTE_VIEW(bytes, event->as.done.body);
+            NOTE_VIEW(text, event->as.done.text);
+            NOTE_VIEW(detail, event->as.done.details);
             n->last = event->as.done.details.size;
             if (event->as.done.details.size > 0) n->number = event->as.done.details_type;
             break;
@@ -235,17 +254,17 @@ static inline void note_fill(note *n, const sw_event *event) {
         case SW_EVENT_LOG:
             n->number = event->as.log.level;
             n->result = event->as.log.result;
-            note_put(n->text, event->as.log.text.data, event->as.log.text.size);
-            note_put(n->detail, event->as.log.address.data, event->as.log.address.size);
-            note_put(n->bytes, event->as.log.peer.data, event->as.log.peer.size);
-            note_put(n->about, event->as.log.route.data, event->as.log.route.size);
+            NOTE_VIEW(text, event->as.log.text);
+            NOTE_VIEW(detail, event->as.log.address);
+            NOTE_VIEW(bytes, event->as.log.peer);
+            NOTE_VIEW(about, event->as.log.route);
             break;
         case SW_EVENT_PART_DATA:
             n->exchange = event->as.part_data.part.exchange;
             n->number = (uint32_t)event->as.part_data.part.number;
             n->first = event->as.part_data.offset;
             n->size = event->as.part_data.body.size;
-            note_put(n->bytes, event->as.part_data.body.data, event->as.part_data.body.size);
+            NOTE_VIEW(bytes, event->as.part_data.body);
             break;
         case SW_EVENT_PART_WRITABLE:
             n->exchange = event->as.part_writable.part.exchange;
@@ -260,8 +279,8 @@ static inline void note_fill(note *n, const sw_event *event) {
             n->first = event->as.part_done.bytes;
             n->last = event->as.part_done.own;
             n->size = event->as.part_done.digest.size;
-            note_put(n->bytes, event->as.part_done.digest.data, event->as.part_done.digest.size);
-            note_put(n->detail, event->as.part_done.detail.data, event->as.part_done.detail.size);
+            NOTE_VIEW(bytes, event->as.part_done.digest);
+            NOTE_VIEW(detail, event->as.part_done.detail);
             break;
         case SW_EVENT_PART_PROGRESS:
             n->exchange = event->as.part_progress.part.exchange;
@@ -277,8 +296,16 @@ static inline void note_fill(note *n, const sw_event *event) {
             n->pipe = event->as.pipe_closed.pipe;
             n->result = event->as.pipe_closed.result;
             n->size = event->as.pipe_closed.rest.size;
-            note_put(n->detail, event->as.pipe_closed.detail.data, event->as.pipe_closed.detail.size);
+            NOTE_VIEW(detail, event->as.pipe_closed.detail);
             break;
+        case SW_EVENT_TOPIC_MESSAGE:
+        case SW_EVENT_TOPIC_JOINED:
+        case SW_EVENT_TOPIC_MEMBER_JOINED:
+        case SW_EVENT_TOPIC_MEMBER_LEFT:
+        case SW_EVENT_TOPIC_REFUSED:
+        case SW_EVENT_TOPIC_WRITABLE:
+        case SW_EVENT_TOPIC_DROPPED:
+        case SW_EVENT_TOPIC_LEFT: note_topic(n, event); break;
         case SW_EVENT_NODE_CLOSED: n->code = event->as.node_closed.report->deadline_passed; break;
         default: break;
     }

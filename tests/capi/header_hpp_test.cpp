@@ -20,8 +20,8 @@ int main() {
     tap_ok(kMoveOnly<sealwire::node> && kMoveOnly<sealwire::listener>, "nodes and listeners can be moved, not copied");
     tap_ok(kMoveOnly<sealwire::message> && kMoveOnly<sealwire::retained> && kMoveOnly<sealwire::draft>,
            "so can messages, retained events and drafts");
-    tap_ok(kValue<sealwire::peer> && kValue<sealwire::exchange> && kValue<sealwire::peer_id>,
-           "peers, exchanges, ids are values");
+    tap_ok(kValue<sealwire::peer> && kValue<sealwire::exchange> && kValue<sealwire::peer_id> && kValue<sealwire::topic>,
+           "peers, exchanges, ids, joins are values");
     tap_ok(std::is_base_of<std::runtime_error, sealwire::error>::value, "sealwire::error is a std::runtime_error");
     return tap_done();
 }

@@ -1,34 +1,12 @@
 // sealwire.hpp: the questions of a conversation, of either side, come to on_event and are answered.
-#include <condition_variable>
 #include <cstdio>
-#include <mutex>
 #include <string>
-#include <vector>
 
+#include "book.h"
 #include "sealwire/sealwire.hpp"
 #include "support/tap.h"
 
 namespace {
-
-// What happened at a node, in its order.
-class Book {
-public:
-    void put(std::string line) {
-        const std::lock_guard<std::mutex> lock(mutex_);
-        lines_.push_back(std::move(line));
-        changed_.notify_all();
-    }
-    std::vector<std::string> wait(size_t count) {
-        std::unique_lock<std::mutex> lock(mutex_);
-        changed_.wait_for(lock, std::chrono::seconds(30), [&] { return lines_.size() >= count; });
-        return lines_;
-    }
-
-private:
-    std::mutex mutex_;
-    std::condition_variable changed_;
-    std::vector<std::string> lines_;
-};
 
 std::string text_of(sw_bytes bytes) { return std::string(sealwire::view_of(bytes)); }
 
@@ -87,7 +65,7 @@ int main() {
     options.converse = true;
     peer.request("talk", "", options,
                  [&](const sealwire::outcome& outcome) { requester.put("reply " + std::string(outcome.body())); });
-    using Lines = std::vector<std::string>;
+    using Lines = Book::Lines;
     tap_ok(requester.wait(4) == Lines{"asked how are you?", "told which?", "status 77 no more", "reply over"},
            "the requester is asked, asks, is asked back by an answer, and is told a status");
     tap_ok(handler.wait(5) == Lines{ticket, "told fine", "asked what?", "asks back", "told this?"},

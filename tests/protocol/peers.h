@@ -139,6 +139,7 @@ public:
     bool accepts = true;  // at once, when asked
     bool takes = true;    // gives every message back at once
     bool forgets = true;
+    Topics* topics = nullptr;                         // offered, if there is one; drop_topics() before it goes
     std::function<void(End&, const Seen&)> on_event;  // an application that does more
     std::string application_data;
 
@@ -147,6 +148,7 @@ public:
         connection = initiator_
                          ? Connection::initiator(config, keys().bob.id(), *outbox, rng, now, as_bytes(application_data))
                          : Connection::responder(config, *outbox, rng, now);
+        if (topics) connection->set_topics(topics, 1, this);
     }
     void receive(Time now, Bytes bytes) {
         connection->receive(now, bytes);
@@ -154,6 +156,7 @@ public:
     }
     void drive(Time now) {
         for (int guard = 0; guard < 1'000'000; ++guard) {
+            if (connection->wants_topics()) connection->sync_topics(now, 0);
             connection->sync(now);
             while (!transport_full) {
                 static Block scratch(2 * Connection::kOutputUnit);  // one for all: some tests make millions of ends
@@ -310,15 +313,15 @@ public:
         send(greeting(initiator_ ? FrameKind::accept : FrameKind::hello));
         return *this;
     }
-    static Block greeting_tlvs(uint64_t window = 256 * 1024, uint64_t slots = 256, uint64_t message = 16 << 20) {
+    static Block greeting_tlvs(uint64_t window = 256 * 1024, uint64_t slots = 256, uint64_t message = 16 << 20,
+                               uint64_t topics = 0) {
         Block block(200);
         Writer out{MutableBytes(block)};
         out.varint(hello_tlv::session), out.varint(19), out.varint(0), out.bytes(Block(16)), out.varint(0),
             out.varint(0);
         Block value(60);
         Writer limits{MutableBytes(value)};
-        for (const uint64_t each : {window, slots, uint64_t{256}, message, kFirstCredit, uint64_t{0}})
-            limits.varint(each);
+        for (const uint64_t each : {window, slots, uint64_t{256}, message, kFirstCredit, topics}) limits.varint(each);
         out.varint(hello_tlv::limits), out.sized(limits.written());
         block.resize(out.size());
         return block;

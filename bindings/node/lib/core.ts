@@ -18,6 +18,7 @@ import { PeerStream } from './peer_stream.js'
 import { Pipes, type PipeClosed } from './pipes.js'
 import { receipts } from './receipts.js'
 import { E, EVENT_ROW, EventType, MAX_EVENTS, Op, R, StatusCode } from './table.js'
+import { Topics } from './topics.js'
 import { whence, type Came } from './transfer.js'
 import { onHttp } from './web.js'
 
@@ -29,6 +30,7 @@ export class Core implements CommandOwner {
   readonly handlers = new Handlers(this)
   readonly listeners = new Map<number, Listener>()
   readonly pipes = new Pipes()
+  readonly topics = new Topics(this)
   /** Dials under way. */
   readonly dials = new Map<Peer, Settle<Peer>>()
   /** Sends that wait for room, by their command. */
@@ -43,7 +45,7 @@ export class Core implements CommandOwner {
   closing = false
 
   private overSettle!: (report: CloseReport) => void
-  private readonly peers: (Peer | undefined)[] = []
+  readonly peers: (Peer | undefined)[] = []
   private readonly pending: (Pending | undefined)[] = [undefined] // 0 marks requests of the peer
   private readonly freeTags: number[] = []
   private readonly timers = new Map<number, NodeJS.Timeout>() // of requests that wait for room
@@ -71,7 +73,7 @@ export class Core implements CommandOwner {
 
   /** To be called when listeners, dials or peers come or go. */
   inUse(): void {
-    const used = this.listeners.size > 0 || this.dials.size > 0 || this.openPeers > 0 || this.pipes.size > 0
+    const used = this.listeners.size > 0 || this.dials.size > 0 || this.openPeers > 0 || this.pipes.size > 0 || this.topics.size > 0
     this.keep = used ? (this.keep ?? this.face?.deref()) : undefined
   }
 
@@ -101,6 +103,7 @@ export class Core implements CommandOwner {
   shutdown(deadline: number): void {
     if (this.closing) return
     this.closing = true
+    this.topics.free()
     this.commands.flush()
     this.box.shutdown(deadline)
   }
@@ -363,7 +366,7 @@ export class Core implements CommandOwner {
       case EventType.nodeClosed:
         this.lastReport = extra as CloseReport
         return true
-      default: // unknown ones are to be ignored
+      default: this.topics.event(peer, row, at, buffer, extra) // unknown ones are to be ignored
     }
     return false
   }
@@ -377,6 +380,7 @@ export class Core implements CommandOwner {
     for (const peer of this.peers) if (peer && peer.state !== PeerState.closed) this.peerClosed(peer, undefined)
     this.listeners.clear()
     this.pipes.lost()
+    this.topics.lost()
     this.handlers.waits.lost(this.closedError())
     this.commands.flush()
     closed(this.box)
@@ -411,6 +415,7 @@ export class Core implements CommandOwner {
     dial?.resolve(peer)
     if (extra.pipe !== undefined) this.pipes.get(extra.pipe)?.accepted?.resolve(peer)
     this.node()?.emit('peer', peer)
+    this.topics.connected(peer)
   }
 
   private peerClosed(peer: Peer, closed: Closed | undefined): void {

@@ -105,7 +105,7 @@ const families: [ErrorClass, number[]][] = [
   [PermissionError, [23, 46, 47]],
   [KeyError, [24, 25]],
   [FileError, [27, 28, 29, 30, 31, 32, 33, 34]],
-  [ConnectionError, [40, 41, 43, 45, 48, 55, 56, 57, 60, 61, 62, 63, 64, 65, 66, 67, 68, 69, 88]],
+  [ConnectionError, [40, 41, 43, 45, 48, 55, 56, 57, 60, 61, 62, 63, 64, 65, 66, 67, 68, 69, 70, 88]],
   [TimeoutError, [42, 44, 80]],
   [CancelledError, [81]],
   [RequestError, [10, 82, 83, 84, 87]],

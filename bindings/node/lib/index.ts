@@ -30,6 +30,7 @@ export type { ClosePeerOptions, Link, PeerEvents, RequestOptions, SendOptions } 
 export type { Middleware, RouteOptions } from './router.js'
 export type { NodeStats, PeerStats, Pong, RouteStats, Running } from './stats.js'
 export type { TlsOptions } from './tls.js'
+export { Topic, TopicMessage, type Member, type PublishOptions, type Slow, type TopicEvents, type TopicOptions } from './topic.js'
 export type { WaitOptions } from './waits.js'
 export type { HttpAnswer, HttpAnswerLike, HttpOptions, HttpRequest } from './web.js'
 export { BAD_CALL, NO_FUNCTION, Remote, type ExposeOptions } from './rpc.js'

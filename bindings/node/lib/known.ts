@@ -10,6 +10,7 @@ import type { ClosePeerOptions, RequestOptions, SendOptions } from './peer_optio
 import type { RouteOptions } from './router.js'
 import type { ExposeOptions } from './rpc.js'
 import type { TlsOptions } from './tls.js'
+import type { PublishOptions, TopicOptions } from './topic.js'
 import type { WaitOptions } from './waits.js'
 
 // The compiler refuses a name that is missing here, and one that is no option.
@@ -49,6 +50,8 @@ const names = {
   close: namesOf<ClosePeerOptions>({ code: 1, text: 1, deadline: 1 }),
   route: namesOf<RouteOptions>({ use: 1, maxHandlers: 1, tellErrors: 1 }),
   expose: namesOf<ExposeOptions>({ withRequest: 1 }),
+  topic: namesOf<TopicOptions>({ slow: 1, queueBytes: 1, creditBytes: 1, publishOnly: 1, keepLast: 1, wantLast: 1, signal }),
+  publish: namesOf<PublishOptions>({ to: 1, filter: 1, signal }),
   wait: namesOf<WaitOptions>({ filter: 1, timeout: 1, signal }),
 }
 

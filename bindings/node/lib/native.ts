@@ -132,6 +132,13 @@ export interface NativeNode {
   pipeTake(number: number): Uint8Array | number
   pipeEnd(number: number): number
   pipeFail(number: number, why: string): number
+  joinTopic(number: number, name: string, slow: number, queue: number, credit: number, publishOnly: boolean, keepLast: boolean, wantLast: boolean): void
+  leaveTopic(number: number): number
+  leaveTopics(name: string): void
+  /** How many members; less than 0: minus a result. `to`: a slot, or -1; `only`: slots. */
+  publish(number: number, type: number, body: Uint8Array, to: number, only: number[] | undefined): number
+  /** Slot, and 1 where it only publishes, in turn. */
+  topicMembers(number: number): number[]
   status(peer: number, low: number, high: number, code: number, text: string, type: number, details: Uint8Array): number
   partWrite(peer: number, low: number, high: number, part: number, bytes: Uint8Array | undefined, end: number, digest: Uint8Array | undefined): number
   partRead(peer: number, low: number, high: number, part: number, bytes: number): number

@@ -19,6 +19,7 @@ import type { Middleware, RouteOptions } from './router.js'
 import { Exposed, RPC_ROUTE, type ExposeOptions } from './rpc.js'
 import type { NodeStats } from './stats.js'
 import { nativeTls, type TlsOptions } from './tls.js'
+import type { Topic, TopicOptions } from './topic.js'
 import type { WaitOptions } from './waits.js'
 import { nativeHttp } from './web.js'
 
@@ -267,6 +268,19 @@ export class Node extends Emitter<NodeEvents> {
   waitFor(route: string, options: WaitOptions = {}): Promise<Request> {
     if (this.core.closing) return Promise.reject(this.core.closedError())
     return this.core.handlers.waits.wait(route, options)
+  }
+
+  /**
+   * Joins a topic at all peers, those that connect later included: settled when those that are connected have answered. What they
+   * publish from then on is not missed. A name has 1 to 255 bytes; any number of joins may have one, and each gets every message.
+   */
+  join(name: string, options: TopicOptions = {}): Promise<Topic> {
+    return this.core.topics.join(name, options)
+  }
+
+  /** Ends all joins of a name; settled when they have ended. */
+  leave(name: string): Promise<void> {
+    return this.core.topics.leave(name)
   }
 
   /**

@@ -93,6 +93,14 @@ export const enum EventType {
   peerSuspended = 28,
   peerConnecting = 29,
   peerResumed = 30,
+  topicMessage = 33,
+  topicJoined = 34,
+  topicMemberJoined = 35,
+  topicMemberLeft = 36,
+  topicRefused = 37,
+  topicWritable = 38,
+  topicDropped = 39,
+  topicLeft = 40,
 }
 
 /** `sw_receipt_stage`. */

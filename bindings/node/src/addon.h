@@ -31,6 +31,9 @@ inline Napi::Value to_js(Napi::Env env, sw_result result) { return Napi::Number:
 
 // lib/ checks the types before it calls.
 inline uint32_t u32_arg(const Napi::Value& value) { return value.As<Napi::Number>().Uint32Value(); }
+inline uint64_t u64_arg(const Napi::Value& value) {
+    return static_cast<uint64_t>(value.As<Napi::Number>().Int64Value());
+}
 inline std::string text_arg(const Napi::Value& value) { return value.As<Napi::String>().Utf8Value(); }
 sw_bytes bytes_arg(const Napi::Value& value);  // a view; nothing where there is no Uint8Array
 

@@ -41,6 +41,7 @@ sw_bytes body_of(const sw_event& event) {
     }
     if (event.type == SW_EVENT_ANSWER) return event.as.answer.body;
     if (event.type == SW_EVENT_DONE) return event.as.done.body;
+    if (event.type == SW_EVENT_TOPIC_MESSAGE) return event.as.topic_message.body;
     if (event.type == SW_EVENT_PART_DATA) return event.as.part_data.body;
     return {nullptr, 0};
 }
@@ -321,7 +322,16 @@ Napi::Value NodeBox::extra(Napi::Env env, const sw_event& event, int32_t* row) {
             return extra;
         }
         case SW_EVENT_NODE_CLOSED: return report_extra(env, *event.as.node_closed.report);
-        default: return {};
+        case SW_EVENT_TOPIC_MESSAGE: {
+            const sw_event_topic_message& message = event.as.topic_message;
+            row[kBodyType] = static_cast<int32_t>(message.type);
+            // Whether it is a last value, and above that the upper half of what was dropped.
+            row[kResult] = static_cast<int32_t>(message.last_value | static_cast<uint32_t>(message.dropped >> 32) << 1);
+            row[kTime] = static_cast<int32_t>(static_cast<uint32_t>(message.dropped));
+            put64(row, kLow, message.number);
+            return {};
+        }
+        default: return topic_extra(env, event);
     }
 }
 
@@ -350,7 +360,8 @@ Napi::Value NodeBox::poll(const Napi::CallbackInfo& info) {
     for (size_t i = 0; i < event_count_; ++i, row += kEventRow) {
         const sw_event& event = *events_[i];
         const sw_bytes body = body_of(event);
-        const bool starts = event.type == SW_EVENT_PEER_ASKS || event.type == SW_EVENT_PEER_CONNECTED;
+        const bool starts = event.type == SW_EVENT_PEER_ASKS || event.type == SW_EVENT_PEER_CONNECTED ||
+                            event.type == SW_EVENT_TOPIC_MEMBER_JOINED;
         const uint32_t slot = slot_of(event.peer, starts);
         row[kType] = static_cast<int32_t>(event.type);
         row[kPeer] = static_cast<int32_t>(slot);
@@ -375,7 +386,7 @@ Napi::Value NodeBox::poll(const Napi::CallbackInfo& info) {
         }
         const bool held = event.type == SW_EVENT_MESSAGE &&
                           (number_of(event.as.message.route_user) & static_cast<int32_t>(kHeldRoute)) != 0;
-        if (held || event.type == SW_EVENT_REPLY) row[kCode] = keep(i);
+        if (held || event.type == SW_EVENT_REPLY || event.type == SW_EVENT_TOPIC_MESSAGE) row[kCode] = keep(i);
         if (event.type == SW_EVENT_WRITABLE && slot != UINT32_MAX) peers_[slot].blocked = false;
         if (event.type == SW_EVENT_PEER_CLOSED && slot != UINT32_MAX) {
             slots_.erase(event.peer.value);

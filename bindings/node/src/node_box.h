@@ -124,6 +124,15 @@ private:
     void forget_pipe(sw_pipe pipe);
     sw_pipe pipe_arg(const Napi::CallbackInfo& info) const;
 
+    // ---- topics.cpp ----
+    void join_topic(const Napi::CallbackInfo& info);
+    Napi::Value leave_topic(const Napi::CallbackInfo& info);
+    void leave_topics(const Napi::CallbackInfo& info);
+    Napi::Value publish(const Napi::CallbackInfo& info);
+    Napi::Value topic_members(const Napi::CallbackInfo& info);
+    Napi::Value topic_extra(Napi::Env env, const sw_event& event);
+    sw_topic topic_arg(const Napi::CallbackInfo& info) const;
+
     // ---- stats.cpp ----
     Napi::Value stats(const Napi::CallbackInfo& info);
     Napi::Value peer_stats(const Napi::CallbackInfo& info);
@@ -154,7 +163,8 @@ private:
     std::unordered_map<uint32_t, sw_pipe> pipes_;  // by the number that lib/ gave them
     std::unordered_map<uint64_t, uint32_t> pipe_numbers_;
     std::vector<uint8_t> pipe_room_;
-    std::vector<sw_draft*> drafts_;  // by the number that lib/ knows them by; null where that is free
+    std::unordered_map<uint32_t, sw_topic> topics_;  // by the number that lib/ gave them
+    std::vector<sw_draft*> drafts_;                  // by the number that lib/ knows them by; null where that is free
     std::vector<uint32_t> free_drafts_;
 };
 

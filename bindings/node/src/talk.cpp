@@ -7,8 +7,6 @@ namespace sealwire_node {
 
 namespace {
 
-uint64_t u64_arg(const Napi::Value& value) { return static_cast<uint64_t>(value.As<Napi::Number>().Int64Value()); }
-
 Napi::Value number_in_array(Napi::Env env, uint64_t number) {
     Napi::Array all = Napi::Array::New(env, 1);
     all.Set(0u, Napi::Number::New(env, static_cast<double>(number)));

@@ -26,6 +26,8 @@ from sealwire._sending import Answer
 from sealwire._streams import File, Stream
 from sealwire._talk import Conversation, Said, Talk
 from sealwire._tls import Tls
+from sealwire._topic import Dropped, Member, Topic, TopicMessage
+from sealwire._topics import Slow
 from sealwire._types import (Accept, Asking, CloseReport, Link, NodeStats, PeerStats, Pong, Reject, RouteStats, Running,
                              Undelivered)
 from sealwire._web import Http, HttpAnswer, HttpRequest
@@ -38,10 +40,10 @@ atexit.register(_native.close_all)
 
 __all__ = [
     "Accept", "AccessError", "Answer", "ArgumentError", "ArgumentTypeError", "Asking", "BAD_CALL", "BodyLike", "CancelledByPeer",
-    "CloseReport", "ClosedError", "ConnectError", "ConnectTimeout", "ConnectionCounts", "ConnectionLimits", "Conversation", "DeadlineError", "DeliveryError", "Draft", "Duplex", "Encoded", "Error",
+    "CloseReport", "ClosedError", "ConnectError", "ConnectTimeout", "ConnectionCounts", "ConnectionLimits", "Conversation", "DeadlineError", "DeliveryError", "Draft", "Dropped", "Duplex", "Encoded", "Error",
     "File", "FileError", "FileExists", "FileNotFound", "ForkedError", "HandlerFailed", "Http", "HttpAnswer", "HttpRequest", "Identity",
-    "KeyFileError", "Link", "Listener", "Messages", "NEVER", "NO_FUNCTION", "NoRouteError", "Node", "NodeStats", "NotAllowedError", "Part", "Peer", "PeerStats", "Pong",
-    "ProtocolError", "QueueFull", "RefusedError", "Reject", "Replies", "Reply", "Request", "ResourceError", "Results", "RouteLike", "RouteStats", "Running", "Said", "SessionError",
-    "StateError", "Status", "Stream", "Talk", "Ticket", "Tls", "TlsError", "TooBigError", "TooManyError", "Undelivered", "UnsupportedError", "__version__", "build_info",
+    "KeyFileError", "Link", "Listener", "Member", "Messages", "NEVER", "NO_FUNCTION", "NoRouteError", "Node", "NodeStats", "NotAllowedError", "Part", "Peer", "PeerStats", "Pong",
+    "ProtocolError", "QueueFull", "RefusedError", "Reject", "Replies", "Reply", "Request", "ResourceError", "Results", "RouteLike", "RouteStats", "Running", "Said", "SessionError", "Slow",
+    "StateError", "Status", "Stream", "Talk", "Ticket", "Tls", "TlsError", "TooBigError", "TooManyError", "Topic", "TopicMessage", "Undelivered", "UnsupportedError", "__version__", "build_info",
     "encode", "network_from_passphrase", "network_new",
 ]

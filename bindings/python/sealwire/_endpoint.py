@@ -14,6 +14,7 @@ from sealwire._log import log_line, native_level
 from sealwire._outcome import fail, settle
 from sealwire._rpc import ROUTE, Exposed
 from sealwire._session import ANSWER, PART_DATA, PART_PROGRESS, QUESTION
+from sealwire._topics import TOPIC_LEFT, TOPIC_MESSAGE, Topics
 from sealwire._types import AcceptData, CloseReport, Decide, Link, NodeStats, Undelivered
 from sealwire._waits import WaitsBase
 from sealwire._web import HttpRequest, asked
@@ -107,6 +108,7 @@ class Endpoint(Generic[PeerT, RequestT]):
         self._exposed: Optional[Exposed] = None
         self._listeners: Dict[int, Any] = {}
         self._arrivals: List[Any] = []  # queues of who iterates over them
+        self._topics = Topics()
         self._closed: Any = None  # settled with a CloseReport
         self._begin(on_ask, data, max_handlers, tell_errors)
 
@@ -182,6 +184,8 @@ class Endpoint(Generic[PeerT, RequestT]):
         if kind >= PART_DATA:
             if kind <= PART_PROGRESS:
                 self._with_peer(fields[:1], "_on_part", kind, fields)
+            elif TOPIC_MESSAGE <= kind <= TOPIC_LEFT:
+                self._topics.on_event(self._opened(), kind, *fields)
             elif kind in (QUESTION, ANSWER):
                 self._with_peer(fields, "_on_talk", kind)
             elif _PIPE_OUTPUT <= kind <= _PIPE_CLOSED:
@@ -269,6 +273,7 @@ class Endpoint(Generic[PeerT, RequestT]):
                 queue.put_nowait(peer)
             if self.on_peer is not None:
                 self._call_on_peer(peer)
+        self._topics.on_connected(peer)
 
     def _on_http(self, kind: int, handle: int, number: int, *more: Any) -> None:
         listener = self._listeners.get(handle)
@@ -300,6 +305,7 @@ class Endpoint(Generic[PeerT, RequestT]):
         for listener in list(self._listeners.values()):
             self._on_listener_closed(listener._handle, 2, 0, "", "the node was closed", listener.address)
         self._pipes.lost()
+        self._topics.lost()
         for queue in self._arrivals:
             queue.put_nowait(None)
         self._waits.lost(lambda: _errors.make(2, "the node was closed"))

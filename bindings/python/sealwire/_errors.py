@@ -75,7 +75,8 @@ class ForkedError(StateError):
 
 
 class QueueFull(Error):
-    """`send_nowait` found no room in the peer's send queue; nothing was taken."""
+    """`send_nowait` found no room in the peer's send queue, or `publish_nowait` a member of the topic that is slow; nothing was
+    taken."""
 
 
 class TooManyError(Error):
@@ -213,7 +214,7 @@ CLASSES: Dict[str, Type[Error]] = {
     "refused": RefusedError, "connect_timeout": ConnectTimeout, "handshake_timeout": ConnectTimeout,
     "not_allowed": NotAllowedError, "rejected": NotAllowedError,
     "peer_lost": SessionError, "truncated": SessionError, "peer_closed": SessionError, "replaced": SessionError,
-    "silent": SessionError, "lease": SessionError,
+    "silent": SessionError, "lease": SessionError, "slow": SessionError,
     "closing": SessionError,
     "protocol": ProtocolError, "flow": ProtocolError, "limit": ProtocolError, "record": ProtocolError,
     "timeout": DeadlineError, "cancelled": CancelledByPeer, "too_big": TooBigError, "no_route": NoRouteError,

@@ -20,8 +20,19 @@ if TYPE_CHECKING:
 BodyLike = Union[bytes, bytearray, memoryview, str, dict, list, int, float, bool, Encoded]  # type: ignore[type-arg]
 
 
-class _Readable(_native.Message):
+class Readable:
+    """What has a body of some type."""
+
     __slots__ = ()
+    if TYPE_CHECKING:
+        @property
+        def body(self) -> bytes: ...
+
+        @property
+        def view(self) -> memoryview: ...
+
+        @property
+        def type(self) -> int: ...
 
     def json(self) -> Any:
         """The body as JSON; ValueError when it is none."""
@@ -41,6 +52,20 @@ class _Readable(_native.Message):
         """How the sender encoded the body: bytes, utf8, json, messagepack or cbor."""
         return TYPES[self.type] if self.type < len(TYPES) else "bytes"
 
+    def __bytes__(self) -> bytes:
+        return self.body
+
+    def __len__(self) -> int:
+        with self.view as view:
+            return view.nbytes
+
+    def __bool__(self) -> bool:
+        return True
+
+
+class _Readable(Readable, _native.Message):
+    __slots__ = ()
+
     @property
     def asks(self) -> bool:
         """It is a question in a conversation, and not answered yet."""
@@ -56,16 +81,6 @@ class _Readable(_native.Message):
     def uuid(self) -> "uuid.UUID":
         """The same at both ends; to be asked for while its session lasts."""
         return uuid.UUID(bytes=self.peer._uuid(self.number, False, self._place))
-
-    def __bytes__(self) -> bytes:
-        return self.body
-
-    def __len__(self) -> int:
-        with self.view as view:
-            return view.nbytes
-
-    def __bool__(self) -> bool:
-        return True
 
 
 class Answering(_Readable):

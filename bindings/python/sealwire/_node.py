@@ -24,6 +24,7 @@ from sealwire._received import Buffer
 from sealwire._router import Middleware, Route, Router
 from sealwire._rpc import Exposed
 from sealwire._tls import Tls, native_tls
+from sealwire._topic import Joins
 from sealwire._types import AcceptData, CloseReport, Decide, HelloData, Link
 from sealwire._waits import Waiting, Waits
 from sealwire._web import Http, HttpRequest, answer_async
@@ -35,7 +36,7 @@ async def _later(result: Any) -> Any:
     return result
 
 
-class Node(Endpoint[Peer, Request], Handling, Waiting, Piping):
+class Node(Endpoint[Peer, Request], Handling, Waiting, Piping, Joins):
     """A program's endpoint. Used as `async with sealwire.Node(...) as node:`.
 
     identity  an Identity, the path of a key file, or None for a new key of this node only
@@ -123,6 +124,7 @@ class Node(Endpoint[Peer, Request], Handling, Waiting, Piping):
         if self._core is None or self._closed is None:
             return None
         if not self._closed.done():
+            self._topics.free()
             try:
                 _native.shutdown(self._core, milliseconds(deadline))
             except _errors.ForkedError:

@@ -9,6 +9,7 @@ from sealwire._codecs import Encoded, to_json
 from sealwire._messages import BodyLike, Reply, Request
 from sealwire._replies import Queue, Replies
 from sealwire._sending import Answer
+from sealwire._topic import TopicMessage
 
 if TYPE_CHECKING:
     from sealwire._peer import Peer
@@ -168,4 +169,4 @@ class Talk:
         return said  # type: ignore[no-any-return]
 
 
-_native.set_classes(Request, Reply, Answer, to_json, Encoded, Said)
+_native.set_classes(Request, Reply, Answer, to_json, Encoded, Said, TopicMessage)

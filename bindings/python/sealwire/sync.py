@@ -41,13 +41,14 @@ from sealwire._sync_replies import Replies, Results
 from sealwire._sync_serve import Deciding, Middleware, Route, Serving, aside, make_error, nothing, weakly
 from sealwire._sync_streams import File, Stream
 from sealwire._sync_talk import Conversation, Said, Talk
+from sealwire._sync_topic import Dropped, Joins, Member, Topic, TopicMessage
 from sealwire._sync_waits import Filter, Waits
 from sealwire._tls import Tls, native_tls
 from sealwire._types import AcceptData, CloseReport, Decide, HelloData, Link
 from sealwire._web import Http, HttpRequest, answer
 
-__all__ = ["Answer", "Conversation", "Duplex", "File", "Listener", "Messages", "Node", "Part", "Peer", "Replies", "Reply", "Request", "Results",
-           "Said", "Stream", "Talk"]
+__all__ = ["Answer", "Conversation", "Dropped", "Duplex", "File", "Listener", "Member", "Messages", "Node", "Part", "Peer", "Replies", "Reply", "Request", "Results",
+           "Said", "Stream", "Talk", "Topic", "TopicMessage"]
 
 _CUT = CloseReport(True, 0, 0, 0, 0, False, "", ())
 _live: "weakref.WeakSet[Node]" = weakref.WeakSet()
@@ -58,7 +59,7 @@ class _Exposed(Exposed):
         return (encode(one, kind) for one in results)
 
 
-class Node(Endpoint[Peer, Request]):
+class Node(Endpoint[Peer, Request], Joins):
     """A program's endpoint. Used as `with sealwire.sync.Node(...) as node:`.
 
     Arguments are those of sealwire.Node, but that functions are plain ones: `on_ask`, `data`, `on_peer`, `on_link` and `on_error` are each called in a
@@ -89,7 +90,7 @@ class Node(Endpoint[Peer, Request]):
             if self._core is not None:
                 raise _errors.state("this node was opened already")
             core = _native.Core(None, weakly(self._on_event), nothing, nothing, make_error, nothing, make_parts, _on_cancelled)
-            core.set_face(Request, Reply, Said, Outcome)
+            core.set_face(Request, Reply, Said, Outcome, TopicMessage)
             self._open_core(core, -1)
             self._core = core
             self._serving.open(core)
@@ -110,6 +111,8 @@ class Node(Endpoint[Peer, Request]):
         if self._core is None:
             return None
         if not self._closed.done():
+            with self._mutex:
+                self._topics.free()
             try:
                 _native.shutdown(self._core, milliseconds(deadline))
             except _errors.ForkedError:
@@ -128,6 +131,8 @@ class Node(Endpoint[Peer, Request]):
         core = getattr(self, "_core", None)
         if core is not None and not self._closed.done():
             self._pipes.lost()
+            with self._mutex:
+                self._topics.lost()
             warnings.warn(f"{self!r} was dropped without close()", ResourceWarning)  # its core ends it
 
     def __repr__(self) -> str:

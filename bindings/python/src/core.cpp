@@ -138,6 +138,10 @@ int core_traverse(PyObject* object, visitproc visit, void* arg) {
             Py_VISIT(one.parts);
         }
     }
+    for (const auto& [handle, inbox] : state->topics) {
+        // The collector does not know messages; each is the inbox's alone, and so is its reference to the peer.
+        for (const TopicMessage* message : inbox.waiting) Py_VISIT(message->peer);
+    }
     for (const auto& [handle, peer] : state->peers) Py_VISIT(peer);
     return 0;
 }
@@ -165,6 +169,7 @@ PyObject* core_new(PyTypeObject* type, PyObject*, PyObject*) {
     state->request = request_class;
     state->reply = reply_class;
     state->said = said_class;
+    state->topic_message = topic_message_class;
     state->future = reinterpret_cast<PyTypeObject*>(future_class);
     return object;
 }
@@ -220,6 +225,8 @@ PyObject* drain(PyObject* object, PyObject*) {
             on_done(state, event);
         } else if (event->type == SW_EVENT_REPLY) {
             if (on_reply(state, event)) events[i] = nullptr;
+        } else if (event->type == SW_EVENT_TOPIC_MESSAGE) {
+            if (on_topic_message(state, event)) events[i] = nullptr;
         } else if (event->type == SW_EVENT_QUESTION || event->type == SW_EVENT_ANSWER) {
             on_talk(state, event);
         } else {
@@ -321,6 +328,15 @@ PyMethodDef core_methods[] = {
     {"wait_route", wait_route, METH_O, nullptr},
     {"unwait_route", unwait_route, METH_O, nullptr},
     {"handle", handle, METH_O, nullptr},
+    {"join_topic", join_topic, METH_VARARGS, nullptr},
+    {"leave_topic", leave_topic, METH_O, nullptr},
+    {"leave_topics", leave_topics, METH_O, nullptr},
+    {"publish", fast(publish), METH_FASTCALL, nullptr},
+    {"topic_members", topic_members, METH_O, nullptr},
+    {"next_message", next_message, METH_O, nullptr},
+    {"take_topic", fast(take_topic), METH_FASTCALL, nullptr},
+    {"free_topic", free_topic, METH_O, nullptr},
+    {"end_topic", end_topic, METH_O, nullptr},
     {"forget", forget, METH_NOARGS, nullptr},
     {"stats", node_stats, METH_NOARGS, nullptr},
     {},

@@ -133,6 +133,14 @@ PyObject* fields_of(const sw_event* event) {
             return Py_BuildValue("(KNiN)", e.pipe.value, bytes_of(e.rest), static_cast<int>(e.result),
                                  str_of(e.detail));
         }
+        case SW_EVENT_TOPIC_MESSAGE:
+        case SW_EVENT_TOPIC_JOINED:
+        case SW_EVENT_TOPIC_MEMBER_JOINED:
+        case SW_EVENT_TOPIC_MEMBER_LEFT:
+        case SW_EVENT_TOPIC_REFUSED:
+        case SW_EVENT_TOPIC_WRITABLE:
+        case SW_EVENT_TOPIC_DROPPED:
+        case SW_EVENT_TOPIC_LEFT: return topic_fields(event);
         case SW_EVENT_NODE_CLOSED: return close_report(*event->as.node_closed.report);
         default: return Py_BuildValue("(K)", peer);
     }

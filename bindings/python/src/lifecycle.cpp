@@ -97,6 +97,7 @@ void clear_state(CoreState* state) {
         release_all(handler.waiting);
         handler.inbox = handler.closed = true;  // what still arrives is let go
     }
+    clear_topics(state, dropped);
     state->last_peer_object = nullptr;
     for (auto& [handle, peer] : state->peers) drop(peer);
     state->peers.clear();
@@ -142,19 +143,20 @@ sw_result open_core(Core* core, sw_node_options& options, int descriptor) {
 
 // ---- The synchronous face ----
 
-// (request, reply, said, future): before it is opened. They are classes of modules, which nothing unloads.
+// (request, reply, said, future, topic message): before it is opened. They are classes of modules, which nothing unloads.
 PyObject* set_face(PyObject* object, PyObject* args) {
-    PyObject *request = nullptr, *reply = nullptr, *said = nullptr, *future = nullptr;
-    if (!PyArg_ParseTuple(args, "O!O!O!O!", &PyType_Type, &request, &PyType_Type, &reply, &PyType_Type, &said,
-                          &PyType_Type, &future)) {
+    PyObject *request = nullptr, *reply = nullptr, *said = nullptr, *future = nullptr, *topic_message = nullptr;
+    if (!PyArg_ParseTuple(args, "O!O!O!O!O!", &PyType_Type, &request, &PyType_Type, &reply, &PyType_Type, &said,
+                          &PyType_Type, &future, &PyType_Type, &topic_message)) {
         return nullptr;
     }
-    for (PyObject* one : {request, reply, said, future}) Py_INCREF(one);
+    for (PyObject* one : {request, reply, said, future, topic_message}) Py_INCREF(one);
     CoreState* state = reinterpret_cast<Core*>(object)->state;
     state->request = reinterpret_cast<PyTypeObject*>(request);
     state->reply = reinterpret_cast<PyTypeObject*>(reply);
     state->said = reinterpret_cast<PyTypeObject*>(said);
     state->future = reinterpret_cast<PyTypeObject*>(future);
+    state->topic_message = reinterpret_cast<PyTypeObject*>(topic_message);
     Py_RETURN_NONE;
 }
 

@@ -272,16 +272,17 @@ PyType_Spec message_spec = {"sealwire._native.Message", sizeof(Message), 0, Py_T
 
 PyObject* set_classes(PyObject*, PyObject* args) {
     PyObject *request = nullptr, *reply_type = nullptr, *answer = nullptr, *json = nullptr, *encoded = nullptr,
-             *said = nullptr;
-    if (!PyArg_ParseTuple(args, "O!O!O!OO!O!", &PyType_Type, &request, &PyType_Type, &reply_type, &PyType_Type, &answer,
-                          &json, &PyType_Type, &encoded, &PyType_Type, &said)) {
+             *said = nullptr, *topic_message = nullptr;
+    if (!PyArg_ParseTuple(args, "O!O!O!OO!O!O!", &PyType_Type, &request, &PyType_Type, &reply_type, &PyType_Type,
+                          &answer, &json, &PyType_Type, &encoded, &PyType_Type, &said, &PyType_Type, &topic_message)) {
         return nullptr;
     }
-    for (PyObject* one : {request, reply_type, answer, json, encoded, said}) Py_INCREF(one);
+    for (PyObject* one : {request, reply_type, answer, json, encoded, said, topic_message}) Py_INCREF(one);
     answer_class = reinterpret_cast<PyTypeObject*>(answer);
     request_class = reinterpret_cast<PyTypeObject*>(request);
     reply_class = reinterpret_cast<PyTypeObject*>(reply_type);
     said_class = reinterpret_cast<PyTypeObject*>(said);
+    topic_message_class = reinterpret_cast<PyTypeObject*>(topic_message);
     to_json = json;
     encoded_class = reinterpret_cast<PyTypeObject*>(encoded);
     Py_RETURN_NONE;

@@ -424,7 +424,7 @@ PyObject* raise_argument() {
 PYBIND11_MODULE(_native, module) {
     using namespace binding;
     if (!add_core_type(module.ptr()) || !add_peer_type(module.ptr()) || !add_message_type(module.ptr()) ||
-        !add_draft_type(module.ptr())) {
+        !add_draft_type(module.ptr()) || !add_topic_message_type(module.ptr())) {
         throw py::error_already_set();
     }
     py::class_<Identity>(module, "Identity")

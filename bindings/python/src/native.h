@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cstdint>
+#include <deque>
 #include <mutex>
 #include <unordered_map>
 #include <unordered_set>
@@ -62,6 +63,25 @@ struct ExchangeHash {
 
 struct Message;
 
+// Published to a topic by a peer.
+struct TopicMessage {
+    PyObject_HEAD PyObject* peer;  // Peer
+    PyObject* topic;               // str
+    PyObject* body;                // bytes; null while only `held` has it
+    const sw_event* held;          // retained, of large bodies
+    const sw_event* untaken;       // fetched: it waits in an inbox
+    uint64_t number, dropped;
+    uint32_t type;
+    bool last_value;
+};
+
+// The messages of one join, which nobody has taken.
+struct TopicInbox {
+    PyObject* name = nullptr;
+    std::deque<TopicMessage*> waiting;
+    bool freed = false;  // those that wait and those that come count as taken
+};
+
 // A message in an inbox. Its peer is kept because the session may end before somebody looks.
 struct Waiting {
     const sw_event* event;
@@ -91,9 +111,10 @@ struct CoreState {
     PyObject* loop = nullptr;
     PyObject* hooks[kHooks] = {};
     // What messages, replies and what awaits them are made of: asyncio's, or those of the synchronous face.
-    PyTypeObject *request = nullptr, *reply = nullptr, *said = nullptr, *future = nullptr;
+    PyTypeObject *request = nullptr, *reply = nullptr, *said = nullptr, *future = nullptr, *topic_message = nullptr;
     std::vector<Handler> handlers;
     std::unordered_map<uint64_t, PyObject*> peers;
+    std::unordered_map<uint64_t, TopicInbox> topics;
     std::unordered_map<ExchangeKey, Message*, ExchangeHash> running;  // handlers that are tasks
     std::unordered_set<ExchangeKey, ExchangeHash> in_inboxes;         // requests that wait there and were not cancelled
     std::vector<const sw_event*> to_release;  // whose handlers have yet to run to their first suspension
@@ -145,12 +166,14 @@ extern PyTypeObject* draft_type;
 extern PyTypeObject* request_class;  // the Python half's subclasses of Message
 extern PyTypeObject* reply_class;
 extern PyTypeObject* said_class;  // of questions and answers
+extern PyTypeObject* topic_message_class;
 
 // All return false with a Python exception set when something is wrong.
 bool add_core_type(PyObject* module);
 bool add_peer_type(PyObject* module);
 bool add_message_type(PyObject* module);
 bool add_draft_type(PyObject* module);
+bool add_topic_message_type(PyObject* module);
 
 // Sets the Python exception of a failed call, made by sealwire._errors; null, so that it can be returned.
 PyObject* raise_result(sw_result result, PyObject* peer = nullptr);
@@ -313,6 +336,20 @@ PyObject* set_deadlines(PyObject* peer, PyObject* const* args, Py_ssize_t count)
 PyObject* message_uuid(PyObject* peer, PyObject* const* args, Py_ssize_t count);
 PyObject* is_running(PyObject* peer, PyObject* exchange);
 PyObject* get_running(PyObject* peer, PyObject* none);
+
+// topics.cpp: methods of Core.
+bool on_topic_message(CoreState* state, const sw_event* event);
+PyObject* topic_fields(const sw_event* event);
+void clear_topics(CoreState* state, std::vector<Ref>& dropped);
+PyObject* join_topic(PyObject* core, PyObject* args);
+PyObject* leave_topic(PyObject* core, PyObject* topic);
+PyObject* leave_topics(PyObject* core, PyObject* name);
+PyObject* publish(PyObject* core, PyObject* const* args, Py_ssize_t count);
+PyObject* topic_members(PyObject* core, PyObject* topic);
+PyObject* next_message(PyObject* core, PyObject* topic);
+PyObject* take_topic(PyObject* core, PyObject* const* args, Py_ssize_t count);
+PyObject* free_topic(PyObject* core, PyObject* topic);
+PyObject* end_topic(PyObject* core, PyObject* topic);
 
 // stats.cpp: a method of Peer, one of Core.
 PyObject* peer_stats(PyObject* peer, PyObject* none);

@@ -9,9 +9,9 @@
  *   held; or several (loop_threads), which then call at once for different peers, and for listeners and pipes. Events of one peer
  *   come one at a time and in order, those of its exchanges and parts among them. With `on_event` NULL no callback but `on_wake` runs, and
  *   events are fetched with sw_node_next_events on a thread of yours.
- * Handles.  Values, not pointers: sw_node, sw_listener, sw_peer, sw_exchange, sw_question, sw_part, sw_pipe. All zero is no handle. A stale, foreign or
+ * Handles.  Values, not pointers: sw_node, sw_listener, sw_peer, sw_exchange, sw_question, sw_part, sw_pipe, sw_topic. All zero is no handle. A stale, foreign or
  *   null handle yields SW_ERR_HANDLE, never a crash. Each object has exactly one last event (NODE_CLOSED,
- *   LISTENER_CLOSED, PEER_CLOSED, DONE, PART_DONE, PIPE_CLOSED); after it the handle is stale and the object's `user` is never used again: that
+ *   LISTENER_CLOSED, PEER_CLOSED, DONE, PART_DONE, PIPE_CLOSED, TOPIC_LEFT); after it the handle is stale and the object's `user` is never used again: that
  *   is where to free it. Between close and that event calls yield SW_ERR_CLOSED. `*out` of a creating call is written
  *   before the loop can see the command.
  * Exchanges opened by the peer end for you with your last reply or status: that call is their end and no DONE follows,
@@ -22,6 +22,9 @@
  * Parts.  A message or reply may carry up to 64 streams and files. Its bytes go by sw_part_write and come as PART_DATA,
  *   as far as they were asked for by sw_part_read. The side that receives a part must read it or stop it (sw_part_cancel);
  *   an exchange is over when its parts are. A side's last reply or status stops what it never read.
+ * Topics.  What is published to a topic goes to all peers who have joined it. TOPIC_JOINED says that they were told: nothing that they
+ *   publish from there on is missed. Messages of one publisher come in its order, each once; what a peer was too slow for is counted at
+ *   both ends: TOPIC_DROPPED at the publisher, `dropped` of the next TOPIC_MESSAGE at the other.
  * Events.  `const sw_event *` is valid until its callback returns, or until sw_event_release for fetched ones;
  *   sw_event_retain keeps event and views longer. Ignore event types that you do not know. A message counts as taken
  *   when its callback returns or its event is released; receipts and the sender's flow control follow from that.
@@ -118,6 +121,7 @@ typedef enum sw_result {
     SW_ERR_RECORD = 67,
     SW_ERR_SILENT = 68,
     SW_ERR_LEASE = 69,
+    SW_ERR_SLOW = 70,
     /* What became of a message or an exchange */
     SW_ERR_TIMEOUT = 80,
     SW_ERR_CANCELLED = 81,
@@ -203,6 +207,9 @@ typedef struct sw_part {
 typedef struct sw_pipe {
     uint64_t value;
 } sw_pipe;
+typedef struct sw_topic { /* one join of a topic */
+    uint64_t value;
+} sw_topic;
 typedef uint32_t sw_route; /* from sw_node_intern; 0 is none */
 
 typedef struct sw_identity sw_identity;
@@ -298,7 +305,16 @@ typedef enum sw_event_type {
     /* Accepting failed, mostly as the process is out of file descriptors: it is tried again by itself, each second at least, and what
      * is up stays. Once for each time of trouble; sw_event.closed has result and detail. Since 0.1 */
     SW_EVENT_LISTENER_PAUSED = 31,
-    SW_EVENT_LISTENER_RESUMED = 32 /* it accepts again; sw_event.closed. Since 0.1 */
+    SW_EVENT_LISTENER_RESUMED = 32, /* it accepts again; sw_event.closed. Since 0.1 */
+    SW_EVENT_TOPIC_MESSAGE = 33,    /* published by a peer: sw_event.topic_message. Since 0.1 */
+    SW_EVENT_TOPIC_JOINED =
+        34, /* once: all peers that were connected have answered the join: sw_event.topic. Since 0.1 */
+    SW_EVENT_TOPIC_MEMBER_JOINED = 35, /* a peer has joined, or had before this node did: sw_event.topic. Since 0.1 */
+    SW_EVENT_TOPIC_MEMBER_LEFT = 36,   /* it has left, or is gone: sw_event.topic. Since 0.1 */
+    SW_EVENT_TOPIC_REFUSED = 37,  /* a peer that came later does not let this node join: sw_event.topic. Since 0.1 */
+    SW_EVENT_TOPIC_WRITABLE = 38, /* after SW_ERR_AGAIN of sw_topic_publish: there is room again. Since 0.1 */
+    SW_EVENT_TOPIC_DROPPED = 39,  /* messages of this node do not reach a peer: sw_event.topic. Since 0.1 */
+    SW_EVENT_TOPIC_LEFT = 40      /* last event of a join: sw_event.topic. Since 0.1 */
 } sw_event_type;
 
 /* How two ends prove who they are and protect what they say. Both say the same: it is never negotiated. Since 0.1. */
@@ -561,6 +577,33 @@ typedef struct sw_event_log {
     sw_text route; /* that it is about, as the peer wrote it, or empty. Since 0.1 */
 } sw_event_log;
 
+/* Since 0.1. */
+typedef struct sw_event_topic_message {
+    sw_topic topic;
+    sw_peer_id id; /* of the publisher, proved */
+    sw_text name;  /* of the topic */
+    sw_bytes body;
+    uint32_t type;       /* sw_body_type */
+    uint32_t last_value; /* 1: it was published before this node had joined, and is the last one that was */
+    /* Messages of a publisher to a topic are numbered from 0, anew when the topic is joined or its session begins: those before
+     * this one are number, of which `dropped` directly before it did not come as this node was too slow. */
+    uint64_t number;
+    uint64_t dropped;
+} sw_event_topic_message;
+
+/* Of the other events of topics. Since 0.1. */
+typedef struct sw_event_topic {
+    sw_topic topic;
+    sw_text name;
+    sw_peer_id id;      /* of the member; else all zero */
+    sw_result result;   /* JOINED: why the last of those who refused did; REFUSED: why; else SW_OK */
+    uint32_t code;      /* ... as the protocol or the peer says */
+    uint32_t publisher; /* MEMBER_JOINED, MEMBER_LEFT: 1: it only publishes */
+    uint32_t refused;   /* JOINED: peers that refused */
+    uint64_t count;     /* JOINED: peers that have agreed; DROPPED: messages since the last of these events */
+    uint64_t bytes;     /* DROPPED: of their bodies */
+} sw_event_topic;
+
 /* Of PIPE_OUTPUT and PIPE_ROOM. Since 0.1. */
 typedef struct sw_event_pipe {
     sw_pipe pipe;
@@ -651,6 +694,8 @@ struct sw_event {
         sw_event_pipe_closed pipe_closed;
         sw_event_http http;
         sw_event_link link;
+        sw_event_topic_message topic_message;
+        sw_event_topic topic;
     } as;
 };
 
@@ -661,7 +706,7 @@ typedef void (*sw_free_fn)(void *data, void *user);
 /* Keeps an event and everything it points to, beyond callback, peer and node; give *out back with sw_event_release. Does
  * not delay when its message counts as taken. Since 0.1. */
 SW_API sw_result sw_event_retain(const sw_event *event, const sw_event **out);
-/* Within the callback of a MESSAGE: keeps it likewise, and it counts as taken when *out is released, not when the callback
+/* Within the callback of a MESSAGE or TOPIC_MESSAGE: keeps it likewise, and it counts as taken when *out is released, not when the callback
  * returns. Until then it is charged to its sender, who has to wait when there is much of it: so a program lets only so
  * many handlers run. Fetched events are that way already: SW_ERR_STATE. Since 0.1. */
 SW_API sw_result sw_event_hold(const sw_event *event, const sw_event **out);
@@ -1307,6 +1352,70 @@ SW_API sw_result sw_part_read(sw_part part, uint64_t bytes);
 /* Of a part that this side sends: it is incomplete. Of one that it receives: no more is wanted. code 0 or 64 to 4,095.
  * SW_EVENT_PART_DONE follows at both ends. Since 0.1. */
 SW_API sw_result sw_part_cancel(sw_part part, uint32_t code);
+
+/* ---- Topics ------------------------------------------------------------------------------------------------------ */
+
+#define SW_TOPIC_NAME_MAX 255u /* bytes */
+
+/* What becomes of messages for a member that does not keep up, once queue_bytes of them wait. The others are not held up, but by
+ * SW_SLOW_BLOCK. */
+typedef enum sw_slow {
+    SW_SLOW_DROP_OLDEST = 0, /* the oldest that wait for it are dropped */
+    SW_SLOW_DROP_NEWEST = 1, /* new ones are, until it has got all that waits */
+    SW_SLOW_BLOCK = 2,       /* SW_ERR_AGAIN for the publisher; TOPIC_WRITABLE follows when half of it is free */
+    SW_SLOW_DISCONNECT = 3   /* its session is closed with SW_ERR_SLOW */
+} sw_slow;
+
+typedef struct sw_topic_options {
+    uint32_t size;
+    /* Of what this node publishes; for all joins of one topic the last ones given count. */
+    uint32_t slow;        /* sw_slow */
+    uint64_t queue_bytes; /* that may wait for the slowest member, with 64 for each message; default 4 MiB */
+    /* Of what is delivered: that each publisher may have under way or waiting here, with 64 for each message; default 256 KiB, least
+     * 128 KiB. What is not taken holds its publisher up, and then its slow decides. The largest of the joins of one topic counts. */
+    uint64_t credit_bytes;
+    uint32_t publish_only; /* 1: nothing is delivered */
+    uint32_t keep_last;    /* 1: the last message to all that this node publishes is kept for those who join later */
+    uint32_t want_last;    /* 1: deliver it first, of each publisher that keeps it */
+    uint32_t reserved;
+    void *user;
+} sw_topic_options;
+
+static inline void sw_topic_options_init(sw_topic_options *options) {
+    if (options) options->size = (uint32_t)sw_zero(options, sizeof *options);
+}
+/* Joins a topic at all peers, those that connect later included. A name is 1 to 255 bytes, any but a zero byte in UTF-8. Any number of
+ * joins may have one name: each gets every message, and its own events. TOPIC_JOINED follows when all peers that are connected
+ * have answered: what they publish from then on is not missed, and what this node publishes reaches all of them who have joined.
+ * Names do not leave the node: peers see a tag, by which those who know the name, and the network's secret if it has one,
+ * recognise it. Since 0.1. */
+SW_API sw_result sw_topic_join(sw_node node, sw_text name, const sw_topic_options *options, sw_topic *out);
+
+typedef uint32_t (*sw_member_fn)(sw_peer peer, const sw_peer_id *id, uint32_t publisher, void *user);
+
+typedef struct sw_publish_options {
+    uint32_t size;
+    uint32_t type;       /* sw_body_type */
+    sw_message *message; /* in place of the body */
+    sw_peer to;          /* this member alone; null: all */
+    sw_member_fn
+        filter; /* members for which it returns other than 0; called on this thread before anything is published */
+    void *filter_user;
+    uint64_t *members; /* how many it is for; may be NULL */
+} sw_publish_options;
+
+static inline void sw_publish_options_init(sw_publish_options *options) {
+    if (options) options->size = (uint32_t)sw_zero(options, sizeof *options);
+}
+/* To all members that are peers of this node; other joins of the node itself get nothing of it. A member gets what is published to it
+ * in the order of the calls. SW_ERR_AGAIN with SW_SLOW_BLOCK alone; SW_ERR_TOO_BIG beyond this node's max_message_bytes, and a
+ * member that takes less does not get it, which is told as dropped. Since 0.1. */
+SW_API sw_result sw_topic_publish(sw_topic topic, sw_bytes body, const sw_publish_options *options);
+/* Calls `fn` for each member on this thread, before it returns; what `fn` returns does not matter. Since 0.1. */
+SW_API sw_result sw_topic_each_member(sw_topic topic, sw_member_fn fn, void *user);
+/* Ends one join, or all of a name (SW_ERR_STATE: there is none). TOPIC_LEFT follows; peers are told when no join is left. Since 0.1. */
+SW_API sw_result sw_topic_leave(sw_topic topic);
+SW_API sw_result sw_node_leave_topic(sw_node node, sw_text name);
 
 /* ---- Files ------------------------------------------------------------------------------------------------------- */
 

@@ -38,6 +38,7 @@
 #include "limits.hpp"
 #include "pipe.hpp"
 #include "router.hpp"
+#include "topic.hpp"
 
 namespace sealwire {
 
@@ -864,6 +865,18 @@ public:
         });
     }
 
+    // At all peers, those that connect later included; on_joined follows.
+    sealwire::topic join(std::string_view name, topic_options options = {}) {
+        sw_topic out{};
+        state_->add(state_->topics, {std::move(options)}, [&](detail::topic_entry& entry) {
+            const sw_topic_options raw = entry.raw();
+            return sw_topic_join(raw_, text_of(name), &raw, &out);
+        });
+        return sealwire::topic(out);
+    }
+    // All joins of that name; SW_ERR_STATE: there is none.
+    void leave(std::string_view name) { check(sw_node_leave_topic(raw_, text_of(name))); }
+
     // With run_on::poll: waits at most so long for events, runs their handlers, says how many there were.
     size_t poll(uint32_t timeout_ms) {
         std::exception_ptr escaped;
@@ -966,7 +979,19 @@ private:
                 case SW_EVENT_PIPE_OUTPUT:
                 case SW_EVENT_PIPE_ROOM:
                 case SW_EVENT_PIPE_CLOSED:
-                    if (event.user) return on_pipe(event);
+                    if (event.user) return tell(event, pipes, event.type == SW_EVENT_PIPE_CLOSED);
+                    break;
+                case SW_EVENT_TOPIC_MESSAGE:
+                    if (event.user) return static_cast<detail::topic_entry*>(event.user)->message(event);
+                    break;
+                case SW_EVENT_TOPIC_JOINED:
+                case SW_EVENT_TOPIC_MEMBER_JOINED:
+                case SW_EVENT_TOPIC_MEMBER_LEFT:
+                case SW_EVENT_TOPIC_REFUSED:
+                case SW_EVENT_TOPIC_WRITABLE:
+                case SW_EVENT_TOPIC_DROPPED:
+                case SW_EVENT_TOPIC_LEFT:
+                    if (event.user) return tell(event, topics, event.type == SW_EVENT_TOPIC_LEFT);
                     break;
                 case SW_EVENT_HTTP_REQUEST:
                     if (!options.on_http_request) break;
@@ -985,34 +1010,40 @@ private:
             }
             if (options.on_event) options.on_event(event);
         }
-        template <class Make>
-        sealwire::pipe add_pipe(pipe_options from, Make make) {
-            std::list<detail::pipe_entry> added;
-            added.emplace_back();
-            added.back().options = std::move(from);
-            detail::pipe_entry& entry = added.back();
+        // Something that has handlers, kept until its last event: `make` is given it at the place where it stays.
+        template <class Entry, class Make>
+        void add(std::list<Entry>& all, Entry made, Make make) {
+            std::list<Entry> added;
+            added.push_back(std::move(made));
+            Entry& entry = added.back();
             {
                 const std::lock_guard<std::mutex> lock(mutex);
-                pipes.splice(pipes.end(), added);
+                all.splice(all.end(), added);
             }
-            sw_pipe out{};
-            const sw_result result = make(entry.raw(), &out);
-            if (result != SW_OK) forget_pipe(entry);
+            const sw_result result = make(entry);
+            if (result != SW_OK) forget(all, entry);
             check(result);
+        }
+        template <class Make>
+        sealwire::pipe add_pipe(pipe_options from, Make make) {
+            sw_pipe out{};
+            add(pipes, {std::move(from)}, [&](detail::pipe_entry& entry) { return make(entry.raw(), &out); });
             return sealwire::pipe(out);
         }
-        void on_pipe(const sw_event& event) {
-            auto& entry = *static_cast<detail::pipe_entry*>(event.user);
-            if (event.type != SW_EVENT_PIPE_CLOSED) return entry.deliver(event);
-            const std::list<detail::pipe_entry> gone = forget_pipe(entry);
+        template <class Entry>
+        void tell(const sw_event& event, std::list<Entry>& all, bool last) {
+            auto& entry = *static_cast<Entry*>(event.user);
+            if (!last) return entry.deliver(event);
+            const std::list<Entry> gone = forget(all, entry);
             entry.deliver(event);
         }
-        std::list<detail::pipe_entry> forget_pipe(const detail::pipe_entry& entry) {
-            std::list<detail::pipe_entry> gone;
+        template <class Entry>
+        std::list<Entry> forget(std::list<Entry>& all, const Entry& entry) {
+            std::list<Entry> gone;
             const std::lock_guard<std::mutex> lock(mutex);
-            for (auto at = pipes.begin(); at != pipes.end(); ++at) {
+            for (auto at = all.begin(); at != all.end(); ++at) {
                 if (&*at != &entry) continue;
-                gone.splice(gone.begin(), pipes, at);
+                gone.splice(gone.begin(), all, at);
                 break;
             }
             return gone;
@@ -1060,6 +1091,7 @@ private:
         std::mutex mutex;
         std::list<detail::route_entry> routes;  // addresses stay
         std::list<detail::pipe_entry> pipes;    // likewise
+        std::list<detail::topic_entry> topics;  // likewise
         std::shared_ptr<const std::vector<middleware_fn>> middleware;
         std::atomic<bool> has_middleware{false};
         detail::turns turns;  // ends before the routes whose messages wait

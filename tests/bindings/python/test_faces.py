@@ -21,6 +21,7 @@ ONLY_SYNC = {
 }
 OTHER_PARAMETERS = {
     ("Peer", "wait_closed"): ["timeout"],  # in asyncio every wait is given an end by asyncio.wait_for
+    ("Topic", "wait_closed"): ["timeout"],
 }
 
 

@@ -36,6 +36,16 @@ async def main() -> None:
         await peer.send(draft, [1], metadata=[("by", "Eve")])
         news: List[str] = [one.text() async for one in peer.request_many(draft)]
         encoded: sealwire.Encoded = sealwire.encode(value, "cbor")
+        def joined(member: sealwire.Member) -> None:
+            print(member.id, member.peer.address, member.publisher)
+        async with node.join("news", slow="block", on_joined=joined) as topic:
+            count: int = await topic.publish({"a": 1}, filter=lambda member: member.id != node.id)
+            async for message in topic:
+                publisher: str = message.publisher
+                address: str = message.peer.address
+                missing: int = message.dropped
+        again: sealwire.Topic = await node.join("news", on_dropped=lambda dropped: print(dropped.count, dropped.peer.id))
+        batch: List[sealwire.TopicMessage] = [one async for ones in again.batches() for one in ones]
         print(text, body, ids, encoded.kind)
         WRONG
 '''

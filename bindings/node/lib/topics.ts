@@ -1,0 +1,145 @@
+// Topics: the joins of a node, and the events that belong to them.
+import type { Core } from './core.js'
+import { argumentError, errorOf } from './errors.js'
+import { check } from './known.js'
+import { onAbort, size } from './options.js'
+import type { Peer } from './peer.js'
+import { E, EventType, R } from './table.js'
+import { Topic, TopicMessage, type TopicOptions } from './topic.js'
+
+const slows = ['dropOldest', 'dropNewest', 'block', 'disconnect'] // sw_slow
+
+interface Told {
+  id: string
+  result: number
+  code: number
+  count: number
+  bytes: number
+  refused: number
+  publisher: boolean
+}
+
+export class Topics {
+  private readonly all = new Map<number, Topic>()
+  private next = 1
+  private early: { topic: Topic; peer: Peer; told: Told }[] = [] // members whose connection is told of next
+
+  constructor(private readonly core: Core) {}
+
+  get size(): number {
+    return this.all.size
+  }
+
+  join(name: string, options: TopicOptions): Promise<Topic> {
+    return new Promise((resolve, reject) => {
+      if (typeof name !== 'string') throw argumentError('a topic is a string')
+      check(options, 'topic')
+      const { slow = 'dropOldest', publishOnly = false, keepLast = false, wantLast = false, signal } = options
+      if (!slows.includes(slow)) throw argumentError(`slow is none of ${slows.join(', ')}`)
+      if (signal?.aborted) throw signal.reason
+      const { core } = this
+      if (core.closing) throw core.closedError()
+      const topic = new Topic(core, name)
+      topic.number = this.next++
+      core.box.joinTopic(topic.number, name, slows.indexOf(slow), size(options.queueBytes, 'queueBytes'),
+        size(options.creditBytes, 'creditBytes'), publishOnly, keepLast, wantLast)
+      this.all.set(topic.number, topic)
+      core.commands.hold() // until it is joined
+      const end = (then: () => void) => {
+        core.commands.release()
+        then()
+      }
+      topic.waits = { resolve: () => end(() => resolve(topic)), reject: (reason) => end(() => reject(reason)) }
+      core.inUse()
+      const forget = onAbort(signal, (reason) => {
+        topic.waits?.reject(reason)
+        topic.waits = undefined
+        topic.abort(reason)
+      })
+      if (forget) void topic.closed.then(forget)
+    })
+  }
+
+  async leave(name: string): Promise<void> {
+    if (typeof name !== 'string') throw argumentError('a topic is a string')
+    const joins = [...this.all.values()].filter((topic) => topic.name === name)
+    this.core.box.leaveTopics(name)
+    await Promise.all(joins.map((topic) => topic.leave()))
+  }
+
+  event(peer: Peer | undefined, row: Int32Array, at: number, buffer: ArrayBuffer | undefined, extra: unknown): void {
+    const topic = this.all.get(row[at + E.tag]!)
+    const type = row[at + E.type] as EventType
+    if (type === EventType.topicMessage) {
+      if (topic && peer) this.message(topic, peer, row, at, buffer)
+      else this.core.take(row[at + E.code]!)
+      return
+    }
+    if (!topic) return
+    const told = extra as Told
+    // Of a member that is gone its end may have been told before.
+    const whose = () => peer ?? topic.gone(told.id)
+    switch (type) {
+      case EventType.topicJoined:
+        topic.joined = told.count
+        topic.refused = told.refused
+        if (told.result !== R.ok) topic.refusal = errorOf(told.result, { status: told.code })
+        topic.waits?.resolve(topic)
+        topic.waits = undefined
+        break
+      case EventType.topicMemberJoined:
+        if (peer?.up) topic.memberJoined(peer, told.publisher)
+        else this.early.push({ topic, peer: peer ?? this.core.addPeer(row[at + E.peer]!), told })
+        break
+      case EventType.topicMemberLeft: {
+        const member = whose()
+        if (member) topic.memberLeft(member)
+        if (!member?.up) this.early = this.early.filter((one) => one.topic !== topic || one.told.id !== told.id)
+        break
+      }
+      case EventType.topicRefused:
+        if (peer) topic.emit('refused', { peer, reason: errorOf(told.result, { peer: peer.id, status: told.code }) })
+        break
+      case EventType.topicWritable:
+        topic.writable()
+        break
+      case EventType.topicDropped: {
+        const member = whose()
+        if (member) topic.emit('dropped', { peer: member, count: told.count, bytes: told.bytes })
+        break
+      }
+      case EventType.topicLeft:
+        this.all.delete(topic.number)
+        this.core.inUse()
+        topic.left(this.core.closing ? this.core.closedError() : errorOf(R.cancelled, { detail: `the topic ${topic.name} was left` }))
+        break
+      default:
+    }
+  }
+
+  private message(topic: Topic, peer: Peer, row: Int32Array, at: number, buffer: ArrayBuffer | undefined): void {
+    const length = row[at + E.length]!
+    const flags = row[at + E.result]!
+    topic.message(new TopicMessage(topic.name, peer, length === 0 ? undefined : buffer, row[at + E.offset]!, length, row[at + E.bodyType]!,
+      (row[at + E.low]! >>> 0) + row[at + E.high]! * 2 ** 32, (row[at + E.time]! >>> 0) + (flags >>> 1) * 2 ** 32, (flags & 1) === 1,
+      row[at + E.code]!))
+  }
+
+  connected(peer: Peer): void {
+    if (this.early.length === 0) return
+    const early = this.early.filter((one) => one.peer === peer)
+    this.early = this.early.filter((one) => one.peer !== peer)
+    for (const { topic, told } of early) topic.memberJoined(peer, told.publisher)
+  }
+
+  /** The node is closing: what has come can be read still, and holds nothing up. */
+  free(): void {
+    for (const topic of this.all.values()) topic.free()
+  }
+
+  /** The node is over. */
+  lost(): void {
+    for (const topic of [...this.all.values()]) topic.left(this.core.closedError())
+    this.all.clear()
+  }
+}

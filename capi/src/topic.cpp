@@ -1,0 +1,101 @@
+// Topics: joins by name, what is published, and who is there.
+#include "edge.h"
+#include "node/node.h"
+#include "node/node_topics.h"
+
+using namespace sealwire;
+using namespace sealwire::capi;
+
+namespace {
+
+constexpr std::string_view kNameRule = "a topic is 1 to 255 bytes of UTF-8 without a zero byte";
+
+Result<TopicOptions> options_of_topic(const sw_topic_options& options) {
+    if (options.slow > SW_SLOW_DISCONNECT) return fail(Errc::argument, "slow is no sw_slow");
+    TopicOptions out;
+    out.slow = static_cast<SlowPeers>(options.slow);
+    if (options.queue_bytes) out.queue = options.queue_bytes;
+    if (options.credit_bytes) out.credit = options.credit_bytes;
+    if (out.credit < kLeastTopicCredit) return fail(Errc::argument, "credit_bytes is below 128 KiB");
+    if (out.credit > UINT32_MAX) return fail(Errc::argument, "credit_bytes is above 4 GiB");
+    out.publish_only = options.publish_only != 0;
+    out.keep_last = options.keep_last != 0;
+    out.want_last = options.want_last != 0;
+    return out;
+}
+
+NodeTopics::Filter filter_of(const sw_publish_options& options) {
+    if (!options.filter && options.to.value == 0) return {};
+    return [&options](const Topics::Present& member) {
+        if (options.to.value != 0 && options.to.value != member.link) return false;
+        if (!options.filter) return true;
+        sw_peer_id id;
+        put_id(member.id, id);
+        return options.filter({member.link}, &id, member.publisher, options.filter_user) != 0;
+    };
+}
+
+}  // namespace
+
+sw_result sw_topic_join(sw_node node, sw_text name, const sw_topic_options* given, sw_topic* out) {
+    return guarded([&] {
+        if (!out) return bad("out is null");
+        if (!valid(name) || !is_route_name(view(name))) return bad(kNameRule);
+        sw_topic_options options;
+        if (!read_options(given, options)) return bad(kSizeRule);
+        const auto topic = options_of_topic(options);
+        if (!topic) return failed(topic.error());
+        Errc errc = Errc::ok;
+        const std::shared_ptr<Node> self = Node::find(node.value, errc);
+        if (!self) return failed(errc);
+        return result_of(self->topics().join(view(name), *topic, options.user, &out->value));
+    });
+}
+
+sw_result sw_topic_publish(sw_topic topic, sw_bytes body, const sw_publish_options* given) {
+    return guarded([&] {
+        sw_publish_options room;
+        const sw_publish_options* const options = options_of(given, room);
+        if (!options) return bad(kSizeRule);
+        if (!valid(body)) return bad("body is null or too large");
+        if (options->type > kMaxType) return bad("type is above 127");
+        TopicMessage message{.body = view(body), .type = static_cast<uint8_t>(options->type)};
+        if (options->message) {
+            message.owner = reinterpret_cast<Chunk*>(options->message);
+            message.body = {message.owner->data(), message.owner->capacity()};
+        }
+        const Errc errc = NodeTopics::publish(topic.value, message, filter_of(*options), options->members);
+        if (errc == Errc::ok && options->message) sw_message_release(options->message);
+        return errc == Errc::again ? failed(errc, "members of the topic are slow") : result_of(errc);
+    });
+}
+
+sw_result sw_topic_each_member(sw_topic topic, sw_member_fn fn, void* user) {
+    return guarded([&] {
+        if (!fn) return bad("fn is null");
+        std::vector<Topics::Present> present;
+        const Errc errc = NodeTopics::members(topic.value, present);
+        if (errc != Errc::ok) return failed(errc);
+        for (const Topics::Present& each : present) {
+            sw_peer_id id;
+            put_id(each.id, id);
+            fn({each.link}, &id, each.publisher, user);
+        }
+        return SW_OK;
+    });
+}
+
+sw_result sw_topic_leave(sw_topic topic) {
+    return guarded([&] { return result_of(NodeTopics::leave(topic.value)); });
+}
+
+sw_result sw_node_leave_topic(sw_node node, sw_text name) {
+    return guarded([&] {
+        if (!valid(name) || !is_route_name(view(name))) return bad(kNameRule);
+        Errc errc = Errc::ok;
+        const std::shared_ptr<Node> self = Node::find(node.value, errc);
+        if (!self) return failed(errc);
+        const Errc left = self->topics().leave_all(view(name));
+        return left == Errc::state ? failed(left, "this topic was not joined") : result_of(left);
+    });
+}

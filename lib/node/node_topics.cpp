@@ -1,0 +1,165 @@
+// Topics as the application knows them: handles, commands and events.
+#include "node/node_topics.h"
+
+#include <algorithm>
+
+#include "node/node.h"
+#include "node/peer.h"
+#include "protocol/codes.h"
+#include "protocol/topic_link.h"
+
+namespace sealwire {
+
+NodeTopics::NodeTopics(Node& node) : node_(node), table_(node.config().shards(), *this, node.rng(), node.budget()) {}
+
+NodeTopics::~NodeTopics() {
+    for (const auto& [handle, topic] : handles_) HandleTable::process().retire(handle);
+}
+
+// With the lock held. A loop thread looks itself when its turn ends.
+void NodeTopics::wake(size_t group) {
+    if (stopped_) return;
+    Loop& loop = node_.shard(group).loop();
+    if (!loop.on_loop_thread()) loop.wake();
+}
+
+// ---- Commands ----
+
+Result<void> NodeTopics::join(std::string_view name, const TopicOptions& options, void* user, uint64_t* out) {
+    const TopicTag tag = topic_tag(node_.config().network.psk(), name);
+    auto made = std::make_unique<Handle>(*this);
+    Handle& handle = *made;
+    handle.user = user;
+    handle.options = options;
+    handle.id = HandleTable::process().add(HandleKind::topic, &handle);
+    if (handle.id == 0) return fail(Errc::too_many, "all handles are in use");
+    const auto withdraw = [&] {
+        HandleTable::process().retire(handle.id);
+        *out = 0;
+    };
+    const std::lock_guard lock(mutex_);
+    if (closed_) {
+        withdraw();
+        return fail(Errc::closed, "the node is closing");
+    }
+    *out = handle.id;
+    try {
+        handles_.emplace(handle.id, std::move(made));
+        table_.open(tag, name, handle);
+    } catch (const std::bad_alloc&) {
+        handles_.erase(handle.id);
+        withdraw();
+        throw;
+    }
+    node_.born();
+    return {};
+}
+
+Errc NodeTopics::leave(uint64_t topic) {
+    Locked handle = lock(topic);
+    if (!handle) return handle.errc();
+    const std::lock_guard lock(handle->owner.mutex_);
+    return handle->owner.table_.leave(*handle);
+}
+
+Errc NodeTopics::leave_all(std::string_view name) {
+    const TopicTag tag = topic_tag(node_.config().network.psk(), name);
+    const std::lock_guard lock(mutex_);
+    const std::vector<uint64_t> handles = table_.handles(tag);
+    for (const uint64_t each : handles) table_.leave(*handles_.at(each));
+    return handles.empty() ? Errc::state : Errc::ok;
+}
+
+void NodeTopics::leave_all() {
+    const std::lock_guard lock(mutex_);
+    closed_ = true;
+    for (const auto& [id, handle] : handles_) table_.leave(*handle);
+}
+
+Errc NodeTopics::members(uint64_t topic, std::vector<Topics::Present>& out) {
+    Locked handle = lock(topic);
+    if (!handle) return handle.errc();
+    const std::lock_guard lock(handle->owner.mutex_);
+    out = handle->owner.table_.members(*handle);
+    return Errc::ok;
+}
+
+Errc NodeTopics::publish(uint64_t topic, TopicMessage& message, const Filter& filter, uint64_t* count) {
+    if (filter) {
+        std::vector<Topics::Present> present;
+        if (const Errc errc = members(topic, present); errc != Errc::ok) return errc;
+        auto only = std::make_shared<std::vector<uint64_t>>();
+        for (const Topics::Present& each : present) {
+            if (!each.publisher && filter(each)) only->push_back(each.link);
+        }
+        std::sort(only->begin(), only->end());
+        message.only = std::move(only);
+    }
+    Locked handle = lock(topic);
+    if (!handle) return handle.errc();
+    NodeTopics& owner = handle->owner;
+    if (message.body.size() > owner.node_.limits().message) return Errc::too_big;
+    const std::lock_guard lock(owner.mutex_);
+    return owner.table_.publish(*handle, message, count);
+}
+
+// ---- Loop threads ----
+
+bool NodeTopics::has_work(const Shard& shard) const { return table_.has_work(shard.number()); }
+
+void NodeTopics::serve(Shard& shard) {
+    if (!table_.has_work(shard.number())) return;
+    std::vector<Peer*> peers;  // which outlive the turn, as links do not
+    {
+        std::vector<TopicLink*> links;
+        const std::lock_guard lock(mutex_);
+        table_.take_work(shard.number(), links);
+        for (const TopicLink* link : links) peers.push_back(static_cast<Peer*>(link->user));
+    }
+    for (Peer* peer : peers) peer->serve_topics();
+    tell(shard);
+}
+
+void NodeTopics::tell(Shard& shard) {
+    if (!table_.has_events(shard.number())) return;
+    std::vector<TopicEvent> events;
+    {
+        const std::lock_guard lock(mutex_);
+        table_.take_events(shard.number(), events);
+    }
+    for (const TopicEvent& event : events) tell(shard, event);
+}
+
+void NodeTopics::tell(Shard& shard, const TopicEvent& event) {
+    constexpr auto kind_of = [](TopicEvent::Kind kind) {
+        switch (kind) {
+            case TopicEvent::Kind::joined: return NodeEventKind::topic_joined;
+            case TopicEvent::Kind::member_joined: return NodeEventKind::topic_member_joined;
+            case TopicEvent::Kind::member_left: return NodeEventKind::topic_member_left;
+            case TopicEvent::Kind::refused: return NodeEventKind::topic_refused;
+            case TopicEvent::Kind::writable: return NodeEventKind::topic_writable;
+            case TopicEvent::Kind::dropped: return NodeEventKind::topic_dropped;
+            case TopicEvent::Kind::left: break;
+        }
+        return NodeEventKind::topic_left;
+    };
+    NodeEvent out{.kind = kind_of(event.kind)};
+    out.topic = event.handle;
+    out.user = event.user;
+    out.peer = event.link;
+    out.id = event.link ? &event.peer : nullptr;
+    out.text = event.topic->name;
+    out.code = event.code;
+    out.errc = event.code ? exchange_errc(event.code) : Errc::ok;
+    out.allowed = event.publisher;
+    out.number = event.refused;
+    out.first = event.count;
+    out.last_number = event.bytes;
+    if (event.kind != TopicEvent::Kind::left) return shard.emit(out);
+    shard.emit_last(out, event.handle);
+    const std::lock_guard lock(mutex_);
+    handles_.erase(event.handle);
+    shard.bury();
+}
+
+}  // namespace sealwire

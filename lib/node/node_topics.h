@@ -1,0 +1,69 @@
+// NodeTopics: a node's topics: their table, its lock, the application's handles, and what its loop threads do for them.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/result.h"
+#include "node/handle_table.h"
+#include "node/node_event.h"
+#include "protocol/topics.h"
+
+namespace sealwire {
+
+class Node;
+class Shard;
+
+class NodeTopics final : private Topics::Wake {
+public:
+    explicit NodeTopics(Node& node);
+    ~NodeTopics();
+
+    // ---- Commands: any thread ----
+    // `*out` is written before a loop can see the command.
+    Result<void> join(std::string_view name, const TopicOptions& options, void* user, uint64_t* out);
+    // Every handle of that name; state when there is none.
+    Errc leave_all(std::string_view name);
+    // By handle.
+    static Errc leave(uint64_t topic);
+    // Whom a message of a topic is for; empty: all who have joined. Asked without a lock.
+    using Filter = std::function<bool(const Topics::Present&)>;
+    static Errc publish(uint64_t topic, TopicMessage& message, const Filter& filter, uint64_t* members);
+    static Errc members(uint64_t topic, std::vector<Topics::Present>& out);
+
+    // ---- Loop threads ----
+    std::mutex& mutex() { return mutex_; }
+    Topics& table() { return table_; }
+    bool has_work(const Shard& shard) const;
+    // Has the peers of that shard send what they have.
+    void serve(Shard& shard);
+    void tell(Shard& shard);
+    // The node ends.
+    void leave_all();
+    // Its loop threads have ended.
+    void stop() { stopped_ = true; }
+
+private:
+    struct Handle final : TopicHandle {
+        explicit Handle(NodeTopics& topics) : owner(topics) {}
+        NodeTopics& owner;
+    };
+    using Locked = HandleTable::Locked<Handle>;
+    static Locked lock(uint64_t topic) { return {HandleTable::process(), topic, HandleKind::topic}; }
+
+    void wake(size_t group) override;
+    void tell(Shard& shard, const TopicEvent& event);
+
+    Node& node_;
+    std::mutex mutex_;  // guards all below; taken within the lock of a handle's slot
+    Topics table_;
+    std::unordered_map<uint64_t, std::unique_ptr<Handle>> handles_;
+    bool closed_ = false;
+    bool stopped_ = false;
+};
+
+}  // namespace sealwire

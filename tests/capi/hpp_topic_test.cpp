@@ -1,0 +1,167 @@
+// sealwire.hpp: topics are joined, published to and left, by handlers as functions.
+#include <atomic>
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "book.h"
+#include "sealwire/sealwire.hpp"
+#include "support/tap.h"
+
+namespace {
+
+std::string with(const char* what, const sealwire::topic_member& member, const sealwire::peer_id& id) {
+    return what + std::string(member.publisher ? " a publisher" : " a member") + (member.id == id ? "" : ", another");
+}
+
+// What is told of a topic at one node.
+sealwire::topic_options into(Book& book, const sealwire::peer_id& other, std::shared_ptr<int> kept = nullptr) {
+    sealwire::topic_options options;
+    options.on_message = [&book](const sealwire::topic_message& message) {
+        book.put(std::string(message.name()) + " " + std::to_string(message.number()) + ": " +
+                 std::string(message.body()) + (message.last_value() ? ", kept" : "") +
+                 (message.type() == SW_BODY_JSON ? ", JSON" : ""));
+    };
+    options.on_joined = [&book](sealwire::topic, const sw_event_topic& about) {
+        book.put("joined, " + std::to_string(about.count));
+    };
+    options.on_member_joined = [&book, other](sealwire::topic, const sealwire::topic_member& member) {
+        book.put(with("comes", member, other));
+    };
+    options.on_member_left = [&book, other](sealwire::topic, const sealwire::topic_member& member) {
+        book.put(with("goes", member, other));
+    };
+    options.on_left = [&book, kept](sealwire::topic) { book.put("left"); };
+    return options;
+}
+
+sealwire::node open(Book& book, sealwire::run_on handlers = sealwire::run_on::loop) {
+    sealwire::node_options options;
+    options.network = "topics";
+    options.access = SW_ACCESS_ANYONE;
+    options.handlers = handlers;
+    options.on_listening = [&book](const sw_event_listening& event) {
+        book.put(std::string(sealwire::view_of(event.ticket)));
+    };
+    options.on_connected = [&book](sealwire::peer, const sw_event_connected&) { book.put("connected"); };
+    return sealwire::node(std::move(options));
+}
+
+void publishes(sealwire::run_on handlers) {
+    Book hub_book, book;
+    sealwire::node hub = open(hub_book), node = open(book, handlers);
+    std::atomic<bool> over{false};
+    std::thread polls([&] {
+        while (handlers == sealwire::run_on::poll && !over) node.poll(10);
+    });
+    const sealwire::listener listener = hub.listen("tcp://127.0.0.1:0");
+    node.connect(hub_book.wait(1).at(0));
+    book.has("connected");
+    const auto kept = std::make_shared<int>(1);
+    sealwire::topic_options options = into(hub_book, node.id(), kept);
+    options.keep_last = true;
+    const sealwire::topic from = hub.join("news", std::move(options));
+    tap_ok(hub_book.has("joined, 1"), "a join is answered");
+    tap_ok(from.publish("kept") == 0, "nobody has joined");
+    options = into(book, hub.id());
+    options.want_last = true;
+    const sealwire::topic to = node.join("news", std::move(options));
+    tap_ok(book.has("joined, 1") && book.has("comes a member") && hub_book.has("comes a member"),
+           "both are told of each other");
+    tap_ok(book.has("news 0: kept, kept"), "the last message comes first");
+    tap_ok(from.publish("{}", SW_BODY_JSON) == 1 && book.has("news 1: {}, JSON"), "what is published comes");
+    const auto members = from.members();
+    tap_ok(members.size() == 1 && members[0].id == node.id() && !members[0].publisher, "members are listed");
+    tap_ok(from.publish_to(members.at(0).peer, "to you") == 1 && from.publish_to(sw_peer{~uint64_t{0}}, "no") == 0 &&
+               from.publish_if([](const sealwire::topic_member&) { return false; }, "to none") == 0 &&
+               from.publish_if([&](const sealwire::topic_member& member) { return member.id == node.id(); },
+                               "to some") == 1,
+           "to one, and by a filter");
+    uint64_t count = 0;
+    tap_ok(to.try_publish("back", SW_BODY_BYTES, &count) && count == 1 && hub_book.has("news 0: back"), "and back");
+    tap_ok(book.has("news 2: to you") && book.has("news 3: to some"), "in their order");
+    to.leave();
+    tap_ok(book.has("left") && hub_book.has("goes a member"), "who leaves is told, and the others are");
+    tap_ok(kept.use_count() == 2, "handlers are kept while their join lasts");
+    hub.leave("news");
+    hub_book.has("left");
+    sw_result result = SW_OK;
+    try {
+        hub.leave("news");
+    } catch (const sealwire::error& error) {
+        result = error.code();
+    }
+    tap_ok(result == SW_ERR_STATE, "what is not joined cannot be left");
+    over = true;
+    polls.join();
+    node.close();
+    hub.close();
+    tap_ok(kept.use_count() == 1, "and go with it");
+}
+
+void waits() {
+    Book hub_book, book;
+    sealwire::node hub = open(hub_book), node = open(book);
+    const sealwire::listener listener = hub.listen("tcp://127.0.0.1:0");
+    node.connect(hub_book.wait(1).at(0));
+    book.has("connected");
+    sealwire::topic_options options;
+    options.on_message = [&](const sealwire::topic_message&) {
+        book.has("go on");
+    };  // until the publisher was told to wait
+    options.on_joined = [&](sealwire::topic, const sw_event_topic&) { book.put("joined"); };
+    const sealwire::topic to = node.join("work", options);
+    tap_ok(to && book.has("joined"), "a member joins");
+    options = into(hub_book, node.id());
+    options.slow = SW_SLOW_BLOCK;
+    options.queue_bytes = 100'000;
+    options.publish_only = true;
+    options.on_writable = [&](sealwire::topic) { hub_book.put("writable"); };
+    const sealwire::topic from = hub.join("work", options);
+    hub_book.has("joined, 1");
+    const std::string body(10'000, 'b');
+    unsigned taken = 0;
+    while (taken < 100'000 && from.try_publish(body)) ++taken;
+    tap_ok(taken > 1 && taken < 100'000, "a publisher that blocks is told to wait");
+    sw_result result = SW_OK;
+    try {
+        while (++taken < 100'000) from.publish(body);
+    } catch (const sealwire::error& error) {
+        result = error.code();
+    }
+    tap_ok(result == SW_ERR_AGAIN, "by an exception if it did not ask");
+    book.put("go on");
+    bool room = false;
+    for (size_t told = hub_book.wait(0).size(); !(room = from.try_publish(body)) && told < 1000;) {
+        told = hub_book.wait(told + 1).size();
+    }
+    tap_ok(room && hub_book.has("writable"), "and when there is room again");
+    node.close();
+    hub.close();
+}
+
+void refuses() {
+    sealwire::node node;
+    const auto kept = std::make_shared<int>(1);
+    sealwire::topic_options options;
+    options.on_left = [kept](sealwire::topic) {};
+    sw_result result = SW_OK;
+    try {
+        node.join("", std::move(options));
+    } catch (const sealwire::error& error) {
+        result = error.code();
+    }
+    options = {};
+    tap_ok(result == SW_ERR_ARG && kept.use_count() == 1, "a join that is refused keeps nothing");
+}
+
+}  // namespace
+
+int main() {
+    publishes(sealwire::run_on::loop);
+    publishes(sealwire::run_on::poll);
+    waits();
+    refuses();
+    return tap_done();
+}

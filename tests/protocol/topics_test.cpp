@@ -1,0 +1,298 @@
+// Topics over sessions with hands: what goes over the wire, when a message is taken, and what waits in the node's memory.
+#include "protocol/topics.h"
+
+#include <doctest.h>
+
+#include "protocol/peers.h"
+#include "protocol/topic_link.h"
+
+namespace sealwire::test {
+
+namespace {
+
+constexpr uint64_t kCredit = kLeastTopicCredit;
+constexpr uint64_t kEnough = 100 << 20;
+
+TopicTag tag_of(std::string_view name) { return topic_tag(keys().network.psk(), name); }
+
+bool holds(Bytes block, Bytes what) {
+    return std::search(block.begin(), block.end(), what.begin(), what.end()) != block.end();
+}
+
+// A program that publishes, and its sessions with peers that do what a test wants.
+class Program final : private Topics::Wake {
+public:
+    explicit Program(Budget* budget = nullptr) : topics(1, *this, rng_, budget) {}
+    ~Program() {
+        for (const auto& hand : hands_) hand->end.connection->drop_topics();
+    }
+
+    Hand& session(const Limits& limits = {}) {
+        Hand& hand = *hands_.emplace_back(std::make_unique<Hand>(true));
+        hand.end.config.limits = limits;
+        hand.end.topics = &topics;
+        hand.features = feature::topics;
+        hand.begin();
+        const Block tlvs = Hand::greeting_tlvs(256 * 1024, 256, 16 << 20, 2000);
+        Frame accept{.kind = FrameKind::accept};
+        accept.tlvs = tlvs;
+        hand.send(accept);
+        return hand;
+    }
+    TopicHandle& join(std::string_view name, const TopicOptions& options = {}) {
+        TopicHandle& handle = *handles_.emplace_back(std::make_unique<TopicHandle>());
+        handle.id = handles_.size();
+        handle.options = options;
+        topics.open(tag_of(name), name, handle);
+        serve();
+        return handle;
+    }
+    Errc publish(TopicHandle& handle, std::string_view body) {
+        const Errc errc = topics.publish(handle, {.body = as_bytes(body)}, nullptr);
+        serve();
+        return errc;
+    }
+    void serve() {
+        while (topics.has_work(0)) {
+            std::vector<TopicLink*> links;
+            topics.take_work(0, links);
+            for (const TopicLink* link : links) static_cast<End*>(link->user)->connection->call_topics();
+            for (const auto& hand : hands_) hand->drive();
+        }
+        topics.take_events(0, events);
+    }
+    // Its n-th join.
+    void peer_joins(Hand& hand, std::string_view name, uint64_t credit) {
+        const TopicTag tag = tag_of(name);
+        hand.send(Frame{.kind = FrameKind::join, .amount = credit, .body = tag});
+        serve();
+    }
+    void grant(Hand& hand, uint64_t alias, uint64_t credit) {
+        hand.send(Frame{.kind = FrameKind::credit_topic, .id = alias, .amount = credit});
+        serve();
+    }
+    size_t told(TopicEvent::Kind kind) const {
+        return static_cast<size_t>(
+            std::count_if(events.begin(), events.end(), [&](const TopicEvent& event) { return event.kind == kind; }));
+    }
+    uint64_t told_dropped() const {
+        uint64_t dropped = 0;
+        for (const TopicEvent& event : events) dropped += event.count * (event.kind == TopicEvent::Kind::dropped);
+        return dropped;
+    }
+
+private:
+    void wake(size_t) override {}
+
+    SeededRng rng_{5};
+    std::vector<std::unique_ptr<TopicHandle>> handles_;
+
+public:
+    Topics topics;
+    std::vector<TopicEvent> events;
+
+private:
+    std::vector<std::unique_ptr<Hand>> hands_;
+};
+
+// What a peer got.
+struct Got {
+    uint64_t messages = 0, gaps = 0, bytes = 0;
+    explicit Got(const Hand& hand) {
+        for (const OwnedFrame& each : hand.heard) {
+            if (each.frame.kind != FrameKind::publish) continue;
+            messages += each.frame.has(publish_flag::last);
+            gaps += each.frame.has(publish_flag::gap) ? each.frame.amount : 0;
+            bytes += each.frame.body.size();
+        }
+    }
+};
+
+}  // namespace
+
+TEST_CASE("the tag of a topic is as PROTOCOL.md derives it") {
+    const auto hex = [](const TopicTag& tag) {
+        std::string text;
+        for (const uint8_t byte : tag) text += "0123456789abcdef"[byte >> 4], text += "0123456789abcdef"[byte & 15];
+        return text;
+    };
+    CHECK(hex(topic_tag(Network().psk(), "news")) == "5edaaed5dbef06bcfaf42dbf112cd85c");
+    Secret<32> psk;
+    for (size_t i = 0; i < 32; ++i) psk.data()[i] = static_cast<uint8_t>(i);
+    CHECK(hex(topic_tag(psk, "B\xc3\xb6rse, gr\xc3\xb6\xc3\x9fte Kurse")) == "7eb55bfb8804c6c434aab0b4100f9663");
+}
+
+TEST_CASE("a peer that has joined nothing learns none of 1,000 names that a program joins and publishes to") {
+    Program program;
+    Hand& stranger = program.session();
+    std::vector<std::string> names;
+    SeededRng rng(29);
+    for (int i = 0; i < 1000; ++i) names.push_back("topic " + std::to_string(rng.next()));
+    TopicHandle* handle = nullptr;
+    for (const std::string& name : names) {
+        handle = &program.join(name);
+        CHECK(program.publish(*handle, "about " + name) == Errc::ok);
+    }
+    const auto learnt = [&] {
+        Block all;
+        for (const OwnedFrame& each : stranger.heard) all.insert(all.end(), each.bytes.begin(), each.bytes.end());
+        return all;
+    };
+    const Block heard = learnt();
+    size_t found = 0, tags = 0;
+    for (const std::string& name : names) {
+        found += holds(heard, as_bytes(name));
+        tags += holds(heard, tag_of(name));
+    }
+    CHECK(found == 0);
+    // It was told of all of them, by tags, and was sent nothing that was published.
+    CHECK(tags == names.size());
+    CHECK(stranger.count(FrameKind::join) == names.size());
+    CHECK(stranger.count(FrameKind::publish) == 0);
+
+    // Who knows the name joins by the tag, and what it gets has neither, but by the publisher's own words.
+    stranger.heard.clear();
+    program.peer_joins(stranger, names.back(), kCredit);
+    CHECK(program.publish(*handle, "news") == Errc::ok);
+    CHECK(holds(stranger.frame(FrameKind::publish).body, as_bytes("news")));
+    CHECK_FALSE(holds(learnt(), as_bytes(names.back())));
+    CHECK_FALSE(holds(learnt(), tag_of(names.back())));
+    CHECK(program.publish(*handle, "of " + names.back()) == Errc::ok);
+    CHECK(holds(learnt(), as_bytes(names.back())));
+}
+
+TEST_CASE("a message that is handed out three times is taken when the third is given back") {
+    Program program;
+    Hand& hand = program.session();
+    hand.end.takes = false;
+    program.join("t");
+    hand.send(Frame{.kind = FrameKind::joined});
+    Frame publish{.kind = FrameKind::publish, .flags = publish_flag::first | publish_flag::last};
+    publish.body = as_bytes("x");
+    hand.send(publish);
+    REQUIRE(hand.end.owed.size() == 1);
+    const Taken taken = hand.end.connection->share(hand.end.owed[0], 3);
+    for (int i = 0; i < 2; ++i) hand.end.connection->taken(taken);
+    hand.drive();
+    CHECK(hand.count(FrameKind::credit_topic) == 0);
+    hand.end.connection->taken(taken);
+    hand.drive();
+    CHECK(hand.count(FrameKind::credit_topic) == 1);
+    CHECK(hand.frame(FrameKind::credit_topic).amount == 1 + kObjectCost);
+    // A stale one changes nothing.
+    hand.end.connection->taken(taken);
+    hand.drive();
+    CHECK(hand.count(FrameKind::credit_topic) == 1);
+}
+
+TEST_CASE("what waits for members that lose the newest is drawn from the node's memory, and given back") {
+    Budget budget(4 << 20, 0);
+    Program program(&budget);
+    TopicHandle& handle =
+        program.join("t", {.slow = SlowPeers::drop_newest, .queue = 512 * 1024, .publish_only = true});
+    Hand& hand = program.session();
+    program.peer_joins(hand, "t", kCredit);
+    const std::string body = pattern(1000);
+    uint64_t published = 0;
+    for (; published < 1000; ++published) REQUIRE(program.publish(handle, body) == Errc::ok);
+    CHECK(program.told_dropped() > 200);
+    CHECK(budget.sending.used() >= 512 * 1024 - 2 * kSendFloor);
+    CHECK(budget.sending.used() <= 512 * 1024 + 2 * kSendStep);
+    program.grant(hand, 0, kEnough);
+    CHECK(budget.sending.used() == 0);
+    REQUIRE(program.publish(handle, body) == Errc::ok);
+    const Got got(hand);
+    CHECK(got.messages + got.gaps == published + 1);
+    CHECK(got.gaps == program.told_dropped());
+    CHECK(got.bytes > 512 * 1024);
+
+    SUBCASE("also when the session ends") {
+        for (int i = 0; i < 1000; ++i) REQUIRE(program.publish(handle, body) == Errc::ok);
+        hand.end.connection->abort(hand.now, {Errc::peer_lost, "cut"});
+        hand.drive();
+        CHECK(budget.sending.used() == 0);
+    }
+}
+
+TEST_CASE("where that has no memory left, a member that loses the newest keeps the first of what waits for it") {
+    Budget budget(4 * 200 * 1024, 0);
+    Program program(&budget);
+    TopicHandle& handle =
+        program.join("t", {.slow = SlowPeers::drop_newest, .queue = 200 * 1024, .publish_only = true});
+    Hand* const hands[] = {&program.session(), &program.session()};
+    for (Hand* hand : hands) program.peer_joins(*hand, "t", kCredit);
+    const std::string body = pattern(1000);
+    uint64_t published = 0;
+    for (; published < 1000; ++published) REQUIRE(program.publish(handle, body) == Errc::ok);
+    CHECK(budget.sending.used() <= 200 * 1024);
+    for (Hand* hand : hands) program.grant(*hand, 0, kEnough);
+    CHECK(budget.sending.used() == 0);
+    REQUIRE(program.publish(handle, body) == Errc::ok);
+    const Got first(*hands[0]), second(*hands[1]);
+    for (const Got& got : {first, second}) {
+        CHECK(got.messages + got.gaps == published + 1);
+        CHECK(got.bytes >= kCredit / 2 + kSendFloor / 2);
+    }
+    CHECK(first.gaps + second.gaps == program.told_dropped());
+    CHECK(std::max(first.bytes, second.bytes) - std::min(first.bytes, second.bytes) > kSendFloor / 2);
+}
+
+TEST_CASE("without memory one message is taken in any case, and a publisher that blocks goes on when it has left") {
+    Budget budget(4 << 20, 0);
+    Program program(&budget);
+    REQUIRE(budget.sending.take(1 << 20));
+    TopicHandle& handle = program.join("t", {.slow = SlowPeers::block, .publish_only = true});
+    Hand& hand = program.session();
+    program.peer_joins(hand, "t", kCredit);
+    const std::string body = pattern(3 * kCredit);
+    CHECK(program.publish(handle, body) == Errc::ok);  // is under way
+    CHECK(program.publish(handle, body) == Errc::ok);
+    CHECK(program.publish(handle, body) == Errc::again);
+    CHECK(program.told(TopicEvent::Kind::writable) == 0);
+    program.grant(hand, 0, kEnough);
+    CHECK(program.told(TopicEvent::Kind::writable) == 1);
+    CHECK(program.publish(handle, body) == Errc::ok);
+    CHECK(Got(hand).messages == 3);
+}
+
+TEST_CASE("a stream that takes all the room that there is leaves some to topics") {
+    Limits limits;
+    limits.send_queue = 64 * 1024;
+    Program program;
+    Hand& hand = program.session(limits);
+    TopicHandle& handle = program.join("t", {.publish_only = true});
+    program.peer_joins(hand, "t", kCredit);
+    const PartHead head{.kind = PartKind::stream, .name = "s"};
+    OutMessage with = message("body");
+    uint64_t part = 0, number = 0;
+    with.parts = {&head, 1};
+    with.part_numbers = &part;
+    REQUIRE(hand.end.outbox->send(with, nullptr, nullptr, &number) == Errc::ok);
+    hand.drive();
+    hand.send(Frame{.kind = FrameKind::credit_part, .number = part, .amount = kEnough});
+    const std::string bytes = pattern(50'000);
+    const auto data_left = [&] {
+        while (hand.end.outbox->write(number, part, {.bytes = as_bytes(bytes)}) == Errc::ok) hand.drive();
+    };
+    data_left();
+    REQUIRE(program.publish(handle, "news") == Errc::ok);
+    CHECK(hand.count(FrameKind::publish) == 0);
+    for (int i = 0; i < 4; ++i) {
+        hand.send(Frame{.kind = FrameKind::window, .id = hand.sequence_heard, .number = kEnough});
+        data_left();
+    }
+    CHECK(hand.count(FrameKind::publish) == 1);
+    CHECK(hand.count(FrameKind::data) > 8);
+}
+
+TEST_CASE("a message larger than its topic's queue is taken when nothing else waits") {
+    Program program;
+    Hand& hand = program.session();
+    TopicHandle& handle = program.join("t", {.slow = SlowPeers::block, .queue = 1000, .publish_only = true});
+    program.peer_joins(hand, "t", kCredit);
+    const std::string body = pattern(10'000);
+    for (int i = 0; i < 10; ++i) CHECK(program.publish(handle, body) == Errc::ok);
+    CHECK(Got(hand).messages == 10);
+}
+
+}  // namespace sealwire::test
