@@ -112,8 +112,9 @@ struct topic_options {
     std::function<void(topic, const topic_member&)> on_member_left;
     std::function<void(topic, sw_peer, const sw_event_topic&)> on_refused;  // by a peer that came later
     std::function<void(topic)> on_writable;                                 // after SW_ERR_AGAIN
-    std::function<void(topic, sw_peer, const sw_event_topic&)> on_dropped;  // messages of this node that a peer does not get
-    std::function<void(topic)> on_left;                                     // the last
+    std::function<void(topic, sw_peer, const sw_event_topic&)>
+        on_dropped;                      // messages of this node that a peer does not get
+    std::function<void(topic)> on_left;  // the last
 
     // As in sw_topic_options; 0 is the default.
     sw_slow slow = SW_SLOW_DROP_OLDEST;
