@@ -31,28 +31,30 @@ Result<void> NodeTopics::join(std::string_view name, const TopicOptions& options
     Handle& handle = *made;
     handle.user = user;
     handle.options = options;
-    handle.id = HandleTable::process().add(HandleKind::topic, &handle);
-    if (handle.id == 0) return fail(Errc::too_many, "all handles are in use");
+    const uint64_t id = HandleTable::process().add(HandleKind::topic, &handle);
+    if (id == 0) return fail(Errc::too_many, "all handles are in use");
+    handle.id = *out = id;
+    // Without the lock: whoever has the handle's slot may wait for that.
     const auto withdraw = [&] {
-        HandleTable::process().retire(handle.id);
+        HandleTable::process().retire(id);
         *out = 0;
     };
-    const std::lock_guard lock(mutex_);
-    if (closed_) {
-        withdraw();
-        return fail(Errc::closed, "the node is closing");
-    }
-    *out = handle.id;
     try {
-        handles_.emplace(handle.id, std::move(made));
-        table_.open(tag, name, handle);
+        const std::lock_guard lock(mutex_);
+        if (!closed_) {
+            handles_.emplace(id, std::move(made));
+            table_.open(tag, name, handle);
+            node_.born();
+            return {};
+        }
     } catch (const std::bad_alloc&) {
-        handles_.erase(handle.id);
         withdraw();
+        const std::lock_guard lock(mutex_);
+        handles_.erase(id);
         throw;
     }
-    node_.born();
-    return {};
+    withdraw();
+    return fail(Errc::closed, "the node is closing");
 }
 
 Errc NodeTopics::leave(uint64_t topic) {

@@ -8,11 +8,11 @@ namespace sealwire {
 void Peer::deliver() {
     if (!held_.empty()) release_held();
     tell_ended();
-    node_.topics().tell(*shard_);
     while (Event* event = connection_->poll_event()) {
         handle_event(*event);
         if (shard_->urgent()) shard_->flush_urgent();
     }
+    node_.topics().tell(*shard_);  // behind PEER_CONNECTED of who has joined
 }
 
 NodeEvent Peer::event_of(NodeEventKind kind, const Event& event) const {
@@ -384,6 +384,7 @@ void Peer::on_over(Event& event) {
     const Outbox::Undelivered& undelivered = connection_->undelivered();
     node_.account(&id_, undelivered, connection_->unanswered_route());
     if (!told_) return retire_handle();
+    node_.topics().tell(*shard_);  // what it was a member of
     NodeEvent out = event_of(NodeEventKind::peer_closed, event);
     name_successor(out);
     std::string text = why.detail;

@@ -28,6 +28,7 @@ void Peer::drop_topics() {
 
 void Peer::on_topic_message(const Event& event) {
     NodeTopics& topics = node_.topics();
+    topics.tell(*shard_);
     const TopicAudience* audience = connection_->audience(event, topics.table().version());
     if (!audience) {
         const std::lock_guard lock(topics.mutex());

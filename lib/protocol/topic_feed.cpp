@@ -13,9 +13,9 @@ constexpr uint64_t kQuantum = 32 * 1024;  // of one topic, then the others have 
 
 bool TopicLink::has_something(const Topics::Topic& topic, const TopicMember& member) const {
     if (member.publisher || too_slow_) return false;
-    if (!member.sending.bytes.empty() || member.wants_last) return true;
-    const TopicLog& log = member.own ? *member.own : topic.log;
-    return member.next < log.end();
+    if (member.under_way || member.wants_last) return true;
+    if (!member.own) return member.next < topic.log.end();
+    return !draining_ || member.next < member.own->end();  // when that is empty it reads with the others again
 }
 
 void TopicLink::make_ready(TopicMember& member) {
@@ -38,14 +38,15 @@ void TopicLink::feed(Outbox& outbox) {
 
 TopicLink::Fed TopicLink::feed(TopicMember& member, Outbox& outbox) {
     Topics::Topic& topic = *topics_.find(member.topic);
-    if (!member.sending.bytes.empty()) {
+    if (member.under_way) {
         if (const Fed fed = feed_large(member, outbox); fed != Fed::all) return fed;
     }
     if (member.wants_last) {
         member.wants_last = false;
-        if (topic.has_last && topic.last.bytes.size() <= peer_message_) {
-            const Fed fed = feed_whole(member, publish_flag::last_value, topic.last_type, topic.last.chunk.get(),
-                                       topic.last.bytes, outbox);
+        const View last = std::exchange(member.last, {});
+        if (last.bytes.size() <= peer_message_) {
+            const Fed fed =
+                feed_whole(member, publish_flag::last_value, member.last_type, last.chunk.get(), last.bytes, outbox);
             if (fed != Fed::all) return fed;
         }
     }
@@ -93,6 +94,7 @@ TopicLink::Fed TopicLink::feed_log(TopicMember& member, const TopicLog& log, Out
 TopicLink::Fed TopicLink::feed_whole(TopicMember& member, uint64_t flags, uint8_t type, Chunk* chunk, Bytes body,
                                      Outbox& outbox) {
     member.sending = {ChunkRef::share(chunk), body};
+    member.under_way = true;
     member.offset = 0;
     member.type = type;
     member.flags = flags;
@@ -111,6 +113,7 @@ TopicLink::Fed TopicLink::feed_large(TopicMember& member, Outbox& outbox) {
         member.offset += piece.size();
     } while (member.offset < body.size());
     member.sending = {};
+    member.under_way = false;
     return Fed::all;
 }
 

@@ -307,7 +307,7 @@ bool TopicLink::reconcile(uint64_t number, Outbox& outbox) {
     Topics::Topic* const topic = topics_.find(number);
     const bool wanted = topic && !topic->handles.empty() && !draining_;
     const uint64_t* const alias = alias_of_.find(number);
-    const Join* const join = alias ? joins_.find(*alias)->get() : nullptr;
+    Join* const join = alias ? joins_.find(*alias)->get() : nullptr;
     const bool publisher = wanted && topic->listeners == 0;
     const auto give_up = [&](WireCode code) {
         std::vector<uint64_t>* const waiting = wanted_by_.find(number);
@@ -317,7 +317,14 @@ bool TopicLink::reconcile(uint64_t number, Outbox& outbox) {
         answer(serials, static_cast<uint32_t>(code));
     };
     if (join && (!wanted || join->publisher != publisher)) leave_alias(*alias, outbox);
-    else if (join) return true;
+    else if (join) {
+        if (join->acked) return give_up(WireCode::ok), true;
+        if (std::vector<uint64_t>* const waiting = wanted_by_.find(number)) {
+            join->waiting.insert(join->waiting.end(), waiting->begin(), waiting->end());
+            wanted_by_.erase(number);
+        }
+        return true;
+    }
     if (!wanted) return give_up(WireCode::closing), true;
     if (joins_.size() >= peer_topics_) {
         if (!wanted_by_.find(number)) tell_refused(*topic, static_cast<uint32_t>(WireCode::limit));
@@ -391,7 +398,8 @@ bool TopicLink::settled() const {
     bool settled = true;
     members_.for_each([&](uint64_t, const std::unique_ptr<TopicMember>& member) {
         if (member->publisher) return;
-        const bool sent = member->own && member->next == member->own->end() && member->sending.bytes.empty();
+        const bool sent =
+            member->own && member->next == member->own->end() && !member->under_way && !member->wants_last;
         settled = settled && sent;
     });
     return settled;
@@ -411,7 +419,7 @@ TopicLink::Lost TopicLink::leave(uint64_t received) {
             topics_.dropped(*member, batch.count, batch.bytes);
         }
         const uint64_t before = member->dropped;
-        if (!member->sending.bytes.empty()) topics_.dropped(*member, 1, member->sending.bytes.size());
+        if (member->under_way) topics_.dropped(*member, 1, member->sending.bytes.size());
         topics_.read_all(*topics_.find(member->topic), *member);
         lost.not_sent += member->dropped - before;
         erase_member(*member);

@@ -17,10 +17,12 @@ struct TopicMember {
     TopicLink* link = nullptr;
     uint64_t topic = 0;
     uint64_t alias = 0;
-    size_t place = 0;        // among the members of its group
-    bool publisher = false;  // nothing is for it
-    bool ready = false;      // stands among those of its link that have something to send
-    bool wants_last = false;
+    size_t place = 0;         // among the members of its group
+    bool publisher = false;   // nothing is for it
+    bool ready = false;       // stands among those of its link that have something to send
+    bool wants_last = false;  // what was the last value when it joined
+    View last;
+    uint8_t last_type = 0;
     uint64_t credit = 0;            // bytes that it still takes
     uint64_t next = 0;              // message of the log
     uint64_t gap = 0;               // messages that it does not get, before the next one that it gets
@@ -29,6 +31,7 @@ struct TopicMember {
     uint64_t drawn = 0;             // of the node's budget, for that
 
     // The message under way, of several frames.
+    bool under_way = false;
     View sending;
     size_t offset = 0;
     uint8_t type = 0;

@@ -16,6 +16,7 @@ bool Topics::make_room(Topic& topic, uint64_t cost) {
     };
     if (topic.log.total() - topic.trimmed >= kTrim) drop_read(topic);
     if (fits()) return true;
+    pass_over(topic);
     drop_read(topic);
     if (fits()) return true;
     if (topic.slow == SlowPeers::block) return false;
@@ -33,6 +34,15 @@ bool Topics::make_room(Topic& topic, uint64_t cost) {
         if (member->own && !draw(*member->own, member->drawn, 0)) shed(*member);
     }
     return true;
+}
+
+// Nobody is slow for what is not for it.
+void Topics::pass_over(Topic& topic) {
+    for_each_member(topic, [&](TopicMember& member) {
+        if (member.own || member.publisher || member.next == topic.log.end()) return;
+        while (member.next < topic.log.end() && !topic.log.at(member.next).is_for(member.link->number())) ++member.next;
+        if (member.next == topic.log.end()) --topic.behind;
+    });
 }
 
 // It reads no more of the log than `most`.
@@ -87,6 +97,7 @@ void Topics::read_alone(Topic& topic, TopicMember& member) {
     member.next = 0;
     --topic.reading;
     if (behind && --topic.behind == 0) drop_read(topic);
+    tell_room(topic, member.link->group_);
 }
 
 // There is no memory for all that it was still to get.
@@ -100,6 +111,9 @@ void Topics::shed(TopicMember& member) {
     dropped_behind(member, member.own->end() - member.next - kept->end(), bytes);
     member.own = std::move(kept);
     member.next = 0;
+    if (member.ready || !member.link->has_something(*find(member.topic), member)) return;
+    member.link->make_ready(member);
+    flag(*member.link);
 }
 
 void Topics::read_together(Topic& topic, TopicMember& member) {

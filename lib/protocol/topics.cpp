@@ -56,6 +56,26 @@ void Topics::erase_if_unused(Topic& topic) {
 
 void Topics::open(const TopicTag& tag, std::string_view name, TopicHandle& handle) {
     Topic& topic = topic_of(tag);
+    const std::shared_ptr<const TopicAudience> before = topic.audience;
+    const uint32_t listeners = topic.listeners;
+    try {
+        open(topic, name, handle);
+    } catch (...) {
+        std::erase(topic.handles, &handle);
+        handles_.erase(handle.serial);
+        handle.topic = 0;
+        topic.listeners = listeners;
+        topic.audience = before;
+        version_.fetch_add(1, std::memory_order_release);
+        for (Group& group : groups_) {
+            std::erase_if(group.events, [&](const TopicEvent& event) { return event.handle == handle.id; });
+        }
+        erase_if_unused(topic);
+        throw;
+    }
+}
+
+void Topics::open(Topic& topic, std::string_view name, TopicHandle& handle) {
     const uint64_t serial = next_serial_++;
     topic.handles.push_back(&handle);
     handles_.emplace(serial, &handle);
@@ -64,6 +84,7 @@ void Topics::open(const TopicTag& tag, std::string_view name, TopicHandle& handl
     const TopicOptions& options = handle.options;
     topic.slow = options.slow;
     topic.queue = options.queue;
+    tell_room(topic, 0);
     if (!options.publish_only) {
         ++topic.listeners;
         topic.credit = std::max(topic.credit, options.credit);
@@ -135,6 +156,10 @@ Errc Topics::publish(TopicHandle& handle, const TopicMessage& message, uint64_t*
     Topic* topic = find(handle.topic);
     if (!topic) return Errc::closed;
     if (message.type > kMaxType) return Errc::argument;
+    if (message.only && message.only->empty()) {  // for nobody
+        if (members) *members = 0;
+        return Errc::ok;
+    }
     const uint64_t cost = message.cost();
     if (topic->reading + topic->stopped.size() > 0) {
         if (!make_room(*topic, cost)) {
@@ -174,6 +199,10 @@ void Topics::member_joined(Topic& topic, TopicMember& member) {
     if (!member.publisher) ++topic.reading;
     member.next = topic.log.end();
     member.wants_last = member.wants_last && topic.has_last && !member.publisher;
+    if (member.wants_last) {
+        member.last = {ChunkRef::share(topic.last.chunk.get()), topic.last.bytes};
+        member.last_type = topic.last_type;
+    }
     tell_all(topic, group, about(TopicEvent::Kind::member_joined, member));
 }
 
@@ -220,14 +249,18 @@ void Topics::dropped_behind(TopicMember& member, uint64_t count, uint64_t bytes)
 
 void Topics::moved_on(Topic& topic, TopicMember& member, bool before) {
     if (before && member.next == topic.log.end() && --topic.behind == 0) drop_read(topic);
+    tell_room(topic, member.link->group_);
+}
+
+void Topics::tell_room(Topic& topic, size_t group) {
     if (!topic.again) return;
-    if (topic.log.cost() > topic.queue / 2) drop_read(topic);
-    if (topic.log.cost() > topic.queue / 2) return;
+    if (topic.slow == SlowPeers::block) {
+        if (topic.log.cost() > topic.queue / 2) drop_read(topic);
+        if (topic.log.cost() > topic.queue / 2) return;
+    }
     topic.again = false;
     for (TopicHandle* handle : topic.handles) {
-        if (std::exchange(handle->again, false)) {
-            tell(*handle, member.link->group_, {.kind = TopicEvent::Kind::writable});
-        }
+        if (std::exchange(handle->again, false)) tell(*handle, group, {.kind = TopicEvent::Kind::writable});
     }
 }
 

@@ -174,6 +174,7 @@ private:
 
     Topic* find(uint64_t number);
     Topic& topic_of(const TopicTag& tag);
+    void open(Topic& topic, std::string_view name, TopicHandle& handle);
     void erase_if_unused(Topic& topic);
     void renew_audience(Topic& topic, std::string_view name);
     void tell(TopicHandle& handle, size_t group, TopicEvent event);
@@ -195,6 +196,8 @@ private:
     void dropped_behind(TopicMember& member, uint64_t count, uint64_t bytes);
     // A member has read on. `before`: it was behind.
     void moved_on(Topic& topic, TopicMember& member, bool before);
+    // Who was told `again` hears once half of the topic's room is free.
+    void tell_room(Topic& topic, size_t group);
     void read_all(Topic& topic, TopicMember& member);
     // It gets what waits for it now, from a log of its own; then, unless it was stopped for good, what is published from there on.
     void read_alone(Topic& topic, TopicMember& member);
@@ -204,6 +207,7 @@ private:
 
     // Memory.
     bool make_room(Topic& topic, uint64_t cost);
+    void pass_over(Topic& topic);
     void give_way(Topic& topic, TopicMember& member, uint64_t room);
     void drop_read(Topic& topic);
     bool draw(const TopicLog& log, uint64_t& drawn, uint64_t cost);

@@ -140,6 +140,7 @@ public:
     bool takes = true;    // gives every message back at once
     bool forgets = true;
     Topics* topics = nullptr;                         // offered, if there is one; drop_topics() before it goes
+    uint64_t topics_number = 1;                       // of its link
     std::function<void(End&, const Seen&)> on_event;  // an application that does more
     std::string application_data;
 
@@ -148,7 +149,7 @@ public:
         connection = initiator_
                          ? Connection::initiator(config, keys().bob.id(), *outbox, rng, now, as_bytes(application_data))
                          : Connection::responder(config, *outbox, rng, now);
-        if (topics) connection->set_topics(topics, 1, this);
+        if (topics) connection->set_topics(topics, topics_number, this);
     }
     void receive(Time now, Bytes bytes) {
         connection->receive(now, bytes);

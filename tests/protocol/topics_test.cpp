@@ -31,6 +31,7 @@ public:
         Hand& hand = *hands_.emplace_back(std::make_unique<Hand>(true));
         hand.end.config.limits = limits;
         hand.end.topics = &topics;
+        hand.end.topics_number = hands_.size();
         hand.features = feature::topics;
         hand.begin();
         const Block tlvs = Hand::greeting_tlvs(256 * 1024, 256, 16 << 20, 2000);
@@ -293,6 +294,65 @@ TEST_CASE("a message larger than its topic's queue is taken when nothing else wa
     const std::string body = pattern(10'000);
     for (int i = 0; i < 10; ++i) CHECK(program.publish(handle, body) == Errc::ok);
     CHECK(Got(hand).messages == 10);
+}
+
+TEST_CASE("a publisher that blocks hears of room when the member that was slow is closing") {
+    Program program;
+    TopicHandle& handle = program.join("t", {.slow = SlowPeers::block, .queue = 64 * 1024, .publish_only = true});
+    Hand& hand = program.session();
+    program.peer_joins(hand, "t", kCredit);
+    const std::string body = pattern(1000);
+    while (program.publish(handle, body) == Errc::ok) {}
+    CHECK(program.publish(handle, body) == Errc::again);
+    CHECK(program.told(TopicEvent::Kind::writable) == 0);
+    hand.send(Frame{.kind = FrameKind::close, .flags = close_flag::drain});
+    program.serve();
+    CHECK(program.told(TopicEvent::Kind::writable) == 1);
+    CHECK(program.publish(handle, body) == Errc::ok);
+}
+
+TEST_CASE("a burst for one member takes nothing from another, whatever becomes of the slow") {
+    SlowPeers slow{};
+    SUBCASE("drop_oldest") { slow = SlowPeers::drop_oldest; }
+    SUBCASE("drop_newest") { slow = SlowPeers::drop_newest; }
+    SUBCASE("disconnect") { slow = SlowPeers::disconnect; }
+    Program program;
+    TopicHandle& handle = program.join("t", {.slow = slow, .queue = 64 * 1024, .publish_only = true});
+    Hand* const hands[] = {&program.session(), &program.session()};
+    for (Hand* hand : hands) program.peer_joins(*hand, "t", kEnough);
+    const std::vector<Topics::Present> present = program.topics.members(handle);
+    REQUIRE(present.size() == 2);
+    REQUIRE(present[0].link != present[1].link);
+    const std::string body = pattern(1000);
+    const TopicMessage first_alone{.body = as_bytes(body),
+                                   .only = std::make_shared<const std::vector<uint64_t>>(1, present[0].link)};
+    for (int i = 0; i < 200; ++i) REQUIRE(program.topics.publish(handle, first_alone, nullptr) == Errc::ok);
+    program.serve();
+    for (int i = 0; i < 10; ++i) REQUIRE(program.publish(handle, body) == Errc::ok);
+    const Got got(*hands[1]);
+    CHECK(got.messages == 10);
+    CHECK(got.gaps == 0);
+    CHECK(hands[1]->closed_with() == -1);
+    CHECK((hands[0]->closed_with() == -1) == (slow != SlowPeers::disconnect));
+}
+
+TEST_CASE("the last value comes before what is published after the join, also when it is empty and has to wait") {
+    Program program;
+    TopicHandle& handle = program.join("t", {.publish_only = true, .keep_last = true});
+    REQUIRE(program.publish(handle, "") == Errc::ok);
+    Hand& hand = program.session();
+    const TopicTag tag = tag_of("t");
+    hand.send(Frame{.kind = FrameKind::join, .flags = join_flag::last_value, .amount = 10, .body = tag});
+    program.serve();
+    REQUIRE(program.publish(handle, "new") == Errc::ok);
+    CHECK(hand.count(FrameKind::publish) == 0);
+    program.grant(hand, 0, kEnough);
+    std::vector<std::pair<bool, size_t>> got;  // last value, size
+    for (const OwnedFrame& each : hand.heard) {
+        if (each.frame.kind != FrameKind::publish) continue;
+        got.emplace_back(each.frame.has(publish_flag::last_value), each.frame.body.size());
+    }
+    CHECK(got == std::vector<std::pair<bool, size_t>>{{true, 0}, {false, 3}});
 }
 
 }  // namespace sealwire::test

@@ -11,6 +11,9 @@ def lend(build, folder):
     build, folder = pathlib.Path(build), pathlib.Path(folder)
     if folder.exists() or not all((build / name).is_file() for name in LOGS):
         return
-    shutil.copytree(build / "subprojects", folder / "subprojects", symlinks=True)
+    begun = folder.with_name(folder.name + ".begun")
+    shutil.rmtree(begun, ignore_errors=True)
+    shutil.copytree(build / "subprojects", begun / "subprojects", symlinks=True)
     for name in LOGS:
-        shutil.copy2(build / name, folder / name)
+        shutil.copy2(build / name, begun / name)
+    begun.rename(folder)

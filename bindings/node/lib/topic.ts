@@ -277,7 +277,7 @@ export class Topic extends Emitter<TopicEvents> implements AsyncIterable<TopicMe
     const present = this.core.box.topicMembers(this.number)
     for (let i = 0; i < present.length; i += 2) {
       const peer = this.core.peers[present[i]!]
-      if (peer && present[i + 1] === 0 && filter({ id: peer.id, peer, publisher: false })) slots.push(peer.slot)
+      if (peer && present[i + 1] === 0 && filter({ id: peer.id, peer, publisher: false }) === true) slots.push(peer.slot)
     }
     return slots
   }
@@ -401,10 +401,11 @@ export class Topic extends Emitter<TopicEvents> implements AsyncIterable<TopicMe
     const waiting = this.waiting
     this.waiting = []
     for (const [i, one] of waiting.entries()) {
+      if (one.options?.signal?.aborted) continue // meanwhile, by a filter: it was rejected
       try {
         const members = this.give(one.bytes, one.type, one.options)
         if (members === -R.again) {
-          this.waiting = waiting.slice(i)
+          this.waiting = [...waiting.slice(i), ...this.waiting]
           return
         }
         if (members < 0) one.reject(this.errorOf(-members))

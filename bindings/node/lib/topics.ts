@@ -111,7 +111,7 @@ export class Topics {
       case EventType.topicLeft:
         this.all.delete(topic.number)
         this.core.inUse()
-        topic.left(this.core.closing ? this.core.closedError() : errorOf(R.cancelled, { detail: `the topic ${topic.name} was left` }))
+        topic.left(this.core.closing ? this.core.closedError() : errorOf(R.closed, { detail: `the topic ${topic.name} was left` }))
         break
       default:
     }
@@ -129,7 +129,7 @@ export class Topics {
     if (this.early.length === 0) return
     const early = this.early.filter((one) => one.peer === peer)
     this.early = this.early.filter((one) => one.peer !== peer)
-    for (const { topic, told } of early) topic.memberJoined(peer, told.publisher)
+    for (const { topic, told } of early) if (this.all.has(topic.number)) topic.memberJoined(peer, told.publisher)
   }
 
   /** The node is closing: what has come can be read still, and holds nothing up. */

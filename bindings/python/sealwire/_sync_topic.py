@@ -111,7 +111,9 @@ class Topic(Join):
                 self._changed.wait()
 
     def batches(self, max: int = 256) -> Iterator[List[TopicMessage]]:
-        """Lists of up to `max` messages, never empty."""
+        """Lists of up to `max` messages, never empty. `max` is 1 or more."""
+        if max < 1:
+            raise _errors.argument("a batch has at least one message")
         while True:
             with self._changed:
                 batch = self._take(max)

@@ -136,7 +136,9 @@ class Topic(Join):
             await self._come()
 
     async def batches(self, max: int = 256) -> "AsyncIterator[List[TopicMessage]]":
-        """Lists of up to `max` messages, never empty."""
+        """Lists of up to `max` messages, never empty. `max` is 1 or more."""
+        if max < 1:
+            raise _errors.argument("a batch has at least one message")
         while True:
             batch = self._take(max)
             if batch:

@@ -311,7 +311,8 @@ typedef enum sw_event_type {
         34, /* once: all peers that were connected have answered the join: sw_event.topic. Since 0.1 */
     SW_EVENT_TOPIC_MEMBER_JOINED = 35, /* a peer has joined, or had before this node did: sw_event.topic. Since 0.1 */
     SW_EVENT_TOPIC_MEMBER_LEFT = 36,   /* it has left, or is gone: sw_event.topic. Since 0.1 */
-    SW_EVENT_TOPIC_REFUSED = 37,  /* a peer that came later does not let this node join: sw_event.topic. Since 0.1 */
+    SW_EVENT_TOPIC_REFUSED =
+        37, /* a peer that came later does not let this node join, in this session: sw_event.topic. Since 0.1 */
     SW_EVENT_TOPIC_WRITABLE = 38, /* after SW_ERR_AGAIN of sw_topic_publish: there is room again. Since 0.1 */
     SW_EVENT_TOPIC_DROPPED = 39,  /* messages of this node do not reach a peer: sw_event.topic. Since 0.1 */
     SW_EVENT_TOPIC_LEFT = 40      /* last event of a join: sw_event.topic. Since 0.1 */
@@ -586,7 +587,8 @@ typedef struct sw_event_topic_message {
     uint32_t type;       /* sw_body_type */
     uint32_t last_value; /* 1: it was published before this node had joined, and is the last one that was */
     /* Messages of a publisher to a topic are numbered from 0, anew when the topic is joined or its session begins: those before
-     * this one are number, of which `dropped` directly before it did not come as this node was too slow. */
+     * this one are number, of which `dropped` directly before it did not come: this node was too slow, its max_message_bytes too
+     * small, or the publisher had no memory for them. */
     uint64_t number;
     uint64_t dropped;
 } sw_event_topic_message;
@@ -1372,11 +1374,12 @@ typedef struct sw_topic_options {
     uint32_t slow;        /* sw_slow */
     uint64_t queue_bytes; /* that may wait for the slowest member, with 64 for each message; default 4 MiB */
     /* Of what is delivered: that each publisher may have under way or waiting here, with 64 for each message; default 256 KiB, least
-     * 128 KiB. What is not taken holds its publisher up, and then its slow decides. The largest of the joins of one topic counts. */
+     * 128 KiB. What is not taken holds its publisher up, and then its slow decides. At a peer the largest
+     * counts of the joins that were there when it was joined. */
     uint64_t credit_bytes;
     uint32_t publish_only; /* 1: nothing is delivered */
     uint32_t keep_last;    /* 1: the last message to all that this node publishes is kept for those who join later */
-    uint32_t want_last;    /* 1: deliver it first, of each publisher that keeps it */
+    uint32_t want_last;    /* 1: deliver it first, of each publisher that keeps it and is joined from now on */
     uint32_t reserved;
     void *user;
 } sw_topic_options;
@@ -1409,7 +1412,8 @@ static inline void sw_publish_options_init(sw_publish_options *options) {
 }
 /* To all members that are peers of this node; other joins of the node itself get nothing of it. A member gets what is published to it
  * in the order of the calls. SW_ERR_AGAIN with SW_SLOW_BLOCK alone; SW_ERR_TOO_BIG beyond this node's max_message_bytes, and a
- * member that takes less does not get it, which is told as dropped. Since 0.1. */
+ * member that takes less does not get it, which is told as dropped. A message for nobody is SW_OK, with 0 members; after a failure
+ * *members is what it was. Since 0.1. */
 SW_API sw_result sw_topic_publish(sw_topic topic, sw_bytes body, const sw_publish_options *options);
 /* Calls `fn` for each member on this thread, before it returns; what `fn` returns does not matter. Since 0.1. */
 SW_API sw_result sw_topic_each_member(sw_topic topic, sw_member_fn fn, void *user);
