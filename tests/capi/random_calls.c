@@ -526,6 +526,7 @@ static void two_pipes(void) {
     P.pipes[at][0] = ends[0];
     P.pipes[at][1] = ends[1];
     unlock();
+    if (percent(40)) CALL(pipe_end, ends[1]);  // others are mostly over when they are ended
 }
 
 static sw_pipe a_pipe(sw_pipe *other) {

@@ -347,9 +347,9 @@ static void blocking(const char *name, int joins) {
     }
     tap_ok(wait_number(SLOW) && gaps == 0 && wrong == 0 && taken == SLOW && told_dropped(from) == 0,
            "and nothing is lost");
-    other.also = NULL;
     leave(&other, to);
     if (joins > 1) leave(&other, second);
+    other.also = NULL;
     leave(&hub, from);
 }
 
@@ -368,8 +368,8 @@ static void disconnecting(void) {
     tap_ok(taken + told_dropped(from) >= meant && meant > taken && wrong == 0, "what it may not have got is counted");
     printf("# cut: %u delivered, %llu dropped\n", taken, (unsigned long long)told_dropped(from));
     let_go();
-    other.also = NULL;
     leave(&other, to);
+    other.also = NULL;
     leave(&hub, from);
 }
 
