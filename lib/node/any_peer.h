@@ -33,6 +33,8 @@ struct Stats;
 // Whether a handshake may begin: it may not before the pace of its address allows it and handshakes have time.
 enum class Begin : uint8_t { now, no_time, too_fast };
 
+inline constexpr int kRounds = 16;  // of one turn for one peer, then the others have theirs
+
 // The slot of its handle guards what commands touch; all else belongs to the loop thread of its shard. One that is dialled is on
 // the shard of its key from the first; one that came in goes there when it has proved its key, before anybody is told of it.
 class AnyPeer : protected PipeHandler {

@@ -13,7 +13,6 @@ namespace sealwire {
 
 namespace {
 
-constexpr int kRounds = 16;               // of one turn for one peer, then the others have theirs
 constexpr Time kLastWords = 2 * kSecond;  // for a session that is replaced while its peer closes it, or a dial's answer
 constexpr size_t kGather = 4 * 1024;      // bytes of commands that wait for the end of what is delivered
 

@@ -11,12 +11,6 @@
 
 namespace sealwire {
 
-namespace {
-
-constexpr int kRawRounds = 16;  // of one turn for one peer, then the others have theirs
-
-}  // namespace
-
 RawPeer::RawPeer(Node& node, Ticket ticket, const DialOptions& options)
     : AnyPeer(node, &ticket.peer, nullptr, options.user, ticket.endpoint.text()),
       network_(options.shs),
@@ -173,7 +167,7 @@ void RawPeer::turn() {
         deliver();
         const bool waits = connection_->has_output() && pipe_ && !blocked_;
         if (over_ || (!waits && !connection_->wants_sync())) break;
-        if (round < kRawRounds) continue;
+        if (round < kRounds) continue;
         Locked self = lock(handle_);
         touch(self);
         break;

@@ -54,7 +54,7 @@ int get_buffer(PyObject* object, Py_buffer* view, int flags) {
 
 PyObject* get_view(PyObject* object, void*) { return PyMemoryView_FromObject(object); }
 
-PyMemberDef topic_members[] = {
+PyMemberDef topic_message_members[] = {
     {"peer", T_OBJECT, offsetof(TopicMessage, peer), READONLY, nullptr},
     {"topic", T_OBJECT, offsetof(TopicMessage, topic), READONLY, nullptr},
     {"number", T_ULONGLONG, offsetof(TopicMessage, number), READONLY, nullptr},
@@ -64,22 +64,22 @@ PyMemberDef topic_members[] = {
     {},
 };
 
-PyGetSetDef topic_getters[] = {
+PyGetSetDef topic_message_getters[] = {
     {"body", get_body, nullptr, nullptr, nullptr},
     {"view", get_view, nullptr, nullptr, nullptr},
     {},
 };
 
-PyType_Slot topic_slots[] = {
+PyType_Slot topic_message_slots[] = {
     {Py_tp_dealloc, reinterpret_cast<void*>(message_dealloc)},
-    {Py_tp_members, topic_members},
-    {Py_tp_getset, topic_getters},
+    {Py_tp_members, topic_message_members},
+    {Py_tp_getset, topic_message_getters},
     {Py_bf_getbuffer, reinterpret_cast<void*>(get_buffer)},
     {},
 };
 
-PyType_Spec topic_spec = {"sealwire._native.TopicMessage", sizeof(TopicMessage), 0,
-                          Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, topic_slots};
+PyType_Spec topic_message_spec = {"sealwire._native.TopicMessage", sizeof(TopicMessage), 0,
+                                  Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, topic_message_slots};
 
 // Null with an exception set. The event may be released afterwards.
 TopicMessage* make_message(CoreState* state, PyObject* peer, PyObject* name, const sw_event* event) {
@@ -308,7 +308,7 @@ PyObject* end_topic(PyObject* object, PyObject* topic) {
 }
 
 bool add_topic_message_type(PyObject* module) {
-    topic_message_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&topic_spec));
+    topic_message_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&topic_message_spec));
     if (!topic_message_type) return false;
     topic_message_class = topic_message_type;
     Py_INCREF(topic_message_type);
