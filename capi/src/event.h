@@ -49,7 +49,7 @@ public:
 
 private:
     void filled() override {
-        if (event().kind == NodeEventKind::node_closed) report_ = std::make_unique<sw_close_report>();
+        if (event().kind == NodeEventKind::node_closed && !report_) report_ = std::make_unique<sw_close_report>();
         box_.report = report_.get();
         box_.show(event());
     }

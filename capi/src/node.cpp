@@ -198,7 +198,7 @@ sw_result sw_node_next_events(sw_node node, const sw_event** out, size_t max, si
         QueuedEvent* batch[64];
         while (*count < max) {
             const size_t wanted = std::min(max - *count, std::size(batch));
-            const size_t taken = self.next_events(batch, wanted);
+            const size_t taken = self.next_events(batch, wanted, *count);
             for (size_t i = 0; i < taken; ++i) out[(*count)++] = &static_cast<HeapEvent*>(batch[i])->box().face;
             if (taken < wanted) break;
         }

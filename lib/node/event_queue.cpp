@@ -57,6 +57,12 @@ void QueuedEvent::fill(const NodeEvent& from, size_t copy_below) {
     filled();
 }
 
+void QueuedEvent::set_held(uint64_t held) {
+    if (!report_ || report_->events_held == held) return;
+    report_->events_held = held;
+    filled();
+}
+
 void QueuedEvent::clear() {
     chunk_.reset();
     report_.reset();
@@ -99,12 +105,14 @@ void EventQueue::add(std::vector<std::unique_ptr<QueuedEvent>>& batch) {
     if (wake) on_wake_(user_);
 }
 
-size_t EventQueue::take(QueuedEvent** out, size_t max) {
+size_t EventQueue::take(QueuedEvent** out, size_t max, size_t before) {
     const std::lock_guard lock(mutex_);
+    const uint64_t held = held_ - before;
     size_t count = 0;
     for (; count < max && !queue_.empty(); ++count) {
         out[count] = queue_.front().release();
         queue_.pop_front();
+        out[count]->set_held(held);
     }
     held_ += count;
     if (queue_.empty()) {

@@ -43,6 +43,8 @@ protected:
 private:
     friend class EventQueue;
     void clear();
+    // A node's report counts what is held when it is fetched: until then the application goes on with what it had fetched.
+    void set_held(uint64_t held);
 
     NodeEvent event_;
     PeerId id_;
@@ -76,8 +78,9 @@ public:
     };
 
     // ---- Any thread ----
-    // Moves up to `max` events out, in their order; they count as held until release.
-    size_t take(QueuedEvent** out, size_t max);
+    // Moves up to `max` events out, in their order; they count as held until release. `before` were just taken for the same call of the
+    // application, which has not seen them yet.
+    size_t take(QueuedEvent** out, size_t max, size_t before = 0);
     // False after `timeout` (a duration) without an event, or at the end.
     bool wait(Time timeout);
     // A descriptor that is readable while there are events; one for the queue's life.

@@ -339,8 +339,8 @@ RouteTable Node::route_stats() {
     return all;
 }
 
-size_t Node::next_events(QueuedEvent** out, size_t max) {
-    const size_t count = queue_->take(out, max);
+size_t Node::next_events(QueuedEvent** out, size_t max, size_t before) {
+    const size_t count = queue_->take(out, max, before);
     for (size_t i = 0; i < count; ++i) {
         const uint64_t handle = last_event_of(out[i]->event());
         if (handle == 0) continue;

@@ -118,7 +118,7 @@ public:
     Result<void> allow_messages(std::string_view route, uint64_t count);
 
     // Queue mode.
-    size_t next_events(QueuedEvent** out, size_t max);
+    size_t next_events(QueuedEvent** out, size_t max, size_t before = 0);
     // ok, timeout, closed, or thread on a loop thread. `timeout` is a duration.
     Errc wait(Time timeout);
     Result<int> descriptor() { return queue_->descriptor(); }

@@ -893,7 +893,8 @@ static void check_reached(void) {
         good += count_of(&successes[f]);
         missed += count_of(&successes[f]) == 0;
     }
-    tap_ok(missed == 0, "each function is called with success");
+    const int enough = wanted >= ALL; /* some come by lot, and only in a long run for certain */
+    if (enough) tap_ok(missed == 0, "each function is called with success");
     const unsigned long all = count_of(&total), safe = count_of(&sure);
     good -= safe;
     printf("# %lu calls, %.1f %% succeed; and %lu that cannot fail\n", all, 100.0 * (double)good / (double)all, safe);
@@ -906,7 +907,7 @@ static void check_reached(void) {
         if (e == SW_EVENT_TOPIC_REFUSED) continue; /* of peers with 1,024 topics; tests/capi/topics_test.c */
         missed += count_of(&events[e]) == 0;
     }
-    tap_ok(missed == 0, "each type of event comes");
+    if (enough) tap_ok(missed == 0, "each type of event comes");
     missed = 0;
     for (int r = 0; r < RESULTS; ++r) {
         const char *name = sw_result_name((sw_result)r), *test = elsewhere((sw_result)r);
@@ -914,7 +915,7 @@ static void check_reached(void) {
         if (count_of(&results[r]) == 0 && !test) printf("# never seen: %s\n", name), ++missed;
         else printf("# %-20s %lu%s%s\n", name, count_of(&results[r]), test ? ", hit by " : "", test ? test : "");
     }
-    if (wanted < ALL) printf("# too few calls to demand every code\n");
+    if (!enough) printf("# too few calls to demand every function, event and code\n");
     else tap_ok(missed == 0, "each code is seen, or is named with the test that hits it");
 }
 

@@ -72,6 +72,30 @@ TEST_CASE("events come out in order, one wake-up for all until the queue was dra
     CHECK(live_events == 0);
 }
 
+TEST_CASE("the report of a node counts what is held of earlier fetches, when it is fetched itself") {
+    EventQueue& queue = *EventQueue::create(nullptr, nullptr);
+    EventQueue::Batch batch(queue);
+    QueuedEvent* out[4];
+    for (uint64_t i = 0; i < 3; ++i) push(batch, i);
+    batch.flush();
+    REQUIRE(queue.take(out, 2) == 2);
+    CloseReport report;
+    report.events_held = 2;  // as the node saw it
+    NodeEvent closed{.kind = NodeEventKind::node_closed};
+    closed.report = &report;
+    auto queued = std::make_unique<TestEvent>();
+    queued->fill(closed, 0);
+    batch.push(std::move(queued));
+    batch.flush();
+    give_back(queue, out[0]);
+    REQUIRE(queue.take(out + 2, 1) == 1);
+    REQUIRE(queue.take(out + 3, 1, 1) == 1);  // the same call goes on
+    CHECK(out[3]->event().report->events_held == 1);
+    for (size_t i = 1; i < 4; ++i) give_back(queue, out[i]);
+    queue.abandon();
+    CHECK(live_events == 0);
+}
+
 TEST_CASE("released events are used again") {
     EventQueue& queue = *EventQueue::create(nullptr, nullptr);
     EventQueue::Batch batch(queue);

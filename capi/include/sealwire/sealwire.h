@@ -654,7 +654,7 @@ typedef struct sw_close_report {
     uint64_t not_sent;        /* messages, over all peers */
     uint64_t outcome_unknown;
     uint64_t exchanges;        /* that were cut off */
-    uint64_t events_held;      /* fetched or retained events that were not released */
+    uint64_t events_held;      /* retained, or fetched by calls before the one that gives this, and not released */
     uint32_t callback_blocked; /* 1: a callback was still running at the deadline */
     uint32_t peer_count;       /* peers with something undelivered; the first SW_CLOSE_REPORT_PEERS are listed */
     sw_close_peer peers[SW_CLOSE_REPORT_PEERS];
