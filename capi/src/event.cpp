@@ -53,6 +53,7 @@ SAME(TOPIC_REFUSED, topic_refused);
 SAME(TOPIC_WRITABLE, topic_writable);
 SAME(TOPIC_DROPPED, topic_dropped);
 SAME(TOPIC_LEFT, topic_left);
+SAME(TOPIC_ASKS, topic_asks);
 #undef SAME
 
 static_assert(sizeof(PeerId) == sizeof(sw_peer_id));
@@ -356,6 +357,7 @@ void EventBox::show(const NodeEvent& event) {
         case NodeEventKind::topic_refused:
         case NodeEventKind::topic_writable:
         case NodeEventKind::topic_dropped:
+        case NodeEventKind::topic_asks:
         case NodeEventKind::topic_left: {
             sw_event_topic& topic = face.as.topic;
             topic.topic = {event.topic};
@@ -364,7 +366,8 @@ void EventBox::show(const NodeEvent& event) {
             topic.result = result_of_event(event);
             topic.code = event.code;
             topic.publisher = event.allowed;
-            topic.refused = static_cast<uint32_t>(event.number);
+            (event.kind == NodeEventKind::topic_asks ? topic.rights : topic.refused) =
+                static_cast<uint32_t>(event.number);
             topic.count = event.first;
             topic.bytes = event.last_number;
             face.size = size_with(topic);

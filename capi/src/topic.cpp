@@ -35,6 +35,21 @@ NodeTopics::Filter filter_of(const sw_publish_options& options) {
     };
 }
 
+Result<TopicRule> rule_of(const sw_topic_rule& rule) {
+    if (!valid(rule.pattern) || !is_route_name(view(rule.pattern))) {
+        return fail(Errc::argument, "a pattern is 1 to 255 bytes of UTF-8 without a zero byte");
+    }
+    if (rule.rights == 0 || rule.rights > (SW_TOPIC_JOIN | SW_TOPIC_PUBLISH)) {
+        return fail(Errc::argument, "rights are none of sw_topic_right");
+    }
+    if (rule.verdict > SW_ASK) return fail(Errc::argument, "verdict is no sw_verdict");
+    TopicRule out{.pattern = std::string(view(rule.pattern))};
+    if (rule.peer) out.peer = id_of(*rule.peer);
+    out.rights = static_cast<uint8_t>(rule.rights);
+    out.verdict = static_cast<TopicVerdict>(rule.verdict);
+    return out;
+}
+
 }  // namespace
 
 sw_result sw_topic_join(sw_node node, sw_text name, const sw_topic_options* given, sw_topic* out) {
@@ -97,5 +112,34 @@ sw_result sw_node_leave_topic(sw_node node, sw_text name) {
         if (!self) return failed(errc);
         const Errc left = self->topics().leave_all(view(name));
         return left == Errc::state ? failed(left, "this topic was not joined") : result_of(left);
+    });
+}
+
+sw_result sw_node_set_topic_rules(sw_node node, const sw_topic_rule* rules, size_t count) {
+    return guarded([&] {
+        if (!rules && count > 0) return bad("rules are null");
+        std::vector<TopicRule> all;
+        for (size_t i = 0; i < count; ++i) {
+            auto rule = rule_of(rules[i]);
+            if (!rule) return failed(rule.error());
+            all.push_back(std::move(*rule));
+        }
+        Errc errc = Errc::ok;
+        const std::shared_ptr<Node> self = Node::find(node.value, errc);
+        if (!self) return failed(errc);
+        self->topics().set_rules(rules ? std::optional<TopicRules>(std::move(all)) : std::nullopt);
+        return SW_OK;
+    });
+}
+
+sw_result sw_node_decide_topic(sw_node node, sw_text topic, sw_peer peer, uint32_t rights) {
+    return guarded([&] {
+        if (!valid(topic) || !is_route_name(view(topic))) return bad(kNameRule);
+        if (rights > (SW_TOPIC_JOIN | SW_TOPIC_PUBLISH)) return bad("rights are none of sw_topic_right");
+        Errc errc = Errc::ok;
+        const std::shared_ptr<Node> self = Node::find(node.value, errc);
+        if (!self) return failed(errc);
+        const Errc decided = self->topics().decide(view(topic), peer.value, static_cast<uint8_t>(rights));
+        return decided == Errc::state ? failed(decided, "nothing is asked about this peer") : result_of(decided);
     });
 }

@@ -69,7 +69,7 @@ constexpr auto kTable = std::to_array<ErrcInfo>({
     {Errc::handshake, "handshake", "the handshake failed",
      "What answered could not prove the key of the ticket; something may be altering the traffic."},
     {Errc::not_allowed, "not_allowed", "the peer does not allow this key",
-     "Ask its owner to add this program's peer id to the allow-list."},
+     "Ask its owner to add this program's peer id to the allow-list, or to the rules of the topic."},
     {Errc::rejected, "rejected", "the peer's application refused the connection", "Its code and text say why."},
     {Errc::self, "self", "the ticket carries this node's own key",
      "Connect to another peer, or give each its own key."},

@@ -58,6 +58,7 @@ enum class NodeEventKind : uint8_t {
     topic_writable = 38,
     topic_dropped = 39,
     topic_left = 40,
+    topic_asks = 41,
 };
 
 struct CloseReport {

@@ -86,6 +86,17 @@ Errc NodeTopics::members(uint64_t topic, std::vector<Topics::Present>& out) {
     return Errc::ok;
 }
 
+void NodeTopics::set_rules(std::optional<TopicRules> rules) {
+    const std::lock_guard lock(mutex_);
+    table_.set_rules(std::move(rules));
+}
+
+Errc NodeTopics::decide(std::string_view name, uint64_t peer, uint8_t rights) {
+    const TopicTag tag = topic_tag(node_.config().network.psk(), name);
+    const std::lock_guard lock(mutex_);
+    return table_.decide(tag, peer, rights);
+}
+
 Errc NodeTopics::publish(uint64_t topic, TopicMessage& message, const Filter& filter, uint64_t* count) {
     if (filter) {
         std::vector<Topics::Present> present;
@@ -141,6 +152,7 @@ void NodeTopics::tell(Shard& shard, const TopicEvent& event) {
             case TopicEvent::Kind::refused: return NodeEventKind::topic_refused;
             case TopicEvent::Kind::writable: return NodeEventKind::topic_writable;
             case TopicEvent::Kind::dropped: return NodeEventKind::topic_dropped;
+            case TopicEvent::Kind::asks: return NodeEventKind::topic_asks;
             case TopicEvent::Kind::left: break;
         }
         return NodeEventKind::topic_left;
@@ -154,7 +166,7 @@ void NodeTopics::tell(Shard& shard, const TopicEvent& event) {
     out.code = event.code;
     out.errc = event.code ? exchange_errc(event.code) : Errc::ok;
     out.allowed = event.publisher;
-    out.number = event.refused;
+    out.number = event.kind == TopicEvent::Kind::asks ? event.rights : event.refused;
     out.first = event.count;
     out.last_number = event.bytes;
     if (event.kind != TopicEvent::Kind::left) return shard.emit(out);

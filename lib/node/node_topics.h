@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
@@ -34,6 +35,9 @@ public:
     using Filter = std::function<bool(const Topics::Present&)>;
     static Errc publish(uint64_t topic, TopicMessage& message, const Filter& filter, uint64_t* members);
     static Errc members(uint64_t topic, std::vector<Topics::Present>& out);
+    void set_rules(std::optional<TopicRules> rules);
+    // state: nothing is asked about it.
+    Errc decide(std::string_view name, uint64_t peer, uint8_t rights);
 
     // ---- Loop threads ----
     std::mutex& mutex() { return mutex_; }

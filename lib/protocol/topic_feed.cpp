@@ -12,7 +12,7 @@ constexpr uint64_t kQuantum = 32 * 1024;  // of one topic, then the others have 
 }  // namespace
 
 bool TopicLink::has_something(const Topics::Topic& topic, const TopicMember& member) const {
-    if (member.publisher || too_slow_) return false;
+    if (member.publisher || member.held || too_slow_) return false;
     if (member.under_way || member.wants_last) return true;
     if (!member.own) return member.next < topic.log.end();
     return !draining_ || member.next < member.own->end();  // when that is empty it reads with the others again
@@ -123,7 +123,7 @@ void TopicLink::send(TopicMember& member, uint64_t flags, uint8_t type, Bytes bo
     if ((flags & publish_flag::first) != 0) {
         member.credit -= kObjectCost;
         head.total = member.sending.bytes.size();
-        head.dropped = std::exchange(member.gap, 0);
+        if ((flags & publish_flag::last_value) == 0) head.dropped = std::exchange(member.gap, 0);
     }
     member.credit -= body.size();
     outbox.publish(head, body);

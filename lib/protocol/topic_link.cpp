@@ -171,7 +171,7 @@ const TopicAudience* TopicLink::audience(uint64_t alias, uint64_t version) const
 const TopicAudience* TopicLink::renew_audience(uint64_t alias) {
     std::unique_ptr<Join>* const found = joins_.find(alias);
     Topics::Topic* const topic = found ? topics_.find((*found)->topic) : nullptr;
-    if (!topic) return nullptr;
+    if (!topic || !listens(*topic)) return nullptr;
     (*found)->audience = topic->audience;
     (*found)->version = topics_.version();
     return topic->audience.get();
@@ -188,12 +188,16 @@ bool TopicLink::sync(Outbox& outbox, size_t group, bool up) {
     for (const Incoming& incoming : incoming_) apply(incoming);
     incoming_.clear();
     credit_news_ = false;
+    for (; !verdicts_.empty(); verdicts_.pop_front()) answers_.push_back(verdicts_.front());
     if (too_slow_) return false;
     // Who does not read what we send is granted and answered nothing more.
     if (up && outbox.unreceived_bytes() < limits_.send_queue) {
         for (; !answers_.empty(); answers_.pop_front()) {
             const auto [alias, code] = answers_.front();
             outbox.put({.kind = FrameKind::joined, .id = alias, .code = code});
+        }
+        for (; !revoked_.empty(); revoked_.pop_front()) {
+            outbox.put({.kind = FrameKind::joined, .id = revoked_.front().first, .code = revoked_.front().second});
         }
         for (const uint64_t alias : credit_due_) {
             std::unique_ptr<Join>* const found = joins_.find(alias);
@@ -216,13 +220,10 @@ void TopicLink::apply(const Incoming& incoming) {
     switch (incoming.kind) {
         case FrameKind::join: return peer_joins(incoming);
         case FrameKind::joined: {
+            if (unanswered_.erase(incoming.alias)) joins_wait_ = false;
             std::unique_ptr<Join>* const found = joins_.find(incoming.alias);
-            if (!found) {  // left meanwhile
-                if (unacked_ > 0) --unacked_;
-                return;
-            }
+            if (!found) return;  // left meanwhile
             Join& join = **found;
-            if (!join.acked) --unacked_;
             if (incoming.code != 0) return erase_join(incoming.alias, incoming.code);
             if (join.acked) return;
             join.acked = true;
@@ -230,8 +231,9 @@ void TopicLink::apply(const Incoming& incoming) {
         }
         case FrameKind::leave: {
             std::unique_ptr<TopicMember>* const found = members_.find(incoming.alias);
-            if (found) erase_member(**found);
-            return;
+            if (!found) return;
+            if ((*found)->unanswered) answers_.push_back({incoming.alias, 0});
+            return erase_member(**found);
         }
         default: {
             std::unique_ptr<TopicMember>* const found = members_.find(incoming.alias);
@@ -258,18 +260,13 @@ void TopicLink::peer_joins(const Incoming& incoming) {
     member.wants_last = (incoming.flags & join_flag::last_value) != 0;
     members_.insert(incoming.alias) = std::move(made);
     member_of_.insert(topic.number) = &member;
-    answer(WireCode::ok);
     topics_.member_joined(topic, member);
     if (draining_) topics_.stop(member);
-    if (has_something(topic, member)) make_ready(member);
+    topics_.judge(topic, member);
 }
 
 void TopicLink::erase_member(TopicMember& member) {
-    for (size_t i = ready_.size(); member.ready && i-- > 0;) {  // keeps the order of the others
-        TopicMember* const each = ready_.front();
-        ready_.pop_front();
-        if (each != &member) ready_.push_back(each);
-    }
+    unready(member);
     member_of_.erase(member.topic);
     topics_.member_left(member);
     members_.erase(member.alias);
@@ -280,9 +277,13 @@ void TopicLink::erase_member(TopicMember& member) {
 // `topic` has one handle more. It waits for the peer's answer, where that is not there yet.
 void TopicLink::wait_for(Topics::Topic& topic, TopicHandle& handle) {
     if (draining_) return;
+    if (hides(topic)) {
+        if (!alias_of_.find(topic.number)) hidden_.insert(topic.number) = true;
+        return;
+    }
     const uint64_t* const alias = alias_of_.find(topic.number);
     Join* const join = alias ? joins_.find(*alias)->get() : nullptr;
-    const bool right = join && (!join->publisher || topic.listeners == 0);
+    const bool right = join && (!join->publisher || !listens(topic));
     if (right && join->acked) {
         ++handle.answered;
         return;
@@ -305,10 +306,11 @@ void TopicLink::want(uint64_t topic) {
 // Brings what the peer knows of a topic up to date. False: not now.
 bool TopicLink::reconcile(uint64_t number, Outbox& outbox) {
     Topics::Topic* const topic = topics_.find(number);
-    const bool wanted = topic && !topic->handles.empty() && !draining_;
+    const bool open = topic && !topic->handles.empty() && !draining_;
+    const bool wanted = open && !hides(*topic);
     const uint64_t* const alias = alias_of_.find(number);
     Join* const join = alias ? joins_.find(*alias)->get() : nullptr;
-    const bool publisher = wanted && topic->listeners == 0;
+    const bool publisher = wanted && !listens(*topic);
     const auto give_up = [&](WireCode code) {
         std::vector<uint64_t>* const waiting = wanted_by_.find(number);
         if (!waiting) return;
@@ -325,12 +327,16 @@ bool TopicLink::reconcile(uint64_t number, Outbox& outbox) {
         }
         return true;
     }
-    if (!wanted) return give_up(WireCode::closing), true;
+    if (!wanted) {
+        if (open) hidden_.insert(number) = true;
+        return give_up(WireCode::closing), true;
+    }
     if (joins_.size() >= peer_topics_) {
         if (!wanted_by_.find(number)) tell_refused(*topic, static_cast<uint32_t>(WireCode::limit));
         return give_up(WireCode::limit), true;
     }
-    if (unacked_ >= peer_topics_) return false;
+    joins_wait_ = unanswered_.size() >= peer_topics_;
+    if (joins_wait_) return false;
     this->join(*topic, outbox);
     return true;
 }
@@ -339,7 +345,7 @@ void TopicLink::join(Topics::Topic& topic, Outbox& outbox) {
     const uint64_t alias = aliases_;
     auto made = std::make_unique<Join>();
     made->topic = topic.number;
-    made->publisher = topic.listeners == 0;
+    made->publisher = !listens(topic);
     made->window = made->granted = made->publisher ? 0 : std::max(topic.credit, kLeastTopicCredit);
     if (std::vector<uint64_t>* const waiting = wanted_by_.find(topic.number)) {
         made->waiting = std::move(*waiting);
@@ -349,9 +355,10 @@ void TopicLink::join(Topics::Topic& topic, Outbox& outbox) {
     frame.flags = (made->publisher ? join_flag::publisher : 0) | (topic.want_last ? join_flag::last_value : 0);
     joins_.insert(alias) = std::move(made);
     alias_of_.insert(topic.number) = alias;
+    hidden_.erase(topic.number);
     outbox.put(frame);
     ++aliases_;
-    ++unacked_;
+    unanswered_.insert(alias) = true;
     ++topic.joins;
 }
 
@@ -377,6 +384,12 @@ void TopicLink::erase_join(uint64_t alias, uint32_t code) {
     answer(join->waiting, code);
     Topics::Topic& topic = *topics_.find(join->topic);
     --topic.joins;
+    for (TopicHandle* handle : topic.handles) {
+        if (code == 0 || !join->acked || handle->joined) continue;  // those who wait for others have counted it
+        --handle->answered;
+        ++handle->refused;
+        handle->refusal = code;
+    }
     if (code != 0) tell_refused(topic, code);
     topics_.erase_if_unused(topic);
 }
@@ -397,7 +410,7 @@ void TopicLink::drain() {
 bool TopicLink::settled() const {
     bool settled = true;
     members_.for_each([&](uint64_t, const std::unique_ptr<TopicMember>& member) {
-        if (member->publisher) return;
+        if (member->publisher || member->held) return;
         const bool sent =
             member->own && member->next == member->own->end() && !member->under_way && !member->wants_last;
         settled = settled && sent;
@@ -421,7 +434,7 @@ TopicLink::Lost TopicLink::leave(uint64_t received) {
         const uint64_t before = member->dropped;
         if (member->under_way) topics_.dropped(*member, 1, member->sending.bytes.size());
         topics_.read_all(*topics_.find(member->topic), *member);
-        lost.not_sent += member->dropped - before;
+        if (!member->held) lost.not_sent += member->dropped - before;
         erase_member(*member);
     }
     std::vector<uint64_t> unheard;

@@ -20,6 +20,8 @@ struct TopicMember {
     size_t place = 0;         // among the members of its group
     bool publisher = false;   // nothing is for it
     bool ready = false;       // stands among those of its link that have something to send
+    bool held = false;        // the application is asked whether it may
+    bool unanswered = false;  // ... and the peer waits for that
     bool wants_last = false;  // what was the last value when it joined
     View last;
     uint8_t last_type = 0;
@@ -84,7 +86,10 @@ public:
     bool sync(Outbox& outbox, size_t group, bool up);
     // Nothing more is published to the peer but what waits for it now.
     void drain();
-    bool has_output() const { return !ready_.empty() || !todo_.empty() || !answers_.empty() || !credit_due_.empty(); }
+    bool has_output() const {
+        return !ready_.empty() || (!todo_.empty() && !joins_wait_) || !answers_.empty() || !verdicts_.empty() ||
+               !revoked_.empty() || !credit_due_.empty();
+    }
     // All that was published has left.
     bool settled() const;
     const TopicAudience* renew_audience(uint64_t alias);
@@ -149,6 +154,12 @@ private:
     void erase_join(uint64_t alias, uint32_t code);
     void tell_refused(const Topics::Topic& topic, uint32_t code);
     void erase_member(TopicMember& member);
+    void refuse(TopicMember& member);
+    void unready(TopicMember& member);
+    bool listens(const Topics::Topic& topic) const;
+    bool hides(const Topics::Topic& topic) const;
+    bool is_to_change(const Topics::Topic& topic) const;
+    void forget_rights(uint64_t topic);
     void feed(Outbox& outbox);
     enum class Fed : uint8_t { all, no_credit, no_room };
     Fed feed(TopicMember& member, Outbox& outbox);
@@ -191,15 +202,25 @@ private:
     // Both: changed by its thread with the lock held.
     FlatMap<std::unique_ptr<Join>> joins_;  // by own alias
     uint64_t aliases_ = 0;                  // JOINs that were sent
-    uint64_t unacked_ = 0;                  // of them not answered
+    FlatMap<bool> unanswered_;              // of them, those that were left included
+    bool joins_wait_ = false;               // as too many are
     FlatMap<uint64_t> alias_of_;            // by topic, of joins_
 
     // The lock's.
     FlatMap<std::unique_ptr<TopicMember>> members_;  // by the peer's alias
     FlatMap<TopicMember*> member_of_;                // by topic
     Ring<TopicMember*> ready_;
-    Ring<uint64_t> todo_;                       // topics to be joined or left at the peer
-    FlatMap<std::vector<uint64_t>> wanted_by_;  // handles that wait for a join that is still to be sent, by topic
+    struct Rights {
+        uint8_t asked = 0;
+        uint8_t decided = 0;
+        uint8_t given = 0;
+    };
+    FlatMap<Rights> rights_;  // by topic, where the application is asked
+    FlatMap<bool> hidden_;    // topics that are not joined at the peer, as it may do nothing there
+    Ring<std::pair<uint64_t, uint32_t>> verdicts_;  // answers to JOIN that wait for the link's thread
+    Ring<std::pair<uint64_t, uint32_t>> revoked_;   // JOINED for those that were agreed to
+    Ring<uint64_t> todo_;                           // topics to be joined or left at the peer
+    FlatMap<std::vector<uint64_t>> wanted_by_;      // handles that wait for a join that is still to be sent, by topic
 };
 
 }  // namespace sealwire

@@ -19,17 +19,24 @@ bool Topics::make_room(Topic& topic, uint64_t cost) {
     pass_over(topic);
     drop_read(topic);
     if (fits()) return true;
-    if (topic.slow == SlowPeers::block) return false;
+    const bool block = topic.slow == SlowPeers::block;
+    if (block && topic.held == 0) return false;
     // Some more than is needed, so that not every message has to look at every member.
     const uint64_t most = std::min(topic.queue, topic.drawn + kSendFloor);
     const uint64_t room = std::min(cost + topic.queue / 16, most);
     std::vector<TopicMember*> slow;
     for_each_member(topic, [&](TopicMember& member) {
-        if (member.own || member.publisher || topic.log.cost_behind_first(member.next) <= most - room) return;
+        if (member.own || member.publisher || (block && !member.held)) return;
+        if (topic.log.cost_behind_first(member.next) <= most - room) return;
         slow.push_back(&member);
     });
     for (TopicMember* member : slow) give_way(topic, *member, most - room);
     drop_read(topic);
+    if (block && !fits()) {  // one message is more than the queue
+        for (TopicMember* member : slow) read_all(topic, *member);
+        drop_read(topic);
+    }
+    if (block) return fits();
     for (TopicMember* member : slow) {
         if (member->own && !draw(*member->own, member->drawn, 0)) shed(*member);
     }
@@ -47,7 +54,7 @@ void Topics::pass_over(Topic& topic) {
 
 // It reads no more of the log than `most`.
 void Topics::give_way(Topic& topic, TopicMember& member, uint64_t most) {
-    switch (topic.slow) {
+    switch (member.held ? SlowPeers::drop_oldest : topic.slow) {  // those that are asked about hold nobody up
         case SlowPeers::block: return;
         case SlowPeers::drop_oldest: {
             const bool before = member.next < topic.log.end();
@@ -128,17 +135,22 @@ void Topics::read_together(Topic& topic, TopicMember& member) {
 void Topics::stop(TopicMember& member) {
     Topic& topic = *find(member.topic);
     if (member.publisher) return;
+    if (member.held) --topic.held;
     if (member.own) return static_cast<void>(std::erase(topic.stopped, &member));
     read_alone(topic, member);
     draw(*member.own, member.drawn, 0);  // else it has been there, and is kept all the same
 }
 
-void Topics::drop_read(Topic& topic) {
+uint64_t Topics::first_unread(Topic& topic, bool by_held) {
     uint64_t first = topic.log.end();
     for_each_member(topic, [&](const TopicMember& member) {
-        if (!member.own && !member.publisher) first = std::min(first, member.next);
+        if (!member.own && !member.publisher && (by_held || !member.held)) first = std::min(first, member.next);
     });
-    topic.log.drop_before(first);
+    return first;
+}
+
+void Topics::drop_read(Topic& topic) {
+    topic.log.drop_before(first_unread(topic, true));
     topic.trimmed = topic.log.total();
     give_drawn(topic.log, topic.drawn);
 }

@@ -66,6 +66,7 @@ void Topics::open(const TopicTag& tag, std::string_view name, TopicHandle& handl
         handle.topic = 0;
         topic.listeners = listeners;
         topic.audience = before;
+        if (topic.handles.empty()) undo_hold_all(topic);
         version_.fetch_add(1, std::memory_order_release);
         for (Group& group : groups_) {
             std::erase_if(group.events, [&](const TopicEvent& event) { return event.handle == handle.id; });
@@ -96,9 +97,11 @@ void Topics::open(Topic& topic, std::string_view name, TopicHandle& handle) {
         for (TopicLink* link : group.links) link->wait_for(topic, handle);
     }
     // Who has joined already is told of as well.
+    if (topic.handles.size() == 1) hold_all(topic);
     for_each_member(topic, [&](const TopicMember& member) {
-        tell(handle, member.link->group_, about(TopicEvent::Kind::member_joined, member));
+        if (!member.held) tell(handle, member.link->group_, about(TopicEvent::Kind::member_joined, member));
     });
+    if (topic.handles.size() == 1 || rules_) judge(topic);
     if (handle.pending == 0) tell_joined(handle, 0);
 }
 
@@ -120,6 +123,7 @@ Errc Topics::leave(TopicHandle& handle) {
         call_to_tell(group);
     }
     if (topic->handles.empty()) {
+        release_all(*topic);
         topic->keep_last = topic->want_last = topic->has_last = false;
         topic->last = {};
         topic->credit = 0;
@@ -147,6 +151,7 @@ std::vector<Topics::Present> Topics::members(const TopicHandle& handle) {
     Topic* topic = find(handle.topic);
     if (!topic) return present;
     for_each_member(*topic, [&](const TopicMember& member) {
+        if (member.held) return;
         present.push_back({member.link->number(), member.link->peer_, member.publisher});
     });
     return present;
@@ -185,7 +190,8 @@ Errc Topics::publish(TopicHandle& handle, const TopicMessage& message, uint64_t*
         topic->last_type = message.type;
         topic->has_last = true;
     }
-    if (members) *members = message.only ? message.only->size() : topic->reading + topic->stopped.size();
+    const size_t readers = topic->reading + topic->stopped.size() - topic->held;
+    if (members) *members = message.only ? message.only->size() : readers;
     return Errc::ok;
 }
 
@@ -197,13 +203,15 @@ void Topics::member_joined(Topic& topic, TopicMember& member) {
     topic.members[group].push_back(&member);
     ++topic.present;
     if (!member.publisher) ++topic.reading;
+    // Whether it may is still to be seen.
+    member.held = member.unanswered = true;
+    if (!member.publisher) ++topic.held;
     member.next = topic.log.end();
     member.wants_last = member.wants_last && topic.has_last && !member.publisher;
     if (member.wants_last) {
         member.last = {ChunkRef::share(topic.last.chunk.get()), topic.last.bytes};
         member.last_type = topic.last_type;
     }
-    tell_all(topic, group, about(TopicEvent::Kind::member_joined, member));
 }
 
 void Topics::member_left(TopicMember& member) {
@@ -224,8 +232,11 @@ void Topics::member_left(TopicMember& member) {
     members.pop_back();
     --topic.present;
     if (member.dropped_listed) std::erase(groups_[group].dropped, &member);
-    if (member.dropped > 0) tell_dropped(member);
-    tell_all(topic, group, about(TopicEvent::Kind::member_left, member));
+    if (member.held && reads(member)) --topic.held;
+    if (!member.held) {
+        if (member.dropped > 0) tell_dropped(member);
+        tell_all(topic, group, about(TopicEvent::Kind::member_left, member));
+    }
     erase_if_unused(topic);
 }
 
@@ -254,9 +265,9 @@ void Topics::moved_on(Topic& topic, TopicMember& member, bool before) {
 
 void Topics::tell_room(Topic& topic, size_t group) {
     if (!topic.again) return;
-    if (topic.slow == SlowPeers::block) {
-        if (topic.log.cost() > topic.queue / 2) drop_read(topic);
-        if (topic.log.cost() > topic.queue / 2) return;
+    if (topic.slow == SlowPeers::block && topic.log.cost() > topic.queue / 2) {
+        drop_read(topic);
+        if (topic.log.cost_from(first_unread(topic, false)) > topic.queue / 2) return;
     }
     topic.again = false;
     for (TopicHandle* handle : topic.handles) {
@@ -345,6 +356,7 @@ void Topics::take_work(size_t group, std::vector<TopicLink*>& links) {
     Group& mine = groups_[group];
     mine.woken = false;
     mine.flagged.store(false, std::memory_order_release);
+    judge_if_due();
     for (const uint64_t number : mine.topics) {
         Topic* topic = find(number);
         if (!topic) continue;
@@ -363,7 +375,10 @@ void Topics::take_work(size_t group, std::vector<TopicLink*>& links) {
 
 void Topics::take_events(size_t group, std::vector<TopicEvent>& events) {
     Group& mine = groups_[group];
-    for (TopicMember* member : mine.dropped) tell_dropped(*member);
+    for (TopicMember* member : mine.dropped) {
+        member->dropped_listed = false;
+        if (!member->held) tell_dropped(*member);
+    }
     mine.dropped.clear();
     for (TopicEvent& event : mine.events) {
         if (event.kind == TopicEvent::Kind::left) {
@@ -382,6 +397,7 @@ void Topics::take_events(size_t group, std::vector<TopicEvent>& events) {
 void Topics::add(TopicLink& link) {
     link.place_ = groups_[link.group_].links.size();
     groups_[link.group_].links.push_back(&link);
+    links_[link.number()] = &link;
     for (const auto& [number, topic] : topics_) {
         if (!topic->handles.empty()) link.want(number);
     }
@@ -392,6 +408,8 @@ void Topics::remove(TopicLink& link) {
     links[link.place_] = links.back();
     links[link.place_]->place_ = link.place_;
     links.pop_back();
+    if (const auto found = links_.find(link.number()); found != links_.end() && found->second == &link)
+        links_.erase(found);
     if (std::exchange(link.listed_, false)) std::erase(groups_[link.group_].ready, &link);
 }
 

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -15,6 +16,7 @@
 #include "crypto/identity.h"
 #include "protocol/budget.h"
 #include "protocol/topic_log.h"
+#include "protocol/topic_rules.h"
 #include "protocol/topic_tag.h"
 
 namespace sealwire {
@@ -71,9 +73,11 @@ struct TopicEvent {
         refused,   // a peer that has connected since does not let this node join: code
         writable,  // once, after `again`
         dropped,   // messages of this node that a peer does not get: count, bytes
+        asks,      // a peer's rights that the application is to decide on
         left,      // last event of a handle
     };
     Kind kind{};
+    uint8_t rights = 0;
     bool publisher = false;
     uint32_t code = 0;
     uint32_t refused = 0;
@@ -118,6 +122,10 @@ public:
         bool publisher;
     };
     std::vector<Present> members(const TopicHandle& handle);
+    // Who may join and publish here; none: everybody. Also for those who have joined already.
+    void set_rules(std::optional<TopicRules> rules);
+    // The answer to `asks`: of the rights that it asked for `given` are granted. state: nothing is asked, or not any more.
+    Errc decide(const TopicTag& tag, uint64_t link, uint8_t given);
 
     // ---- The thread of a group ----
     // Links that have something to send.
@@ -147,6 +155,7 @@ private:
         bool has_last = false;
         bool again = false;    // a handle was told so
         size_t reading = 0;    // members that read the log: not those who only publish, nor those with one of their own
+        size_t held = 0;       // members, but those who only publish, that the application is asked about
         size_t behind = 0;     // ... and have not read all of it
         uint64_t trimmed = 0;  // what had been published, in cost, when it was last looked at what all have read
         std::vector<TopicMember*> stopped;               // those with a log of their own
@@ -205,10 +214,25 @@ private:
     void stop(TopicMember& member);
     void read_together(Topic& topic, TopicMember& member);
 
+    // Rights.
+    TopicVerdict verdict(const Topic& topic, const TopicLink& link, uint8_t right) const;
+    void judge_if_due();
+    void judge(Topic& topic);
+    void judge(Topic& topic, TopicMember& member);
+    void ask(Topic& topic, TopicLink& link, uint8_t rights);
+    static bool reads(const TopicMember& member);
+    void hold(Topic& topic, TopicMember& member);
+    void release(Topic& topic, TopicMember& member);
+    void hold_all(Topic& topic);
+    void release_all(Topic& topic);
+    void forget_waiting(Topic& topic, TopicMember& member);
+    void undo_hold_all(Topic& topic);
+
     // Memory.
     bool make_room(Topic& topic, uint64_t cost);
     void pass_over(Topic& topic);
     void give_way(Topic& topic, TopicMember& member, uint64_t room);
+    static uint64_t first_unread(Topic& topic, bool by_held);
     void drop_read(Topic& topic);
     bool draw(const TopicLog& log, uint64_t& drawn, uint64_t cost);
     void give_drawn(const TopicLog& log, uint64_t& drawn);
@@ -220,11 +244,14 @@ private:
         }
     }
 
+    std::optional<TopicRules> rules_;
+    bool unjudged_ = false;  // not all members by them
     std::vector<Group> groups_;
     Wake& wake_;
     Budget* const budget_;
     std::unordered_map<TopicTag, uint64_t, TagHash> by_tag_;
     std::unordered_map<uint64_t, std::unique_ptr<Topic>> topics_;
+    std::unordered_map<uint64_t, TopicLink*> links_;      // by their numbers
     std::unordered_map<uint64_t, TopicHandle*> handles_;  // by serial, until their last event is taken
     uint64_t next_topic_ = 1;
     uint64_t next_serial_ = 1;

@@ -25,7 +25,7 @@ static inline void init_for_this_run(sw_node_options *options) {
 #define DEADLINE_S 60 /* of every wait: generous, since only a failure reaches it */
 #define MAX_NOTES 4096
 #define NOTE_BYTES 192
-#define EVENT_TYPES 41 /* one more than the highest */
+#define EVENT_TYPES 42 /* one more than the highest */
 
 static inline sw_text text(const char *zero_terminated) {
     sw_text out = {zero_terminated, strlen(zero_terminated)};
@@ -128,7 +128,7 @@ static inline void note_topic(note *n, const sw_event *event) {
     n->id = message ? m->id : t->id;
     n->result = message ? SW_OK : t->result;
     n->code = message ? m->last_value : t->code;
-    n->number = message ? m->type : t->publisher;
+    n->number = message ? m->type : event->type == SW_EVENT_TOPIC_ASKS ? t->rights : t->publisher;
     n->first = message ? m->number : t->count;
     n->last = message ? m->dropped : t->bytes;
     n->size = message ? m->body.size : t->refused;
@@ -305,7 +305,8 @@ static inline void note_fill(note *n, const sw_event *event) {
         case SW_EVENT_TOPIC_REFUSED:
         case SW_EVENT_TOPIC_WRITABLE:
         case SW_EVENT_TOPIC_DROPPED:
-        case SW_EVENT_TOPIC_LEFT: note_topic(n, event); break;
+        case SW_EVENT_TOPIC_LEFT:
+        case SW_EVENT_TOPIC_ASKS: note_topic(n, event); break;
         case SW_EVENT_NODE_CLOSED: n->code = event->as.node_closed.report->deadline_passed; break;
         default: break;
     }

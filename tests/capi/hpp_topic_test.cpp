@@ -156,6 +156,46 @@ void refuses() {
     tap_ok(result == SW_ERR_ARG && kept.use_count() == 1, "a join that is refused keeps nothing");
 }
 
+// By rules, and by what is decided when they ask.
+void rights() {
+    Book hub_book, book;
+    sealwire::node_options options;
+    options.network = "topics";
+    options.access = SW_ACCESS_ANYONE;
+    options.on_listening = [&](const sw_event_listening& event) {
+        hub_book.put(std::string(sealwire::view_of(event.ticket)));
+    };
+    sealwire::node* at = nullptr;
+    options.on_topic_asks = [&](sealwire::peer peer, const sw_event_topic& about) {
+        hub_book.put("asks for " + std::to_string(about.rights));
+        at->decide_topic(sealwire::view_of(about.name), peer, SW_TOPIC_JOIN);
+    };
+    sealwire::node hub(std::move(options)), node = open(book);
+    at = &hub;
+    const sealwire::listener listener = hub.listen("tcp://127.0.0.1:0");
+    node.connect(hub_book.wait(1).at(0));
+    book.has("connected");
+    hub.set_topic_rules({{"ask", node.id(), SW_TOPIC_JOIN | SW_TOPIC_PUBLISH, SW_ASK}});
+    const sealwire::topic asked = hub.join("ask", into(hub_book, node.id()));
+    const sealwire::topic denied = hub.join("no", {});
+    const sealwire::topic first = node.join("ask", into(book, hub.id()));
+    tap_ok(hub_book.has("asks for 3") && book.has("joined, 1") && hub_book.has("comes a member"), "a node is asked");
+    tap_ok(asked.publish("x") == 1 && first.publish("x") == 0, "what it gives counts");
+    const sealwire::topic second = node.join("no", into(book, hub.id()));
+    tap_ok(book.has("joined, 0") && denied.publish("x") == 0, "without a rule it is denied");
+    hub.clear_topic_rules();
+    second.leave();
+    tap_ok(book.has("left"), "who was denied leaves");
+    sealwire::topic_options again;
+    again.on_joined = [&book](sealwire::topic, const sw_event_topic& about) {
+        book.put("again, " + std::to_string(about.count));
+    };
+    node.join("no", std::move(again));
+    tap_ok(book.has("again, 1") && denied.publish("x") == 1, "without rules all may");
+    node.close();
+    hub.close();
+}
+
 }  // namespace
 
 int main() {
@@ -163,5 +203,6 @@ int main() {
     publishes(sealwire::run_on::poll);
     waits();
     refuses();
+    rights();
     return tap_done();
 }

@@ -741,6 +741,9 @@ static void look_at(const sw_event *event) {
         case SW_EVENT_TOPIC_REFUSED:
         case SW_EVENT_TOPIC_JOINED: outcome(event->as.topic.result); break;
         case SW_EVENT_TOPIC_LEFT: forget_topic(event->as.topic.topic); break;
+        case SW_EVENT_TOPIC_ASKS:
+            CALL(node_decide_topic, event->node, event->as.topic.name, event->peer, below(4));
+            break;
         default: break;
     }
 }

@@ -21,7 +21,7 @@
     X(file_options_init) X(file_open) X(file_close) X(save_options_init) X(part_save) \
     X(limits_options_init) X(limits_create) X(limits_set) X(limits_free) X(limits_get_counts) X(listener_set_addresses) \
     X(pipe_options_init) X(node_connect_pipe) X(node_accept_pipe) X(pipe_give) X(pipe_take) X(pipe_end) X(pipe_fail) \
-    X(topic_options_init) X(topic_join) X(publish_options_init) X(topic_publish) X(topic_each_member) X(topic_leave) X(node_leave_topic) \
+    X(topic_options_init) X(topic_join) X(publish_options_init) X(topic_publish) X(topic_each_member) X(topic_leave) X(node_leave_topic) X(node_set_topic_rules) X(node_decide_topic) \
     X(hasher_create) X(hasher_add) X(hasher_digest) X(hasher_free)
 /* clang-format on */
 

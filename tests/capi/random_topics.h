@@ -83,12 +83,25 @@ static inline void a_publish(sw_topic topic) {
     }
 }
 
+/* Rules that ask come and go; most of the time all may. */
+static inline void rules_calls(void) {
+    const sw_topic_rule rules[] = {
+        {text("ne*"), NULL, SW_TOPIC_JOIN | SW_TOPIC_PUBLISH, percent(98) ? SW_ASK : (uint32_t)lot()},
+        {percent(98) ? text("**") : a_route(), NULL, SW_TOPIC_JOIN | SW_TOPIC_PUBLISH, percent(80)},
+    };
+    const sw_node node = a_node();
+    const sw_topic_rule *const some = percent(40) ? rules : NULL;
+    CALL(node_set_topic_rules, node, some, some || percent(2) ? 2 : 0);
+    if (percent(50)) CALL(node_set_topic_rules, node, NULL, 0);
+}
+
 static inline void topic_calls(void) {
     const unsigned kind = below(100);
     if (kind < 80) a_publish(a_topic());
     else if (kind < 90) a_join();
     else if (kind < 95) CALL(topic_each_member, a_topic(), percent(95) ? some_members : NULL, NULL);
-    else if (kind < 98) CALL(topic_leave, a_topic());
+    else if (kind < 97) CALL(topic_leave, a_topic());
+    else if (kind < 99) rules_calls();
     else CALL(node_leave_topic, a_node(), a_topic_name());
 }
 

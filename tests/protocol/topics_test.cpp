@@ -3,8 +3,7 @@
 
 #include <doctest.h>
 
-#include "protocol/peers.h"
-#include "protocol/topic_link.h"
+#include "protocol/topic_program.h"
 
 namespace sealwire::test {
 
@@ -13,88 +12,9 @@ namespace {
 constexpr uint64_t kCredit = kLeastTopicCredit;
 constexpr uint64_t kEnough = 100 << 20;
 
-TopicTag tag_of(std::string_view name) { return topic_tag(keys().network.psk(), name); }
-
 bool holds(Bytes block, Bytes what) {
     return std::search(block.begin(), block.end(), what.begin(), what.end()) != block.end();
 }
-
-// A program that publishes, and its sessions with peers that do what a test wants.
-class Program final : private Topics::Wake {
-public:
-    explicit Program(Budget* budget = nullptr) : topics(1, *this, rng_, budget) {}
-    ~Program() {
-        for (const auto& hand : hands_) hand->end.connection->drop_topics();
-    }
-
-    Hand& session(const Limits& limits = {}) {
-        Hand& hand = *hands_.emplace_back(std::make_unique<Hand>(true));
-        hand.end.config.limits = limits;
-        hand.end.topics = &topics;
-        hand.end.topics_number = hands_.size();
-        hand.features = feature::topics;
-        hand.begin();
-        const Block tlvs = Hand::greeting_tlvs(256 * 1024, 256, 16 << 20, 2000);
-        Frame accept{.kind = FrameKind::accept};
-        accept.tlvs = tlvs;
-        hand.send(accept);
-        return hand;
-    }
-    TopicHandle& join(std::string_view name, const TopicOptions& options = {}) {
-        TopicHandle& handle = *handles_.emplace_back(std::make_unique<TopicHandle>());
-        handle.id = handles_.size();
-        handle.options = options;
-        topics.open(tag_of(name), name, handle);
-        serve();
-        return handle;
-    }
-    Errc publish(TopicHandle& handle, std::string_view body) {
-        const Errc errc = topics.publish(handle, {.body = as_bytes(body)}, nullptr);
-        serve();
-        return errc;
-    }
-    void serve() {
-        while (topics.has_work(0)) {
-            std::vector<TopicLink*> links;
-            topics.take_work(0, links);
-            for (const TopicLink* link : links) static_cast<End*>(link->user)->connection->call_topics();
-            for (const auto& hand : hands_) hand->drive();
-        }
-        topics.take_events(0, events);
-    }
-    // Its n-th join.
-    void peer_joins(Hand& hand, std::string_view name, uint64_t credit) {
-        const TopicTag tag = tag_of(name);
-        hand.send(Frame{.kind = FrameKind::join, .amount = credit, .body = tag});
-        serve();
-    }
-    void grant(Hand& hand, uint64_t alias, uint64_t credit) {
-        hand.send(Frame{.kind = FrameKind::credit_topic, .id = alias, .amount = credit});
-        serve();
-    }
-    size_t told(TopicEvent::Kind kind) const {
-        return static_cast<size_t>(
-            std::count_if(events.begin(), events.end(), [&](const TopicEvent& event) { return event.kind == kind; }));
-    }
-    uint64_t told_dropped() const {
-        uint64_t dropped = 0;
-        for (const TopicEvent& event : events) dropped += event.count * (event.kind == TopicEvent::Kind::dropped);
-        return dropped;
-    }
-
-private:
-    void wake(size_t) override {}
-
-    SeededRng rng_{5};
-    std::vector<std::unique_ptr<TopicHandle>> handles_;
-
-public:
-    Topics topics;
-    std::vector<TopicEvent> events;
-
-private:
-    std::vector<std::unique_ptr<Hand>> hands_;
-};
 
 // What a peer got.
 struct Got {
@@ -124,7 +44,7 @@ TEST_CASE("the tag of a topic is as PROTOCOL.md derives it") {
 }
 
 TEST_CASE("a peer that has joined nothing learns none of 1,000 names that a program joins and publishes to") {
-    Program program;
+    TopicProgram program;
     Hand& stranger = program.session();
     std::vector<std::string> names;
     SeededRng rng(29);
@@ -163,7 +83,7 @@ TEST_CASE("a peer that has joined nothing learns none of 1,000 names that a prog
 }
 
 TEST_CASE("a message that is handed out three times is taken when the third is given back") {
-    Program program;
+    TopicProgram program;
     Hand& hand = program.session();
     hand.end.takes = false;
     program.join("t");
@@ -188,7 +108,7 @@ TEST_CASE("a message that is handed out three times is taken when the third is g
 
 TEST_CASE("what waits for members that lose the newest is drawn from the node's memory, and given back") {
     Budget budget(4 << 20, 0);
-    Program program(&budget);
+    TopicProgram program(&budget);
     TopicHandle& handle =
         program.join("t", {.slow = SlowPeers::drop_newest, .queue = 512 * 1024, .publish_only = true});
     Hand& hand = program.session();
@@ -217,7 +137,7 @@ TEST_CASE("what waits for members that lose the newest is drawn from the node's 
 
 TEST_CASE("where that has no memory left, a member that loses the newest keeps the first of what waits for it") {
     Budget budget(4 * 200 * 1024, 0);
-    Program program(&budget);
+    TopicProgram program(&budget);
     TopicHandle& handle =
         program.join("t", {.slow = SlowPeers::drop_newest, .queue = 200 * 1024, .publish_only = true});
     Hand* const hands[] = {&program.session(), &program.session()};
@@ -240,7 +160,7 @@ TEST_CASE("where that has no memory left, a member that loses the newest keeps t
 
 TEST_CASE("without memory one message is taken in any case, and a publisher that blocks goes on when it has left") {
     Budget budget(4 << 20, 0);
-    Program program(&budget);
+    TopicProgram program(&budget);
     REQUIRE(budget.sending.take(1 << 20));
     TopicHandle& handle = program.join("t", {.slow = SlowPeers::block, .publish_only = true});
     Hand& hand = program.session();
@@ -259,7 +179,7 @@ TEST_CASE("without memory one message is taken in any case, and a publisher that
 TEST_CASE("a stream that takes all the room that there is leaves some to topics") {
     Limits limits;
     limits.send_queue = 64 * 1024;
-    Program program;
+    TopicProgram program;
     Hand& hand = program.session(limits);
     TopicHandle& handle = program.join("t", {.publish_only = true});
     program.peer_joins(hand, "t", kCredit);
@@ -287,7 +207,7 @@ TEST_CASE("a stream that takes all the room that there is leaves some to topics"
 }
 
 TEST_CASE("a message larger than its topic's queue is taken when nothing else waits") {
-    Program program;
+    TopicProgram program;
     Hand& hand = program.session();
     TopicHandle& handle = program.join("t", {.slow = SlowPeers::block, .queue = 1000, .publish_only = true});
     program.peer_joins(hand, "t", kCredit);
@@ -297,7 +217,7 @@ TEST_CASE("a message larger than its topic's queue is taken when nothing else wa
 }
 
 TEST_CASE("a publisher that blocks hears of room when the member that was slow is closing") {
-    Program program;
+    TopicProgram program;
     TopicHandle& handle = program.join("t", {.slow = SlowPeers::block, .queue = 64 * 1024, .publish_only = true});
     Hand& hand = program.session();
     program.peer_joins(hand, "t", kCredit);
@@ -316,7 +236,7 @@ TEST_CASE("a burst for one member takes nothing from another, whatever becomes o
     SUBCASE("drop_oldest") { slow = SlowPeers::drop_oldest; }
     SUBCASE("drop_newest") { slow = SlowPeers::drop_newest; }
     SUBCASE("disconnect") { slow = SlowPeers::disconnect; }
-    Program program;
+    TopicProgram program;
     TopicHandle& handle = program.join("t", {.slow = slow, .queue = 64 * 1024, .publish_only = true});
     Hand* const hands[] = {&program.session(), &program.session()};
     for (Hand* hand : hands) program.peer_joins(*hand, "t", kEnough);
@@ -337,7 +257,7 @@ TEST_CASE("a burst for one member takes nothing from another, whatever becomes o
 }
 
 TEST_CASE("the last value comes before what is published after the join, also when it is empty and has to wait") {
-    Program program;
+    TopicProgram program;
     TopicHandle& handle = program.join("t", {.publish_only = true, .keep_last = true});
     REQUIRE(program.publish(handle, "") == Errc::ok);
     Hand& hand = program.session();
@@ -353,6 +273,33 @@ TEST_CASE("the last value comes before what is published after the join, also wh
         got.emplace_back(each.frame.has(publish_flag::last_value), each.frame.body.size());
     }
     CHECK(got == std::vector<std::pair<bool, size_t>>{{true, 0}, {false, 3}});
+}
+
+TEST_CASE("joins wait while a peer answers none, cost nothing meanwhile, and an answer given twice counts once") {
+    TopicProgram program;
+    Hand& hand = program.session({}, 2);
+    const auto answer = [&](uint64_t alias) {
+        hand.send(Frame{.kind = FrameKind::joined, .id = alias});
+        program.serve();
+    };
+    for (const std::string_view name : {"a", "b", "c"}) {
+        CHECK(program.topics.leave(program.join(name)) == Errc::ok);
+        program.serve();
+    }
+    program.join("d");
+    CHECK(hand.count(FrameKind::join) == 2);
+    CHECK_FALSE(hand.end.connection->wants_topics());
+    answer(0);
+    answer(0);
+    CHECK(hand.count(FrameKind::join) == 3);
+    program.join("e");
+    CHECK(hand.count(FrameKind::join) == 3);
+    answer(1);
+    answer(2);
+    CHECK(hand.count(FrameKind::join) == 4);
+    CHECK(program.told(TopicEvent::Kind::joined) == 1);
+    answer(3);
+    CHECK(program.told(TopicEvent::Kind::joined) == 2);
 }
 
 }  // namespace sealwire::test

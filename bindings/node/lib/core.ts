@@ -422,6 +422,7 @@ export class Core implements CommandOwner {
     const reason = closed ? this.errorOfClosed(closed) : undefined
     const instead = closed?.instead === undefined ? undefined : this.peers[closed.instead]
     this.peers[peer.slot] = undefined
+    this.topics.rules.gone(peer)
     peer.instead = instead
     peer.over(reason)
     this.handlers.waits.lost(peer.closedError(), peer)

@@ -11,6 +11,7 @@ import type { RouteOptions } from './router.js'
 import type { ExposeOptions } from './rpc.js'
 import type { TlsOptions } from './tls.js'
 import type { PublishOptions, TopicOptions } from './topic.js'
+import type { TopicRule, TopicRulesOptions } from './topic_rules.js'
 import type { WaitOptions } from './waits.js'
 
 // The compiler refuses a name that is missing here, and one that is no option.
@@ -52,6 +53,8 @@ const names = {
   expose: namesOf<ExposeOptions>({ withRequest: 1 }),
   topic: namesOf<TopicOptions>({ slow: 1, queueBytes: 1, creditBytes: 1, publishOnly: 1, keepLast: 1, wantLast: 1, signal }),
   publish: namesOf<PublishOptions>({ to: 1, filter: 1, signal }),
+  topicRule: namesOf<TopicRule>({ pattern: 1, peer: 1, rights: 1, verdict: 1 }),
+  topicRules: namesOf<TopicRulesOptions>({ onAsk: 1 }),
   wait: namesOf<WaitOptions>({ filter: 1, timeout: 1, signal }),
 }
 

@@ -135,6 +135,8 @@ export interface NativeNode {
   joinTopic(number: number, name: string, slow: number, queue: number, credit: number, publishOnly: boolean, keepLast: boolean, wantLast: boolean): void
   leaveTopic(number: number): number
   leaveTopics(name: string): void
+  setTopicRules(rules: unknown[] | undefined): void
+  decideTopic(topic: string, slot: number, rights: number): void
   /** How many members; less than 0: minus a result. `to`: a slot, or -1; `only`: slots. */
   publish(number: number, type: number, body: Uint8Array, to: number, only: number[] | undefined): number
   /** Slot, and 1 where it only publishes, in turn. */

@@ -20,6 +20,7 @@ import { Exposed, RPC_ROUTE, type ExposeOptions } from './rpc.js'
 import type { NodeStats } from './stats.js'
 import { nativeTls, type TlsOptions } from './tls.js'
 import type { Topic, TopicOptions } from './topic.js'
+import type { TopicRule, TopicRulesOptions } from './topic_rules.js'
 import type { WaitOptions } from './waits.js'
 import { nativeHttp } from './web.js'
 
@@ -276,6 +277,16 @@ export class Node extends Emitter<NodeEvents> {
    */
   join(name: string, options: TopicOptions = {}): Promise<Topic> {
     return this.core.topics.join(name, options)
+  }
+
+  /**
+   * Who may join this node's topics and publish to them: for each of the two rights the first rule that fits decides, and where none fits
+   * it is denied; undefined: all is allowed, as at first. Names are those that this node has joined. A peer that may not join is told so
+   * (`not_allowed`), of one that may not publish nothing is heard. Also for those who have joined already; who was refused tries again in
+   * the next session. Without `onAsk` what a rule asks is denied.
+   */
+  setTopicRules(rules: TopicRule[] | undefined, options: TopicRulesOptions = {}): void {
+    this.core.topics.rules.set(rules, options)
   }
 
   /** Ends all joins of a name; settled when they have ended. */

@@ -101,6 +101,7 @@ export const enum EventType {
   topicWritable = 38,
   topicDropped = 39,
   topicLeft = 40,
+  topicAsks = 41,
 }
 
 /** `sw_receipt_stage`. */

@@ -6,6 +6,7 @@ import { onAbort, size } from './options.js'
 import type { Peer } from './peer.js'
 import { E, EventType, R } from './table.js'
 import { Topic, TopicMessage, type TopicOptions } from './topic.js'
+import { TopicRules } from './topic_rules.js'
 
 const slows = ['dropOldest', 'dropNewest', 'block', 'disconnect'] // sw_slow
 
@@ -21,10 +22,13 @@ interface Told {
 
 export class Topics {
   private readonly all = new Map<number, Topic>()
+  readonly rules: TopicRules
   private next = 1
   private early: { topic: Topic; peer: Peer; told: Told }[] = [] // members whose connection is told of next
 
-  constructor(private readonly core: Core) {}
+  constructor(private readonly core: Core) {
+    this.rules = new TopicRules(core)
+  }
 
   get size(): number {
     return this.all.size
@@ -73,6 +77,11 @@ export class Topics {
     if (type === EventType.topicMessage) {
       if (topic && peer) this.message(topic, peer, row, at, buffer)
       else this.core.take(row[at + E.code]!)
+      return
+    }
+    if (type === EventType.topicAsks) {
+      const asked = extra as { name: string; rights: number }
+      this.rules.asked(peer ?? this.core.addPeer(row[at + E.peer]!), asked.name, asked.rights)
       return
     }
     if (!topic) return
@@ -126,6 +135,7 @@ export class Topics {
   }
 
   connected(peer: Peer): void {
+    this.rules.connected(peer)
     if (this.early.length === 0) return
     const early = this.early.filter((one) => one.peer === peer)
     this.early = this.early.filter((one) => one.peer !== peer)

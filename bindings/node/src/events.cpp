@@ -361,7 +361,7 @@ Napi::Value NodeBox::poll(const Napi::CallbackInfo& info) {
         const sw_event& event = *events_[i];
         const sw_bytes body = body_of(event);
         const bool starts = event.type == SW_EVENT_PEER_ASKS || event.type == SW_EVENT_PEER_CONNECTED ||
-                            event.type == SW_EVENT_TOPIC_MEMBER_JOINED;
+                            event.type == SW_EVENT_TOPIC_MEMBER_JOINED || event.type == SW_EVENT_TOPIC_ASKS;
         const uint32_t slot = slot_of(event.peer, starts);
         row[kType] = static_cast<int32_t>(event.type);
         row[kPeer] = static_cast<int32_t>(slot);

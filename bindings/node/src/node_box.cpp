@@ -74,6 +74,8 @@ Napi::Function NodeBox::define(Napi::Env env) {
                            InstanceMethod<&NodeBox::join_topic>("joinTopic"),
                            InstanceMethod<&NodeBox::leave_topic>("leaveTopic"),
                            InstanceMethod<&NodeBox::leave_topics>("leaveTopics"),
+                           InstanceMethod<&NodeBox::set_topic_rules>("setTopicRules"),
+                           InstanceMethod<&NodeBox::decide_topic>("decideTopic"),
                            InstanceMethod<&NodeBox::publish>("publish"),
                            InstanceMethod<&NodeBox::topic_members>("topicMembers"),
                            InstanceMethod<&NodeBox::part_write>("partWrite"),

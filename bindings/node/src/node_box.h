@@ -128,6 +128,8 @@ private:
     void join_topic(const Napi::CallbackInfo& info);
     Napi::Value leave_topic(const Napi::CallbackInfo& info);
     void leave_topics(const Napi::CallbackInfo& info);
+    void set_topic_rules(const Napi::CallbackInfo& info);
+    void decide_topic(const Napi::CallbackInfo& info);
     Napi::Value publish(const Napi::CallbackInfo& info);
     Napi::Value topic_members(const Napi::CallbackInfo& info);
     Napi::Value topic_extra(Napi::Env env, const sw_event& event);

@@ -60,6 +60,34 @@ void NodeBox::leave_topics(const Napi::CallbackInfo& info) {
     check(info.Env(), sw_node_leave_topic(node_, text_of(name)));
 }
 
+// (pattern, id or undefined, rights, verdict of each in turn; or undefined)
+void NodeBox::set_topic_rules(const Napi::CallbackInfo& info) {
+    if (!info[0].IsArray()) return check(info.Env(), sw_node_set_topic_rules(node_, nullptr, 0));
+    const auto given = info[0].As<Napi::Array>();
+    const uint32_t count = given.Length() / 4;
+    std::vector<sw_topic_rule> rules(count + 1);  // which are not null then
+    std::vector<std::string> patterns(count);
+    std::vector<sw_peer_id> ids(count);
+    for (uint32_t i = 0; i < count; ++i) {
+        patterns[i] = text_arg(given.Get(4 * i));
+        rules[i] = {text_of(patterns[i]), nullptr, u32_arg(given.Get(4 * i + 2)), u32_arg(given.Get(4 * i + 3))};
+        const Napi::Value id = given.Get(4 * i + 1);
+        if (id.IsUndefined()) continue;
+        const std::string text = text_arg(id);
+        check(info.Env(), sw_peer_id_parse(text_of(text), &ids[i]));
+        rules[i].peer = &ids[i];
+    }
+    check(info.Env(), sw_node_set_topic_rules(node_, rules.data(), count));
+}
+
+// (name, slot, rights)
+void NodeBox::decide_topic(const Napi::CallbackInfo& info) {
+    const std::string name = text_arg(info[0]);
+    const uint32_t slot = u32_arg(info[1]);
+    const sw_peer peer = slot < peers_.size() ? peers_[slot].handle : sw_peer{};
+    check(info.Env(), sw_node_decide_topic(node_, text_of(name), peer, u32_arg(info[2])));
+}
+
 // (number, type, body, slot of the one member or -1, slots of those that it is for) => for how many it is, or less than 0: minus a result
 Napi::Value NodeBox::publish(const Napi::CallbackInfo& info) {
     uint64_t members = 0;
@@ -110,6 +138,10 @@ Napi::Value NodeBox::topic_extra(Napi::Env env, const sw_event& event) {
         case SW_EVENT_TOPIC_MEMBER_JOINED:
         case SW_EVENT_TOPIC_MEMBER_LEFT: extra.Set("publisher", Napi::Boolean::New(env, topic.publisher != 0)); break;
         case SW_EVENT_TOPIC_REFUSED: break;
+        case SW_EVENT_TOPIC_ASKS:
+            extra.Set("name", to_js(env, topic.name));
+            extra.Set("rights", js_number(env, topic.rights));
+            return extra;
         case SW_EVENT_TOPIC_DROPPED: extra.Set("bytes", js_number(env, static_cast<double>(topic.bytes))); break;
         default: return {};
     }

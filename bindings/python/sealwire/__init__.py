@@ -27,6 +27,7 @@ from sealwire._streams import File, Stream
 from sealwire._talk import Conversation, Said, Talk
 from sealwire._tls import Tls
 from sealwire._topic import Dropped, Member, Topic, TopicMessage
+from sealwire._topic_rules import TopicAsking, TopicRule
 from sealwire._topics import Slow
 from sealwire._types import (Accept, Asking, CloseReport, Link, NodeStats, PeerStats, Pong, Reject, RouteStats, Running,
                              Undelivered)
@@ -44,6 +45,6 @@ __all__ = [
     "File", "FileError", "FileExists", "FileNotFound", "ForkedError", "HandlerFailed", "Http", "HttpAnswer", "HttpRequest", "Identity",
     "KeyFileError", "Link", "Listener", "Member", "Messages", "NEVER", "NO_FUNCTION", "NoRouteError", "Node", "NodeStats", "NotAllowedError", "Part", "Peer", "PeerStats", "Pong",
     "ProtocolError", "QueueFull", "RefusedError", "Reject", "Replies", "Reply", "Request", "ResourceError", "Results", "RouteLike", "RouteStats", "Running", "Said", "SessionError", "Slow",
-    "StateError", "Status", "Stream", "Talk", "Ticket", "Tls", "TlsError", "TooBigError", "TooManyError", "Topic", "TopicMessage", "Undelivered", "UnsupportedError", "__version__", "build_info",
+    "StateError", "Status", "Stream", "Talk", "Ticket", "Tls", "TlsError", "TooBigError", "TooManyError", "Topic", "TopicAsking", "TopicMessage", "TopicRule", "Undelivered", "UnsupportedError", "__version__", "build_info",
     "encode", "network_from_passphrase", "network_new",
 ]

@@ -14,7 +14,7 @@ from sealwire._log import log_line, native_level
 from sealwire._outcome import fail, settle
 from sealwire._rpc import ROUTE, Exposed
 from sealwire._session import ANSWER, PART_DATA, PART_PROGRESS, QUESTION
-from sealwire._topics import TOPIC_LEFT, TOPIC_MESSAGE, Topics
+from sealwire._topics import TOPIC_ASKS, TOPIC_LEFT, TOPIC_MESSAGE, Topics
 from sealwire._types import AcceptData, CloseReport, Decide, Link, NodeStats, Undelivered
 from sealwire._waits import WaitsBase
 from sealwire._web import HttpRequest, asked
@@ -186,6 +186,8 @@ class Endpoint(Generic[PeerT, RequestT]):
                 self._with_peer(fields[:1], "_on_part", kind, fields)
             elif TOPIC_MESSAGE <= kind <= TOPIC_LEFT:
                 self._topics.on_event(self._opened(), kind, *fields)
+            elif kind == TOPIC_ASKS:
+                self._topics.rights.on_asks(self, self._opened(), *fields)
             elif kind in (QUESTION, ANSWER):
                 self._with_peer(fields, "_on_talk", kind)
             elif _PIPE_OUTPUT <= kind <= _PIPE_CLOSED:
@@ -291,6 +293,7 @@ class Endpoint(Generic[PeerT, RequestT]):
         core = self._opened()
         peer = core.get_peer(handle)
         core.remove_peer(handle)
+        self._topics.rights.on_closed(handle)
         if peer is not None:
             peer.instead = core.get_peer(instead)
             peer._on_closed(_errors.make(result or 2, detail or ("" if result else "the peer was closed"), status=code,

@@ -3,12 +3,13 @@
 import queue
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Callable, Iterator, List, NamedTuple, Optional
+from typing import TYPE_CHECKING, Any, Callable, Iterable, Iterator, List, NamedTuple, Optional
 
 from sealwire import _errors, _native
 from sealwire._log import fields, logger
 from sealwire._messages import BodyLike
 from sealwire._outcome import Outcome
+from sealwire._topic_rules import Granted, TopicAsking, TopicRule, answer, call, failed
 from sealwire._topics import Join, Published, Slow, Topics, options
 
 if TYPE_CHECKING:
@@ -185,6 +186,27 @@ class Joins:
                 topic._begin_leave()
             raise
         return topic
+
+    def set_topic_rules(self, rules: "Optional[Iterable[TopicRule]]", *, on_ask: "Optional[Callable[[TopicAsking], Granted]]" = None) -> None:
+        """Who may join this node's topics and publish to them: for each of the two rights the first TopicRule that fits decides, and where
+        none fits it is denied; None: all is allowed, as at first. Names are those that this node has joined. A peer that may not join is told
+        so: its join is `refused`, with NotAllowedError; of one that may not publish nothing is heard. Also for those who have joined already;
+        who was refused tries again in the next session.
+
+        on_ask  decides for rules with the verdict "ask": a function of a TopicAsking that returns True, False, or the rights that are given.
+                It holds while that session lasts; the peer's join waits for it. Without a function what is asked is denied.
+        """
+        self._topics.rights.set(self._opened(), rules, on_ask, True)  # type: ignore[attr-defined]
+
+    def _on_topic_asks(self, core: _native.Core, decide: Callable[[TopicAsking], Any], asking: TopicAsking) -> None:
+        def run() -> None:
+            answer(core, asking, call(decide, asking))
+
+        try:
+            threading.Thread(target=run, name="sealwire topic rights", daemon=True).start()
+        except RuntimeError:  # there are too many threads
+            failed(asking)
+            answer(core, asking, False)
 
     def leave_topic(self, name: str) -> None:
         """Ends all joins of a name, and waits for that. StateError: there is none."""

@@ -1,13 +1,15 @@
 """Topic: one join of a topic, in an asyncio program: what is published to it, who is there, and what comes from them."""
 
 import asyncio
+import inspect
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, AsyncIterator, Callable, Coroutine, Generator, List, NamedTuple, Optional, Set
+from typing import TYPE_CHECKING, Any, AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterable, List, NamedTuple, Optional, Set, Union
 
 from sealwire import _errors, _native
 from sealwire._log import fields, logger
 from sealwire._messages import BodyLike
 from sealwire._outcome import settle
+from sealwire._topic_rules import Granted, TopicAsking, TopicRule, answer, answer_later, call
 from sealwire._topics import Join, Published, Slow, Topics, options
 
 if TYPE_CHECKING:
@@ -266,6 +268,24 @@ class Joins:
         except asyncio.CancelledError:
             topic._begin_leave()
             raise
+
+    def set_topic_rules(self, rules: "Optional[Iterable[TopicRule]]", *, on_ask: "Optional[Callable[[TopicAsking], Union[Granted, Awaitable[Granted]]]]" = None) -> None:
+        """Who may join this node's topics and publish to them: for each of the two rights the first TopicRule that fits decides, and where
+        none fits it is denied; None: all is allowed, as at first. Names are those that this node has joined. A peer that may not join is told
+        so: its join is `refused`, with NotAllowedError; of one that may not publish nothing is heard. Also for those who have joined already;
+        who was refused tries again in the next session.
+
+        on_ask  decides for rules with the verdict "ask": a function, plain or async, of a TopicAsking that returns True, False, or the rights that are given.
+                It holds while that session lasts; the peer's join waits for it. Without a function what is asked is denied.
+        """
+        self._topics.rights.set(self._opened(), rules, on_ask, False)  # type: ignore[attr-defined]
+
+    def _on_topic_asks(self, core: _native.Core, decide: Callable[[TopicAsking], Any], asking: TopicAsking) -> None:
+        granted = call(decide, asking)
+        if inspect.isawaitable(granted):
+            self._background(answer_later(core, asking, granted))  # type: ignore[attr-defined]
+        else:
+            answer(core, asking, granted)
 
     async def leave_topic(self, name: str) -> None:
         """Ends all joins of a name, and waits for that. StateError: there is none."""

@@ -7,8 +7,9 @@ from typing import Any, Callable, Deque, Dict, List, Literal, Optional, Tuple
 from sealwire import _errors, _native
 from sealwire._messages import BodyLike, Readable
 from sealwire._outcome import fail, settle
+from sealwire._topic_rules import TopicRights
 
-(TOPIC_MESSAGE, _JOINED, _MEMBER_JOINED, _MEMBER_LEFT, _REFUSED, _WRITABLE, _DROPPED, TOPIC_LEFT) = range(33, 41)  # of sw_event_type
+(TOPIC_MESSAGE, _JOINED, _MEMBER_JOINED, _MEMBER_LEFT, _REFUSED, _WRITABLE, _DROPPED, TOPIC_LEFT, TOPIC_ASKS) = range(33, 42)  # of sw_event_type
 
 # What becomes of messages for a member that does not keep up: the oldest or the newest are dropped, who publishes waits, or its session ends.
 Slow = Literal["drop_oldest", "drop_newest", "block", "disconnect"]
@@ -172,6 +173,7 @@ class Topics:
     def __init__(self) -> None:
         self.all: Dict[int, Any] = {}
         self.closing = False  # the node is
+        self.rights = TopicRights()
         self._early: Dict[int, List[Tuple[Any, bool]]] = {}  # members whose connection is told of next, by the handles of their peers
 
     def named(self, name: str) -> List[Any]:
@@ -216,6 +218,7 @@ class Topics:
         for topic, publisher in self._early.pop(peer._handle, ()):
             if not topic.closed:
                 topic._on_member_joined(peer._handle, peer, publisher)
+        self.rights.on_connected(peer.node, peer.node._opened(), peer)
 
     def free(self) -> None:
         """The node is about to close: what has come can be read still, and holds nothing up."""

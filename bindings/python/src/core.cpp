@@ -331,6 +331,8 @@ PyMethodDef core_methods[] = {
     {"join_topic", join_topic, METH_VARARGS, nullptr},
     {"leave_topic", leave_topic, METH_O, nullptr},
     {"leave_topics", leave_topics, METH_O, nullptr},
+    {"set_topic_rules", set_topic_rules, METH_O, nullptr},
+    {"decide_topic", decide_topic, METH_VARARGS, nullptr},
     {"publish", fast(publish), METH_FASTCALL, nullptr},
     {"topic_members", topic_members, METH_O, nullptr},
     {"next_message", next_message, METH_O, nullptr},

@@ -141,6 +141,10 @@ PyObject* fields_of(const sw_event* event) {
         case SW_EVENT_TOPIC_WRITABLE:
         case SW_EVENT_TOPIC_DROPPED:
         case SW_EVENT_TOPIC_LEFT: return topic_fields(event);
+        case SW_EVENT_TOPIC_ASKS: {
+            const auto& e = event->as.topic;
+            return Py_BuildValue("(KIN)", peer, e.rights, str_of(e.name));
+        }
         case SW_EVENT_NODE_CLOSED: return close_report(*event->as.node_closed.report);
         default: return Py_BuildValue("(K)", peer);
     }

@@ -344,6 +344,8 @@ void clear_topics(CoreState* state, std::vector<Ref>& dropped);
 PyObject* join_topic(PyObject* core, PyObject* args);
 PyObject* leave_topic(PyObject* core, PyObject* topic);
 PyObject* leave_topics(PyObject* core, PyObject* name);
+PyObject* set_topic_rules(PyObject* core, PyObject* rules);
+PyObject* decide_topic(PyObject* core, PyObject* args);
 PyObject* publish(PyObject* core, PyObject* const* args, Py_ssize_t count);
 PyObject* topic_members(PyObject* core, PyObject* topic);
 PyObject* next_message(PyObject* core, PyObject* topic);

@@ -226,6 +226,45 @@ PyObject* leave_topics(PyObject* object, PyObject* name) {
     Py_RETURN_NONE;
 }
 
+// (list of (pattern, id or None, rights, verdict), or None)
+PyObject* set_topic_rules(PyObject* object, PyObject* given) {
+    CoreState* state = state_of(core_of(object));
+    if (!state) return nullptr;
+    const auto count = static_cast<size_t>(given == Py_None ? 0 : PyList_Size(given));
+    std::vector<sw_topic_rule> rules(count + 1);  // which are not null then
+    std::vector<sw_peer_id> ids(count);
+    for (size_t i = 0; i < count; ++i) {
+        PyObject *pattern = nullptr, *id = nullptr;
+        sw_text text{};
+        sw_topic_rule& rule = rules[i];
+        if (!PyArg_ParseTuple(PyList_GET_ITEM(given, static_cast<Py_ssize_t>(i)), "UOII", &pattern, &id, &rule.rights,
+                              &rule.verdict)) {
+            return nullptr;
+        }
+        if (!text_of(pattern, rule.pattern)) return nullptr;
+        if (id == Py_None) continue;
+        if (!text_of(id, text)) return nullptr;
+        if (const sw_result result = sw_peer_id_parse(text, &ids[i]); result != SW_OK) return raise_result(result);
+        rule.peer = &ids[i];
+    }
+    const sw_result result = sw_node_set_topic_rules(state->node, given == Py_None ? nullptr : rules.data(), count);
+    if (result != SW_OK) return raise_result(result);
+    Py_RETURN_NONE;
+}
+
+// (name, peer, rights)
+PyObject* decide_topic(PyObject* object, PyObject* args) {
+    CoreState* state = state_of(core_of(object));
+    PyObject* name = nullptr;
+    unsigned long long peer = 0;
+    unsigned rights = 0;
+    sw_text text{};
+    if (!state || !PyArg_ParseTuple(args, "UKI", &name, &peer, &rights) || !text_of(name, text)) return nullptr;
+    const sw_result result = sw_node_decide_topic(state->node, text, {peer}, rights);
+    if (result != SW_OK) return raise_result(result);
+    Py_RETURN_NONE;
+}
+
 // (topic, body, handle of the one member or 0, list of handles or None): for how many it is; None when there is no room.
 PyObject* publish(PyObject*, PyObject* const* args, Py_ssize_t count) {
     if (count != 4) return PyErr_SetString(PyExc_TypeError, "publish takes topic, body, to, listed"), nullptr;

@@ -315,7 +315,9 @@ typedef enum sw_event_type {
         37, /* a peer that came later does not let this node join, in this session: sw_event.topic. Since 0.1 */
     SW_EVENT_TOPIC_WRITABLE = 38, /* after SW_ERR_AGAIN of sw_topic_publish: there is room again. Since 0.1 */
     SW_EVENT_TOPIC_DROPPED = 39,  /* messages of this node do not reach a peer: sw_event.topic. Since 0.1 */
-    SW_EVENT_TOPIC_LEFT = 40      /* last event of a join: sw_event.topic. Since 0.1 */
+    SW_EVENT_TOPIC_LEFT = 40,     /* last event of a join: sw_event.topic. Since 0.1 */
+    SW_EVENT_TOPIC_ASKS =
+        41 /* may a peer join, publish? To be answered by sw_node_decide_topic: sw_event.topic. Since 0.1 */
 } sw_event_type;
 
 /* How two ends prove who they are and protect what they say. Both say the same: it is never negotiated. Since 0.1. */
@@ -604,6 +606,8 @@ typedef struct sw_event_topic {
     uint32_t refused;   /* JOINED: peers that refused */
     uint64_t count;     /* JOINED: peers that have agreed; DROPPED: messages since the last of these events */
     uint64_t bytes;     /* DROPPED: of their bodies */
+    uint32_t rights;    /* ASKS: those that are to be decided on, of sw_topic_right */
+    uint32_t reserved;
 } sw_event_topic;
 
 /* Of PIPE_OUTPUT and PIPE_ROOM. Since 0.1. */
@@ -1389,7 +1393,7 @@ static inline void sw_topic_options_init(sw_topic_options *options) {
 }
 /* Joins a topic at all peers, those that connect later included. A name is 1 to 255 bytes, any but a zero byte in UTF-8. Any number of
  * joins may have one name: each gets every message, and its own events. TOPIC_JOINED follows when all peers that are connected
- * have answered: what they publish from then on is not missed, and what this node publishes reaches all of them who have joined.
+ * have answered, each at once or when its application has decided: what they publish from then on is not missed, and what this node publishes reaches all of them who have joined.
  * Names do not leave the node: peers see a tag, by which those who know the name, and the network's secret if it has one,
  * recognise it. Since 0.1. */
 SW_API sw_result sw_topic_join(sw_node node, sw_text name, const sw_topic_options *options, sw_topic *out);
@@ -1420,6 +1424,38 @@ SW_API sw_result sw_topic_each_member(sw_topic topic, sw_member_fn fn, void *use
 /* Ends one join, or all of a name (SW_ERR_STATE: there is none). TOPIC_LEFT follows; peers are told when no join is left. Since 0.1. */
 SW_API sw_result sw_topic_leave(sw_topic topic);
 SW_API sw_result sw_node_leave_topic(sw_node node, sw_text name);
+
+/* What a peer may do with a topic of this node. */
+typedef enum sw_topic_right {
+    SW_TOPIC_JOIN = 1,   /* get what this node publishes */
+    SW_TOPIC_PUBLISH = 2 /* be heard by it */
+} sw_topic_right;
+
+typedef enum sw_verdict {
+    SW_DENY = 0,
+    SW_ALLOW = 1,
+    SW_ASK = 2 /* SW_EVENT_TOPIC_ASKS, and sw_node_decide_topic decides for that session */
+} sw_verdict;
+
+typedef struct sw_topic_rule {
+    /* Of the names of topics: * stands for any bytes but '/', also none, ** for any, and a backslash takes the sense from the byte
+     * behind it. 1 to 255 bytes. */
+    sw_text pattern;
+    const sw_peer_id *peer; /* NULL: each */
+    uint32_t rights;        /* that it speaks of: sw_topic_right, one or both */
+    uint32_t verdict;       /* sw_verdict */
+} sw_topic_rule;
+
+/* Who may join and publish, of this node's own topics: only those that it has joined have a name here. For each right the first rule
+ * that fits decides, and where none fits it is denied. `rules` NULL: all is allowed, as at first; so an empty list is to be no NULL. What
+ * they point to is copied. A peer that may not join is told so (SW_ERR_NOT_ALLOWED in its TOPIC_JOINED or TOPIC_REFUSED), of one that
+ * may not publish nothing is heard, and where it may do neither this node does not join. Also for those who have joined already; who was
+ * refused tries again in the next session. Since 0.1. */
+SW_API sw_result sw_node_set_topic_rules(sw_node node, const sw_topic_rule *rules, size_t count);
+/* Answers TOPIC_ASKS: of what is asked `rights` are given, the others denied, while that session lasts; also where the peer has left
+ * meanwhile. Its join waits for it, and then it gets what was published meanwhile, as far as there was room. SW_ERR_STATE: nothing is asked,
+ * the peer has gone, or this node has left the topic. Since 0.1. */
+SW_API sw_result sw_node_decide_topic(sw_node node, sw_text topic, sw_peer peer, uint32_t rights);
 
 /* ---- Files ------------------------------------------------------------------------------------------------------- */
 

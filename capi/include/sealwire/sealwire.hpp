@@ -669,6 +669,8 @@ struct node_options {
     std::function<void(peer, const sw_event_proved&)>
         on_proved;  // connected by `data_on_demand`: peer::hello, now or later
     std::function<void(peer, const sw_event_peer_asks&)> on_asks;  // peer::accept or peer::reject, now or later
+    // By a rule with SW_ASK: node::decide_topic, now or later. Without it what is asked is denied.
+    std::function<void(peer, const sw_event_topic&)> on_topic_asks;
     std::function<void(peer, const sw_event_connected&)> on_connected;
     std::function<void(peer, const sw_event_closed&)> on_closed;  // or it could not be reached
     // SW_EVENT_PEER_SUSPENDED, SW_EVENT_PEER_CONNECTING (an address is tried, or it is dialled again) or SW_EVENT_PEER_RESUMED: the type says which.
@@ -876,6 +878,14 @@ public:
     }
     // All joins of that name; SW_ERR_STATE: there is none.
     void leave(std::string_view name) { check(sw_node_leave_topic(raw_, text_of(name))); }
+    // Who may join and publish: the first rule that fits decides, and where none does it is denied.
+    void set_topic_rules(const std::vector<topic_rule>& rules) { check(detail::set_topic_rules(raw_, rules)); }
+    // All may again.
+    void clear_topic_rules() { check(sw_node_set_topic_rules(raw_, nullptr, 0)); }
+    // The answer to on_topic_asks: of sw_topic_right, those that are given. SW_ERR_STATE: nothing is asked any more.
+    void decide_topic(std::string_view topic, sealwire::peer of, uint32_t rights) {
+        check(sw_node_decide_topic(raw_, text_of(topic), of.raw(), rights));
+    }
 
     // With run_on::poll: waits at most so long for events, runs their handlers, says how many there were.
     size_t poll(uint32_t timeout_ms) {
@@ -992,6 +1002,10 @@ private:
                 case SW_EVENT_TOPIC_DROPPED:
                 case SW_EVENT_TOPIC_LEFT:
                     if (event.user) return tell(event, topics, event.type == SW_EVENT_TOPIC_LEFT);
+                    break;
+                case SW_EVENT_TOPIC_ASKS:
+                    if (options.on_topic_asks) return options.on_topic_asks(from, event.as.topic);
+                    (void)sw_node_decide_topic(event.node, event.as.topic.name, event.peer, 0);
                     break;
                 case SW_EVENT_HTTP_REQUEST:
                     if (!options.on_http_request) break;

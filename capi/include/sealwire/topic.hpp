@@ -4,6 +4,8 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -16,6 +18,14 @@ struct topic_member {
     sw_peer peer;
     peer_id id;
     bool publisher;  // nothing is for it
+};
+
+// Who may join and publish: sw_topic_rule, without its pointers.
+struct topic_rule {
+    std::string pattern;
+    std::optional<peer_id> peer{};  // or each
+    uint32_t rights = SW_TOPIC_JOIN | SW_TOPIC_PUBLISH;
+    sw_verdict verdict = SW_ALLOW;
 };
 
 // A value: one join of a topic, whose handlers are in topic_options. Any thread.
@@ -126,6 +136,16 @@ struct topic_options {
 };
 
 namespace detail {
+
+inline sw_result set_topic_rules(sw_node node, const std::vector<topic_rule>& rules) {
+    std::vector<sw_topic_rule> raw(rules.size() + 1);  // which is not null then
+    for (size_t i = 0; i < rules.size(); ++i) {
+        const topic_rule& rule = rules[i];
+        raw[i] = {text_of(rule.pattern), rule.peer ? &*rule.peer : nullptr, rule.rights,
+                  static_cast<uint32_t>(rule.verdict)};
+    }
+    return sw_node_set_topic_rules(node, raw.data(), rules.size());
+}
 
 // What a join's `user` points to.
 struct topic_entry {
