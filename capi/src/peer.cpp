@@ -141,6 +141,19 @@ sw_result sw_peer_get_id(sw_peer peer, sw_peer_id* out) {
     });
 }
 
+sw_result sw_node_find_peer(sw_node node, const sw_peer_id* id, sw_peer* out) {
+    return guarded([&] {
+        if (!id || !out) return bad("id or out is null");
+        Errc errc = Errc::ok;
+        const std::shared_ptr<Node> self = Node::find(node.value, errc);
+        if (!self) return failed(errc);
+        const uint64_t found = self->connected().find(id_of(*id));
+        if (found == 0) return failed(Errc::state, "no peer with this id is connected");
+        out->value = found;
+        return SW_OK;
+    });
+}
+
 sw_result sw_peer_ping(sw_peer peer, uint64_t token) {
     return guarded([&] {
         if (token >= kFirstTooLarge) return bad("token is not below 2^62");

@@ -16,6 +16,7 @@
 #include "io/loop.h"
 #include "node/access.h"
 #include "node/any_peer.h"
+#include "node/connected.h"
 #include "node/event_queue.h"
 #include "node/half_open.h"
 #include "node/handle_table.h"
@@ -103,6 +104,7 @@ public:
     bool on_loop_thread() const;
     const std::shared_ptr<TransferHub>& transfers() const { return transfers_; }
     SharedAnswers& answers() { return answers_; }
+    Connected& connected() { return connected_; }
     NodeTopics& topics() { return *topics_; }
 
     // `*out` is written before the loop can see the command.
@@ -234,6 +236,7 @@ private:
     SharedAnswers answers_;
     AllowList allowed_;
     StatsBook stats_book_;
+    Connected connected_;
     Suspended suspended_;
     Placement placement_;
     const std::unique_ptr<TlsClientContexts> tls_clients_;

@@ -106,6 +106,8 @@ public:
     static Errc allow_messages(uint64_t peer, uint64_t count);
     static Errc set_user(uint64_t peer, void* user);
     static Errc get_id(uint64_t peer, PeerId& id);
+    // It is connected, and neither side is closing it.
+    static bool takes_new(uint64_t peer);
     static Errc get_stats(uint64_t peer, Stats& out);
     // A fetched message was released.
     static void give_back(uint64_t peer, const Taken& taken);

@@ -356,4 +356,9 @@ Errc Peer::get_id(uint64_t handle, PeerId& id) {
     return Errc::ok;
 }
 
+bool Peer::takes_new(uint64_t handle) {
+    const Locked peer = lock(handle);
+    return peer && peer->stage_ == Stage::up && peer->outbox_.refuses() == Errc::ok;
+}
+
 }  // namespace sealwire

@@ -89,6 +89,10 @@ void Peer::handle_event(Event& event) {
         case EventKind::closing: {
             log(LogLevel::info, Errc::closing, "the peer takes no new exchanges");
             shard_->sessions().ending(*this, id_);
+            {
+                const std::lock_guard lock(*mutex_);  // not only with the next sync: who is told sends nothing any more
+                if (outbox_.refuses() == Errc::ok) outbox_.refuse_new(Errc::closing);
+            }
             NodeEvent out = event_of(NodeEventKind::peer_closing, event);
             out.address = address_;
             return shard_->emit(out);
@@ -314,6 +318,7 @@ void Peer::let_in(Bytes data) {
 
 void Peer::on_up(Event& event) {
     set_stage(Stage::up);
+    node_.connected().add(id_, handle_);
     {
         const std::lock_guard lock(*mutex_);
         std::copy_n(connection_->channel_id().begin(), kSessionIdSize, session_id_.emplace().begin());
@@ -366,6 +371,7 @@ void Peer::on_over(Event& event) {
     }
     tell_ended();
     over_ = true;
+    if (id_known_) node_.connected().remove(id_, handle_);
     drop_topics();
     entrance.leave();
     stop_dialling();

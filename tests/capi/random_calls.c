@@ -2,6 +2,7 @@
  * with live, stale, foreign and null handles: nothing crashes, and all that can be reached is reached. */
 #include <dirent.h>
 
+#include "random_peers.h"
 #include "random_state.h"
 #include "random_topics.h"
 #include "support/certificates_c.h"
@@ -235,6 +236,12 @@ static void put_draft(sw_draft *draft) {
     if (!draft) return;
     sw_draft_free(draft);
     DID(draft_free);
+}
+
+static void to_all(void) {
+    sw_draft *draft = take_draft();
+    a_broadcast(draft);
+    put_draft(draft);
 }
 
 static void a_send(sw_peer peer) {
@@ -482,7 +489,10 @@ static void peer_calls(void) {
             if (percent(10)) CALL(peer_move, a_peer(), percent(70) ? no_text() : some_words());
             CALL(peer_ping, a_peer(), lot() >> below(4));
             break;
-        case 5: CALL(peer_get_id, a_peer(), percent(98) ? &id : NULL); break;
+        case 5:
+            if (percent(50)) a_find();
+            else CALL(peer_get_id, a_peer(), percent(98) ? &id : NULL);
+            break;
         case 6:  // mostly undone at once: what waits would keep all else from happening
             if (percent(20)) CALL(peer_pause, a_peer());
             CALL(peer_resume, a_peer(), percent(30) ? below(5) : SW_EVERYTHING);
@@ -779,7 +789,7 @@ static void event_calls(void) {
 
 static void any_call(int in_callback) {
     const unsigned kind = below(100);
-    if (kind < 26) a_send(a_peer());
+    if (kind < 26) percent(2) ? to_all() : a_send(a_peer());
     else if (kind < 30) part_calls();
     else if (kind < 45) a_request(a_peer());
     else if (kind < 60) exchange_calls();

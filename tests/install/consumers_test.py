@@ -66,7 +66,7 @@ class Consumers:
         run("meson", "install", "-C", self.build, "--no-rebuild", "--destdir", self.destdir,
             "--tags", "devel,runtime,man")
         names = {path.name for path in self.destdir.rglob("*") if not path.is_dir()}
-        want = {"sealwire.h", "sealwire.hpp", "basics.hpp", "router.hpp", "pipe.hpp", "topic.hpp", "limits.hpp", "libsealwire.so", "libsealwire.so.1", "sealwire.pc",
+        want = {"sealwire.h", "sealwire.hpp", "basics.hpp", "router.hpp", "pipe.hpp", "topic.hpp", "broadcast.hpp", "limits.hpp", "libsealwire.so", "libsealwire.so.1", "sealwire.pc",
                 "sealwire-config.cmake", "sealwire-config-version.cmake", "LICENSE", "THIRD-PARTY-NOTICES"}
         return [f"{name} is missing" for name in sorted(want - names)] + [
             f"{name} should not be there" for name in sorted(names - want) if not name.startswith("sealwire")]

@@ -5,6 +5,7 @@ export {
   AddressError, CancelledError, ClosedError, ConnectionError, DeliveryError, FileError, KeyError, PermissionError, QueueFullError,
   RequestError, SealwireError, StatusError, SystemError, TimeoutError, TlsError, UsageError,
 } from './errors.js'
+export type { BroadcastOptions } from './broadcast.js'
 export type { CarriedOptions } from './carried.js'
 export { Conversation, Said } from './conversation.js'
 export { Encoded, encode, type BodyKind } from './codecs.js'

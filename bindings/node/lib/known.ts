@@ -1,5 +1,6 @@
 // The names of all options: one that is not known, by a slip of the pen, is refused rather than ignored.
 import { argumentError } from './errors.js'
+import type { BroadcastOptions } from './broadcast.js'
 import type { DraftOptions } from './draft.js'
 import type { AddressLists, ConnectionLimitsOptions } from './limits.js'
 import type { ListenOptions } from './listener.js'
@@ -55,6 +56,7 @@ const names = {
   publish: namesOf<PublishOptions>({ to: 1, filter: 1, signal }),
   topicRule: namesOf<TopicRule>({ pattern: 1, peer: 1, rights: 1, verdict: 1 }),
   topicRules: namesOf<TopicRulesOptions>({ onAsk: 1 }),
+  broadcast: namesOf<BroadcastOptions>({ filter: 1, signal }),
   wait: namesOf<WaitOptions>({ filter: 1, timeout: 1, signal }),
 }
 

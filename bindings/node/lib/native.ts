@@ -141,6 +141,10 @@ export interface NativeNode {
   publish(number: number, type: number, body: Uint8Array, to: number, only: number[] | undefined): number
   /** Slot, and 1 where it only publishes, in turn. */
   topicMembers(number: number): number[]
+  /** A slot; -1: there is none, -2: its events have not been fetched yet. */
+  findPeer(id: string): number
+  /** How many took it, then the slot and a result of each that did not, in turn. `route`: or the number of a draft. */
+  broadcast(route: string | number, type: number, body: Uint8Array, peers: number[]): number[]
   status(peer: number, low: number, high: number, code: number, text: string, type: number, details: Uint8Array): number
   partWrite(peer: number, low: number, high: number, part: number, bytes: Uint8Array | undefined, end: number, digest: Uint8Array | undefined): number
   partRead(peer: number, low: number, high: number, part: number, bytes: number): number

@@ -1,4 +1,6 @@
 // Node: an endpoint with a key: listens, connects, and hands messages to the handlers of their routes.
+import { broadcast, findPeer, type BroadcastOptions } from './broadcast.js'
+import type { Target } from './commands.js'
 import { Core, type AskHandler } from './core.js'
 import { Draft, type DraftOptions } from './draft.js'
 import { Emitter } from './emitter.js'
@@ -7,14 +9,13 @@ import { Identity } from './identity.js'
 import { check } from './known.js'
 import { limitsOf, rangesOf, type ConnectionLimits } from './limits.js'
 import { Listener, type ListenOptions } from './listener.js'
-import type { Request, Status } from './message.js'
+import type { Body, Request, Status } from './message.js'
 import { native } from './native.js'
 import { readLog, type LogEntry, type LogOption } from './log.js'
-import { channelNumber, duration, limit, messageCount, onAbort, size, span, type Channel, type ChannelOptions,
-  type Limits } from './options.js'
+import { channelNumber, duration, limit, messageCount, onAbort, size, span, type Channel, type ChannelOptions, type Limits } from './options.js'
 import { PeerState, type Peer } from './peer.js'
 import type { Link } from './peer_options.js'
-import { Carried, type AcceptPipeOptions, type Carrier, type ConnectPipeOptions } from './pipes.js'
+import { bufferOf, Carried, type AcceptPipeOptions, type Carrier, type ConnectPipeOptions } from './pipes.js'
 import type { Middleware, RouteOptions } from './router.js'
 import { Exposed, RPC_ROUTE, type ExposeOptions } from './rpc.js'
 import type { NodeStats } from './stats.js'
@@ -131,11 +132,6 @@ const ACCESS_ANYONE = 2
 
 // Milliseconds: of close(), where it says none.
 const DEADLINE = 2000
-
-function bufferOf(bytes: number | undefined): number {
-  if (size(bytes, 'bufferBytes') >= 2 ** 32) throw argumentError('bufferBytes is above 64 MiB')
-  return bytes ?? 0
-}
 
 function checkData(data: unknown): void {
   if (data === undefined || typeof data === 'function' || data instanceof Uint8Array) return
@@ -280,10 +276,8 @@ export class Node extends Emitter<NodeEvents> {
   }
 
   /**
-   * Who may join this node's topics and publish to them: for each of the two rights the first rule that fits decides, and where none fits
-   * it is denied; undefined: all is allowed, as at first. Names are those that this node has joined. A peer that may not join is told so
-   * (`not_allowed`), of one that may not publish nothing is heard. Also for those who have joined already; who was refused tries again in
-   * the next session. Without `onAsk` what a rule asks is denied.
+   * Who may join this node's topics and publish to them: for each right the first rule that fits decides, where none fits it is denied;
+   * undefined: all is allowed, as at first. Also for those who have joined already. Without `onAsk` what a rule asks is denied.
    */
   setTopicRules(rules: TopicRule[] | undefined, options: TopicRulesOptions = {}): void {
     this.core.topics.rules.set(rules, options)
@@ -292,6 +286,19 @@ export class Node extends Emitter<NodeEvents> {
   /** Ends all joins of a name; settled when they have ended. */
   leave(name: string): Promise<void> {
     return this.core.topics.leave(name)
+  }
+
+  /** The peer with that id, whichever side has dialled: `node.peer(id)?.send(...)`; the last of several sessions, and none of `shs1`. */
+  peer(id: string): Peer | undefined {
+    return findPeer(this.core, id)
+  }
+
+  /**
+   * Sends a message to all peers that are connected; settled with how many they were. It is encoded once, and waits for room where a queue is
+   * full, which holds up no other. Rejected with `too_big` where a peer takes no such message, when the others have it.
+   */
+  broadcast(route: Target, value?: Body, options?: BroadcastOptions): Promise<number> {
+    return broadcast(this.core, route, value, options)
   }
 
   /**

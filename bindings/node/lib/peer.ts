@@ -220,7 +220,8 @@ export class Peer extends Emitter<PeerEvents> {
     return tag
   }
 
-  private wait(command: Command, signal: AbortSignal | undefined): Promise<void> {
+  /** @internal Until there is room for it. */
+  wait(command: Command, signal: AbortSignal | undefined): Promise<void> {
     this.blocked = true
     return new Promise((resolve, reject) => {
       this.core.commands.hold()

@@ -8,7 +8,7 @@ import type { NativeNode } from './native.js'
 import type { Peer } from './peer.js'
 import type { ConnectOptions } from './node.js'
 import type { Settle } from './commands.js'
-import type { ChannelOptions } from './options.js'
+import { size, type ChannelOptions } from './options.js'
 import { R } from './table.js'
 
 /** A Duplex (a socket, a channel of an SSH library), or two streams: of Node.js (a child's stdout and stdin), or Web streams. */
@@ -28,6 +28,12 @@ export interface AcceptPipeOptions extends PipeOptions, ChannelOptions {
   listener?: Listener
   /** Aborting ends the pipe. */
   signal?: AbortSignal
+}
+
+/** @internal */
+export function bufferOf(bytes: number | undefined): number {
+  if (size(bytes, 'bufferBytes') >= 2 ** 32) throw argumentError('bufferBytes is above 64 MiB')
+  return bytes ?? 0
 }
 
 const MOST_WORDS = 1000 // the library takes 1,024 bytes

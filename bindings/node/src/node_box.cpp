@@ -78,6 +78,8 @@ Napi::Function NodeBox::define(Napi::Env env) {
                            InstanceMethod<&NodeBox::decide_topic>("decideTopic"),
                            InstanceMethod<&NodeBox::publish>("publish"),
                            InstanceMethod<&NodeBox::topic_members>("topicMembers"),
+                           InstanceMethod<&NodeBox::find_peer>("findPeer"),
+                           InstanceMethod<&NodeBox::broadcast>("broadcast"),
                            InstanceMethod<&NodeBox::part_write>("partWrite"),
                            InstanceMethod<&NodeBox::part_read>("partRead"),
                            InstanceMethod<&NodeBox::part_cancel>("partCancel"),

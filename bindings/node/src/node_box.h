@@ -135,6 +135,10 @@ private:
     Napi::Value topic_extra(Napi::Env env, const sw_event& event);
     sw_topic topic_arg(const Napi::CallbackInfo& info) const;
 
+    // ---- broadcast.cpp ----
+    Napi::Value find_peer(const Napi::CallbackInfo& info);
+    Napi::Value broadcast(const Napi::CallbackInfo& info);
+
     // ---- stats.cpp ----
     Napi::Value stats(const Napi::CallbackInfo& info);
     Napi::Value peer_stats(const Napi::CallbackInfo& info);

@@ -4,6 +4,7 @@ import warnings
 from typing import Any, Callable, Dict, Generic, Iterable, List, Optional, Tuple, TypeVar, Union
 
 from sealwire import _errors, _native
+from sealwire._broadcast import find
 from sealwire._carried import Metadata
 from sealwire._deciding import Decisions
 from sealwire._draft import Draft, draft
@@ -141,6 +142,13 @@ class Endpoint(Generic[PeerT, RequestT]):
     def peers(self) -> Tuple[PeerT, ...]:
         """Those that are connected."""
         return tuple(peer for peer in self._opened().peers if (peer.suite or peer.stream) and not peer.closed)
+
+    def peer(self, id: str) -> Optional[PeerT]:
+        """The one with that id among them, whichever side has dialled: `node.peer(id).send(...)`. None: there is none, or it is being closed
+        by either side. A session that waits for another connection is there: what is sent waits, too. Of several sessions with one peer
+        it is the one that came last. Peers of the channel "shs1" have no session, and are not found."""
+        peer: Optional[PeerT] = find(self._opened(), id)
+        return peer
 
     def stats(self) -> NodeStats:
         """What it has done since it was opened and has to do now, by name: sums over all peers, with those that have gone."""

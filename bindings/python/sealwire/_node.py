@@ -5,6 +5,7 @@ import warnings
 from typing import Any, AsyncIterator, Awaitable, Callable, Coroutine, Dict, Iterable, List, Optional, Sequence, Tuple, TypeVar, Union
 
 from sealwire import _errors, _native
+from sealwire._broadcast import Broadcasts
 from sealwire._deciding import Deciding, data_bytes
 from sealwire._duplex import channel_of
 from sealwire._durations import limit, milliseconds
@@ -36,7 +37,7 @@ async def _later(result: Any) -> Any:
     return result
 
 
-class Node(Endpoint[Peer, Request], Handling, Waiting, Piping, Joins):
+class Node(Endpoint[Peer, Request], Handling, Waiting, Piping, Joins, Broadcasts):
     """A program's endpoint. Used as `async with sealwire.Node(...) as node:`.
 
     identity  an Identity, the path of a key file, or None for a new key of this node only

@@ -265,10 +265,14 @@ class Peer(Session):
         finally:
             self._pings.pop(token, None)
 
-    async def _wait_for_room(self) -> None:
+    def _next_room(self) -> "asyncio.Future[None]":
+        """Settled when there may be room again; fails when it is closed."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._room.append(future)
-        await future
+        return future
+
+    async def _wait_for_room(self) -> None:
+        await self._next_room()
 
     # ---- The end ----
 

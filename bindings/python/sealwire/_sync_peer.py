@@ -228,8 +228,10 @@ class Peer(Session):
 
     def _on_writable(self) -> None:
         self._changed.notify_all()
+        self.node._rooms.notify_all()
 
     def _on_closed(self, reason: _errors.Error) -> None:
         super()._on_closed(reason)
         self._closed.set_result(None)
         self._changed.notify_all()
+        self.node._rooms.notify_all()

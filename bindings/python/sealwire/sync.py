@@ -31,6 +31,7 @@ from sealwire._received import Buffer
 from sealwire._replies import leave
 from sealwire._rpc import Exposed
 from sealwire._sending import Answer
+from sealwire._sync_broadcast import Broadcasts
 from sealwire._sync_duplex import Duplex
 from sealwire._sync_inbox import Listener, Messages
 from sealwire._sync_messages import Reply, Request
@@ -59,7 +60,7 @@ class _Exposed(Exposed):
         return (encode(one, kind) for one in results)
 
 
-class Node(Endpoint[Peer, Request], Joins):
+class Node(Endpoint[Peer, Request], Joins, Broadcasts):
     """A program's endpoint. Used as `with sealwire.sync.Node(...) as node:`.
 
     Arguments are those of sealwire.Node, but that functions are plain ones: `on_ask`, `data`, `on_peer`, `on_link` and `on_error` are each called in a
@@ -74,6 +75,7 @@ class Node(Endpoint[Peer, Request], Joins):
 
     def _begin(self, on_ask: Optional[Decide], data: AcceptData, max_handlers: int, tell_errors: bool) -> None:
         self._mutex = threading.RLock()  # held while events are handled, and by calls that must not miss one
+        self._rooms = threading.Condition(self._mutex)
         self._closed = Outcome()
         self._deciding = Deciding(self, on_ask, data)
         self._serving = Serving(self, max_handlers, tell_errors)

@@ -319,6 +319,8 @@ PyMethodDef core_methods[] = {
     {"add_peer", add_peer, METH_VARARGS, nullptr},
     {"remove_peer", remove_peer, METH_O, nullptr},
     {"get_peer", get_peer, METH_O, nullptr},
+    {"find_peer", find_peer_id, METH_O, nullptr},
+    {"broadcast", fast(broadcast), METH_FASTCALL, nullptr},
     {"add_handler", add_handler, METH_VARARGS, nullptr},
     {"take", take, METH_VARARGS, nullptr},
     {"wait", wait, METH_O, nullptr},

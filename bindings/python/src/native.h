@@ -353,6 +353,10 @@ PyObject* take_topic(PyObject* core, PyObject* const* args, Py_ssize_t count);
 PyObject* free_topic(PyObject* core, PyObject* topic);
 PyObject* end_topic(PyObject* core, PyObject* topic);
 
+// broadcast.cpp: methods of Core.
+PyObject* find_peer_id(PyObject* core, PyObject* id);
+PyObject* broadcast(PyObject* core, PyObject* const* args, Py_ssize_t count);
+
 // stats.cpp: a method of Peer, one of Core.
 PyObject* peer_stats(PyObject* peer, PyObject* none);
 PyObject* node_stats(PyObject* core, PyObject* none);

@@ -1040,6 +1040,11 @@ SW_API sw_result sw_peer_reject(sw_peer peer, uint32_t code, sw_text text);
 SW_API sw_result sw_peer_set_user(sw_peer peer, void *user);
 /* What the handshake proved, or before that what the ticket says; SW_ERR_STATE while neither is known. Since 0.1. */
 SW_API sw_result sw_peer_get_id(sw_peer peer, sw_peer_id *out);
+/* The peer with that id, whichever side has dialled and over whatever: one that is connected, or whose session waits for another
+ * connection (what is sent waits, too), and which neither side is closing. Of several sessions it is the one that came last. SW_ERR_STATE:
+ * there is none. From just before PEER_CONNECTED on, which may wait to be fetched. Peers of SW_CHANNEL_SHS1 have no session, and are
+ * not found. Since 0.1. */
+SW_API sw_result sw_node_find_peer(sw_node node, const sw_peer_id *id, sw_peer *out);
 /* SW_EVENT_PONG follows, of a suspended session once it goes on; token below 2^62. SW_ERR_TOO_MANY beyond 10 a second. Since 0.1. */
 SW_API sw_result sw_peer_ping(sw_peer peer, uint64_t token);
 /* The session goes on over another connection, which is dialled now: to `address` (tcp://..., unix:..., without a key), which is
@@ -1456,6 +1461,36 @@ SW_API sw_result sw_node_set_topic_rules(sw_node node, const sw_topic_rule *rule
  * meanwhile. Its join waits for it, and then it gets what was published meanwhile, as far as there was room. SW_ERR_STATE: nothing is asked,
  * the peer has gone, or this node has left the topic. Since 0.1. */
 SW_API sw_result sw_node_decide_topic(sw_node node, sw_text topic, sw_peer peer, uint32_t rights);
+
+/* ---- Broadcasts --------------------------------------------------------------------------------------------------- */
+
+/* A peer that did not take it, and why: SW_ERR_AGAIN, its queue is full; SW_ERR_TOO_BIG, it takes no such message; SW_ERR_NO_MEMORY. */
+typedef void (*sw_left_out_fn)(sw_peer peer, const sw_peer_id *id, sw_result why, void *user);
+
+typedef struct sw_broadcast_options {
+    uint32_t size;
+    uint32_t type;  /* sw_body_type */
+    sw_route route; /* in place of the text */
+    uint32_t reserved;
+    sw_message *message;   /* in place of the body: all get it by reference */
+    const sw_draft *draft; /* in place of route and type, with its metadata */
+    sw_member_fn filter;   /* whom it is for, as in sw_publish_options, before any is sent to; `publisher` is 0 */
+    void *filter_user;
+    sw_left_out_fn left_out; /* called on this thread, before it returns, for each that did not take it */
+    void *left_out_user;
+    uint64_t *sent;     /* how many peers took it; may be NULL */
+    uint64_t *not_sent; /* ... and how many did not; may be NULL */
+} sw_broadcast_options;
+
+static inline void sw_broadcast_options_init(sw_broadcast_options *options) {
+    if (options) options->size = (uint32_t)sw_zero(options, sizeof *options);
+}
+/* sw_peer_send to all peers that sw_node_find_peer would find, and to each session of theirs; a body of more than 16 KiB is copied once.
+ * SW_OK: all took it, or there was none. SW_ERR_NOT_SENT: some did not, each of which was told to left_out; the others have it, so do not
+ * call again for all. `message` is still yours then, to be sent to those: by sw_peer_send where it was SW_ERR_AGAIN, once
+ * SW_EVENT_WRITABLE has come for them. Peers that close meanwhile count as neither. After any other failure nobody has got it, and *sent
+ * and *not_sent are what they were. Since 0.1. */
+SW_API sw_result sw_node_broadcast(sw_node node, sw_text route, sw_bytes body, const sw_broadcast_options *options);
 
 /* ---- Files ------------------------------------------------------------------------------------------------------- */
 

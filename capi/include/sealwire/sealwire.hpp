@@ -35,6 +35,7 @@
 #include <vector>
 
 #include "basics.hpp"
+#include "broadcast.hpp"
 #include "limits.hpp"
 #include "pipe.hpp"
 #include "router.hpp"
@@ -865,6 +866,28 @@ public:
         return state_->add_pipe(std::move(options), [&](const sw_pipe_options& raw, sw_pipe* pipe) {
             return sw_node_accept_pipe(raw_, &raw, pipe);
         });
+    }
+
+    // The peer with that id that is connected, however it came: sw_node_find_peer. None: a null peer.
+    peer find_peer(const peer_id& id) const {
+        sw_peer out{};
+        const sw_result result = sw_node_find_peer(raw_, &id, &out);
+        if (result != SW_ERR_STATE) check(result);
+        return peer(out);
+    }
+    // A one-way message to all peers that are connected, by one call: sw_node_broadcast. Who did not take it is in the report, nothing is
+    // thrown for that.
+    broadcast_report broadcast(std::string_view route, std::string_view body,
+                               const broadcast_options& options = {}) const {
+        return detail::broadcast(raw_, route, nullptr, body, nullptr, options);
+    }
+    broadcast_report broadcast(const sealwire::draft& draft, std::string_view body,
+                               const broadcast_options& options = {}) const {
+        return detail::broadcast(raw_, {}, &draft, body, nullptr, options);
+    }
+    // The zero-copy way: takes the message where nobody is left out.
+    broadcast_report broadcast(std::string_view route, message& body, const broadcast_options& options = {}) const {
+        return detail::broadcast(raw_, route, nullptr, {}, &body, options);
     }
 
     // At all peers, those that connect later included; on_joined follows.
