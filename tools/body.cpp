@@ -33,6 +33,11 @@ sw_body_type type_named(const std::string& name) {
 
 }  // namespace
 
+sw_body_type type_of(const Arguments& arguments, std::string_view bytes) {
+    if (arguments.has("--type")) return type_named(arguments.value("--type"));
+    return is_utf8(bytes) ? SW_BODY_UTF8 : SW_BODY_BYTES;
+}
+
 Body::Body(const Arguments& arguments, size_t n) {
     if (n < arguments.positional().size()) bytes = arguments.positional()[n];
     if (bytes == "-") {
@@ -43,9 +48,7 @@ Body::Body(const Arguments& arguments, size_t n) {
         if (!file) throw UsageError("the file " + path + " cannot be read: " + std::strerror(errno));
         bytes = read_all(file.get(), path);
     }
-    type = arguments.has("--type") ? type_named(arguments.value("--type"))
-           : is_utf8(bytes)        ? SW_BODY_UTF8
-                                   : SW_BODY_BYTES;
+    type = type_of(arguments, bytes);
 }
 
 }  // namespace tool

@@ -79,7 +79,7 @@ private:
             peers_.erase(std::remove(peers_.begin(), peers_.end(), peer), peers_.end());
             on_closed(event);
         };
-        options.on_log = [this](const sw_event_log& event) { on_log(event); };
+        options.on_log = [this](const sw_event_log& event) { print_log(event, json_); };
         options.limits.log_level = SW_LOG_WARNING;
         options.on_event = [this](const sw_event& event) {
             if (event.type == SW_EVENT_LISTENER_CLOSED && event.as.closed.result != SW_OK)
@@ -93,50 +93,21 @@ private:
     }
 
     void on_listening(const sw_event_listening& event) {
+        if (json_) return print_listening(event, session_.node().id());
         const std::string address(sealwire::view_of(event.address)), ticket(sealwire::view_of(event.ticket));
-        if (json_) {
-            Json()
-                .text("event", "listening")
-                .text("address", address)
-                .text("ticket", ticket)
-                .text("id", session_.node().id().text())
-                .print();
-            return;
-        }
         std::printf("Listening on %s. Others connect with this ticket:\n%s\n", address.c_str(), ticket.c_str());
         std::fflush(stdout);
     }
     void on_connected(const sw_event_connected& event) {
         say("connected", event.id, std::string("connected from ") + std::string(sealwire::view_of(event.address)));
     }
-    void on_closed(const sw_event_closed& event) {
-        const bool orderly = event.result == SW_OK || (event.result == SW_ERR_PEER_CLOSED && event.code == 0);
-        std::string text = orderly ? "closed the connection in good order" : sw_result_text(event.result);
-        if (event.text.size) text += ": " + printable(sealwire::view_of(event.text));
-        say("closed", event.id, text);
-    }
+    void on_closed(const sw_event_closed& event) { say("closed", event.id, words_of(event)); }
     void say(const char* what, const sealwire::peer_id& id, const std::string& text) {
         if (json_) {
             Json().text("event", what).text("peer", id.text()).text("text", text).print();
         } else {
             std::printf("%s %s\n", short_id(id).c_str(), text.c_str());
             std::fflush(stdout);
-        }
-    }
-    void on_log(const sw_event_log& event) {
-        const std::string text(sealwire::view_of(event.text)), address(sealwire::view_of(event.address));
-        if (json_) {
-            Json()
-                .text("event", "log")
-                .text("error", sw_result_name(event.result))
-                .text("text", text)
-                .text("peer", sealwire::view_of(event.peer))
-                .text("address", address)
-                .text("route", sealwire::view_of(event.route))
-                .print();
-        } else {
-            std::fprintf(stderr, "log: %s %s (%s)\n", printable(sealwire::view_of(event.peer)).c_str(),
-                         printable(text, 1000).c_str(), printable(address).c_str());
         }
     }
     void on_message(const sealwire::incoming& message) {

@@ -160,7 +160,7 @@ Json& Json::body(std::string_view value, uint32_t type) {
 }
 
 void Json::print() const {
-    std::printf("%s}\n", out_.c_str());
+    std::fputs(line().c_str(), stdout);
     std::fflush(stdout);
 }
 

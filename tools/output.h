@@ -33,6 +33,7 @@ public:
     // "body" when it is UTF-8, else "body_base64".
     Json& body(std::string_view value, uint32_t type);
     void print() const;
+    std::string line() const { return out_ + "}\n"; }
 
 private:
     void name(std::string_view name);

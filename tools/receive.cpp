@@ -55,16 +55,8 @@ private:
         return options;
     }
     void on_listening(const sw_event_listening& event) {
-        const std::string address(sealwire::view_of(event.address)), ticket(sealwire::view_of(event.ticket));
-        if (json_) {
-            Json()
-                .text("event", "listening")
-                .text("address", address)
-                .text("ticket", ticket)
-                .text("id", session_.node().id().text())
-                .print();
-            return;
-        }
+        if (json_) return print_listening(event, session_.node().id());
+        const std::string ticket(sealwire::view_of(event.ticket));
         std::printf("Files go to %s. Others send them by: sealwire push TICKET FILE, with this ticket:\n%s\n",
                     folder_.c_str(), ticket.c_str());
         std::fflush(stdout);

@@ -5,6 +5,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
@@ -52,7 +53,7 @@ std::string network_of(const Arguments& arguments) {
     return text;
 }
 
-std::optional<sealwire::tls_options> tls_of(const Arguments& arguments) {
+std::optional<sealwire::tls_options> tls_of(const Arguments& arguments, bool listens) {
     sealwire::tls_options tls;
     bool given = false;
     const auto take = [&](const char* name, std::string& out) {
@@ -65,14 +66,14 @@ std::optional<sealwire::tls_options> tls_of(const Arguments& arguments) {
     take("--tls-cert", tls.certificate_file);
     take("--tls-key", tls.key_file);
     take("--tls-crl", tls.crl_file);
-    if (take("--tls-client-ca", tls.ca_file)) tls.clients = SW_TLS_CLIENTS_REQUIRED;
+    if (listens && take("--tls-client-ca", tls.ca_file)) tls.clients = SW_TLS_CLIENTS_REQUIRED;
     return given ? std::optional(std::move(tls)) : std::nullopt;
 }
 
 sealwire::listener Session::listen(const Arguments& arguments, const std::string& url, sw_listen_options options) {
     const Door door(arguments);
     door.set(options);
-    const auto tls = tls_of(arguments);
+    const auto tls = tls_of(arguments, true);
     const sw_tls_options raw = tls ? tls->raw() : sw_tls_options{};
     if (tls) options.tls = &raw;
     try {
@@ -103,10 +104,17 @@ Interrupts::~Interrupts() {
     sigprocmask(SIG_SETMASK, &before_, nullptr);
 }
 
-bool Interrupts::run_until(std::vector<sealwire::node*> nodes, const std::function<bool()>& over, uint32_t timeout_ms) {
+bool Interrupts::came() {
+    signalfd_siginfo signal;
+    if (read(fd_, &signal, sizeof signal) != sizeof signal) return false;
+    return interrupted_ = true;
+}
+
+bool Interrupts::run_until(std::vector<sealwire::node*> nodes, const std::function<bool()>& over, uint32_t timeout_ms,
+                           int input) {
     using Clock = std::chrono::steady_clock;
     const Clock::time_point end = Clock::now() + std::chrono::milliseconds(timeout_ms);
-    std::vector<pollfd> fds{{fd_, POLLIN, 0}};
+    std::vector<pollfd> fds{{fd_, POLLIN, 0}, {input, POLLIN, 0}};
     for (sealwire::node* node : nodes) fds.push_back({node->fd(), POLLIN, 0});
     for (;;) {
         for (sealwire::node* node : nodes) node->poll(0);
@@ -118,12 +126,25 @@ bool Interrupts::run_until(std::vector<sealwire::node*> nodes, const std::functi
             wait = static_cast<int>(left);
         }
         if (poll(fds.data(), fds.size(), wait) < 0 && errno != EINTR) throw sealwire::error(SW_ERR_SYSTEM, "poll");
-        signalfd_siginfo signal;
-        if (read(fd_, &signal, sizeof signal) == sizeof signal) {
-            interrupted_ = true;
-            return false;
-        }
+        if (came()) return false;
+        if (fds[1].revents) return true;
     }
+}
+
+bool Interrupts::write(int fd, std::string_view bytes) {
+    constexpr size_t kStep = 4096;  // that poll promises of a pipe (PIPE_BUF)
+    constexpr int kLastWait = 200;  // ms
+    while (!bytes.empty()) {
+        pollfd fds[] = {{fd, POLLOUT, 0}, {fd_, POLLIN, 0}};
+        const int ready = poll(fds, interrupted_ ? 1 : 2, interrupted_ ? kLastWait : -1);
+        if (ready == 0 || (ready < 0 && errno != EINTR)) return false;
+        if (ready > 0 && fds[1].revents) came();
+        if (ready < 0 || !fds[0].revents) continue;
+        const ssize_t size = ::write(fd, bytes.data(), std::min(bytes.size(), kStep));
+        if (size >= 0) bytes.remove_prefix(static_cast<size_t>(size));
+        else if (errno != EINTR && errno != EAGAIN) return false;
+    }
+    return true;
 }
 
 Session::Session(const Arguments& arguments, sealwire::node_options options) {
@@ -158,15 +179,53 @@ Connected::Connected(const sw_event_connected& connected)
       suite(connected.suite),
       clock_difference_ms(connected.clock_difference_ms) {}
 
-Client::Client(const Arguments& arguments, const std::string& ticket, EventFn on_event)
-    : json_(arguments.json()), session_(arguments, handlers(std::move(on_event))) {
-    sw_connect_options options;
+void print_listening(const sw_event_listening& event, const sealwire::peer_id& own) {
+    Json()
+        .text("event", "listening")
+        .text("address", sealwire::view_of(event.address))
+        .text("ticket", sealwire::view_of(event.ticket))
+        .text("id", own.text())
+        .print();
+}
+
+void print_log(const sw_event_log& event, bool json) {
+    const std::string_view text = sealwire::view_of(event.text), address = sealwire::view_of(event.address);
+    if (json) {
+        Json()
+            .text("event", "log")
+            .text("error", sw_result_name(event.result))
+            .text("text", text)
+            .text("peer", sealwire::view_of(event.peer))
+            .text("address", address)
+            .text("route", sealwire::view_of(event.route))
+            .print();
+    } else {
+        std::fprintf(stderr, "log: %s %s (%s)\n", printable(sealwire::view_of(event.peer)).c_str(),
+                     printable(text, 1000).c_str(), printable(address).c_str());
+    }
+}
+
+bool is_orderly(const sw_event_closed& event) {
+    return event.result == SW_OK || (event.result == SW_ERR_PEER_CLOSED && event.code == 0);
+}
+
+std::string words_of(const sw_event_closed& event) {
+    std::string words = is_orderly(event) ? "closed the connection in good order" : sw_result_text(event.result);
+    if (event.text.size) words += ": " + printable(sealwire::view_of(event.text));
+    return words;
+}
+
+DialOptions::DialOptions(const Arguments& arguments) : tls_(tls_of(arguments, false)) {
     sw_connect_options_init(&options);
     options.timeout_ms = arguments.duration_ms("--connect-timeout", 0);
-    const auto tls = tls_of(arguments);
-    const sw_tls_options raw = tls ? tls->raw() : sw_tls_options{};
-    if (tls) options.tls = &raw;
-    peer_ = session_.node().connect(ticket, options);
+    if (!tls_) return;
+    raw_tls_ = tls_->raw();
+    options.tls = &raw_tls_;
+}
+
+Client::Client(const Arguments& arguments, const std::string& ticket, EventFn on_event)
+    : json_(arguments.json()), session_(arguments, handlers(std::move(on_event))) {
+    peer_ = session_.node().connect(ticket, DialOptions(arguments).options);
 }
 
 sealwire::node_options Client::handlers(EventFn on_event) {

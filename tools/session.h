@@ -7,6 +7,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "options.h"
@@ -19,8 +20,8 @@ std::vector<Option> with_node_options(std::vector<Option> own, bool connects);
 // What --network or --network-file says; empty for the public network.
 std::string network_of(const Arguments& arguments);
 
-// --tls-ca and the like; nothing when none of them is given.
-std::optional<sealwire::tls_options> tls_of(const Arguments& arguments);
+// --tls-ca and the like, of what connects or what listens; nothing when none of them is given.
+std::optional<sealwire::tls_options> tls_of(const Arguments& arguments, bool listens);
 
 // SIGINT, SIGTERM and SIGHUP become a descriptor: from its making on they interrupt run_until and nothing else.
 class Interrupts {
@@ -29,12 +30,17 @@ public:
     ~Interrupts();
     Interrupts(const Interrupts&) = delete;
     Interrupts& operator=(const Interrupts&) = delete;
-    // Runs the nodes' handlers until `over` (true), the time is over, or a signal came (false).
+    // Runs the nodes' handlers until `over`, or until `input`, a descriptor if it is not negative, can be read (true), the time is
+    // over, or a signal came (false).
     bool run_until(std::vector<sealwire::node*> nodes, const std::function<bool()>& over,
-                   uint32_t timeout_ms = SW_NEVER);
+                   uint32_t timeout_ms = SW_NEVER, int input = -1);
+    // Writes all of it, however long its reader takes, after a signal not much longer; false when it cannot be written.
+    bool write(int fd, std::string_view bytes);
     bool interrupted() const { return interrupted_; }
 
 private:
+    bool came();
+
     sigset_t before_;
     int fd_;
     bool interrupted_ = false;
@@ -49,9 +55,10 @@ public:
     sealwire::listener listen(const Arguments& arguments, const std::string& url, sw_listen_options options);
     sealwire::listener listen(const Arguments& arguments, const std::string& url);
     bool interrupted() const { return interrupts_.interrupted(); }
-    bool run_until(const std::function<bool()>& over, uint32_t timeout_ms = SW_NEVER) {
-        return interrupts_.run_until({&node()}, over, timeout_ms);
+    bool run_until(const std::function<bool()>& over, uint32_t timeout_ms = SW_NEVER, int input = -1) {
+        return interrupts_.run_until({&node()}, over, timeout_ms, input);
     }
+    bool write(int fd, std::string_view bytes) { return interrupts_.write(fd, bytes); }
 
 private:
     std::optional<sealwire::identity> identity_;
@@ -75,6 +82,24 @@ struct Connected {
     std::string address;
     uint32_t suite;
     int64_t clock_difference_ms;
+};
+
+// What listeners, peers and logs tell beside what was asked for, in JSON or in words.
+void print_listening(const sw_event_listening& event, const sealwire::peer_id& own);
+void print_log(const sw_event_log& event, bool json);
+bool is_orderly(const sw_event_closed& event);
+std::string words_of(const sw_event_closed& event);
+
+// The options of a dial, with the certificates and the time that the command line says. It stays where it was made.
+struct DialOptions {
+    explicit DialOptions(const Arguments& arguments);
+    DialOptions(const DialOptions&) = delete;
+    DialOptions& operator=(const DialOptions&) = delete;
+    sw_connect_options options;
+
+private:
+    std::optional<sealwire::tls_options> tls_;
+    sw_tls_options raw_tls_{};
 };
 
 // A session with one peer, named by its ticket.

@@ -58,9 +58,8 @@ sw_result sw_node_broadcast(sw_node node, sw_text route, sw_bytes body, const sw
         if (options.not_sent) *options.not_sent = count.left_out;
         if (count.left_out == 0) return content.finish(Errc::ok);
         char words[80];  // nothing may fail any more
-        std::snprintf(words, sizeof words, "%llu of %llu peers did not take it",
-                      static_cast<unsigned long long>(count.left_out),
-                      static_cast<unsigned long long>(count.sent + count.left_out));
+        const unsigned long long left_out = count.left_out, all = count.sent + count.left_out;
+        std::snprintf(words, sizeof words, "%llu of %llu peers did not take it", left_out, all);
         return failed(Errc::not_sent, words);
     });
 }

@@ -108,6 +108,14 @@ void Topics::open(Topic& topic, std::string_view name, TopicHandle& handle) {
 Errc Topics::leave(TopicHandle& handle) {
     Topic* topic = find(handle.topic);
     if (!topic) return Errc::closed;
+    for (Group& group : groups_) {  // before its last event
+        std::erase_if(group.dropped, [&](TopicMember* member) {
+            if (member->topic != topic->number) return false;
+            member->dropped_listed = false;
+            if (!member->held) tell_dropped(*member);
+            return true;
+        });
+    }
     handle.topic = 0;
     std::erase(topic->handles, &handle);
     if (!handle.options.publish_only) --topic->listeners;

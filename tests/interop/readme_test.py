@@ -71,9 +71,9 @@ def command_lines(options, folder):
     ticket, servers, answers = "TICKET", [], 0
     try:
         for line in blocks["sh"].splitlines():
-            if line.startswith("sealwire listen "):
+            if line.startswith(("sealwire listen ", "sealwire sub ")):
                 servers.append(subprocess.Popen(["sh", "-c", "exec " + line], cwd=folder, env=environment, text=True,
-                                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE))
+                                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT))
                 ticket = next((word for shown in servers[-1].stdout for word in shown.split() if "#" in word), None)
                 if not ticket:
                     yield f"{line}: printed no ticket"
@@ -84,8 +84,13 @@ def command_lines(options, folder):
             answers += '{"name":"Ada"}' in done.stdout
             if done.returncode:
                 yield f"{line}: status {done.returncode}, {done.stdout}"
-        if answers != 1 or len(servers) != 1:
-            yield f"{len(servers)} listeners and {answers} answers in place of one each"
+        if answers != 1 or len(servers) != 2:
+            yield f"{len(servers)} listeners and {answers} answers in place of two and one"
+            return
+        servers[1].terminate()
+        published = servers[1].communicate(timeout=PATIENCE_S)[0].split()
+        if published != ["rain", "snow"]:
+            yield f"{published} came of the topic"
     finally:
         for server in servers:
             server.kill()

@@ -231,6 +231,22 @@ TEST_CASE("a publisher that blocks hears of room when the member that was slow i
     CHECK(program.publish(handle, body) == Errc::ok);
 }
 
+TEST_CASE("what was dropped is told before the last event of who leaves at once") {
+    TopicProgram program;
+    Hand& peer = program.session();
+    TopicHandle& handle = program.join("news", {.queue = 10'000});
+    program.peer_joins(peer, "news", kCredit);
+    const std::string body(1000, 'b');
+    for (int i = 0; i < 100; ++i) {
+        REQUIRE(program.topics.publish(handle, {.body = as_bytes(body)}, nullptr) == Errc::ok);
+    }
+    REQUIRE(program.topics.leave(handle) == Errc::ok);
+    program.serve();
+    CHECK(program.told_dropped() > 0);
+    CHECK(program.told_dropped() + Got(peer).messages == 100);
+    CHECK(program.events.back().kind == TopicEvent::Kind::left);
+}
+
 TEST_CASE("a burst for one member takes nothing from another, whatever becomes of the slow") {
     SlowPeers slow{};
     SUBCASE("drop_oldest") { slow = SlowPeers::drop_oldest; }

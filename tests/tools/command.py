@@ -29,17 +29,15 @@ def run(*words, stdin=""):
     return Result(done)
 
 
-class Listener:
-    """`sealwire listen --json`, or another that listens, stopped at the end of a with block; its events come by expect()."""
+class Running:
+    """A command with --json, stopped at the end of a with block; its events come by expect()."""
 
-    def __init__(self, *words, address="tcp://127.0.0.1:0", command="listen"):
-        self.process = subprocess.Popen([TOOL, command, address, "--json", *map(str, words)], stdin=subprocess.DEVNULL,
-                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8")
+    def __init__(self, *words, stdin=subprocess.DEVNULL):
+        self.process = subprocess.Popen([TOOL, *map(str, words), "--json"], stdin=stdin, stdout=subprocess.PIPE,
+                                        stderr=subprocess.PIPE, text=True, encoding="utf-8")
         self.events = queue.Queue()
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
-        listening = self.expect("listening")
-        self.ticket, self.address, self.id = listening["ticket"], listening["address"], listening["id"]
 
     def _read(self):
         for line in self.process.stdout:
@@ -58,10 +56,16 @@ class Listener:
     def stop(self):
         """SIGTERM, and the status it ends with."""
         self.process.terminate()
+        return self.wait()
+
+    def wait(self):
+        """The status it ends with."""
         status = self.process.wait(PATIENCE_S)
         self.reader.join(PATIENCE_S)
         self.process.stdout.close()
         self.process.stderr.close()
+        if self.process.stdin:
+            self.process.stdin.close()
         return status
 
     def __enter__(self):
@@ -70,6 +74,15 @@ class Listener:
     def __exit__(self, *_):
         if self.process.poll() is None:
             self.stop()
+
+
+class Listener(Running):
+    """`sealwire listen --json`, or another that listens."""
+
+    def __init__(self, *words, address="tcp://127.0.0.1:0", command="listen"):
+        super().__init__(command, address, *words)
+        listening = self.expect("listening")
+        self.ticket, self.address, self.id = listening["ticket"], listening["address"], listening["id"]
 
 
 class ToolCase(unittest.TestCase):

@@ -7,8 +7,8 @@ import re
 import command
 from command import ToolCase, run
 
-COMMANDS = ["keygen", "id", "network", "listen", "send", "request", "call", "push", "receive", "stream", "ping", "bench", "doctor", "demo",
-            "version"]
+COMMANDS = ["keygen", "id", "network", "listen", "send", "request", "call", "pub", "sub", "push", "receive", "stream", "ping", "bench",
+            "doctor", "demo", "version"]
 
 
 class Keys(ToolCase):

@@ -1,0 +1,305 @@
+#!/usr/bin/env python3
+"""sealwire pub and sub: topics between processes."""
+
+import base64
+import concurrent.futures
+import os
+import pty
+import signal
+import subprocess
+
+import command
+from command import PATIENCE_S, TOOL, Listener, Running, ToolCase, run
+
+HERE = ("--listen", "tcp://127.0.0.1:0", "--anyone")
+
+
+class Subscriber(Listener):
+    """`sealwire sub --json` that others connect to."""
+
+    def __init__(self, topic, *words):
+        super().__init__(*HERE, *words, command="sub", address=topic)
+
+
+class Publisher(Listener):
+    """`sealwire pub --json` that others connect to, and then waits for standard input."""
+
+    def __init__(self, topic, *words, source=None):
+        Running.__init__(self, "pub", topic, *HERE, *words, stdin=source or subprocess.PIPE)
+        self.ticket = self.expect("listening")["ticket"]
+
+    def say(self, text):
+        self.process.stdin.write(text)
+        self.process.stdin.flush()
+
+
+class Plain:
+    """`sealwire sub` without --json, whose output is bytes that nobody reads before finish(); when it listens it has joined."""
+
+    def __init__(self, *words):
+        self.process = subprocess.Popen([TOOL, "sub", *map(str, words), "--verbose"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                        stderr=subprocess.PIPE)
+        if "--listen" in words:
+            self.ticket = self.told("Listening: ").split()[-1]
+
+    def told(self, words):
+        """The line of standard error that has these words; others before it are passed over."""
+        for line in self.process.stderr:
+            if words in line.decode():
+                return line.decode()
+        raise AssertionError(f"'{words}' was not told")
+
+    def finish(self):
+        out, err = self.process.communicate(timeout=PATIENCE_S)
+        return self.process.returncode, out, err.decode()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.communicate()
+
+
+def publish(*words, source=subprocess.DEVNULL, piped=b""):
+    """`sealwire pub` to its end, with a file or bytes for its standard input."""
+    given = {"input": piped} if piped else {"stdin": source}
+    done = subprocess.run([TOOL, "pub", *map(str, words)], **given, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=PATIENCE_S)
+    done.stdout, done.stderr = done.stdout.decode(), done.stderr.decode()
+    return command.Result(done)
+
+
+class Topics(ToolCase):
+    def lines(self, count, size):
+        """A file of so many lines."""
+        path = self.folder / "lines"
+        path.write_bytes(b"".join(b"%*d\n" % (size - 1, number) for number in range(count)))
+        return path
+
+    def test_each_message_of_the_command_line_comes(self):
+        key, key_id = self.new_key()
+        with Subscriber("weather", "--count", 3) as sub:
+            pub = run("pub", "weather", "rain", "", "Schnee, öfter", "--connect", sub.ticket, "--key", key, "--json")
+            self.assertEqual(pub.status, 0, pub.err)
+            published = pub.json()[-1]
+            self.assertEqual((published["event"], published["topic"], published["messages"], published["bytes"], published["dropped"],
+                              published["not_delivered"]), ("published", "weather", 3, 18, 0, 0))
+            member = sub.expect("member_joined")
+            self.assertEqual((member["topic"], member["peer"], member["publisher"]), ("weather", key_id, True))
+            for number, body in enumerate(("rain", "", "Schnee, öfter")):
+                message = sub.expect("message")
+                self.assertEqual((message["topic"], message["peer"], message["number"], message["dropped"], message["last"],
+                                  message["type"], message["body"]), ("weather", key_id, number, 0, False, "text", body))
+            sub.expect("stopped")
+            self.assertEqual(sub.wait(), 0)
+
+    def test_lines_of_standard_input_come_one_by_one_as_they_are_read(self):
+        with Publisher("news") as pub, Running("sub", "news", "--connect", pub.ticket) as sub:
+            for line in ("one", "", "three"):
+                pub.say(line + "\n")
+                self.assertEqual(sub.expect("message")["body"], line)
+            pub.say("without an end")
+            pub.process.stdin.close()
+            self.assertEqual(sub.expect("message")["body"], "without an end")
+            self.assertEqual((pub.expect("published")["messages"], pub.wait(), sub.wait()), (4, 0, 0))
+
+    def test_a_pipe_of_lines_loses_nothing_to_slow_readers(self):
+        path = self.lines(6000, 1000)  # more than waits anywhere
+        with open(path, "rb") as source, Publisher("feed", "--wait", 2, source=source) as pub:
+            with Plain("feed", "--connect", pub.ticket) as first, Plain("feed", "--connect", pub.ticket) as second:
+                with concurrent.futures.ThreadPoolExecutor() as pool:  # each waits for the other, as the publisher does for both
+                    finished = list(pool.map(Plain.finish, (first, second)))
+                for status, out, err in finished:
+                    self.assertEqual((status, out == path.read_bytes()), (0, True), err)
+                self.assertEqual((pub.expect("published")["messages"], pub.wait()), (6000, 0))
+
+    def test_members_that_take_nothing_are_waited_for_so_long(self):
+        path = self.lines(6000, 1000)
+        with Plain("feed", *HERE) as slow, open(path, "rb") as source:
+            self.fails(publish("feed", "--connect", slow.ticket, "--timeout", "0.3", source=source), 6, "did not reach a member")
+
+    def test_an_interrupt_ends_a_subscriber_whose_output_nobody_reads(self):
+        with Plain("feed", *HERE) as slow, open(self.lines(6000, 1000), "rb") as source:
+            pub = Running("pub", "feed", "--connect", slow.ticket, stdin=source)
+            self.assertEqual(slow.process.stdout.read(1), b" ")  # it is under way
+            slow.process.send_signal(signal.SIGINT)
+            self.assertEqual(slow.process.wait(PATIENCE_S), 0)
+            self.assertEqual((pub.expect("error")["exit"], pub.wait()), (5, 5))
+
+    def test_what_has_come_before_an_interrupt_is_printed(self):
+        path = self.folder / "numbers"
+        path.write_bytes(b"".join(b"%d\n" % number for number in range(100_000)))
+        with open(path, "rb") as source, open(self.folder / "out", "wb+") as out:
+            sub = subprocess.Popen([TOOL, "sub", "feed", *HERE], stdout=out, stderr=subprocess.PIPE, text=True)
+            ticket = sub.stderr.readline().split()[-1]
+            self.assertEqual(publish("feed", "--connect", ticket, source=source).status, 0)
+            sub.send_signal(signal.SIGINT)
+            self.assertEqual((sub.communicate(timeout=PATIENCE_S)[1], sub.returncode), ("", 0))
+            out.seek(0)
+            self.assertEqual(out.read() == path.read_bytes(), True)
+
+    def test_who_is_slow_loses_the_oldest_or_the_newest_and_both_are_told(self):
+        for policy in ("drop-oldest", "drop-newest"):
+            with self.subTest(policy=policy), open(self.lines(12_000, 1000), "rb") as source:
+                with Publisher("feed", "--slow", policy, source=source) as pub, Plain("feed", "--connect", pub.ticket) as slow:
+                    pub.expect("dropped")
+                    status, out, err = slow.finish()
+                    dropped = sum(int(line.split()[0]) for line in err.splitlines() if line.endswith("did not come"))
+                    came = [int(line) for line in out.splitlines()]
+                    self.assertEqual((status, came), (0, sorted(set(came))))
+                    behind = 11_999 - came[-1]  # of which nothing tells a subscriber
+                    self.assertEqual(len(came) + dropped + behind, 12_000)
+                    self.assertEqual((pub.expect("published")["dropped"], pub.wait()), (12_000 - len(came), 0))
+                    self.assertTrue(behind == 0 or policy == "drop-newest")
+
+    def test_who_is_slow_is_cut_off_where_that_is_wanted(self):
+        with open(self.lines(12_000, 1000), "rb") as source:
+            with Publisher("feed", "--slow", "disconnect", source=source) as pub, Plain("feed", "--connect", pub.ticket) as slow:
+                self.assertIn("keep up", pub.expect("closed")["text"])
+                status, _, err = slow.finish()
+                self.assertEqual(status, 5)
+                self.assertIn("keep up", err)
+
+    def test_bytes_that_are_no_text_survive(self):
+        blob = bytes(range(256)) * 3000
+        path = self.folder / "blob"
+        path.write_bytes(blob)
+        with open(path, "rb") as source, Plain("blobs", *HERE, "--count", 2, "--raw") as sub:
+            self.assertEqual(publish("blobs", "-", f"@{path}", "--connect", sub.ticket, source=source).status, 0)
+            status, out, _ = sub.finish()
+            self.assertEqual((status, out == blob + blob), (0, True))
+        with Subscriber("blobs") as sub:
+            self.assertEqual(publish("blobs", f"@{path}", "--connect", sub.ticket).status, 0)
+            message = sub.expect("message")
+            self.assertEqual((message["type"], base64.b64decode(message["body_base64"]) == blob), ("bytes", True))
+
+    def test_messages_with_newlines_end_with_a_zero_byte(self):
+        pieces = b"one\nline\0\0\xff\xfe\0last\n"
+        with Plain("null", *HERE, "--null", "--count", 4) as sub:
+            self.assertEqual(publish("null", "--null", "--connect", sub.ticket, piped=pieces).status, 0)
+            self.assertEqual(sub.finish()[:2], (0, pieces + b"\0"))
+
+    def test_several_topics_of_several_publishers(self):
+        key, key_id = self.new_key()
+        with Publisher("b") as far, Plain("a", "b", *HERE, "--connect", far.ticket, "--count", 3) as sub:
+            self.assertEqual(publish("a", "1", "2", "--connect", sub.ticket, "--key", key).status, 0)
+            sub.told(f"{key_id[:8]} has joined a, to publish")
+            sub.told(f"{key_id[:8]} has left a")
+            far.say("3\n")
+            status, out, err = sub.finish()
+            name = key_id[:8]
+            self.assertEqual((status, out.decode().splitlines()[:2]), (0, [f"a {name}: 1", f"a {name}: 2"]), err)
+            self.assertRegex(out.decode().splitlines()[2], r"^b \w{8}: 3$")
+            far.process.stdin.close()
+            self.assertEqual(far.wait(), 0)
+
+    def test_the_last_value_is_kept_for_who_comes_later(self):
+        with Publisher("temperature", "21", "22", "--keep") as pub:
+            run("sub", "temperature", "--connect", pub.ticket, "--last", "--count", "1")  # maybe before it was published
+            later = run("sub", "temperature", "--connect", pub.ticket, "--last", "--count", "1", "--json")
+            self.assertEqual(later.status, 0, later.err)
+            message = [event for event in later.json() if event["event"] == "message"][-1]
+            self.assertEqual((message["body"], message["last"]), ("22", True))
+            pub.process.send_signal(signal.SIGINT)
+            self.assertEqual((pub.expect("published")["messages"], pub.wait()), (2, 0))
+
+    def test_messages_for_nobody_are_a_failure_unless_they_are_allowed(self):
+        with Subscriber("another") as sub:
+            nobody = run("pub", "news", "x", "--connect", sub.ticket)
+            self.fails(nobody, 1, "nobody has joined news", "--wait")
+            (error,) = [event for event in run("pub", "news", "x", "--connect", sub.ticket, "--json").json() if event["event"] == "error"]
+            self.assertEqual((error["error"], error["exit"]), ("no_members", 1))
+            self.assertEqual(run("pub", "news", "x", "--connect", sub.ticket, "--wait", 0).status, 0)
+            self.fails(run("pub", "news", "x", "--connect", sub.ticket, "--wait", 1, "--timeout", "0.1"), 6)
+            self.fails(run("pub", "news", "x", *HERE, "--timeout", "0.1"), 6)
+
+    def test_a_publisher_that_listens_waits_when_all_have_left(self):
+        with Publisher("news") as pub:
+            with Running("sub", "news", "--connect", pub.ticket, "--count", 1) as sub:
+                pub.say("one\n")
+                self.assertEqual((sub.expect("message")["body"], sub.wait()), ("one", 0))
+            pub.expect("member_left")
+            pub.say("two\nthree\n")
+            pub.process.stdin.close()
+            later = run("sub", "news", "--connect", pub.ticket)
+            self.assertEqual((later.status, later.out), (0, "two\nthree\n"), later.err)
+            self.assertEqual((pub.expect("published")["messages"], pub.wait()), (3, 0))
+
+    def test_a_subscriber_that_is_killed_is_a_failure_of_what_it_did_not_get(self):
+        with Subscriber("news") as sub:
+            pub = Running("pub", "news", "--connect", sub.ticket, "--lease", "0.2", stdin=subprocess.PIPE)
+            pub.process.stdin.write("one\n")
+            pub.process.stdin.flush()
+            sub.expect("message")
+            sub.process.kill()
+            sub.process.wait(PATIENCE_S)
+            pub.process.stdin.write("two\n")
+            pub.process.stdin.close()
+            self.assertEqual(pub.expect("error")["exit"], 5)
+            self.assertEqual(pub.process.wait(PATIENCE_S), 5)
+
+    def test_a_publisher_that_is_killed_is_told_as_lost(self):
+        with Publisher("news") as pub, Running("sub", "news", "--connect", pub.ticket, "--lease", "0.2") as sub:
+            pub.say("one\n")
+            sub.expect("message")
+            pub.process.kill()
+            self.assertEqual((sub.expect("error")["exit"], sub.wait()), (5, 5))
+
+    def test_a_reader_that_has_gone_ends_the_subscriber_in_good_order(self):
+        with Publisher("news") as pub, Plain("news", "--connect", pub.ticket) as sub:
+            sub.process.stdout.close()
+            pub.say("one\n")
+            self.assertIn("good order", pub.expect("closed")["text"])
+            self.assertEqual(sub.process.wait(PATIENCE_S), 1)
+            self.assertIn("could not be written", sub.process.stderr.read().decode())
+
+    def test_what_is_published_cannot_steer_the_terminal(self):
+        with Publisher("news") as pub:
+            pid, terminal = pty.fork()
+            if pid == 0:
+                os.execv(TOOL, [TOOL, "sub", "news", "--connect", pub.ticket, "--count", "1"])
+            pub.say("\x1b[2Jgone\n")
+            shown = b""
+            try:
+                while piece := os.read(terminal, 65536):
+                    shown += piece
+            except OSError:  # its end
+                pass
+            os.close(terminal)
+            self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), 0, shown)
+            self.assertEqual(shown, b" [2Jgone\r\n")
+
+    def test_messages_that_are_too_large_are_named(self):
+        with Subscriber("news") as sub:
+            large = b"fits\n" + b"x" * (16 * 1024 * 1024 + 1) + b"\n"
+            self.fails(publish("news", "--connect", sub.ticket, piped=large), 7, "message 2", "at most 16 MiB")
+            self.assertEqual(sub.expect("message")["body"], "fits")
+
+    def test_both_are_interrupted_in_good_order(self):
+        with Subscriber("news") as sub:
+            self.assertEqual(sub.stop(), 0)
+        for words, status in ((("sub", "news", "--count", "1"), 130), (("pub", "news"), 130), (("pub", "news", "x"), 130)):
+            with self.subTest(words=words), Running(*words, *HERE, stdin=subprocess.PIPE) as waits:
+                waits.expect("listening")
+                waits.process.send_signal(signal.SIGINT)
+                self.assertEqual(waits.process.wait(PATIENCE_S), status)
+
+    def test_who_is_not_allowed_is_refused(self):
+        _, other = self.new_key()
+        with Listener("--listen", "tcp://127.0.0.1:0", "--allow", other, command="sub", address="news") as sub:
+            self.fails(run("pub", "news", "x", "--connect", sub.ticket), 4, "does not allow this key")
+
+    def test_a_wrong_command_line_is_explained(self):
+        somewhere = "tcp://127.0.0.1:1#" + "a" * 52
+        for words in (("sub",), ("pub",), ("sub", "a"), ("pub", "a", "x"), ("sub", "a", "a", *HERE), ("sub", "", *HERE),
+                      ("sub", "a", "--listen", "tcp://127.0.0.1:0"), ("sub", "a", *HERE, "--raw", "--null"), ("sub", "x" * 256, *HERE),
+                      ("pub", "a", "x", "--slow", "never", *HERE), ("pub", "a", "x", "--type", "none", *HERE),
+                      ("pub", "a", "@/nonexistent", *HERE), ("pub", "a", "x", "--wait", "-1", *HERE)):
+            self.fails(run(*words), 2)
+        for words in (("sub", "a"), ("pub", "a", "x")):
+            self.assertIn(run(*words, "--connect", somewhere).status, (3, 8))
+
+
+if __name__ == "__main__":
+    command.main()

@@ -1,0 +1,181 @@
+// A node among several peers: dials, listens, and tells who is there.
+#include "meeting.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <memory>
+
+#include "access.h"
+#include "output.h"
+
+namespace tool {
+
+std::vector<Option> with_meeting_options(std::vector<Option> own) {
+    own.push_back({"--connect", "TICKET", "a peer to connect to; may be given several times"});
+    own.push_back({"--listen", "ADDRESS", "where others connect to, with --allow, --allow-file or --anyone; likewise"});
+    own.push_back({"--verbose", "", "tell on standard error who comes and goes"});
+    own = with_node_options(std::move(own), true);
+    own.push_back({"--tls-client-ca", "FILE", "of --listen: who connects needs a certificate of this CA"});
+    return with_access_options(std::move(own));
+}
+
+std::string checked_topic(const std::string& name) {
+    if (!name.empty() && name.size() <= SW_TOPIC_NAME_MAX && is_utf8(name)) return name;
+    throw UsageError("a topic is 1 to " + std::to_string(SW_TOPIC_NAME_MAX) + " bytes of UTF-8");
+}
+
+Meeting::Meeting(const Arguments& arguments, ClosedFn on_closed)
+    : json_(arguments.json()),
+      verbose_(arguments.has("--verbose")),
+      listens_(arguments.has("--listen")),
+      told_closed_(std::move(on_closed)),
+      session_(arguments, handlers(arguments)) {}
+
+sealwire::node_options Meeting::handlers(const Arguments& arguments) {
+    if (!listens_ && !arguments.has("--connect")) {
+        throw UsageError("say where the others are: --connect TICKET, or --listen ADDRESS for them to come");
+    }
+    sealwire::node_options options;
+    if (listens_) {
+        check_access(arguments);
+        set_access(arguments, options);
+        options.on_log = [this](const sw_event_log& event) { print_log(event, json_); };
+        options.limits.log_level = SW_LOG_WARNING;
+    }
+    options.on_listening = [this](const sw_event_listening& event) {
+        ++listening_;
+        if (json_) return print_listening(event, session_.node().id());
+        std::fprintf(stderr, "Listening: %s\n", std::string(sealwire::view_of(event.ticket)).c_str());
+    };
+    options.on_connected = [this](sealwire::peer peer, const sw_event_connected& event) { on_connected(peer, event); };
+    options.on_closed = [this](sealwire::peer peer, const sw_event_closed& event) { on_closed(peer, event); };
+    options.on_event = [this](const sw_event& event) { on_event(event); };
+    return options;
+}
+
+int Meeting::connect(const Arguments& arguments) {
+    const DialOptions dial(arguments);
+    for (const std::string& ticket : arguments.all("--connect")) {
+        dialled_.push_back(session_.node().connect(ticket, dial.options));
+    }
+    alive_ = dialled_.size();
+    dialled_all_ = true;
+    return explain(run_until([this] { return connected_.size() == dialled_.size(); }));
+}
+
+int Meeting::listen(const Arguments& arguments) {
+    for (const std::string& url : arguments.all("--listen")) listeners_.push_back(session_.listen(arguments, url));
+    return explain(run_until([this] { return listening_ == listeners_.size(); }));
+}
+
+int Meeting::join(const std::string& name, sealwire::topic_options options, sealwire::topic& out) {
+    struct Joined {
+        bool done = false;
+        sw_event_topic about{};
+    };
+    const auto joined = std::make_shared<Joined>();  // an interrupted wait is over before it is told
+    options.on_joined = [joined](sealwire::topic, const sw_event_topic& about) { *joined = {true, about}; };
+    options.on_member_joined = [this, name](sealwire::topic, const sealwire::topic_member& member) {
+        say_member("member_joined", name, member);
+    };
+    options.on_member_left = [this, name](sealwire::topic, const sealwire::topic_member& member) {
+        say_member("member_left", name, member);
+    };
+    options.on_refused = [this, name](sealwire::topic, sw_peer, const sw_event_topic& about) {
+        say("refused", about.id, "does not let this program join " + name + ": " + sw_result_text(about.result), true);
+    };
+    out = session_.node().join(name, std::move(options));
+    if (const int failed = explain(run_until([&] { return joined->done; }))) return failed;
+    const sw_event_topic& about = joined->about;
+    if (about.refused > 0 && about.count == 0 && !listens_) {
+        return tool::explain(about.result, "", "joining " + name, json_, about.code);
+    }
+    if (json_) {
+        Json()
+            .text("event", "joined")
+            .text("topic", name)
+            .number("peers", static_cast<int64_t>(about.count))
+            .number("refused", about.refused)
+            .print();
+    } else if (verbose_) {
+        std::fprintf(stderr, "Joined %s, with %zu others connected.\n", name.c_str(), static_cast<size_t>(about.count));
+    }
+    return kDone;
+}
+
+Meeting::Until Meeting::run_until(const std::function<bool()>& over, uint32_t timeout_ms, int input) {
+    bool through = false;
+    const auto stop = [&] { return (through = over()) || ended() || session_.interrupted(); };
+    const bool woken = session_.run_until(stop, timeout_ms, input);
+    if (through) return Until::over;
+    if (ended()) return Until::ended;
+    if (session_.interrupted()) return Until::interrupted;
+    return woken ? Until::input : Until::late;
+}
+
+int Meeting::explain(Until until) const {
+    switch (until) {
+        case Until::ended: return (fatal_ ? *fatal_ : *last_).explain(json_);
+        case Until::interrupted:
+            if (!json_) std::fprintf(stderr, "sealwire: interrupted\n");
+            return kInterrupted;
+        case Until::late: return tool::explain(SW_ERR_TIMEOUT, "", "", json_);
+        default: return kDone;
+    }
+}
+
+bool Meeting::dialled(sealwire::peer peer) const {
+    return std::find(dialled_.begin(), dialled_.end(), peer) != dialled_.end();
+}
+
+void Meeting::on_event(const sw_event& event) {
+    if (event.type == SW_EVENT_LISTENER_CLOSED && event.as.closed.result != SW_OK) fatal_.emplace(event.as.closed);
+    if (event.type == SW_EVENT_NODE_CLOSED) {
+        closed_ = true;
+        late_ = event.as.node_closed.report->deadline_passed != 0;
+    }
+}
+
+void Meeting::on_connected(sealwire::peer peer, const sw_event_connected& event) {
+    const bool own = dialled(peer);
+    if (own) connected_.push_back(peer);
+    const std::string address(sealwire::view_of(event.address));
+    say("connected", event.id, (own ? "connected to " : "connected from ") + address, false);
+}
+
+void Meeting::on_closed(sealwire::peer peer, const sw_event_closed& event) {
+    const bool reached = std::find(connected_.begin(), connected_.end(), peer) != connected_.end();
+    if (dialled(peer)) {
+        --alive_;
+        (reached ? last_ : fatal_).emplace(event);
+        orderly_ = orderly_ && is_orderly(event);
+    }
+    if (told_closed_) told_closed_(peer, event);
+    say("closed", event.id, words_of(event), !is_orderly(event) && !ended());
+}
+
+// In words only what is loud or was asked for.
+void Meeting::say(const char* what, const sealwire::peer_id& id, const std::string& text, bool loud) const {
+    if (json_) {
+        Json().text("event", what).text("peer", id.text()).text("text", text).print();
+    } else if (verbose_ || loud) {
+        std::fprintf(stderr, "%s %s\n", short_id(id).c_str(), text.c_str());
+    }
+}
+
+void Meeting::say_member(const char* what, const std::string& topic, const sealwire::topic_member& member) const {
+    if (json_) {
+        Json()
+            .text("event", what)
+            .text("topic", topic)
+            .text("peer", member.id.text())
+            .flag("publisher", member.publisher)
+            .print();
+    } else if (verbose_) {
+        const bool joins = what == std::string_view("member_joined");
+        std::fprintf(stderr, "%s has %s %s%s\n", short_id(member.id).c_str(), joins ? "joined" : "left", topic.c_str(),
+                     joins && member.publisher ? ", to publish" : "");
+    }
+}
+
+}  // namespace tool

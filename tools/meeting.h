@@ -1,0 +1,69 @@
+// A node among several peers, as `pub` and `sub` have it: it dials those of --connect and takes who comes to --listen.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "options.h"
+#include "session.h"
+
+namespace tool {
+
+// --connect, --listen, --verbose, and what commands have that connect or listen.
+std::vector<Option> with_meeting_options(std::vector<Option> own);
+
+// A name that topics can have; else a UsageError.
+std::string checked_topic(const std::string& name);
+
+class Meeting {
+public:
+    // `on_closed` is told of each peer that ends.
+    using ClosedFn = std::function<void(sealwire::peer, const sw_event_closed&)>;
+    explicit Meeting(const Arguments& arguments, ClosedFn on_closed = nullptr);
+
+    // Returns kDone when all of --connect are connected, or the exit code after saying why not.
+    int connect(const Arguments& arguments);
+    // Joins at all who are connected, and tells who comes and goes; the handlers of `options` for that are set here. Returns likewise.
+    int join(const std::string& name, sealwire::topic_options options, sealwire::topic& out);
+    // Returns likewise, when all of --listen are listened on. Behind join(), so that who knows the ticket finds this program there.
+    int listen(const Arguments& arguments);
+
+    enum class Until { over, input, ended, interrupted, late };
+    Until run_until(const std::function<bool()>& over, uint32_t timeout_ms = SW_NEVER, int input = -1);
+    // Says why it is not over, and gives the exit code.
+    int explain(Until until) const;
+    // Nobody was lost or not reached.
+    bool ended_in_order() const { return !fatal_ && orderly_; }
+
+    Session& session() { return session_; }
+    bool listens() const { return listens_; }
+    // Nobody is left, and nobody can come.
+    bool ended() const { return fatal_ || (!listens_ && dialled_all_ && alive_ == 0); }
+    // The node's last event has come; it was not in time.
+    bool closed() const { return closed_; }
+    bool late() const { return late_; }
+
+private:
+    sealwire::node_options handlers(const Arguments& arguments);
+    bool dialled(sealwire::peer peer) const;
+    void on_event(const sw_event& event);
+    void on_connected(sealwire::peer peer, const sw_event_connected& event);
+    void on_closed(sealwire::peer peer, const sw_event_closed& event);
+    void say(const char* what, const sealwire::peer_id& id, const std::string& text, bool loud) const;
+    void say_member(const char* what, const std::string& topic, const sealwire::topic_member& member) const;
+
+    const bool json_, verbose_, listens_;
+    const ClosedFn told_closed_;
+    std::vector<sealwire::listener> listeners_;
+    std::vector<sealwire::peer> dialled_, connected_;  // of those
+    size_t listening_ = 0, alive_ = 0;
+    bool dialled_all_ = false, orderly_ = true, closed_ = false, late_ = false;
+    std::optional<Ending> fatal_;  // one that was not reached, or a listener that failed
+    std::optional<Ending> last_;
+    Session session_;
+};
+
+}  // namespace tool

@@ -1,0 +1,268 @@
+// sealwire pub: publishes messages to a topic, from the command line or line by line from standard input.
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <map>
+
+#include "body.h"
+#include "command.h"
+#include "meeting.h"
+#include "output.h"
+
+namespace tool {
+namespace {
+
+constexpr size_t kMostBytes = 16U << 20;  // of a message
+
+sw_slow slow_of(const Arguments& arguments) {
+    const std::string name = arguments.value("--slow", "block");
+    if (name == "block") return SW_SLOW_BLOCK;
+    if (name == "drop-oldest") return SW_SLOW_DROP_OLDEST;
+    if (name == "drop-newest") return SW_SLOW_DROP_NEWEST;
+    if (name == "disconnect") return SW_SLOW_DISCONNECT;
+    throw UsageError("--slow is block, drop-oldest, drop-newest or disconnect, not '" + name + "'");
+}
+
+std::string messages(uint64_t count) { return std::to_string(count) + (count == 1 ? " message" : " messages"); }
+
+class Pub {
+public:
+    Pub(const Arguments& arguments, std::string name)
+        : arguments_(arguments),
+          name_(std::move(name)),
+          json_(arguments.json()),
+          keep_(arguments.has("--keep")),
+          slow_(slow_of(arguments)),
+          patient_(arguments.has("--listen") || arguments.has("--wait")),
+          need_(need_of(arguments)),
+          timeout_ms_(arguments.duration_ms("--timeout", SW_NEVER)),
+          meeting_(arguments, [this](sealwire::peer peer, const sw_event_closed& event) { on_closed(peer, event); }) {}
+
+    int run(const std::vector<Body>& bodies) {
+        if (const int failed = meeting_.connect(arguments_)) return failed;
+        sealwire::topic_options options;
+        options.slow = slow_;
+        options.publish_only = true;
+        options.keep_last = keep_;
+        options.on_writable = [this](sealwire::topic) { writable_ = true; };
+        options.on_dropped = [this](sealwire::topic, sw_peer peer, const sw_event_topic& about) {
+            on_dropped(peer, about);
+        };
+        if (const int failed = meeting_.join(name_, std::move(options), topic_)) return failed;
+        if (const int failed = meeting_.listen(arguments_)) return failed;
+        int status = gather(need_);
+        for (size_t i = 0; status == kDone && i < bodies.size(); ++i) status = publish(bodies[i].bytes, bodies[i].type);
+        if (status == kDone && bodies.empty()) status = publish_input();
+        if (status == kDone && keep_) status = stay();
+        return finish(status);
+    }
+
+private:
+    // How many are to be there before anything is published; 0: it does not matter.
+    static uint32_t need_of(const Arguments& arguments) {
+        if (!arguments.has("--wait")) return arguments.has("--keep") ? 0 : 1;
+        return arguments.value("--wait") == "0" ? 0 : arguments.number("--wait", 1, 1'000'000);
+    }
+
+    // ---- Publishing ----
+
+    uint32_t present() const {
+        uint32_t count = 0;
+        for (const sealwire::topic_member& member : topic_.members()) count += member.publisher ? 0 : 1;
+        return count;
+    }
+
+    // Waits until so many members are there.
+    int gather(uint32_t need) {
+        const uint32_t there = present();
+        if (there >= need) return kDone;
+        if (meeting_.ended()) return meeting_.explain(Meeting::Until::ended);
+        if (!patient_) return nobody();
+        if (!json_) std::fprintf(stderr, "Waiting for %u to join %s.\n", need - there, name_.c_str());
+        return meeting_.explain(meeting_.run_until([&] { return present() >= need; }, timeout_ms_));
+    }
+
+    int nobody() const {
+        const bool lost = published_ > 0;
+        const std::string text =
+            lost ? "all have left " + name_ + " after " + messages(published_) : "nobody has joined " + name_;
+        const Exit exit = lost ? kLost : kFailed;
+        const char* const hint = "subscribe first, or wait for it with --wait 1; --wait 0 publishes nevertheless";
+        if (json_) {
+            Json object;
+            object.text("event", "error").text("error", "no_members").number("number", 0).text("text", text);
+            object.text("detail", "").text("hint", hint).text("where", name_).number("code", 0).text("words", "");
+            object.number("exit", exit).print();
+        } else {
+            std::fprintf(stderr, "sealwire: %s\n  what to do: %s\n", text.c_str(), hint);
+        }
+        return exit;
+    }
+
+    // Waits while members are slow, and while there are none.
+    int publish(std::string_view bytes, sw_body_type type) {
+        for (;;) {
+            uint64_t members = 0;
+            writable_ = false;
+            bool taken = false;
+            try {
+                taken = topic_.try_publish(bytes, type, &members);
+            } catch (const sealwire::error& error) {
+                const bool large = error.code() == SW_ERR_TOO_BIG;
+                return tool::explain(error.code(), large ? "a message has at most 16 MiB" : error.detail(),
+                                     "message " + std::to_string(published_ + 1), json_);
+            }
+            int failed = kDone;
+            if (!taken) failed = meeting_.explain(meeting_.run_until([this] { return writable_; }, timeout_ms_));
+            else if (members == 0 && need_ > 0) failed = gather(1);
+            else return ++published_, bytes_ += bytes.size(), kDone;
+            if (failed) return failed;
+        }
+    }
+
+    int publish_input() {
+        const char end = arguments_.has("--null") ? '\0' : '\n';
+        std::string buffer;
+        size_t begin = 0, looked = 0;  // of the message that is next, and how far its end was looked for
+        char block[65536];
+        for (;;) {
+            const size_t at = buffer.find(end, looked);
+            if (at != std::string::npos) {
+                if (const int failed = publish_line({buffer.data() + begin, at - begin})) return failed;
+                begin = looked = at + 1;
+                continue;
+            }
+            buffer.erase(0, begin);
+            begin = 0;
+            looked = buffer.size();
+            if (looked > kMostBytes) return publish_line(buffer);  // which fails
+            // That all have gone matters once there is something to publish.
+            const auto never = [] { return false; };
+            if (!meeting_.session().run_until(never, SW_NEVER, STDIN_FILENO))
+                return meeting_.explain(Meeting::Until::interrupted);
+            const ssize_t size = read(STDIN_FILENO, block, sizeof block);
+            if (size == 0) return buffer.empty() ? kDone : publish_line(buffer);
+            if (size > 0) buffer.append(block, static_cast<size_t>(size));
+            else if (errno != EINTR && errno != EAGAIN)
+                return tool::explain(SW_ERR_SYSTEM, std::string("standard input: ") + std::strerror(errno), "", json_);
+        }
+    }
+    int publish_line(std::string_view line) { return publish(line, type_of(arguments_, line)); }
+
+    // For those who come later.
+    int stay() {
+        const Meeting::Until until = meeting_.run_until([] { return false; });
+        return until == Meeting::Until::interrupted ? kDone : meeting_.explain(until);
+    }
+
+    // ---- What becomes of it ----
+
+    void on_dropped(sw_peer peer, const sw_event_topic& about) {
+        dropped_[peer.value] += about.count;
+        if (!json_) return;
+        Json()
+            .text("event", "dropped")
+            .text("topic", name_)
+            .text("peer", sealwire::peer_id(about.id).text())
+            .number("messages", static_cast<int64_t>(about.count))
+            .number("bytes", static_cast<int64_t>(about.bytes))
+            .print();
+    }
+
+    void on_closed(sealwire::peer peer, const sw_event_closed& event) {
+        const uint64_t lost = event.not_sent + event.outcome_unknown;
+        if (event.result == SW_ERR_SLOW) return;  // cut off as --slow says, which is told as dropped
+        uint64_t& dropped = dropped_[peer.raw().value];
+        if (!closing_) dropped -= std::min(dropped, lost);  // it was told of these as well
+        if (event.result != SW_ERR_PEER_CLOSED || event.code != 0) {
+            not_sent_ += event.not_sent;
+            unknown_ += event.outcome_unknown;
+        } else if (lost > 0 && !json_) {  // by its own wish
+            std::fprintf(stderr, "%s has left before %s came\n", short_id(event.id).c_str(), messages(lost).c_str());
+        }
+    }
+
+    // Ends in good order, for which members have to take what waits for them.
+    int finish(int status) {
+        closing_ = true;
+        Session& session = meeting_.session();
+        if (!session.interrupted()) {
+            session.node().shutdown(timeout_ms_);
+            session.run_until([this] { return meeting_.closed(); });
+            if (!meeting_.closed()) {
+                if (status == kDone) status = meeting_.explain(Meeting::Until::interrupted);
+                session.node().close(1);
+            }
+        }
+        session.node().close();
+        const int undelivered = account();
+        return status == kDone ? undelivered : status;
+    }
+
+    int account() const {
+        uint64_t dropped = 0;
+        for (const auto& [peer, count] : dropped_) dropped += count;
+        const uint64_t lost = not_sent_ + unknown_;
+        if (json_) {
+            Json object;
+            object.text("event", "published").text("topic", name_).number("messages", static_cast<int64_t>(published_));
+            object.number("bytes", static_cast<int64_t>(bytes_)).number("dropped", static_cast<int64_t>(dropped));
+            object.number("not_delivered", static_cast<int64_t>(lost)).print();
+        } else {
+            if (published_ > 0)
+                std::fprintf(stderr, "Published %s to %s.\n", messages(published_).c_str(), name_.c_str());
+            if (dropped > 0) std::fprintf(stderr, "%s did not reach a member.\n", messages(dropped).c_str());
+        }
+        // Who drops for slow members is only told of it.
+        if (lost == 0 && (dropped == 0 || slow_ != SW_SLOW_BLOCK)) return kDone;
+        const sw_result why = meeting_.late()           ? SW_ERR_TIMEOUT
+                              : not_sent_ + dropped > 0 ? SW_ERR_NOT_SENT
+                                                        : SW_ERR_OUTCOME_UNKNOWN;
+        return tool::explain(why, messages(lost + dropped) + " did not reach a member", "", json_);
+    }
+
+    const Arguments& arguments_;
+    const std::string name_;
+    const bool json_, keep_;
+    const sw_slow slow_;
+    const bool patient_;
+    const uint32_t need_, timeout_ms_;
+    uint64_t published_ = 0, bytes_ = 0;
+    uint64_t not_sent_ = 0, unknown_ = 0;
+    std::map<uint64_t, uint64_t> dropped_;  // by peer
+    bool writable_ = false, closing_ = false;
+    sealwire::topic topic_;
+    Meeting meeting_;
+};
+
+int run_pub(const Arguments& arguments) {
+    const std::string& name = checked_topic(arguments.need(0, "topic"));
+    std::vector<Body> bodies;
+    for (size_t i = 1; i < arguments.positional().size(); ++i) bodies.emplace_back(arguments, i);
+    type_of(arguments, "");  // a --type that is none
+    return Pub(arguments, name).run(bodies);
+}
+
+}  // namespace
+
+const Command kPub{
+    "pub",
+    "TOPIC [MESSAGE...]",
+    "publish messages to a topic",
+    "Publishes each MESSAGE, or else each line of standard input, to all who have joined TOPIC among the peers\n"
+    "that it connects to (--connect) and those that connect to it (--listen). MESSAGE is the text itself, @FILE\n"
+    "for the content of a file, - for the whole of standard input; at most 16 MiB. It ends when the members have\n"
+    "got all of it, and fails if they have not, or if there are none: with --listen or --wait it waits for them.",
+    with_meeting_options(
+        {{"--wait", "N", "publish once so many have joined (1); 0: also for nobody"},
+         {"--slow", "POLICY", "of slow members: block, drop-oldest, drop-newest or disconnect (block)"},
+         {"--keep", "", "keep the last message for who joins later with `sub --last`, until interrupted"},
+         {"--timeout", "SECONDS", "how long to wait for members: to join, to take messages, and at the end"},
+         {"--null", "", "messages of standard input end with a zero byte, not a newline"},
+         kTypeOption}),
+    run_pub};
+
+}  // namespace tool

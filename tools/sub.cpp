@@ -1,0 +1,132 @@
+// sealwire sub: joins topics and prints what is published to them.
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdint>
+#include <cstdio>
+
+#include "command.h"
+#include "meeting.h"
+#include "output.h"
+
+namespace tool {
+namespace {
+
+class Sub {
+public:
+    explicit Sub(const Arguments& arguments)
+        : json_(arguments.json()),
+          raw_(arguments.has("--raw")),
+          from_(arguments.has("--from") || arguments.positional().size() > 1),
+          last_(arguments.has("--last")),
+          end_(arguments.has("--null") ? '\0' : '\n'),
+          readable_(isatty(STDOUT_FILENO) && !raw_),
+          count_(arguments.number("--count", 0, 1'000'000'000)),
+          meeting_(arguments) {}
+
+    int run(const Arguments& arguments) {
+        if (const int failed = meeting_.connect(arguments)) return failed;
+        for (const std::string& name : arguments.positional()) {
+            sealwire::topic_options options;
+            options.want_last = last_;
+            options.on_message = [this](const sealwire::topic_message& message) { on_message(message); };
+            sealwire::topic topic;
+            if (const int failed = meeting_.join(name, std::move(options), topic)) return ended(failed);
+        }
+        if (const int failed = meeting_.listen(arguments)) return ended(failed);
+        const Meeting::Until until = meeting_.run_until([this] { return over(); });
+        if (over()) return ended(kDone);
+        if (count_ > 0) return ended(meeting_.explain(until));
+        // It goes on until it is interrupted, or all whom it has connected to have gone.
+        const bool in_order = until == Meeting::Until::interrupted || meeting_.ended_in_order();
+        return ended(in_order ? kDone : meeting_.explain(until));
+    }
+
+private:
+    bool over() const { return unwritten_ || (count_ > 0 && got_ == count_); }
+
+    int ended(int status) {
+        meeting_.session().node().close();
+        if (unwritten_) {
+            std::fputs("sealwire: the output could not be written\n", stderr);
+            return kFailed;
+        }
+        if (json_ && status == kDone) Json().text("event", "stopped").print();
+        return status;
+    }
+
+    void on_message(const sealwire::topic_message& message) {
+        if (over() || stuck_) return;
+        if (message.dropped() > 0 && !json_) {
+            std::fprintf(stderr, "%llu messages of %s to %s did not come\n",
+                         static_cast<unsigned long long>(message.dropped()), short_id(message.id()).c_str(),
+                         std::string(message.name()).c_str());
+        }
+        // While it is not written the message is not taken, which its publisher heeds. What has come before an interrupt is written.
+        if (meeting_.session().write(STDOUT_FILENO, json_ ? json_of(message) : text_of(message))) ++got_;
+        else stuck_ = true, unwritten_ = !meeting_.session().interrupted();
+    }
+
+    static std::string json_of(const sealwire::topic_message& message) {
+        return Json()
+            .text("event", "message")
+            .text("topic", message.name())
+            .text("peer", message.id().text())
+            .number("number", static_cast<int64_t>(message.number()))
+            .number("dropped", static_cast<int64_t>(message.dropped()))
+            .flag("last", message.last_value())
+            .body(message.body(), message.type())
+            .line();
+    }
+
+    std::string text_of(const sealwire::topic_message& message) const {
+        std::string line;
+        if (from_ && !raw_) line = std::string(message.name()) + " " + short_id(message.id()) + ": ";
+        line += readable_ ? printable(message.body(), SIZE_MAX) : std::string(message.body());
+        if (!raw_) line += end_;
+        return line;
+    }
+
+    const bool json_, raw_, from_, last_;
+    const char end_;
+    const bool readable_;  // a terminal gets no control characters of others
+    const uint32_t count_;
+    uint32_t got_ = 0;
+    bool stuck_ = false;      // nothing more can be written
+    bool unwritten_ = false;  // ... and that is not for an interrupt
+    Meeting meeting_;
+};
+
+int run_sub(const Arguments& arguments) {
+    arguments.need(0, "topic");
+    const std::vector<std::string>& names = arguments.positional();
+    for (auto name = names.begin(); name != names.end(); ++name) {
+        if (std::find(names.begin(), name, checked_topic(*name)) != name) {
+            throw UsageError("the topic " + *name + " is given twice");
+        }
+    }
+    if (arguments.has("--raw") && arguments.has("--null")) throw UsageError("--raw and --null cannot both be given");
+    std::signal(SIGPIPE, SIG_IGN);  // whose reader has gone leaves in good order
+    return Sub(arguments).run(arguments);
+}
+
+}  // namespace
+
+const Command kSub{
+    "sub",
+    "TOPIC...",
+    "print what is published to topics",
+    "Joins each TOPIC at the peers that it connects to (--connect) and those that connect to it (--listen), and\n"
+    "prints what they publish, a message on a line; with several topics behind its topic and its publisher's id.\n"
+    "Nothing is passed on: what comes was published by the peer at the other end. Messages that did not come, as\n"
+    "this end was too slow for a publisher that drops, are told on standard error. It ends, with exit status 0,\n"
+    "on SIGINT and SIGTERM, and when all that it has connected to have closed and nobody can come.",
+    with_meeting_options({{"--count", "N", "end after so many messages"},
+                          {"--last", "", "print first what was published last, of publishers that keep it"},
+                          {"--from", "", "before each message: its topic and who published it"},
+                          {"--null", "", "end messages with a zero byte in place of a newline"},
+                          {"--raw", "", "add nothing to the bodies, not even a newline"}}),
+    run_sub};
+
+}  // namespace tool
