@@ -1,20 +1,9 @@
 /* Topics: who may join and publish, by rules and by what the application decides. */
-#include "check.h"
+#include "topic_check.h"
 
 enum { READER, WRITER, STRANGER, ROLES };
 static const char *const kRoles[ROLES] = {"reader", "writer", "stranger"};
 static box hub, peers[ROLES];
-
-static int note_has_topic(const note *n, const void *topic) {
-    return n->topic.value == ((const sw_topic *)topic)->value;
-}
-
-static note wait_topic(box *b, uint32_t type, unsigned nth, sw_topic topic) {
-    note n;
-    memset(&n, 0, sizeof n);
-    box_wait_match(b, type, nth, note_has_topic, &topic, &n);
-    return n;
-}
 
 static sw_topic begin_join(box *b, const char *name) {
     sw_topic topic;
@@ -28,21 +17,7 @@ static note join(box *b, const char *name, sw_topic *topic) {
     return wait_topic(b, SW_EVENT_TOPIC_JOINED, 1, *topic);
 }
 
-static uint64_t publish(sw_topic topic, const char *body) {
-    uint64_t members = UINT64_MAX;
-    sw_publish_options options;
-    sw_publish_options_init(&options);
-    options.members = &members;
-    MUST(sw_topic_publish(topic, bytes(body), &options));
-    return members;
-}
-
 static int is_from(const note *n, const box *from) { return memcmp(&n->id, &from->id, sizeof n->id) == 0; }
-
-static void leave(box *b, sw_topic topic) {
-    MUST(sw_topic_leave(topic));
-    wait_topic(b, SW_EVENT_TOPIC_LEFT, 1, topic);
-}
 
 static sw_topic_rule rule(const char *pattern, const box *peer, uint32_t rights, uint32_t verdict) {
     const sw_topic_rule made = {text(pattern), peer ? &peer->id : NULL, rights, verdict};

@@ -1,20 +1,9 @@
 /* Topics: who joins gets what is published, once and in order, or is told how much it was too slow for. */
-#include "check.h"
+#include "topic_check.h"
 
 static box hub, other;
 static char ticket[SW_ADDRESS_TEXT_SIZE];
 static sw_peer peer;
-
-static int note_has_topic(const note *n, const void *topic) {
-    return n->topic.value == ((const sw_topic *)topic)->value;
-}
-
-static note wait_topic(box *b, uint32_t type, unsigned nth, sw_topic topic) {
-    note n;
-    memset(&n, 0, sizeof n);
-    box_wait_match(b, type, nth, note_has_topic, &topic, &n);
-    return n;
-}
 
 static sw_topic join_with(box *b, const char *name, const sw_topic_options *options) {
     sw_topic topic;
@@ -24,20 +13,6 @@ static sw_topic join_with(box *b, const char *name, const sw_topic_options *opti
 }
 
 static sw_topic join(box *b, const char *name) { return join_with(b, name, NULL); }
-
-static uint64_t publish(sw_topic topic, const char *body) {
-    uint64_t members = UINT64_MAX;
-    sw_publish_options options;
-    sw_publish_options_init(&options);
-    options.members = &members;
-    MUST(sw_topic_publish(topic, bytes(body), &options));
-    return members;
-}
-
-static void leave(box *b, sw_topic topic) {
-    MUST(sw_topic_leave(topic));
-    wait_topic(b, SW_EVENT_TOPIC_LEFT, 1, topic);
-}
 
 static void open_both(void) {
     box_open(&hub, NULL);

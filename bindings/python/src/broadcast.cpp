@@ -1,8 +1,6 @@
 // Peers by their ids, and messages to many of them by one call; methods of Core.
 #include "native.h"
 
-#include <algorithm>
-
 namespace binding {
 
 namespace {
@@ -12,22 +10,8 @@ struct Missed {
     sw_result why;
 };
 
-uint32_t is_wanted(sw_peer peer, const sw_peer_id*, uint32_t, void* user) {
-    const auto& wanted = *static_cast<const std::vector<uint64_t>*>(user);
-    return std::binary_search(wanted.begin(), wanted.end(), peer.value);
-}
-
 void note_missed(sw_peer peer, const sw_peer_id*, sw_result why, void* user) {
     static_cast<std::vector<Missed>*>(user)->push_back({peer.value, why});
-}
-
-bool handles_of(PyObject* list, std::vector<uint64_t>& out) {  // sorted
-    if (!PyList_Check(list)) return PyErr_SetString(PyExc_TypeError, "a list is wanted"), false;
-    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(list); ++i) {
-        out.push_back(PyLong_AsUnsignedLongLong(PyList_GET_ITEM(list, i)));
-    }
-    std::sort(out.begin(), out.end());
-    return !PyErr_Occurred();
 }
 
 }  // namespace
@@ -51,13 +35,13 @@ PyObject* broadcast(PyObject* object, PyObject* const* args, Py_ssize_t count) {
     CoreState* state = state_of(core_of(object));
     Outgoing out;
     std::vector<uint64_t> wanted;
-    if (!state || !out.set(args[0], args[1]) || !handles_of(args[2], wanted)) return nullptr;
+    if (!state || !out.set(args[0], args[1]) || !list_of(args[2], wanted)) return nullptr;
     std::vector<Missed> missed;
     uint64_t sent = 0;
     sw_broadcast_options options;
     sw_broadcast_options_init(&options);
     out.give(options);
-    options.filter = is_wanted;
+    options.filter = is_listed;
     options.filter_user = &wanted;
     options.left_out = note_missed;
     options.left_out_user = &missed;

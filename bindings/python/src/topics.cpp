@@ -118,6 +118,18 @@ PyObject* take_from(TopicInbox* inbox, size_t max) {
     return list.release();
 }
 
+struct Present {
+    uint64_t peer;
+    bool publisher;
+};
+
+uint32_t note_present(sw_peer peer, const sw_peer_id*, uint32_t publisher, void* user) {
+    static_cast<std::vector<Present>*>(user)->push_back({peer.value, publisher != 0});
+    return 0;
+}
+
+}  // namespace
+
 uint32_t is_listed(sw_peer peer, const sw_peer_id*, uint32_t, void* user) {
     const auto& listed = *static_cast<const std::vector<uint64_t>*>(user);
     return std::binary_search(listed.begin(), listed.end(), peer.value);
@@ -131,18 +143,6 @@ bool list_of(PyObject* list, std::vector<uint64_t>& out) {  // sorted
     std::sort(out.begin(), out.end());
     return !PyErr_Occurred();
 }
-
-struct Present {
-    uint64_t peer;
-    bool publisher;
-};
-
-uint32_t note_present(sw_peer peer, const sw_peer_id*, uint32_t publisher, void* user) {
-    static_cast<std::vector<Present>*>(user)->push_back({peer.value, publisher != 0});
-    return 0;
-}
-
-}  // namespace
 
 // It waits, and holds the event until somebody takes it or the topic is left. False: the event is to be released.
 bool on_topic_message(CoreState* state, const sw_event* event) {
