@@ -2,6 +2,7 @@
 #include "meeting.h"
 
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <memory>
 
@@ -29,7 +30,9 @@ Meeting::Meeting(const Arguments& arguments, ClosedFn on_closed)
       verbose_(arguments.has("--verbose")),
       listens_(arguments.has("--listen")),
       told_closed_(std::move(on_closed)),
-      session_(arguments, handlers(arguments)) {}
+      session_(arguments, handlers(arguments)) {
+    std::signal(SIGPIPE, SIG_IGN);  // who reads the output may go: that is told by what is written
+}
 
 sealwire::node_options Meeting::handlers(const Arguments& arguments) {
     if (!listens_ && !arguments.has("--connect")) {
@@ -60,7 +63,8 @@ int Meeting::connect(const Arguments& arguments) {
     }
     alive_ = dialled_.size();
     dialled_all_ = true;
-    return explain(run_until([this] { return connected_.size() == dialled_.size(); }));
+    const auto reached = [this](sealwire::peer peer) { return this->reached(peer); };
+    return explain(run_until([&] { return std::all_of(dialled_.begin(), dialled_.end(), reached); }));
 }
 
 int Meeting::listen(const Arguments& arguments) {
@@ -68,7 +72,7 @@ int Meeting::listen(const Arguments& arguments) {
     return explain(run_until([this] { return listening_ == listeners_.size(); }));
 }
 
-int Meeting::join(const std::string& name, sealwire::topic_options options, sealwire::topic& out) {
+int Meeting::join(const std::string& name, sealwire::topic_options options, sealwire::topic& out, uint32_t timeout_ms) {
     struct Joined {
         bool done = false;
         sw_event_topic about{};
@@ -85,7 +89,7 @@ int Meeting::join(const std::string& name, sealwire::topic_options options, seal
         say("refused", about.id, "does not let this program join " + name + ": " + sw_result_text(about.result), true);
     };
     out = session_.node().join(name, std::move(options));
-    if (const int failed = explain(run_until([&] { return joined->done; }))) return failed;
+    if (const int failed = explain(run_until([&] { return joined->done; }, timeout_ms))) return failed;
     const sw_event_topic& about = joined->about;
     if (about.refused > 0 && about.count == 0 && !listens_) {
         return tool::explain(about.result, "", "joining " + name, json_, about.code);
@@ -124,8 +128,11 @@ int Meeting::explain(Until until) const {
     }
 }
 
-bool Meeting::dialled(sealwire::peer peer) const {
-    return std::find(dialled_.begin(), dialled_.end(), peer) != dialled_.end();
+size_t Meeting::dialled(sealwire::peer peer) const {
+    return static_cast<size_t>(std::count(dialled_.begin(), dialled_.end(), peer));
+}
+bool Meeting::reached(sealwire::peer peer) const {
+    return std::find(connected_.begin(), connected_.end(), peer) != connected_.end();
 }
 
 void Meeting::on_event(const sw_event& event) {
@@ -137,21 +144,25 @@ void Meeting::on_event(const sw_event& event) {
 }
 
 void Meeting::on_connected(sealwire::peer peer, const sw_event_connected& event) {
-    const bool own = dialled(peer);
-    if (own) connected_.push_back(peer);
+    const bool own = dialled(peer) > 0;
+    connected_.push_back(peer);
     const std::string address(sealwire::view_of(event.address));
     say("connected", event.id, (own ? "connected to " : "connected from ") + address, false);
 }
 
 void Meeting::on_closed(sealwire::peer peer, const sw_event_closed& event) {
-    const bool reached = std::find(connected_.begin(), connected_.end(), peer) != connected_.end();
-    if (dialled(peer)) {
-        --alive_;
-        (reached ? last_ : fatal_).emplace(event);
+    const size_t own = dialled(peer);
+    if (own > 0 && event.instead.value) {  // two ways to one peer
+        std::replace(dialled_.begin(), dialled_.end(), peer, sealwire::peer(event.instead));
+    } else if (own > 0) {
+        alive_ -= own;
+        if (!reached(peer)) fatal_.emplace(event);
+        else if (orderly_) last_.emplace(event);
         orderly_ = orderly_ && is_orderly(event);
     }
+    std::erase(connected_, peer);
     if (told_closed_) told_closed_(peer, event);
-    say("closed", event.id, words_of(event), !is_orderly(event) && !ended());
+    say("closed", event.id, words_of(event), !is_orderly(event) && !event.instead.value && !ended());
 }
 
 // In words only what is loud or was asked for.

@@ -27,7 +27,8 @@ public:
     // Returns kDone when all of --connect are connected, or the exit code after saying why not.
     int connect(const Arguments& arguments);
     // Joins at all who are connected, and tells who comes and goes; the handlers of `options` for that are set here. Returns likewise.
-    int join(const std::string& name, sealwire::topic_options options, sealwire::topic& out);
+    int join(const std::string& name, sealwire::topic_options options, sealwire::topic& out,
+             uint32_t timeout_ms = SW_NEVER);
     // Returns likewise, when all of --listen are listened on. Behind join(), so that who knows the ticket finds this program there.
     int listen(const Arguments& arguments);
 
@@ -48,7 +49,9 @@ public:
 
 private:
     sealwire::node_options handlers(const Arguments& arguments);
-    bool dialled(sealwire::peer peer) const;
+    // How many of --connect it is the session of.
+    size_t dialled(sealwire::peer peer) const;
+    bool reached(sealwire::peer peer) const;
     void on_event(const sw_event& event);
     void on_connected(sealwire::peer peer, const sw_event_connected& event);
     void on_closed(sealwire::peer peer, const sw_event_closed& event);
@@ -58,11 +61,11 @@ private:
     const bool json_, verbose_, listens_;
     const ClosedFn told_closed_;
     std::vector<sealwire::listener> listeners_;
-    std::vector<sealwire::peer> dialled_, connected_;  // of those
+    std::vector<sealwire::peer> dialled_, connected_;  // by --connect; all who are
     size_t listening_ = 0, alive_ = 0;
     bool dialled_all_ = false, orderly_ = true, closed_ = false, late_ = false;
     std::optional<Ending> fatal_;  // one that was not reached, or a listener that failed
-    std::optional<Ending> last_;
+    std::optional<Ending> last_;   // of those of --connect: the first that was lost, or else the last
     Session session_;
 };
 

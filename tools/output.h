@@ -3,6 +3,7 @@
 
 #include <sealwire/sealwire.hpp>
 
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -23,6 +24,9 @@ enum Exit : int {
 };
 
 Exit exit_for(sw_result result);
+
+// What writes JSON lines from here on, in place of stdio; null: that again. Its false is no matter here.
+void write_lines_by(std::function<bool(std::string_view)> write);
 
 // One object on one line of standard output.
 class Json {

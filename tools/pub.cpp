@@ -51,7 +51,7 @@ public:
         options.on_dropped = [this](sealwire::topic, sw_peer peer, const sw_event_topic& about) {
             on_dropped(peer, about);
         };
-        if (const int failed = meeting_.join(name_, std::move(options), topic_)) return failed;
+        if (const int failed = meeting_.join(name_, std::move(options), topic_, timeout_ms_)) return failed;
         if (const int failed = meeting_.listen(arguments_)) return failed;
         int status = gather(need_);
         for (size_t i = 0; status == kDone && i < bodies.size(); ++i) status = publish(bodies[i].bytes, bodies[i].type);
@@ -73,6 +73,15 @@ private:
         uint32_t count = 0;
         for (const sealwire::topic_member& member : topic_.members()) count += member.publisher ? 0 : 1;
         return count;
+    }
+
+    // Those who are there take nothing more: they are closing.
+    int gather_again() {
+        constexpr uint32_t kWait = 50;  // ms
+        const uint32_t there = present();
+        const Meeting::Until until = meeting_.run_until([&] { return present() != there; }, kWait);
+        if (until != Meeting::Until::over && until != Meeting::Until::late) return meeting_.explain(until);
+        return gather(1);
     }
 
     // Waits until so many members are there.
@@ -117,7 +126,7 @@ private:
             }
             int failed = kDone;
             if (!taken) failed = meeting_.explain(meeting_.run_until([this] { return writable_; }, timeout_ms_));
-            else if (members == 0 && need_ > 0) failed = gather(1);
+            else if (members == 0 && need_ > 0) failed = gather_again();
             else return ++published_, bytes_ += bytes.size(), kDone;
             if (failed) return failed;
         }

@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <fstream>
 #include <iterator>
+#include <utility>
 
 #include "access.h"
 #include "output.h"
@@ -93,13 +94,19 @@ sealwire::listener Session::listen(const Arguments& arguments, const std::string
 Interrupts::Interrupts() {
     sigset_t set;
     sigemptyset(&set);
-    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&set, signal);
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+        struct sigaction before;
+        sigaction(signal, nullptr, &before);
+        if (before.sa_handler != SIG_IGN) sigaddset(&set, signal);  // as nohup wants it
+    }
     sigprocmask(SIG_BLOCK, &set, &before_);
     fd_ = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (fd_ < 0) throw sealwire::error(SW_ERR_DESCRIPTORS, "signalfd");
+    write_lines_by([this](std::string_view line) { return write(STDOUT_FILENO, line); });
 }
 
 Interrupts::~Interrupts() {
+    write_lines_by(nullptr);
     close(fd_);
     sigprocmask(SIG_SETMASK, &before_, nullptr);
 }
@@ -107,7 +114,8 @@ Interrupts::~Interrupts() {
 bool Interrupts::came() {
     signalfd_siginfo signal;
     if (read(fd_, &signal, sizeof signal) != sizeof signal) return false;
-    return interrupted_ = true;
+    if (!std::exchange(interrupted_, true)) last_moment_ = std::chrono::steady_clock::now() + std::chrono::seconds(2);
+    return true;
 }
 
 bool Interrupts::run_until(std::vector<sealwire::node*> nodes, const std::function<bool()>& over, uint32_t timeout_ms,
@@ -134,17 +142,19 @@ bool Interrupts::run_until(std::vector<sealwire::node*> nodes, const std::functi
 bool Interrupts::write(int fd, std::string_view bytes) {
     constexpr size_t kStep = 4096;  // that poll promises of a pipe (PIPE_BUF)
     constexpr int kLastWait = 200;  // ms
-    while (!bytes.empty()) {
+    while (!bytes.empty() && !broken_) {
         pollfd fds[] = {{fd, POLLOUT, 0}, {fd_, POLLIN, 0}};
-        const int ready = poll(fds, interrupted_ ? 1 : 2, interrupted_ ? kLastWait : -1);
-        if (ready == 0 || (ready < 0 && errno != EINTR)) return false;
+        const int ready = poll(fds, 2, interrupted_ ? kLastWait : -1);
+        const bool late = interrupted_ && std::chrono::steady_clock::now() >= last_moment_;
+        broken_ = ready == 0 || (ready < 0 && errno != EINTR) || late;
+        if (ready > 0 && fds[1].revents) broken_ = interrupted_;  // a second signal waits no more
         if (ready > 0 && fds[1].revents) came();
-        if (ready < 0 || !fds[0].revents) continue;
+        if (broken_ || ready < 0 || !fds[0].revents) continue;
         const ssize_t size = ::write(fd, bytes.data(), std::min(bytes.size(), kStep));
         if (size >= 0) bytes.remove_prefix(static_cast<size_t>(size));
-        else if (errno != EINTR && errno != EAGAIN) return false;
+        else broken_ = errno != EINTR && errno != EAGAIN;
     }
-    return true;
+    return !broken_;
 }
 
 Session::Session(const Arguments& arguments, sealwire::node_options options) {

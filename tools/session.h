@@ -3,6 +3,7 @@
 
 #include <sealwire/sealwire.hpp>
 
+#include <chrono>
 #include <csignal>
 #include <functional>
 #include <optional>
@@ -34,7 +35,7 @@ public:
     // over, or a signal came (false).
     bool run_until(std::vector<sealwire::node*> nodes, const std::function<bool()>& over,
                    uint32_t timeout_ms = SW_NEVER, int input = -1);
-    // Writes all of it, however long its reader takes, after a signal not much longer; false when it cannot be written.
+    // Writes all of it, however long its reader takes, after a signal 2 s at most; false when it cannot be written, and from there on.
     bool write(int fd, std::string_view bytes);
     bool interrupted() const { return interrupted_; }
 
@@ -44,6 +45,8 @@ private:
     sigset_t before_;
     int fd_;
     bool interrupted_ = false;
+    bool broken_ = false;
+    std::chrono::steady_clock::time_point last_moment_;
 };
 
 class Session {

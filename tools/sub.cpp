@@ -2,7 +2,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <csignal>
 #include <cstdint>
 #include <cstdio>
 
@@ -107,7 +106,6 @@ int run_sub(const Arguments& arguments) {
         }
     }
     if (arguments.has("--raw") && arguments.has("--null")) throw UsageError("--raw and --null cannot both be given");
-    std::signal(SIGPIPE, SIG_IGN);  // whose reader has gone leaves in good order
     return Sub(arguments).run(arguments);
 }
 

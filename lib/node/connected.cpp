@@ -44,7 +44,7 @@ std::vector<Connected::One> Connected::all() const {
 
 Connected::Count Connected::broadcast(const OutMessage& message, const Filter& filter, const LeftOut& left_out) const {
     std::vector<One> peers = all();
-    if (filter) std::erase_if(peers, [&](const One& one) { return !Peer::takes_new(one.peer) || !filter(one); });
+    std::erase_if(peers, [&](const One& one) { return (filter && !filter(one)) || !Peer::takes_new(one.peer); });
     Count count;
     for (const One& one : peers) {
         OutMessage own = message;

@@ -160,8 +160,9 @@ void NodeTopics::tell(Shard& shard, const TopicEvent& event) {
     NodeEvent out{.kind = kind_of(event.kind)};
     out.topic = event.handle;
     out.user = event.user;
-    out.peer = event.link;
-    out.id = event.link ? &event.peer : nullptr;
+    const bool of_peer = event.link != 0 && event.kind != TopicEvent::Kind::left;
+    out.peer = of_peer ? event.link : 0;
+    out.id = of_peer ? &event.peer : nullptr;
     out.text = event.topic->name;
     out.code = event.code;
     out.errc = event.code ? exchange_errc(event.code) : Errc::ok;
@@ -170,6 +171,11 @@ void NodeTopics::tell(Shard& shard, const TopicEvent& event) {
     out.first = event.count;
     out.last_number = event.bytes;
     if (event.kind != TopicEvent::Kind::left) return shard.emit(out);
+    shard.flush_events();  // the last thread tells it, behind what the others have told
+    {
+        const std::lock_guard lock(mutex_);
+        if (!table_.is_over(event)) return;
+    }
     shard.emit_last(out, event.handle);
     const std::lock_guard lock(mutex_);
     handles_.erase(event.handle);

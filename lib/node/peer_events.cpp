@@ -318,6 +318,9 @@ void Peer::let_in(Bytes data) {
 
 void Peer::on_up(Event& event) {
     set_stage(Stage::up);
+    // The session before it, if it is to be the only one, ends below: whoever is told of this one has nothing to send to that.
+    const Peer* const before = shard_->sessions().several() ? nullptr : shard_->sessions().standing(id_);
+    if (before) node_.connected().remove(id_, before->handle());
     node_.connected().add(id_, handle_);
     {
         const std::lock_guard lock(*mutex_);
@@ -341,7 +344,11 @@ void Peer::on_up(Event& event) {
     out.suite = connection_->suite();
     shard_->emit(out);
     asked_data_ = {};
-    if (!connection_->established()) return;  // and ended at once
+    if (!connection_->established()) {  // and ended at once
+        const Peer* const stays = before ? shard_->sessions().standing(id_) : nullptr;
+        if (stays == before && stays) node_.connected().add(id_, stays->handle());
+        return;
+    }
     const Sessions::Change change = shard_->sessions().up(*this, id_, connection_->peer_instance());
     shard_->set_free(change.freed);
     if (change.replaced) change.replaced->give_way();

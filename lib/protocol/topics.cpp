@@ -108,13 +108,14 @@ void Topics::open(Topic& topic, std::string_view name, TopicHandle& handle) {
 Errc Topics::leave(TopicHandle& handle) {
     Topic* topic = find(handle.topic);
     if (!topic) return Errc::closed;
-    for (Group& group : groups_) {  // before its last event
-        std::erase_if(group.dropped, [&](TopicMember* member) {
-            if (member->topic != topic->number) return false;
-            member->dropped_listed = false;
-            if (!member->held) tell_dropped(*member);
-            return true;
-        });
+    std::vector<TopicMember*> dropped;
+    for_each_member(*topic, [&](TopicMember& member) {
+        if (member.dropped_listed) dropped.push_back(&member);
+    });
+    for (TopicMember* member : dropped) {  // before its last event
+        std::erase(groups_[member->link->group_].dropped, member);
+        member->dropped_listed = false;
+        if (!member->held) tell_dropped(*member);
     }
     handle.topic = 0;
     std::erase(topic->handles, &handle);
@@ -388,16 +389,16 @@ void Topics::take_events(size_t group, std::vector<TopicEvent>& events) {
         if (!member->held) tell_dropped(*member);
     }
     mine.dropped.clear();
-    for (TopicEvent& event : mine.events) {
-        if (event.kind == TopicEvent::Kind::left) {
-            const auto found = handles_.find(event.link);
-            if (--found->second->groups_left > 0) continue;
-            handles_.erase(found);
-        }
-        events.push_back(std::move(event));
-    }
+    for (TopicEvent& event : mine.events) events.push_back(std::move(event));
     mine.events.clear();
     mine.told.store(false, std::memory_order_release);
+}
+
+bool Topics::is_over(const TopicEvent& left) {
+    const auto found = handles_.find(left.link);
+    if (--found->second->groups_left > 0) return false;
+    handles_.erase(found);
+    return true;
 }
 
 // ---- Links ----

@@ -132,6 +132,8 @@ public:
     void take_work(size_t group, std::vector<TopicLink*>& links);
     bool has_work(size_t group) const { return groups_[group].flagged.load(std::memory_order_acquire); }
     void take_events(size_t group, std::vector<TopicEvent>& events);
+    // To be asked of each `left`, once its group has told of all before it: whether the other groups have, too. Then it is to be told.
+    bool is_over(const TopicEvent& left);
     bool has_events(size_t group) const { return groups_[group].told.load(std::memory_order_acquire); }
     // Changes whenever any audience does. Any thread, no lock.
     uint64_t version() const { return version_.load(std::memory_order_acquire); }

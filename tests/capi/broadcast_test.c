@@ -369,8 +369,40 @@ static void at_once(void) {
     close_all();
 }
 
+/* A peer that connects anew with the key of another. */
+static void greet(const sw_event *event, box *b) {
+    if (event->type != SW_EVENT_PEER_CONNECTED) return;
+    const sw_broadcast_options options = counted();
+    MUST(sw_node_broadcast(b->node, text("news"), bytes("hello"), &options));
+}
+
+static void one_of_each_key(void) {
+    sw_identity *identity = NULL;
+    sw_node_options options;
+    note n;
+    sw_node_options_init(&options);
+    MUST(sw_identity_generate(&identity));
+    options.identity = identity;
+    box_open(&hub, NULL);
+    hub.also = greet;
+    box_listen(&hub, "tcp://127.0.0.1:0", ticket);
+    open_client(0, &options);
+    tap_ok(got(0, 1, "hello"), "a message from PEER_CONNECTED reaches who has connected");
+    open_client(1, &options);
+    tap_ok(got(1, 1, "hello") && box_wait(&hub, SW_EVENT_PEER_CLOSED, 1, &n) && n.result == SW_ERR_REPLACED,
+           "and who takes its place");
+    tap_ok(counts_are(1, 0) && box_wait(&clients[0], SW_EVENT_PEER_CLOSED, 1, NULL) &&
+               box_count(&clients[0], SW_EVENT_MESSAGE) == 1,
+           "but not the session that ends by that");
+    box_close(&clients[0]);
+    box_close(&clients[1]);
+    box_close(&hub);
+    sw_identity_free(identity);
+}
+
 int main(void) {
     reaches_all();
+    one_of_each_key();
     full_queue();
     long_body();
     not_for_all();

@@ -55,7 +55,11 @@ public:
             for (const TopicLink* link : links) static_cast<End*>(link->user)->connection->call_topics();
             for (const auto& hand : hands_) hand->drive();
         }
+        const size_t known = events.size();
         topics.take_events(0, events);
+        for (size_t i = known; i < events.size(); ++i) {
+            if (events[i].kind == TopicEvent::Kind::left) topics.is_over(events[i]);
+        }
     }
     // Its n-th join.
     void peer_joins(Hand& hand, std::string_view name, uint64_t credit) {

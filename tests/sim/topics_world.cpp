@@ -278,6 +278,7 @@ void TopicProgram::told(const TopicEvent& event) {
             return;
         case TopicEvent::Kind::left:
             if (!join.left) world_.complain("left without a leave");
+            if (!topics_->is_over(event)) world_.complain("left twice");
             std::erase_if(leaving_, [&](const auto& each) { return each.get() == &join; });
             return;
         case TopicEvent::Kind::dropped:

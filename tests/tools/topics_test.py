@@ -3,6 +3,7 @@
 
 import base64
 import concurrent.futures
+import json
 import os
 import pty
 import signal
@@ -127,6 +128,19 @@ class Topics(ToolCase):
             self.assertEqual(slow.process.wait(PATIENCE_S), 0)
             self.assertEqual((pub.expect("error")["exit"], pub.wait()), (5, 5))
 
+    def test_so_it_does_where_lines_of_json_are_not_read(self):
+        with open(self.lines(6000, 1000), "rb") as source, open(self.folder / "errors", "wb") as errors:
+            sub = subprocess.Popen([TOOL, "sub", "feed", *HERE, "--json"], stdout=subprocess.PIPE, stderr=errors)
+            ticket = next(line["ticket"] for line in map(json.loads, sub.stdout) if line["event"] == "listening")
+            pub = Running("pub", "feed", "--connect", ticket, stdin=source)
+            for line in sub.stdout:
+                if json.loads(line)["event"] == "message":
+                    break
+            sub.send_signal(signal.SIGINT)
+            self.assertEqual(sub.wait(PATIENCE_S), 0)
+            sub.stdout.close()
+            self.assertEqual((pub.expect("error")["exit"], pub.wait()), (5, 5))
+
     def test_what_has_come_before_an_interrupt_is_printed(self):
         path = self.folder / "numbers"
         path.write_bytes(b"".join(b"%d\n" % number for number in range(100_000)))
@@ -238,6 +252,31 @@ class Topics(ToolCase):
             pub.process.stdin.close()
             self.assertEqual(pub.expect("error")["exit"], 5)
             self.assertEqual(pub.process.wait(PATIENCE_S), 5)
+
+    def test_two_ways_to_one_peer_are_one(self):
+        for order in (0, 1):
+            with Plain("news", *HERE, "--listen", f"unix://{self.folder}/way{order}", "--count", 1) as sub:
+                ways = [sub.ticket, sub.told("Listening: ").split()[-1]]
+                done = publish("news", "once", "--connect", ways[order], "--connect", ways[1 - order])
+                self.assertEqual(done.status, 0, done.err)
+                self.assertEqual(sub.finish()[:2], (0, b"once\n"))
+
+    def test_what_is_ignored_at_the_start_does_not_interrupt(self):
+        ignore = lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+        sub = subprocess.Popen([TOOL, "sub", "news", *HERE, "--json", "--count", "1"], stdout=subprocess.PIPE, preexec_fn=ignore)
+        ticket = next(line["ticket"] for line in map(json.loads, sub.stdout) if line["event"] == "listening")
+        sub.send_signal(signal.SIGHUP)
+        self.assertEqual(publish("news", "heard", "--connect", ticket).status, 0)
+        out, _ = sub.communicate(timeout=PATIENCE_S)
+        self.assertEqual(sub.returncode, 0)
+        self.assertIn(b'"body":"heard"', out.replace(b": ", b":"))
+
+    def test_a_publisher_goes_on_when_nobody_reads_what_it_tells(self):
+        with Plain("news", *HERE, "--count", 2) as sub:
+            pub = subprocess.Popen([TOOL, "pub", "news", "--json", "--connect", sub.ticket], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            pub.stdout.close()
+            pub.communicate(b"one\ntwo\n", timeout=PATIENCE_S)
+            self.assertEqual((sub.finish()[:2], pub.returncode), ((0, b"one\ntwo\n"), 0))
 
     def test_a_publisher_that_is_killed_is_told_as_lost(self):
         with Publisher("news") as pub, Running("sub", "news", "--connect", pub.ticket, "--lease", "0.2") as sub:

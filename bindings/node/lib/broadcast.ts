@@ -1,14 +1,15 @@
 // Peers by their ids, and one message to all of them.
-import { encoded, encodedBy, type Command, type Target } from './commands.js'
+import { encoded, encodedBy, type Target } from './commands.js'
 import type { Core } from './core.js'
 import { argumentError, errorOf } from './errors.js'
 import { check } from './known.js'
 import type { Body } from './message.js'
+import { onAbort } from './options.js'
 import { PeerState, type Peer } from './peer.js'
-import { Flag, Op, R } from './table.js'
+import { R } from './table.js'
 
 export interface BroadcastOptions {
-  /** Peers for which it returns true. What it throws, the call throws. */
+  /** A plain function: peers for which it returns true. What it throws, the call throws. */
   filter?: (peer: Peer) => boolean
   /** Ends the wait for room: those who have not got it by then do not. */
   signal?: AbortSignal
@@ -35,27 +36,53 @@ export async function broadcast(core: Core, route: Target, value: Body, options:
   if (core.closing) throw core.closedError()
   const draft = typeof route === 'string' ? undefined : commands.draftOf(route)
   const [bytes, type] = draft ? encodedBy(draft, value) : encoded(value)
-  const chosen = openPeers(core).filter((peer) => !filter || filter(peer) === true)
-  commands.flush() // what was sent before goes before
-  const [sent, ...left] = core.box.broadcast(draft ? draft.place(type) : (route as string), type, bytes, chosen.map(({ slot }) => slot))
   let failure: unknown
-  const waits: Promise<number>[] = []
-  for (let i = 0; i < left.length; i += 2) {
-    const peer = core.peers[left[i]!]!
-    if (left[i + 1] !== R.again) {
-      failure ??= errorOf(left[i + 1]!, { peer: peer.id, endpoint: peer.address, detail: `to ${route}` })
-      continue
+  // Those who have no room.
+  const give = (peers: Peer[]): Peer[] => {
+    const [took, ...left] = core.box.broadcast(draft ? draft.place(type) : (route as string), type, bytes, peers.map(({ slot }) => slot))
+    sent += took!
+    const full: Peer[] = []
+    for (let i = 0; i < left.length; i += 2) {
+      const peer = core.peers[left[i]!]!
+      if (left[i + 1] === R.again) full.push(peer)
+      else failure ??= errorOf(left[i + 1]!, { peer: peer.id, endpoint: peer.address, detail: `to ${route}` })
     }
-    const command: Command = { op: Op.send, peer: peer.slot, route, body: bytes, bodyType: type | (draft ? Flag.draft : 0), tag: 0, low: 0,
-      high: 0, receipt: undefined }
-    const gone = (reason: unknown) => {
-      if (peer.state !== PeerState.closed || core.closing) failure ??= reason
-      return 0
-    }
-    waits.push(peer.wait(command, signal).then(() => 1, gone))
+    return full
   }
-  let later = 0
-  for (const one of await Promise.all(waits)) later += one
+  // Once it has room it is asked again: who closes meanwhile does not take it.
+  const giveLater = async (peer: Peer): Promise<void> => {
+    for (let full = true; full;) {
+      peer.blocked = true
+      await room(core, peer, signal)
+      if (core.closing) throw core.closedError()
+      commands.flush()
+      full = peer.state === PeerState.open && (peer.blocked || give([peer]).length > 0)
+    }
+  }
+  let sent = 0
+  const chosen = openPeers(core).filter((peer) => !filter || filter(peer))
+  commands.flush() // what was sent before goes before
+  const [waiting, free] = [chosen.filter(({ blocked }) => blocked), chosen.filter(({ blocked }) => !blocked)]
+  const waits = [...waiting, ...give(free)].map((peer) => giveLater(peer).catch((error) => (failure ??= error)))
+  await Promise.all(waits)
   if (failure !== undefined) throw failure
-  return sent! + later
+  return sent
+}
+
+// Settled when it has room, or is closed; rejected by the signal.
+function room(core: Core, peer: Peer, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    core.commands.hold()
+    const end = (then: () => void) => {
+      forget?.()
+      core.commands.release()
+      then()
+    }
+    const told = () => end(resolve)
+    peer.rooms.push(told)
+    const forget = onAbort(signal, (reason) => {
+      peer.rooms.splice(peer.rooms.indexOf(told), 1)
+      end(() => reject(reason))
+    })
+  })
 }

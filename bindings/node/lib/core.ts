@@ -214,7 +214,7 @@ export class Core implements CommandOwner {
       this.waitForRoom(peer, command)
       return
     }
-    const gone = result === R.handle || result === R.closed || result === R.state
+    const gone = result === R.handle || result === R.closed || result === R.state || result === R.closing
     const error = this.errorFor(command, result)
     if (command.op === Op.request || command.receipt) this.abandon(command, error)
     else if (!gone) this.report(error)

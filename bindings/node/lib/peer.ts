@@ -228,6 +228,7 @@ export class Peer extends Emitter<PeerEvents> {
       this.waiting.push(command)
       const forget = onAbort(signal, (reason) => {
         if (!this.drop(command)) return
+        this.core.queued.delete(command)
         this.core.commands.release()
         reject(reason)
       })

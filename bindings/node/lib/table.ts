@@ -140,6 +140,7 @@ export const enum R {
   timeout = 80,
   cancelled = 81,
   unsupported = 84,
+  closing = 88,
   status = 89,
 }
 

@@ -5,7 +5,8 @@ import inspect
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Optional
 
 from sealwire import _errors, _native
-from sealwire._draft import RouteLike
+from sealwire._codecs import Encoded, encode
+from sealwire._draft import Draft, RouteLike
 from sealwire._messages import BodyLike
 
 if TYPE_CHECKING:
@@ -31,6 +32,22 @@ def chosen(peers: Iterable[Any], filter: Optional[Callable[[Any], Any]]) -> List
     return [peer._handle for peer in peers if peer.stream is None and not peer.closing and (filter is None or filter(peer))]
 
 
+def _once(route: RouteLike, body: Any) -> Any:
+    """The body as all get it, whatever becomes of it meanwhile. One that is none is left to the first who takes it, who says why."""
+    if isinstance(body, (bytes, str, Encoded)):
+        return body
+    try:
+        with memoryview(body) as view:
+            return bytes(view) if view.c_contiguous else body
+    except TypeError:
+        pass
+    try:
+        kind = route.kind if isinstance(route, Draft) else None
+        return encode(body, kind or "json")
+    except (TypeError, ValueError, OverflowError):
+        return body
+
+
 class Round:
     """One message to many, in either face."""
 
@@ -42,7 +59,7 @@ class Round:
         self.failure: Optional[_errors.Error] = None  # of the first that does not take it at all
         self._core = core
         self._route = route
-        self._body = body
+        self._body = _once(route, body)
 
     def send(self, handles: List[int]) -> None:
         sent, left_out = self._core.broadcast(self._route, self._body, handles)

@@ -183,6 +183,25 @@ test('who closes, or is waited for no more, does not fail the rest', async (t) =
   assert.deepEqual(came.slice(-2), ['kept', 'last'])
 })
 
+test('who closes in good order while it waits does not take it, and fails nothing', async (t) => {
+  for (const body of ['small', Buffer.alloc(100_000, 'l')]) {
+    const { hub, members: [first, slow] } = await hubWith(t, [{}, SLOW])
+    const errors = []
+    hub.on('error', (error) => errors.push(error))
+    slow.peer.pause()
+    const there = hub.peer(slow.id)
+    fill(there)
+    const waits = hub.broadcast('news', body)
+    await first.take()
+    const closing = once(there, 'closing')
+    const closed = slow.peer.close({ deadline: 60_000 })
+    await closing
+    assert.equal(await waits, 1)
+    await closed
+    assert.deepEqual(errors, [])
+  }
+})
+
 test('who takes no such message is told when the others have it', async (t) => {
   const { hub, members: [first, small, last] } = await hubWith(t, [{}, { limits: { maxMessageBytes: 20_000 } }, {}])
   await assert.rejects(hub.broadcast('news', Buffer.alloc(50_000, 'b')), (error) => error.code === 'too_big' && error.peer === small.id)
