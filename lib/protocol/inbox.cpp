@@ -436,6 +436,7 @@ Event* Inbox::poll() {
         if (!event.dropped) return &event;
     }
     if (next_event_ == events_.size()) {
+        cleared_events_ += events_.size();
         events_.clear();
         lent_.clear();
         next_event_ = prepared_ = 0;

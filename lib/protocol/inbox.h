@@ -63,6 +63,9 @@ public:
     Event* poll();
     size_t undelivered_events() const { return events_.size() - next_event_; }
     std::vector<Event>& events() { return events_; }
+    // Events in all, and how many of them were polled.
+    uint64_t made_events() const { return cleared_events_ + events_.size(); }
+    uint64_t told_events() const { return cleared_events_ + next_event_; }
 
     // WINDOW: what to tell, and whether there is news worth a record of its own.
     uint64_t received() const { return received_; }
@@ -292,6 +295,7 @@ private:
     std::vector<Event> events_;
     std::vector<ChunkRef> lent_;  // to events that are not delivered: one count a chunk in place of one an event
     size_t next_event_ = 0;
+    uint64_t cleared_events_ = 0;
     size_t prepared_ = 0;
 };
 

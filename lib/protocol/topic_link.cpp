@@ -46,6 +46,7 @@ bool TopicLink::take(const Frame& frame, const ChunkRef& chunk) {
         default:  // leave, credit_topic
             if (frame.id >= peer_aliases_) return fail(WireCode::protocol, "a topic that was not joined");
             incoming.amount = frame.amount;
+            incoming.behind = frame.kind == FrameKind::leave ? inbox_.made_events() : 0;
             break;
     }
     incoming_.push_back(incoming);
@@ -185,8 +186,9 @@ bool TopicLink::sync(Outbox& outbox, size_t group, bool up) {
         attached_ = true;
         topics_.add(*this);
     }
-    for (const Incoming& incoming : incoming_) apply(incoming);
-    incoming_.clear();
+    size_t applied = 0;  // who leaves does so behind its messages
+    while (applied < incoming_.size() && incoming_[applied].behind <= inbox_.told_events()) apply(incoming_[applied++]);
+    incoming_.erase(incoming_.begin(), incoming_.begin() + static_cast<ptrdiff_t>(applied));
     credit_news_ = false;
     for (; !verdicts_.empty(); verdicts_.pop_front()) answers_.push_back(verdicts_.front());
     if (too_slow_) return false;
@@ -209,9 +211,9 @@ bool TopicLink::sync(Outbox& outbox, size_t group, bool up) {
             outbox.put({.kind = FrameKind::credit_topic, .id = alias, .amount = amount});
         }
         credit_due_.clear();
+        feed(outbox);  // before LEAVE what was published before it
         while (!todo_.empty() && reconcile(todo_.front(), outbox)) todo_.pop_front();
         todo_.shrink();
-        feed(outbox);
     }
     return true;
 }
@@ -300,6 +302,9 @@ void TopicLink::answer(const std::vector<uint64_t>& serials, uint32_t code) {
 
 void TopicLink::want(uint64_t topic) {
     todo_.push_back(topic);
+    // What was published before goes before.
+    TopicMember* const* const member = member_of_.find(topic);
+    if (member && !(*member)->ready && has_something(*topics_.find(topic), **member)) make_ready(**member);
     topics_.flag(*this);
 }
 

@@ -93,6 +93,8 @@ public:
     // All that was published has left.
     bool settled() const;
     const TopicAudience* renew_audience(uint64_t alias);
+    // Not all that came is delivered.
+    bool unread() const { return inbox_.told_events() < inbox_.made_events(); }
     // The session is over; the peer had received so much of what was sent. What it did not get is told.
     struct Lost {
         uint64_t not_sent = 0;
@@ -137,6 +139,7 @@ private:
         uint64_t amount = 0;  // credit
         uint64_t flags = 0;
         uint32_t code = 0;
+        uint64_t behind = 0;  // events of the inbox
         TopicTag tag{};
     };
 
