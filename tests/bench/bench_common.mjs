@@ -18,7 +18,8 @@ export function parse() {
   })
   const role = positionals[0]
   if (positionals.length !== 1 || !['server', 'client'].includes(role)) throw new Error('say server or client')
-  if (!/^W[123]/.test(values.workload ?? '')) throw new Error('this program knows the workloads W1, W2 and W3')
+  const subscribes = role === 'client' && values.workload === 'W5'
+  if (!subscribes && !/^W[123]/.test(values.workload ?? '')) throw new Error('this program knows W1, W2, W3, and the client in W5')
   const options = { ...values, role, kind: Number(values.workload[1]) }
   for (const name of ['size', 'count', 'seconds', 'outstanding']) options[name] = Number(values[name])
   if (options.size < 16) throw new Error('a message has at least 16 bytes')
@@ -117,6 +118,14 @@ export class Tally {
     }
     this.received++
     return false
+  }
+
+  // W5, at the subscriber. `cpu_us`: what this process has used for each message, at start too.
+  emitDeliveries() {
+    const { options, received, announced } = this
+    const elapsedMs = performance.now() - this.first
+    const { user, system } = process.cpuUsage()
+    emit({ role: 'client', workload: options.workload, sent: announced, lost: announced - received, deliveries_per_s: (received * 1000) / elapsedMs, cpu_us: (user + system) / received })
   }
 
   emit() {

@@ -24,7 +24,7 @@ struct bench_options {
     bool server;
     bool curve;            /* zmq only */
     const char *transport; /* where a program knows several: tcp, unix, tls, ws, wss or pipe */
-    int kind;              /* the digit of the workload: 1, 2, 3, 4 or 6 */
+    int kind;              /* the digit of the workload: 1 to 7 */
     const char *workload;  /* its name, repeated in the results */
     const char *address;   /* client: what the server printed */
     const char *state;     /* a private folder of this run, for keys */
@@ -32,7 +32,7 @@ struct bench_options {
     uint64_t count;        /* messages, or connections in W4; 0: until `seconds` are over */
     double seconds;
     uint32_t outstanding; /* W2: requests in flight, over all connections */
-    uint32_t connections; /* W2: connections the requests are spread over; W6: idle connections */
+    uint32_t connections; /* W2: connections the requests are spread over; W5: subscribers; W6: idle connections */
     size_t batch;         /* W3, byte streams: bytes a write gathers; 0: one write a message */
 };
 
@@ -65,7 +65,7 @@ static inline struct bench_options bench_parse(int argc, char **argv) {
     bool batch_given = false, connections_given = false;
     if (argc < 2 || (strcmp(argv[1], "server") != 0 && strcmp(argv[1], "client") != 0)) {
         fprintf(stderr,
-                "usage: %s server|client --workload W1|W1f|W2|W3a|W3b|W3c|W4|W6|W7|W7f [--address A] [--state DIR]"
+                "usage: %s server|client --workload W1|W1f|W2|W3a|W3b|W3c|W4|W5|W6|W7|W7f [--address A] [--state DIR]"
                 " [--size BYTES] [--count N] [--seconds S] [--outstanding N] [--connections N] [--batch BYTES] "
                 "[--curve] [--transport T]\n",
                 argv[0]);
@@ -93,7 +93,7 @@ static inline struct bench_options bench_parse(int argc, char **argv) {
         else if (strcmp(name, "--batch") == 0) batch_given = true, o.batch = strtoull(value, NULL, 10);
         else bench_fail("unknown argument %s", name);
     }
-    o.kind = o.workload[0] == 'W' && strchr("123467", o.workload[1]) ? o.workload[1] - '0' : 0;
+    o.kind = o.workload[0] == 'W' && strchr("1234567", o.workload[1]) ? o.workload[1] - '0' : 0;
 #ifndef BENCH_PARTS
     if (o.kind == 7) o.kind = 3; /* all that a byte stream has: messages, one behind the other */
 #endif
@@ -103,6 +103,8 @@ static inline struct bench_options bench_parse(int argc, char **argv) {
     if (!o.count && o.seconds <= 0) bench_fail("--count or --seconds must be positive");
     if (!batch_given) o.batch = o.size < 1024 ? 16384 : 0; /* 16,384: the largest TLS record */
     if (!connections_given && o.kind == 6) o.connections = 1000;
+    if (!connections_given && o.kind == 5) o.connections = 100;
+    if (o.kind == 5) o.outstanding = o.connections;
     if (o.kind == 1) o.outstanding = o.connections = 1;
     if (!o.connections || o.outstanding < o.connections)
         o.outstanding = o.connections = o.connections ? o.connections : 1;
@@ -217,6 +219,15 @@ static inline void bench_print_server(const struct bench_options *o, uint64_t re
     if (o->kind == 4) printf(",\"connections_per_s\":%.1f", per_s);
     bench_print_peak(o);
     printf("}\n");
+    fflush(stdout);
+}
+
+/* W5, at the subscribers: what came, and what was published times their number; equal when nothing is lost. */
+static inline void bench_print_deliveries(const struct bench_options *o, uint64_t received, uint64_t announced,
+                                          uint64_t elapsed_ns) {
+    printf("{\"role\":\"client\",\"workload\":\"%s\",\"sent\":%llu,\"lost\":%lld,\"deliveries_per_s\":%.1f}\n",
+           o->workload, (unsigned long long)(announced / o->connections), (long long)(announced - received),
+           elapsed_ns ? (double)received * 1e9 / (double)elapsed_ns : 0);
     fflush(stdout);
 }
 

@@ -32,7 +32,7 @@ class Harness(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             path = pathlib.Path(folder, "fake.py")
             path.write_text(textwrap.dedent(HONEST).format(server=server, client=client))
-            fake = mock.Mock(flags=(), command=lambda build: [sys.executable, str(path)])
+            fake = mock.Mock(command=lambda build, workload, role: [sys.executable, str(path), role])
             with mock.patch.dict(peers.PEERS, {"fake": fake}):
                 return programs.run_once("fake", workload, pathlib.Path(folder), seconds=0, timeout=timeout)
 

@@ -131,17 +131,16 @@ def run_once(peer, workload, build, seconds=2.0, count=0, connections=1000, extr
     what = WORKLOADS[workload]
     deadline = time.monotonic() + seconds + timeout
     cpu = max(os.sched_getaffinity(0)) if what.one_core else None
-    command = PEERS[peer].command(build)
     with tempfile.TemporaryDirectory(prefix="sealwire-bench-") as folder:
         arguments = ["--workload", what.argument, "--size", str(what.size), "--state", folder,
                      "--seconds", str(seconds), "--count", str(count), *extra]
         if workload == "W6":
             arguments += ["--connections", str(connections)]
-        at = len(command) - len(PEERS[peer].flags)
+        if workload == "W5x1000":
+            arguments += ["--connections", "1000"]
 
         def start(role, *more):
-            line = [*command[:at], role, *command[at:], *arguments, *more, role]
-            return Program(line, folder, deadline, cpu)
+            return Program([*PEERS[peer].command(build, workload, role), *arguments, *more, role], folder, deadline, cpu)
 
         with start("server") as server:
             ready = server.line()

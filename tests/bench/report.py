@@ -65,9 +65,19 @@ def describe_machine(build, chosen_peers):
     }
 
 
-def _values(rounds, workload, figure=None):
+# A second figure of a workload: title, figure, scale.
+_SECOND = {
+    "W1": ("p99, us", "p99_us", 1),
+    "W1f": ("p50, us", "p50_us", 1),
+    "W6": ("PSS, KB", "pss_per_connection", 1 / 1024),
+    "N-W5": ("CPU, us each", "cpu_us", 1),
+    "P-W5": ("CPU, us each", "cpu_us", 1),
+}
+
+
+def _values(rounds, workload):
     what = WORKLOADS[workload]
-    return [figures[figure or what.figure] * what.scale if figures else None for figures in rounds]
+    return [figures[what.figure] * what.scale if figures else None for figures in rounds]
 
 
 def _number(value):
@@ -84,9 +94,9 @@ def table(workload, by_peer, against):
     """One workload: a row for each peer with median, spread, a second figure where there is one, and ratios."""
     what = WORKLOADS[workload]
     against = [name for name in against if name in by_peer]
-    second = {"W1": ("p99", "p99_us"), "W1f": ("p50", "p50_us"), "W6": ("PSS", "pss_per_connection")}.get(workload)
+    second = _SECOND.get(workload)
     titles = ["peer", f"median, {what.unit}", "min to max"]
-    titles += [f"{second[0]}, {what.unit}"] if second else []
+    titles += [second[0]] if second else []
     titles += [f"x {name}" for name in against]
     sense = "lower" if what.lower_is_better else "higher"
     lines = [f"### {workload}: {what.title} ({sense} is better)", "", f"| {' | '.join(titles)} |",
@@ -101,7 +111,7 @@ def table(workload, by_peer, against):
         cells = [peer + (f" ({failed} of {len(values)} rounds failed)" if failed else ""),
                  _number(statistics.median(good)), f"{_number(min(good))} to {_number(max(good))}"]
         if second:
-            others = [value for value in _values(rounds, workload, second[1]) if value is not None]
+            others = [figures[second[1]] * second[2] for figures in rounds if figures]
             cells.append(_number(statistics.median(others)))
         for name in against:
             ratio = median_ratio(values, _values(by_peer[name], workload))

@@ -1,4 +1,4 @@
-// The peer `sealwire-node`: the npm package sealwire, requests and messages of one route, answered by a plain function.
+// The peer `sealwire-node`: the npm package sealwire, requests and messages of one route, answered by a plain function; a topic's listener.
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 
@@ -48,11 +48,18 @@ async function request(peer) {
   requests.emit(elapsedMs)
 }
 
+async function subscribe(node) {
+  const tally = new Tally(options)
+  const topic = (await node.join('bench')).ref()
+  await new Promise((resolve) => topic.on('message', ({ body }) => tally.add(body) && resolve()))
+  tally.emitDeliveries()
+}
+
 if (options.role === 'server') {
   await serve()
 } else {
   const node = await Node.open({ network: 'bench' })
   const peer = await node.connect(options.address)
-  await (options.kind === 3 ? sendOneWay : request)(peer)
+  await (options.kind === 3 ? sendOneWay(peer) : options.kind === 5 ? subscribe(node) : request(peer))
   await node.close()
 }

@@ -1,4 +1,4 @@
-"""The peer `sealwire-asyncio`: requests with `async def` at both ends, messages in batches; --plain: plain handlers."""
+"""The peer `sealwire-asyncio`: requests with `async def` at both ends, messages in batches; --plain: plain handlers, one after the other."""
 
 import asyncio
 import sys
@@ -53,7 +53,9 @@ async def iterate(messages, tally, done):
 async def ask(options):
     async with sealwire.Node(network=NETWORK, exchange_slots=SLOTS) as node:
         peer = await node.connect(options.address)
-        if options.kind == 3:
+        if options.kind == 5:
+            await subscribe(options, node)
+        elif options.kind == 3:
             sent = await send(options, peer)
             bench.emit_client(options, sent, 0)
         else:
@@ -69,6 +71,26 @@ async def ask(options):
             elapsed = time.perf_counter() - requests.pace.start
             await peer.request("request", bench.make_message(options.size, requests.sent + 1, last=True))
             requests.emit(elapsed)
+
+
+async def subscribe(options, node):
+    tally = bench.Tally(options)
+    async with node.join("bench") as topic:
+        await (each if options.plain else in_batches)(topic, tally)
+    tally.emit_deliveries()
+
+
+async def each(topic, tally):
+    async for message in topic:
+        if tally.add(message.body):
+            return
+
+
+async def in_batches(topic, tally):
+    async for batch in topic.batches():
+        for message in batch:
+            if tally.add(message.body):
+                return
 
 
 async def send(options, peer):
