@@ -17,6 +17,7 @@ constexpr uint64_t kLeastWindowBytes = 64u * 1024;
 constexpr uint32_t kLeastSlots = 16;
 constexpr uint64_t kLeastMemoryBytes = 1024 * 1024;
 constexpr uint32_t kMostLoopThreads = 64;
+constexpr uint32_t kMostTopicsPerPeer = 1024 * 1024;
 
 // Runs `body` with the node, which it keeps alive meanwhile.
 template <class Body>
@@ -52,6 +53,8 @@ Result<Limits> limits_of(const sw_node_options& options) {
         return fail(Errc::argument, "exchange_slots is below 16");
     }
     if (options.exchange_slots) limits.exchange_slots = options.exchange_slots;
+    if (options.topics_per_peer > kMostTopicsPerPeer) return fail(Errc::argument, "topics_per_peer is above 1,048,576");
+    if (options.topics_per_peer) limits.topics = options.topics_per_peer;
     const uint32_t padding = options.padding_bytes;
     if (padding != 0 && padding != 64 && padding != 256 && padding != 1024 && padding != 4096) {
         return fail(Errc::argument, "padding_bytes is none of 0, 64, 256, 1024, 4096");

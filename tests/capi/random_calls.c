@@ -644,6 +644,7 @@ static void node_calls(int in_callback) {
             options.on_event = percent(50) ? a_callback : NULL;
             options.log = 1;
             options.exchange_slots = percent(90) ? 0 : below(40);
+            options.topics_per_peer = percent(90) ? 0 : below(3) * 1024 * 1024;
             options.ask_allowed = percent(20);
             options.application_data_bytes = percent(90) ? 0 : below(70000);
             options.accept_data = (sw_bytes){kBytes, percent(90) ? below(2000) : below(70000)};

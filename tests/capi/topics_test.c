@@ -405,6 +405,31 @@ static void more_than_a_peer_takes(void) {
     box_close(&late);
 }
 
+/* Or as many as its node says. */
+static void as_many_as_is_said(void) {
+    sw_node_options options;
+    sw_node node;
+    sw_node_options_init(&options);
+    options.topics_per_peer = 1024 * 1024 + 1;
+    CHECK_IS(sw_node_open(&options, &node), SW_ERR_ARG);
+    options.topics_per_peer = 2;
+    options.access = SW_ACCESS_ANYONE;
+    box few, many;
+    box_open(&few, &options);
+    box_open(&many, NULL);
+    box_listen(&few, "tcp://127.0.0.1:0", ticket);
+    box_connect(&many, ticket);
+    const char *names[] = {"one", "two", "three"};
+    for (unsigned i = 0; i < 3; ++i) {
+        sw_topic topic;
+        MUST(sw_topic_join(many.node, text(names[i]), NULL, &topic));
+        const note n = wait_topic(&many, SW_EVENT_TOPIC_JOINED, 1, topic);
+        tap_ok(n.result == (i < 2 ? SW_OK : SW_ERR_LIMIT), "a peer may join as many topics as the node says");
+    }
+    box_close(&many);
+    box_close(&few);
+}
+
 static void at_the_end(void) {
     const sw_topic mine = join(&hub, "end"), theirs = join(&other, "end");
     for (int i = 0; i < 1000; ++i) publish(theirs, "last words");
@@ -473,5 +498,6 @@ int main(void) {
     open_both();
     at_the_end();
     more_than_a_peer_takes();
+    as_many_as_is_said();
     return tap_done();
 }

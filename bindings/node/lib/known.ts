@@ -31,7 +31,7 @@ const names = {
   limits: namesOf<Limits>({
     sendQueueBytes: 1, maxMessageBytes: 1, windowBytes: 1, exchangeSlots: 1, handshakeTimeout: 1, decisionTimeout: 1, requestTimeout: 1,
     paddingBytes: 1, memoryBytes: 1, applicationDataBytes: 1, lease: 1, redial: 1, redialMax: 1, heartbeat: 1, heartbeats: 1, refresh: 1,
-    maxSuspendedPerAddress: 1,
+    maxSuspendedPerAddress: 1, topicsPerPeer: 1,
   }),
   connect: namesOf<ConnectOptions>({ ...channel, timeout: 1, signal, data: 1, keepalive: 1, tls: 1 }),
   connectPipe: namesOf<ConnectPipeOptions>({ ...channel, address: 1, bufferBytes: 1, timeout: 1, signal, data: 1 }),

@@ -38,6 +38,7 @@ export interface NativeOptions {
   heartbeats: number
   refresh: number
   maxSuspendedPerAddress: number
+  topicsPerPeer: number
   applicationDataBytes: number
   keyLog: string
 }

@@ -191,6 +191,7 @@ export class Node extends Emitter<NodeEvents> {
       heartbeats: size(limits.heartbeats, 'heartbeats'),
       refresh: span(limits.refresh, 'refresh'),
       maxSuspendedPerAddress: limit(limits.maxSuspendedPerAddress, 'maxSuspendedPerAddress'),
+      topicsPerPeer: size(limits.topicsPerPeer, 'topicsPerPeer'),
       acceptData: typeof data === 'function' ? undefined : data,
       askAllowed: typeof data === 'function' ? 1 : 0,
       severalSessions: options.severalSessions ? 1 : 0,

@@ -102,6 +102,8 @@ export interface Limits {
    * loopback only where it is given; Infinity: any number.
    */
   maxSuspendedPerAddress?: number
+  /** Topics that a peer may have joined here; default 1,024, at most 1,048,576. */
+  topicsPerPeer?: number
   /** Bytes that are taken of what a peer's application says with the handshake; default 2 KiB, at most 60 KiB. */
   applicationDataBytes?: number
 }

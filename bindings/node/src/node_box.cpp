@@ -155,6 +155,7 @@ void NodeBox::open(Napi::Env env, const Napi::Object& given) {
     options.refresh_ms = number("refresh").Uint32Value();
     options.max_suspended_per_address = number("maxSuspendedPerAddress").Uint32Value();
     options.loop_threads = number("loopThreads").Uint32Value();
+    options.topics_per_peer = number("topicsPerPeer").Uint32Value();
     options.application_data_bytes = number("applicationDataBytes").Uint32Value();
     options.key_log = text_of(key_log);
     options.connection_limits = limits_arg(given.Get("connectionLimits"));

@@ -64,6 +64,7 @@ class Node(Endpoint[Peer, Request], Handling, Waiting, Piping, Joins, Broadcasts
               also for loopback only where it is given; NEVER: any number
     refresh   after how long a connection is replaced by one with fresh keys, unseen; default 7,200; 0: never
     loop_threads   on which peers are spread, each staying on one; default 1, at most 64. Handlers run where they always do
+    topics_per_peer  that a peer may have joined here; default 1,024, at most 1,048,576
     memory_bytes   that all peers may use together beyond what each is granted at first; default 1 GiB, at least 1 MiB
     padding_bytes  what is sent is filled up to multiples of 64, 256, 1024 or 4096 bytes, so that sizes tell less
     key_log   FOR DEBUGGING ONLY: the path of a file that gets the keys of all sessions (docs/PROTOCOL.md, "Key log"). Whoever has it can

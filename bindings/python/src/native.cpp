@@ -163,6 +163,7 @@ void open(const py::handle& core, int descriptor, const Identity* identity, cons
     set("refresh_ms", options.refresh_ms);
     set("max_suspended_per_address", options.max_suspended_per_address);
     set("loop_threads", options.loop_threads);
+    set("topics_per_peer", options.topics_per_peer);
     const std::string accept_data = limits.contains("accept_data") ? limits["accept_data"].cast<std::string>() : "";
     options.accept_data = {accept_data.data(), accept_data.size()};
     const std::string key_log = limits.contains("key_log") ? limits["key_log"].cast<std::string>() : "";

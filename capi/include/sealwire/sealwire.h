@@ -798,6 +798,8 @@ typedef struct sw_node_options {
      * comes last. A peer's events may begin before sw_node_connect returns to a callback, and what another thread is about to deliver
      * is delivered behind sw_node_pause. Since 0.1. */
     uint32_t loop_threads;
+    /* Topics that a peer may have joined here, of any name: default 1,024, at most 1,048,576. Each takes some hundred bytes. Since 0.1. */
+    uint32_t topics_per_peer;
 } sw_node_options;
 
 static inline void sw_node_options_init(sw_node_options *options) {

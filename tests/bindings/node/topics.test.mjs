@@ -353,3 +353,11 @@ test('a loop holds the process, an idle join does not', { timeout: 30_000 }, asy
   assert.equal(await nextLine(held.lines), 'over')
   assert.equal((await held.exit).code, 0)
 })
+
+test('a peer may join as many topics as the node says', async (t) => {
+  const { client } = await pair(t, { server: { limits: { topicsPerPeer: 2 } } })
+  const codes = []
+  for (const name of ['one', 'two', 'three']) codes.push((await client.join(name)).refusal?.code)
+  assert.deepEqual(codes, [undefined, undefined, 'limit'])
+  await assert.rejects(Node.open({ limits: { topicsPerPeer: 1024 * 1024 + 1 } }), { code: 'argument' })
+})

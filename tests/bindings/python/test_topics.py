@@ -343,6 +343,19 @@ def test_a_peer_that_takes_no_more_joins_refuses_which_is_told():
     run(scenario)
 
 
+def test_a_peer_may_join_as_many_topics_as_the_node_says():
+    async def scenario():
+        async with pair(URL, {"topics_per_peer": 2}) as (_, client, _):
+            topics = [await client.join(name) for name in ("one", "two", "three")]
+            assert [topic.refusal and topic.refusal.code for topic in topics] == [None, None, "limit"]
+        with pytest.raises(sealwire.ArgumentError):
+            sealwire.Node(topics_per_peer=-1)
+        with pytest.raises(sealwire.ArgumentError):
+            async with sealwire.Node(topics_per_peer=1024 * 1024 + 1):
+                pass
+    run(scenario)
+
+
 def test_many_members_on_several_threads():
     async def scenario():
         arrived = asyncio.Queue()
