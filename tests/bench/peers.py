@@ -44,6 +44,12 @@ WORKLOADS = {
     "W4": Workload("W4", 64, "server", "connections_per_s", "/s", 1, "connection, handshake, one request, close", 20),
     "W5": Workload("W5", 64, "client", "deliveries_per_s", "M/s", 1e-6, "one publisher, 100 subscribers, messages of 64 B", 500),
     "W5x1000": Workload("W5", 64, "client", "deliveries_per_s", "M/s", 1e-6, "W5 with 1,000 subscribers", 50),
+    "W5-stalled": Workload("W5-stalled", 64, "server", "kept", "x", 1,
+                           "rate of 99 subscribers beside one that takes no events, to that without it: the oldest are dropped for it", 4096),
+    "W5-stalled-newest": Workload("W5-stalled-newest", 64, "server", "kept", "x", 1, "W5-stalled, the newest are dropped", 4096),
+    "W5-stalled-cut": Workload("W5-stalled-cut", 64, "server", "kept", "x", 1, "W5-stalled, it is disconnected", 4096),
+    "W5-join": Workload("W5-join", 64, "server", "join_ratio", "x", 1,
+                        "cost of a join where 100,000 other topics are joined, to that where 100 are", 2000, lower_is_better=True),
     "W6": Workload("W6", 64, "run", "rss_per_connection", "KB", 1 / 1024, "memory per idle connection, server side", 40,
                    lower_is_better=True),
     "W7": Workload("W7", 262144, "server", "bytes_per_s", "GB/s", 1e-9, "a stream to a receiver that discards it", 300),
@@ -57,7 +63,8 @@ WORKLOADS = {
     "P-W5": Workload("W5", 64, "client", "deliveries_per_s", "k/s", 1e-3, "a subscriber in Python, the publisher in C", 10000),
 }
 GROUPS = {"W3": ["W3a", "W3b", "W3c-64K", "W3c-1M"], "W3c": ["W3c-64K", "W3c-1M"],
-          "N": ["N-W2", "N-W3a", "N-W5"], "P": ["P-W2", "P-W3a", "P-W5"], "all": list(WORKLOADS)}
+          "N": ["N-W2", "N-W3a", "N-W5"], "P": ["P-W2", "P-W3a", "P-W5"],
+          "stalled": ["W5-stalled", "W5-stalled-newest", "W5-stalled-cut"], "all": list(WORKLOADS)}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,21 +81,19 @@ class Peer:
             return self.program == "sealwire_bench"
         if self.program == "ws_bench":
             return workload in ("W1", "W2", *GROUPS["W3"])
-        if workload.startswith("W5"):
-            return self.program in TOPICS and "--transport" not in self.flags
+        if workload in TOPICS:
+            return self.program in TOPICS[workload] and "--transport" not in self.flags
         if "pipe" in self.flags and workload in ("W2x100", "W4", "W6"):  # more than one connection
-            return False
-        if workload in ("N-W5", "P-W5") and self.program not in TOPICS:
             return False
         return workload[0] == {"c": "W", "node": "N", "python": "P"}[self.language]
 
     def command(self, build, workload, role):
         flags = [flag.replace("{build}", str(build.resolve())) for flag in self.flags]
         if self.language == "c":
-            program = TOPICS[self.program] if workload.startswith("W5") else self.program
+            program = TOPICS.get(workload, {}).get(self.program, self.program)
             return [str(build / "tests" / "bench" / program), role, *flags]
-        if workload in ("N-W5", "P-W5") and role == "server":  # the publisher, for one subscriber
-            return [str(build / "tests" / "bench" / TOPICS[self.program]), role, "--connections", "1"]
+        if workload in TOPICS and role == "server":  # the publisher, for one subscriber
+            return [str(build / "tests" / "bench" / TOPICS[workload][self.program]), role, "--connections", "1"]
         runtime = str(venv_python(build)) if self.language == "python" else "node"
         return [runtime, str(HERE / self.program), role, *flags]
 
@@ -123,9 +128,14 @@ PEERS = {
     "sealwire-pipe": Peer("c", "sealwire_bench", ("--transport", "pipe"),
                           "the C interface over a pipe of the program: two threads of it and a unix socket carry the bytes"),
 }
-# What publishes and subscribes is a program of its own.
-TOPICS = {"sealwire_bench": "sealwire_topics", "zmq_bench": "zmq_topics",
-          "sealwire_bench.mjs": "sealwire_topics", "sealwire_bench.py": "sealwire_topics"}  # that they subscribe to
+# What publishes and subscribes is a program of its own; in N-W5 and P-W5 that is who publishes.
+TOPICS = {
+    **dict.fromkeys(["W5", "W5x1000"], {"sealwire_bench": "sealwire_topics", "zmq_bench": "zmq_topics"}),
+    **dict.fromkeys(["W5-stalled", "W5-stalled-newest", "W5-stalled-cut"], {"sealwire_bench": "sealwire_stalled"}),
+    "W5-join": {"sealwire_bench": "sealwire_joins"},
+    "N-W5": {"sealwire_bench.mjs": "sealwire_topics"},
+    "P-W5": {"sealwire_bench.py": "sealwire_topics"},
+}
 # What --transports compares: Sealwire over each transport, and the least that a program over the same transport can cost.
 TRANSPORTS = {"tcp": ("sealwire", "raw"), "unix": ("sealwire-unix", "raw-unix"), "tls": ("sealwire-tls", "tls"),
               "ws": ("sealwire-ws", "ws"), "wss": ("sealwire-wss", "wss"), "pipe": ("sealwire-pipe", "raw-unix")}
@@ -170,8 +180,8 @@ def only_once(stamp, source):
 def prepare(build, peers, compile_programs=True):
     """Builds the C programs and installs, pinned, what the Node.js and Python peers need."""
     languages = {PEERS[name].language for name in peers}
-    programs = {PEERS[name].program for name in peers}
-    if ("c" in languages or not programs.isdisjoint(TOPICS)) and compile_programs:
+    subscribers = {program for workload in ("N-W5", "P-W5") for program in TOPICS[workload]}
+    if ("c" in languages or subscribers & {PEERS[name].program for name in peers}) and compile_programs:
         if not (build / "build.ninja").exists():
             subprocess.run(["meson", "setup", str(build), str(ROOT), "-Dbench=true"], check=True)
         subprocess.run(["meson", "configure", str(build), "-Dbench=true"], check=True)

@@ -136,6 +136,8 @@ def run_once(peer, workload, build, seconds=2.0, count=0, connections=1000, extr
                      "--seconds", str(seconds), "--count", str(count), *extra]
         if workload == "W6":
             arguments += ["--connections", str(connections)]
+        if workload == "W5-join":
+            arguments += ["--connections", "4"]
         if workload == "W5x1000":
             arguments += ["--connections", "1000"]
 

@@ -66,7 +66,12 @@ def describe_machine(build, chosen_peers):
 
 
 # A second figure of a workload: title, figure, scale.
+_CPU = ("CPU, x", "cpu", 1)
 _SECOND = {
+    "W5-stalled": _CPU,
+    "W5-stalled-newest": _CPU,
+    "W5-stalled-cut": _CPU,
+    "W5-join": ("a message, x", "publish_ratio", 1),
     "W1": ("p99, us", "p99_us", 1),
     "W1f": ("p50, us", "p50_us", 1),
     "W6": ("PSS, KB", "pss_per_connection", 1 / 1024),

@@ -24,7 +24,7 @@ def parse():
     listed = lambda text: [name for name in text.split(",") if name]  # noqa: E731
     parser.add_argument("--peers", type=listed, help="names separated by commas, or all")
     parser.add_argument("--workloads", type=listed,
-                        help="of W1 W1f W2 W2x100 W3 W3a W3b W3c W4 W5 W5x1000 W6 W7 W7f N P, or all")
+                        help="of W1 W1f W2 W2x100 W3 W3a W3b W3c W4 W5 W5x1000 stalled W5-stalled W5-stalled-newest W5-stalled-cut W5-join W6 W7 W7f N P, or all")
     parser.add_argument("--transports", action="store_true",
                         help="Sealwire over each transport beside the raw peer of the same kind; W1 and W3 if not told else")
     parser.add_argument("--rounds", type=int, default=5)
