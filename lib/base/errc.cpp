@@ -62,8 +62,9 @@ constexpr auto kTable = std::to_array<ErrcInfo>({
      "A firewall may drop the packets, or the host is down."},
     {Errc::no_answer, "no_answer", "something listens there but gave no answer to the handshake",
      "Either the ticket's key is not the key of the program there, or its network differs, or it is another version or "
-     "another kind of program, or it is overloaded. From here these look alike; its log tells a wrong key, network or "
-     "version from another kind of program and from overload."},
+     "another kind of program, or it is overloaded, or your address may not connect, or has too many connections "
+     "there. "
+     "From here these look alike; its log tells them apart."},
     {Errc::handshake_timeout, "handshake_timeout", "the handshake was not finished in time",
      "The peer proved its key but did not accept or refuse in time; its decision callback may be blocked."},
     {Errc::handshake, "handshake", "the handshake failed",
