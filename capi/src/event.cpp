@@ -217,6 +217,7 @@ void EventBox::show(const NodeEvent& event) {
             link.suspended_ms = resumed ? static_cast<uint32_t>(event.last_number) : 0;
             link.suite = event.suite;
             link.reserved = 0;
+            link.pipe = {event.pipe};
             face.size = size_with(link);
             break;
         }

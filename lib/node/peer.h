@@ -234,6 +234,7 @@ private:
     void dial_again();
     void count_dial(const std::string& address);
     void carrier_failed(const Error& why);
+    void move_failed();
     void stop_dialling();
     void serve_no_more(const Peer& session);
     void drop_left_pipe();
@@ -318,8 +319,9 @@ private:
     bool received_ = false;  // any byte
     bool active_ = false;    // since the last trim
     bool said_hello_ = false;
-    Endpoint endpoint_;                            // to dial
-    View asked_data_;                              // of the peer's application, until connected
+    bool elsewhere_ = false;  // its channel has another address than the one before, or a pipe of the application
+    Endpoint endpoint_;       // to dial
+    View asked_data_;         // of the peer's application, until connected
     std::optional<std::vector<uint8_t>> welcome_;  // it is let in with this, when a dial of this node is over
     std::vector<const Route*> route_cache_;        // by route index; valid for route_version_
     uint64_t route_version_ = 0;

@@ -73,9 +73,12 @@ void Peer::on_resumed(Event& event) {
     out.last_number = lost ? static_cast<uint64_t>((now - redial_->lost_at) / kMillisecond) : 0;
     out.address = address_;
     out.suite = connection_->suite();
-    const bool told = lost || (redial_ && redial_->asked);
+    out.pipe = carried_;
+    const bool told = lost || elsewhere_ || (redial_ && redial_->asked);
+    elsewhere_ = false;
     if (redial_) {
         redial_->up_at = now;
+        if (address_ == endpoint_.text()) redial_->former.reset();  // where it was to move works
         redial_->tried = 0;
         redial_->asked = false;
         redial_->timer.cancel();
@@ -117,9 +120,12 @@ void Peer::plan_dial() {
 
 void Peer::dial_now(const std::optional<Endpoint>& endpoint) {
     if (over_ || connection_->ending()) return;
-    if (endpoint) endpoint_ = *endpoint;
-    if (!can_dial()) return;
+    if (!endpoint && !can_dial()) return;
     redial();
+    if (endpoint) {
+        if (!redial_->former) redial_->former = endpoint_;
+        endpoint_ = *endpoint;
+    }
     stop_dialling();
     redial_->asked = true;
     redial_->attempts = 0;
@@ -146,10 +152,37 @@ void Peer::carrier_failed(const Error& why) {
     if (over_) return;
     redial_->cause = {why.code, why.detail.empty() ? std::string(describe(why.code).text) : why.detail};
     log(LogLevel::info, why.code, "not resumed yet: " + redial_->cause.detail);
-    if (connection_->suspended()) return plan_dial();
+    if (connection_->suspended()) {  // the address that has worked and the one that it was to move to take turns
+        if (redial_->former && has_scheme(redial_->former->scheme)) std::swap(endpoint_, *redial_->former);
+        return plan_dial();
+    }
     // The channel that there is serves on.
+    if (!redial_->asked) return set_redial();
+    move_failed();
+}
+
+// The session goes on where it was, and is dialled there again.
+void Peer::move_failed() {
+    const std::string told = "not moved to " + endpoint_.text() + ": " + redial_->cause.detail;
+    if (redial_->former) endpoint_ = std::move(*std::exchange(redial_->former, std::nullopt));
+    if (!can_dial()) {
+        const std::lock_guard lock(*mutex_);
+        dialable_ = false;
+    }
+    NodeEvent out{.kind = NodeEventKind::peer_resumed, .errc = redial_->cause.code};
+    out.peer = handle_;
+    out.user = user_.load(std::memory_order_relaxed);
+    out.id = &id_;
+    out.first = std::exchange(redial_->tried, 0);
+    out.detail = told;
+    out.address = address_;
+    out.suite = connection_->suite();
+    out.pipe = carried_;
     redial_->asked = false;
-    set_redial();
+    redial_->attempts = 0;
+    shard_->emit(out);
+    redial_->cause = {};
+    plan_dial();
 }
 
 void Peer::stop_dialling() {
@@ -221,6 +254,7 @@ void Peer::adopt(Peer& carrier) {
     blocked_ = carrier.blocked_;
     reading_ = carrier.reading_;
     shut_ = false;
+    elsewhere_ = address_ != carrier.address_ || carrier.carried_ != 0;
     address_ = carrier.address_;
     carried_ = std::exchange(carrier.carried_, 0);
     carrier.serve_no_more(*this);

@@ -3,9 +3,11 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 
 #include "base/result.h"
 #include "base/time.h"
+#include "crypto/ticket.h"
 #include "io/timer.h"
 
 namespace sealwire {
@@ -31,7 +33,9 @@ struct Redial {
     Error cause;              // why the last channel or attempt failed
     Time lost_at = 0;
     Time up_at = 0;
-    bool asked = false;  // by the application: it is told when it has moved
+    bool asked = false;  // by the application: it is told when it has moved, and when that failed
+    // Where it was dialled before the application named another address, until that one has worked; without one: it was not.
+    std::optional<Endpoint> former;
 };
 
 }  // namespace sealwire

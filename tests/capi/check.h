@@ -184,6 +184,7 @@ static inline void note_fill(note *n, const sw_event *event) {
             n->first = event->as.link.attempt;
             n->last = event->as.link.suspended_ms;
             n->number = event->as.link.suite;
+            n->pipe = event->as.link.pipe;
             NOTE_VIEW(bytes, event->as.link.address);
             NOTE_VIEW(detail, event->as.link.detail);
             break;

@@ -9,23 +9,26 @@ static pipe_link line;
 static int same_pipe(sw_pipe a, sw_pipe b) { return a.value == b.value; }
 static int note_has_pipe(const note *n, const void *pipe) { return same_pipe(n->pipe, *(const sw_pipe *)pipe); }
 
-static void open_box(box *b, uint32_t access) {
+static void open_box(box *b, uint32_t access, uint32_t lease_ms) {
     sw_node_options options;
     sw_node_options_init(&options);
     options.access = access;
-    options.lease_ms = SW_NEVER;        /* sessions end with their pipe: another is given to those that are suspended */
+    options.lease_ms = lease_ms;
     options.handshake_timeout_ms = 300; /* of strangers; honest ones here are as fast as memory */
     box_open(b, &options);
     b->also = link_event;
 }
 
-static void open_pair(uint32_t access) {
-    open_box(&server, access);
+static void open_pair_for(uint32_t access, uint32_t lease_ms) {
+    open_box(&server, access, lease_ms);
     server.echo = 1;
     MUST(sw_node_route(server.node, text("echo"), NULL, NULL));
-    open_box(&client, SW_ACCESS_ANYONE);
+    open_box(&client, SW_ACCESS_ANYONE, lease_ms);
     link_init(&line);
 }
+
+/* Sessions end with their pipe. */
+static void open_pair(uint32_t access) { open_pair_for(access, SW_NEVER); }
 
 static void close_pair(void) {
     box_close(&client);
@@ -186,6 +189,39 @@ static void breaks(void) {
     close_pair();
 }
 
+static void goes_on_over_another(void) {
+    static pipe_link second;
+    open_pair_for(SW_ACCESS_ANYONE, 0);
+    sw_peer peer = dial(), dialled;
+    box_peer_event(&client, SW_EVENT_PEER_CONNECTED, peer);
+    CHECK_OK(sw_pipe_fail(line.a.pipe, text("unplugged")));
+    const note lost = box_peer_event(&client, SW_EVENT_PEER_SUSPENDED, peer);
+    tap_ok(lost.result == SW_ERR_PEER_LOST && strstr(lost.detail, "unplugged"),
+           "with a lease, the session is suspended when its pipe fails");
+    sw_exchange running;
+    MUST(sw_peer_request(peer, text("echo"), bytes("meanwhile"), NULL, &running));
+    CHECK_IS(sw_peer_move(peer, no_text()), SW_ERR_STATE);
+    link_init(&second);
+    sw_pipe_options near = pipe_options(&second.a), far = pipe_options(&second.b);
+    near.address = text("serial:again");
+    MUST(sw_node_accept_pipe(server.node, &far, &second.b.pipe));
+    MUST(sw_node_connect_pipe(client.node, &server.id, &near, NULL, &second.a.pipe, &dialled));
+    const note resumed = box_peer_event(&client, SW_EVENT_PEER_RESUMED, peer);
+    tap_ok(resumed.result == SW_OK && strcmp(resumed.bytes, "serial:again") == 0,
+           "and goes on over another pipe to the same peer");
+    note there;
+    if (!box_wait(&server, SW_EVENT_PEER_RESUMED, 1, &there)) exit(1);
+    tap_ok(same_pipe(resumed.pipe, second.a.pipe) && same_pipe(there.pipe, second.b.pipe), "which both ends are told");
+    const note instead = box_peer_event(&client, SW_EVENT_PEER_CLOSED, dialled);
+    tap_ok(instead.result == SW_ERR_REPLACED && instead.instead.value == peer.value,
+           "whose own peer leads to the session");
+    const note done = box_done(&client, running);
+    tap_ok(done.result == SW_OK && strcmp(done.bytes, "meanwhile") == 0, "a request that waited is answered");
+    close_pair();
+    link_wait_closed(&second);
+    link_free(&second);
+}
+
 /* The far end is nobody's: what the pipe does with the application's own bytes. */
 static void meets_strangers(void) {
     char room[100];
@@ -265,7 +301,7 @@ static void is_fetched(void) {
     sw_node_options options;
     sw_node_options_init(&options);
     MUST(sw_node_open(&options, &node));
-    open_box(&server, SW_ACCESS_ANYONE);
+    open_box(&server, SW_ACCESS_ANYONE, SW_NEVER);
     sw_pipe_options pipe_opts = pipe_options(NULL);
     pipe_opts.user = &user;
     MUST(sw_node_connect_pipe(node, &server.id, &pipe_opts, NULL, &pipe, &peer));
@@ -354,6 +390,7 @@ int main(void) {
     refuses();
     under_a_listener();
     breaks();
+    goes_on_over_another();
     meets_strangers();
     leads_to_the_one();
     ends_with_its_node();

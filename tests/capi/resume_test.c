@@ -140,6 +140,11 @@ static void silenced(void) {
     close_pair(&p);
 }
 
+static int has_failed(const note *n, const void *argument) {
+    (void)argument;
+    return n->result != SW_OK;
+}
+
 static void moved(void) {
     proxy p;
     char through[SW_ADDRESS_TEXT_SIZE], other[SW_ADDRESS_TEXT_SIZE], address[SW_ADDRESS_TEXT_SIZE],
@@ -159,13 +164,16 @@ static void moved(void) {
     CHECK_OK(sw_peer_move(peer, text(address)));
     nth_peer(&client, SW_EVENT_PEER_RESUMED, 1, &n);
     tap_ok(strcmp(n.bytes, address) == 0 && n.last == 0, "to a unix socket, with nothing suspended");
+    nth_peer(&server, SW_EVENT_PEER_RESUMED, 1, &n);
+    tap_ok(n.peer.value == accepted.value && n.result == SW_OK && n.first == 0 && strncmp(n.bytes, "unix:", 5) == 0,
+           "the other end is told where it goes on");
     CHECK(box_count(&client, SW_EVENT_PEER_SUSPENDED) == 0 && box_count(&server, SW_EVENT_PEER_SUSPENDED) == 0);
     n = box_ask(&client, peer, "echo", "over there");
     tap_ok(n.result == SW_OK, "it is served");
     box_listen(&client, "tcp://127.0.0.1:0", back);
     MUST(sw_ticket_split(text(back), address, &id));
     CHECK_OK(sw_peer_move(accepted, text(address)));
-    nth_peer(&server, SW_EVENT_PEER_RESUMED, 1, &n);
+    nth_peer(&server, SW_EVENT_PEER_RESUMED, 2, &n);
     tap_ok(strcmp(n.bytes, address) == 0, "the side that was dialled can dial, too");
     MUST(sw_exchange_reply(held, bytes("done after all"), NULL));
     n = box_done(&client, running);
@@ -173,6 +181,47 @@ static void moved(void) {
     CHECK(box_count(&client, SW_EVENT_PEER_CLOSED) == 0);
     close_pair(&p);
     CHECK_IS(sw_peer_move(peer, no_text()), SW_ERR_HANDLE);
+}
+
+static void moved_nowhere(void) {
+    proxy p;
+    char through[SW_ADDRESS_TEXT_SIZE], address[SW_ADDRESS_TEXT_SIZE];
+    const char *const nowhere = "unix:@sealwire-resume-nowhere";
+    sw_peer_id id;
+    note n;
+    printf("# an address at which nobody listens\n");
+    open_pair(&p, 0, 0, through);
+    MUST(sw_ticket_split(text(through), address, &id));
+    const sw_peer peer = box_connect(&client, through);
+    const sw_peer accepted = box_accepted(&server, 1);
+    CHECK_OK(sw_peer_move(peer, text(nowhere)));
+    nth_peer(&client, SW_EVENT_PEER_CONNECTING, 2, &n); /* the first is that of the connect */
+    tap_ok(strcmp(n.bytes, nowhere) == 0 && n.first == 1, "it is dialled");
+    nth_peer(&client, SW_EVENT_PEER_RESUMED, 1, &n);
+    tap_ok(n.peer.value == peer.value && n.result == SW_ERR_REFUSED && strstr(n.detail, nowhere) && n.first == 1 &&
+               n.last == 0 && strcmp(n.bytes, address) == 0,
+           "that failed, and why; the session goes on where it was");
+    n = box_ask(&client, peer, "echo", "as before");
+    tap_ok(n.result == SW_OK, "it is served");
+    __atomic_store_n(&action, CUT, __ATOMIC_SEQ_CST);
+    MUST(sw_peer_ping(peer, 1));
+    nth_peer(&client, SW_EVENT_PEER_SUSPENDED, 1, &n);
+    nth_peer(&client, SW_EVENT_PEER_CONNECTING, 3, &n);
+    tap_ok(strcmp(n.bytes, address) == 0 && n.first == 1, "when that breaks, the address that has worked is dialled");
+    nth_peer(&client, SW_EVENT_PEER_RESUMED, 2, &n);
+    tap_ok(n.result == SW_OK && strcmp(n.bytes, address) == 0, "and it goes on");
+    __atomic_store_n(&action, CUT, __ATOMIC_SEQ_CST);
+    MUST(sw_peer_ping(peer, 2));
+    nth_peer(&client, SW_EVENT_PEER_SUSPENDED, 2, &n);
+    CHECK_OK(sw_peer_move(peer, text(nowhere)));
+    n = box_ask(&client, peer, "echo", "suspended");
+    tap_ok(n.result == SW_OK && box_count(&client, SW_EVENT_PEER_CLOSED) == 0,
+           "while it is suspended, both addresses are tried in turn");
+    CHECK_OK(sw_peer_move(accepted, text(nowhere)));
+    box_wait_match(&server, SW_EVENT_PEER_RESUMED, 1, has_failed, NULL, &n);
+    tap_ok(n.peer.value == accepted.value && n.result == SW_ERR_REFUSED, "the side that was dialled is told, too");
+    CHECK_IS(sw_peer_move(accepted, no_text()), SW_ERR_STATE);
+    close_pair(&p);
 }
 
 static void nobody_left(void) {
@@ -302,6 +351,7 @@ int main(void) {
     broken();
     silenced();
     moved();
+    moved_nowhere();
     nobody_left();
     started_anew();
     closed_meanwhile();

@@ -322,7 +322,7 @@ export class Core implements CommandOwner {
       case EventType.peerSuspended:
       case EventType.peerConnecting:
       case EventType.peerResumed:
-        if (peer) linkChanged(this.node(), peer, row[at + E.type] as EventType, extra as NativeLink)
+        if (peer) linkChanged(this, this.node(), peer, row[at + E.type] as EventType, extra as NativeLink)
         break
       case EventType.peerClosing:
         peer?.emit('closing', this.errorOfClosed(extra as Closed) ?? errorOf(R.closed))

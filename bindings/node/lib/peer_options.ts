@@ -60,7 +60,7 @@ export interface ClosePeerOptions {
 
 /** What has become of the connection that carries a session, or is to. */
 export interface Link {
-  /** Of `suspended` how it was lost, of `connecting` why there is none yet; undefined of a first attempt. */
+  /** Of `suspended` how it was lost, of `connecting` why there is none yet; of `resumed` why it could not move and goes on where it was. */
   reason: SealwireError | undefined
   /** Of the connection that is lost, dialled or found. */
   address: string

@@ -178,6 +178,9 @@ Napi::Value NodeBox::extra(Napi::Env env, const sw_event& event, int32_t* row) {
             extra.Set("address", to_js(env, link.address));
             extra.Set("attempt", Napi::Number::New(env, link.attempt));
             extra.Set("suspended", Napi::Number::New(env, link.suspended_ms));
+            if (const auto pipe = pipe_numbers_.find(link.pipe.value); pipe != pipe_numbers_.end()) {
+                extra.Set("pipe", Napi::Number::New(env, pipe->second));
+            }
             return extra;
         }
         case SW_EVENT_PEER_CONNECTED: {

@@ -256,7 +256,7 @@ class Endpoint(Generic[PeerT, RequestT]):
         settle(listener._over, None)
 
     def _on_link(self, handle: int, kind: int, result: int, detail: str, address: str, attempt: int, suspended_ms: int,
-                 suite: int) -> None:
+                 suite: int, pipe: int) -> None:
         peer = self._opened().get_peer(handle)
         if peer is None:
             return
@@ -264,6 +264,7 @@ class Endpoint(Generic[PeerT, RequestT]):
         peer.suspended = state != "resumed" and (peer.suspended or state == "suspended")
         if state == "resumed":
             peer.address, peer.suite = address, suite
+            self._pipes.on_connected(pipe, peer)
         if self.on_link is not None:
             reason = _errors.make(result, detail, endpoint=address, peer=peer.id) if result else None
             self._call_on_link(peer, Link(state, reason, address, attempt, suspended_ms / 1000))

@@ -46,7 +46,8 @@ class Link(NamedTuple):
 
     state      "suspended": it broke, and the session waits for another; "connecting": an address that `connect` has found is tried, or
                the peer is dialled again; "resumed": the session goes on, or has moved
-    reason     of suspended how it was lost, of connecting why there is none yet: an Error; of a first attempt and else None
+    reason     of suspended how it was lost, of connecting why there is none yet, of resumed why it could not `move` and goes on where it was: an
+               Error; of a first attempt and else None
     address    of the connection that is lost, dialled or found
     attempt    of connecting which one this is, from 1: of `connect` among the addresses of its host, else since it was lost; of resumed
                how many it took, 0 where the peer dialled

@@ -72,8 +72,8 @@ PyObject* fields_of(const sw_event* event) {
         case SW_EVENT_PEER_CONNECTING:
         case SW_EVENT_PEER_RESUMED: {
             const auto& e = event->as.link;
-            return Py_BuildValue("(KIiNNIII)", peer, event->type, static_cast<int>(e.result), str_of(e.detail),
-                                 str_of(e.address), e.attempt, e.suspended_ms, e.suite);
+            return Py_BuildValue("(KIiNNIIIK)", peer, event->type, static_cast<int>(e.result), str_of(e.detail),
+                                 str_of(e.address), e.attempt, e.suspended_ms, e.suite, e.pipe.value);
         }
         case SW_EVENT_MESSAGE: return Py_BuildValue("(KK)", peer, event->as.message.exchange.number);
         case SW_EVENT_DONE: return Py_BuildValue("(KK)", peer, event->as.done.exchange.number);

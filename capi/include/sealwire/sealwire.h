@@ -301,7 +301,7 @@ typedef enum sw_event_type {
     SW_EVENT_HTTP_UPGRADE = 27,    /* it asks to become a WebSocket: likewise, by status 101 or another. Since 0.1 */
     SW_EVENT_PEER_SUSPENDED = 28,  /* its connection broke; the session waits for another: sw_event.link. Since 0.1 */
     SW_EVENT_PEER_CONNECTING = 29, /* an address of it is tried, or it is dialled again: sw_event.link. Since 0.1 */
-    SW_EVENT_PEER_RESUMED = 30,    /* it goes on, with nothing lost: sw_event.link. Since 0.1 */
+    SW_EVENT_PEER_RESUMED = 30,    /* it goes on, with nothing lost, or has another address: sw_event.link. Since 0.1 */
     /* Accepting failed, mostly as the process is out of file descriptors: it is tried again by itself, each second at least, and what
      * is up stays. Once for each time of trouble; sw_event.closed has result and detail. Since 0.1 */
     SW_EVENT_LISTENER_PAUSED = 31,
@@ -443,9 +443,11 @@ typedef struct sw_event_connected {
  * it. Since 0.1. */
 typedef struct sw_event_link {
     sw_peer_id id;
-    sw_text address;  /* the connection that is lost, dialled or found */
-    sw_result result; /* SUSPENDED: how it was lost; CONNECTING: why the last one failed, or was lost; else SW_OK */
-    sw_text detail;   /* particulars of that */
+    sw_text address; /* the connection that is lost, dialled or found */
+    /* SUSPENDED: how it was lost; CONNECTING: why the last one failed, or was lost; RESUMED: SW_OK, or why a move failed, whereupon the
+     * session goes on over the connection that it has */
+    sw_result result;
+    sw_text detail; /* particulars of that */
     /* CONNECTING: which one this is, from 1: of sw_node_connect the addresses of its host, each of which is tried when the one before
      * has failed or not answered for 250 ms (SW_ERR_CONNECT_TIMEOUT), of a session the dials since its connection broke.
      * RESUMED: how many it took, 0: the peer dialled */
@@ -453,6 +455,7 @@ typedef struct sw_event_link {
     uint32_t suspended_ms; /* RESUMED: for how long nothing was carried */
     uint32_t suite;        /* RESUMED: 1 ChaCha20-Poly1305, 2 AEGIS-256 */
     uint32_t reserved;
+    sw_pipe pipe; /* RESUMED: of the application, that carries it from now on; null: none. Since 0.1 */
 } sw_event_link;
 
 typedef struct sw_event_message {
@@ -1050,9 +1053,10 @@ SW_API sw_result sw_node_find_peer(sw_node node, const sw_peer_id *id, sw_peer *
 /* SW_EVENT_PONG follows, of a suspended session once it goes on; token below 2^62. SW_ERR_TOO_MANY beyond 10 a second. Since 0.1. */
 SW_API sw_result sw_peer_ping(sw_peer peer, uint64_t token);
 /* The session goes on over another connection, which is dialled now: to `address` (tcp://..., unix:..., without a key), which is
- * where it is dialled from then on, or, empty, where it was dialled before. So it can move to another port or transport, on either
+ * where it is dialled from then on once that has worked, or, empty, where it was dialled before. So it can move to another port or transport, on either
  * side, and a program that knows better need not wait for the next attempt. What it has serves on until the other is up;
- * SW_EVENT_PEER_CONNECTING and SW_EVENT_PEER_RESUMED tell. SW_ERR_STATE when it is not connected yet, or when no address is known:
+ * SW_EVENT_PEER_CONNECTING and SW_EVENT_PEER_RESUMED tell: with a result that is not SW_OK the address could not be reached, and the
+ * session goes on, and is dialled, where it was; while it is suspended both are dialled in turn. SW_ERR_STATE when it is not connected yet, or when no address is known:
  * the peer has dialled. Since 0.1. */
 SW_API sw_result sw_peer_move(sw_peer peer, sw_text address);
 /* The same as sw_node_pause and sw_node_resume for all MESSAGEs of one peer; where both are paused, both have to let a message
@@ -1068,7 +1072,9 @@ SW_API sw_result sw_peer_close(sw_peer peer, uint32_t code, sw_text text, uint32
 
 /* Whatever carries bytes in order and without loss, in both directions, can carry sessions: a serial line, a QUIC stream, an SSH
  * channel, two pipes of a child process. The application moves the bytes, the library encrypts them and does all else as over
- * TCP. Any thread. */
+ * TCP. A session is suspended when its pipe breaks, and ends after lease_ms (SW_NEVER: at once), as nobody can dial a pipe again: it goes
+ * on over another one by sw_node_connect_pipe to the same id, whose own handle ends with SW_ERR_REPLACED, or at an address, by sw_peer_move or
+ * sw_node_connect. Any thread. */
 typedef struct sw_pipe_options {
     uint32_t size;
     uint32_t

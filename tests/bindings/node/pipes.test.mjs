@@ -41,6 +41,23 @@ async function nodes(t, options = {}) {
 
 const closed = (stream) => (stream.closed ? undefined : new Promise((resolve) => stream.once('close', resolve)))
 
+test('a session whose pipe broke goes on over another', async (t) => {
+  const { server, client } = await nodes(t, { limits: {} })
+  await client.close()
+  const caller = await Node.open({ network: 'tests' })
+  t.after(() => caller.close(100))
+  const over = async ([near, far]) => Promise.all([caller.connectPipe(server.id, near, { address: 'line:near' }), server.acceptPipe(far)])
+  const sockets = await line()
+  const [here, there] = await over(sockets)
+  const suspended = new Promise((resolve) => here.once('suspended', resolve))
+  for (const socket of sockets) socket.destroy()
+  await suspended
+  const answer = here.request('echo', 'meanwhile')
+  const [again, accepted] = await over(await line())
+  assert.ok(again === here && accepted === there)
+  assert.equal((await answer).text(), 'meanwhile')
+})
+
 test('a session runs over a socket of the program', async (t) => {
   const { server, client } = await nodes(t)
   const came = []

@@ -42,6 +42,29 @@ async function brokenPair(t, limits = {}) {
 
 const next = (peer, type) => new Promise((resolve) => peer.once(type, resolve))
 
+test('a move that leads nowhere is told, and changes nothing', async (t) => {
+  const { proxy, server, client, peer } = await brokenPair(t)
+  await peer.request('echo', 'is it there')
+  const { address } = peer
+  const back = server.peer(client.id)
+  const failed = next(peer, 'resumed')
+  peer.move('unix:@sealwire-nobody-listens')
+  const link = await failed
+  assert.deepEqual([link.reason.code, link.address, peer.address], ['refused', address, address])
+  const connecting = next(peer, 'connecting')
+  const resumed = [next(peer, 'resumed'), next(back, 'resumed')]
+  proxy.cut()
+  assert.equal((await connecting).address, address)
+  for (const one of await Promise.all(resumed)) assert.equal(one.reason, undefined)
+  const before = back.address
+  const moved = [next(peer, 'resumed'), next(back, 'resumed')]
+  const listener = await server.listen('tcp://127.0.0.1:0')
+  peer.move(listener.address)
+  const [here, there] = await Promise.all(moved)
+  assert.equal(here.address, listener.address)
+  assert.ok(there.address !== before && back.address === there.address)
+})
+
 test('a session goes on over another connection', async (t) => {
   const { proxy, server, client, peer } = await brokenPair(t)
   const asked = defer()

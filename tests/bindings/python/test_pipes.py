@@ -51,6 +51,30 @@ def test_a_session_runs_over_asyncio_streams():
     run(scenario)
 
 
+def test_a_session_whose_pipe_broke_goes_on_over_another():
+    async def scenario():
+        links, lost = [], asyncio.Event()
+
+        def on_link(peer, link):
+            links.append((peer, link))
+            lost.set()
+
+        server = sealwire.Node(network="tests", allow="anyone")
+        server.route("echo")(lambda request: request.body)
+        async with server, sealwire.Node(network="tests", on_link=on_link) as client:
+            near, far = await streams()
+            here, there = await connected(server, client, near, far)
+            for _, writer in (near, far):
+                writer.transport.abort()
+            await asyncio.wait_for(lost.wait(), DEADLINE)
+            assert here.suspended and not here.closed and links[0][1].state == "suspended"
+            answer = asyncio.ensure_future(here.request("echo", b"meanwhile"))
+            assert await connected(server, client, *await streams(), address="line:again") == [here, there]
+            assert (await answer).body == b"meanwhile"
+            assert (here.address, there.address, here.suspended) == ("line:again", "line:far", False)
+    run(scenario)
+
+
 def test_a_session_closes_at_once_where_the_pipe_has_no_end_of_its_own():
     class Half:
         """As a serial line: nothing tells the other side that this one has gone."""

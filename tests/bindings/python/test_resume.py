@@ -58,6 +58,37 @@ async def broken_pair(on_link=None, lease=None, **more):
             proxy.close()
 
 
+def test_a_move_that_leads_nowhere_is_told_and_changes_nothing():
+    async def scenario():
+        links = asyncio.Queue()
+        async with broken_pair(lambda peer, link: links.put_nowait(link)) as (proxy, server, client, peer):
+            server.route("here")(lambda request: b"")
+            await peer.request("here")
+            address, back, told = peer.address, server.peers[0], asyncio.Queue()
+            server.on_link = lambda peer, link: told.put_nowait(link)
+            while not links.empty():
+                links.get_nowait()  # of the connect
+            peer.move("unix:@sealwire-nobody-listens")
+            assert (await links.get())[:3] == ("connecting", None, "unix:@sealwire-nobody-listens")
+            failed = await links.get()
+            assert failed.state == "resumed" and failed.reason.code == "refused" and failed.address == address
+            proxy.cut()
+            assert (await links.get()).state == "suspended"
+            assert (await links.get()).address == address  # which is dialled again
+            for queue in (links, told):
+                while (await queue.get()).state != "resumed":
+                    pass
+            before = back.address
+            listener = await server.listen("tcp://127.0.0.1:0")
+            peer.move(listener.address)
+            while (await links.get()).state != "resumed":
+                pass
+            assert peer.address == listener.address
+            assert (await told.get()).address == back.address != before  # the other end is told, too
+
+    run(scenario)
+
+
 def test_a_session_goes_on_over_another_connection():
     async def scenario():
         links = asyncio.Queue()
