@@ -44,9 +44,9 @@ def _bits(rights: Any) -> int:
 
 
 def _native_rule(rule: Any) -> Tuple[str, Optional[str], int, int]:
-    if isinstance(rule, str):
-        raise _errors.ArgumentTypeError(1, "a rule is a TopicRule, not str")
-    pattern, peer, rights, verdict = TopicRule(*rule)
+    if not isinstance(rule, TopicRule):
+        raise _errors.ArgumentTypeError(1, f"a rule is a TopicRule, not {type(rule).__name__}")
+    pattern, peer, rights, verdict = rule
     if verdict not in _VERDICTS:
         raise _errors.argument(f"verdict is none of {', '.join(_VERDICTS)}")
     return _errors.text(pattern, "a pattern"), None if peer is None else _errors.text(peer, "the id of a peer"), _bits(rights), _VERDICTS.index(verdict)
@@ -57,13 +57,14 @@ class TopicRights:
 
     def __init__(self) -> None:
         self.decide: Optional[Callable[[TopicAsking], Any]] = None
+        self._warned = False  # that rules ask and nobody decides
         self._early: Dict[int, List[Tuple[str, int]]] = {}  # about peers whose connection is told of next, by their handles
 
     def set(self, core: _native.Core, rules: Optional[Iterable[Any]], ask: Optional[Callable[[TopicAsking], Any]], plain: bool) -> None:
         if ask is not None and (not callable(ask) or plain and inspect.iscoroutinefunction(ask)):
             raise _errors.ArgumentTypeError(1, "on_ask is a plain function of a TopicAsking" if plain else "on_ask is a function of a TopicAsking")
-        if isinstance(rules, str):
-            raise _errors.ArgumentTypeError(1, "rules are a list of TopicRule, not str")
+        if isinstance(rules, (str, dict, TopicRule)):
+            raise _errors.ArgumentTypeError(1, f"rules are a list of TopicRule, not {type(rules).__name__}")
         made = None if rules is None else [_native_rule(rule) for rule in rules]
         before, self.decide = self.decide, ask  # the first question may come at once
         try:
@@ -71,6 +72,7 @@ class TopicRights:
         except BaseException:
             self.decide = before
             raise
+        self._warned = False
 
     def on_asks(self, node: Any, core: _native.Core, handle: int, rights: int, name: str) -> None:
         peer = core.get_peer(handle)
@@ -79,6 +81,10 @@ class TopicRights:
             return
         asking = TopicAsking(peer, name, tuple(right for right, bit in _RIGHTS.items() if rights & bit))  # type: ignore[misc]
         if self.decide is None:
+            if not self._warned:
+                self._warned = True
+                logger.warning("a rule asks about %s and the topic %r, but there is no on_ask: it is denied, and so are others", peer.id, name,
+                               extra=fields(peer))
             answer(core, asking, False)
         else:
             node._on_topic_asks(core, self.decide, asking)

@@ -49,7 +49,7 @@ class Join:
     """The base of the faces' Topic."""
 
     __slots__ = ("name", "joined", "refused", "refusal", "on_joined", "on_left", "on_dropped", "on_refused", "_node", "_core", "_handle",
-                 "_joining", "_present", "_ready", "_leaving", "_reason", "__weakref__")
+                 "_joining", "_present", "_ready", "_leaving", "_reason", "_publish_only", "__weakref__")
     _member: Any  # the face's Member
     _drop: Any  # ... and its Dropped
 
@@ -69,6 +69,7 @@ class Join:
         self._ready: Deque[Any] = deque()  # messages that were left when its last event came
         self._leaving = False
         self._reason: Optional[_errors.Error] = None  # once it was left
+        self._publish_only: bool = options[3]
         self._handle = core.join_topic(_errors.text(name, "a topic"), *options)
         node._topics.all[self._handle] = self
 
@@ -120,12 +121,18 @@ class Join:
 
     # ---- Reading ----
 
+    def _check_reads(self) -> None:
+        if self._publish_only:
+            raise _errors.state(f"the topic {self.name} was joined with publish_only: nothing is delivered here")
+
     def _next(self) -> Any:
         """The first that has come, or None; it counts as taken by that."""
+        self._check_reads()
         return self._ready.popleft() if self._ready else self._core.next_message(self._handle)
 
     def _take(self, most: int) -> List[Any]:
         """Up to so many."""
+        self._check_reads()
         if not self._ready:
             return self._core.take_topic(self._handle, most)
         return [self._ready.popleft() for _ in range(min(most, len(self._ready)))]

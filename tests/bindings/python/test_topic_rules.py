@@ -115,18 +115,28 @@ def test_what_fails_or_asks_without_a_function_is_denied(caplog):
                 assert isinstance((await client.join(name)).refusal, sealwire.NotAllowedError)
             server.set_topic_rules([TopicRule("*", verdict="ask")])
             assert isinstance((await client.join("3")).refusal, sealwire.NotAllowedError)
+            await server.join("4")
+            assert isinstance((await client.join("4")).refusal, sealwire.NotAllowedError)
 
     run(scenario)
-    assert [str(record.exc_info[1]) for record in caplog.records if "about" in record.message][:2] == ["of the decision", "of its coroutine"]
-    assert len([record for record in caplog.records if "is denied" in record.message]) == 3
+    (warning,) = [record for record in caplog.records if "there is no on_ask" in record.message]
+    assert warning.levelname == "WARNING" and "'3'" in warning.message
+    assert [str(record.exc_info[1]) for record in caplog.records if "decision about" in record.message][:2] == ["of the decision", "of its coroutine"]
+    assert len([record for record in caplog.records if "failed; it is denied" in record.message]) == 3
 
 
 def test_rules_that_are_none_are_refused():
     async def scenario():
         async with pair(URL) as (server, client, _):
             for rule in (("",), ("x", None, []), ("x", None, ["all"]), ("x", None, "join"), ("x", None, ["join"], "perhaps"), (1,)):
-                with pytest.raises((sealwire.ArgumentError, sealwire.ArgumentTypeError)):
+                with pytest.raises(sealwire.ArgumentError):
+                    server.set_topic_rules([TopicRule(*rule)])
+            for rule in ({"pattern": "x"}, ("x", None, ["join"], "deny"), "x", None):
+                with pytest.raises(sealwire.ArgumentTypeError, match=f"a rule is a TopicRule, not {type(rule).__name__}"):
                     server.set_topic_rules([rule])
+            for rules in ("x", {"pattern": "x"}, TopicRule("x")):
+                with pytest.raises(sealwire.ArgumentTypeError, match="rules are a list of TopicRule"):
+                    server.set_topic_rules(rules)
             with pytest.raises(sealwire.Error):
                 server.set_topic_rules([TopicRule("x", "nobody")])
             with pytest.raises(sealwire.ArgumentTypeError):

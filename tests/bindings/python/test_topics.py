@@ -124,6 +124,10 @@ def test_to_one_member_to_those_of_a_filter_and_not_to_who_only_publishes():
         async with joined(mine={"publish_only": True}) as (server, client, peer, source, to, told):
             assert to.members()[0].publisher is True
             assert await to.publish("not for publishers") == 0
+            with pytest.raises(sealwire.StateError, match="publish_only"):
+                await source.__anext__()
+            with pytest.raises(sealwire.StateError, match="publish_only"):
+                await source.batches().__anext__()
             (member,) = source.members()
             asked = []
             assert await source.publish("to one", to=member.peer) == 1
