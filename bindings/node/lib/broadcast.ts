@@ -2,6 +2,7 @@
 import { encoded, encodedBy, type Target } from './commands.js'
 import type { Core } from './core.js'
 import { argumentError, errorOf } from './errors.js'
+import { accepted } from './handlers.js'
 import { check } from './known.js'
 import type { Body } from './message.js'
 import { onAbort } from './options.js'
@@ -9,8 +10,8 @@ import { PeerState, type Peer } from './peer.js'
 import { R } from './table.js'
 
 export interface BroadcastOptions {
-  /** A plain function: peers for which it returns true. What it throws, the call throws. */
-  filter?: (peer: Peer) => boolean
+  /** A plain function: peers for which it returns something true. What it throws, the call throws. */
+  filter?: (peer: Peer) => unknown
   /** Ends the wait for room: those who have not got it by then do not. */
   signal?: AbortSignal
 }
@@ -60,7 +61,7 @@ export async function broadcast(core: Core, route: Target, value: Body, options:
     }
   }
   let sent = 0
-  const chosen = openPeers(core).filter((peer) => !filter || filter(peer))
+  const chosen = openPeers(core).filter((peer) => !filter || accepted(filter(peer)))
   commands.flush() // what was sent before goes before
   const [waiting, free] = [chosen.filter(({ blocked }) => blocked), chosen.filter(({ blocked }) => !blocked)]
   const waits = [...waiting, ...give(free)].map((peer) => giveLater(peer).catch((error) => (failure ??= error)))

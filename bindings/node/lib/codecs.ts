@@ -2,8 +2,8 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { argumentError, errorOf } from './errors.js'
-import { BodyType, R } from './table.js'
+import { argumentError } from './errors.js'
+import { BodyType } from './table.js'
 
 export type BodyKind = 'bytes' | 'utf8' | 'json' | 'messagepack' | 'cbor'
 
@@ -202,7 +202,7 @@ function load(name: string, what: string): Library {
     const module = code === 'ERR_PACKAGE_PATH_NOT_EXPORTED' ? mainOf(name) : undefined
     if (code !== 'MODULE_NOT_FOUND' && !module) throw error
     if (module) return require(module) as Library
-    throw errorOf(R.state, { detail: `bodies in ${what} need the package ${name}: npm install ${name}` })
+    throw Object.assign(new Error(`bodies in ${what} need the package ${name}: npm install ${name}`, { cause: error }), { code })
   }
 }
 

@@ -10,7 +10,7 @@ import type { Listener } from './listener.js'
 import { Handlers } from './handlers.js'
 import { Reply, type Request } from './message.js'
 import { native, type NativeNode, type NativeOptions } from './native.js'
-import { levels, type LogEntry } from './log.js'
+import { entryOf, type LogEntry, type NativeLine } from './log.js'
 import type { Ask, CloseReport, Node } from './node.js'
 import type { OutParts } from './outparts.js'
 import { Peer, PeerState, type Pending } from './peer.js'
@@ -79,11 +79,20 @@ export class Core implements CommandOwner {
 
   /** Tells the application of a failure that no promise tells it of. */
   report(error: unknown, request?: Request): void {
-    const words = request && `the handler of ${JSON.stringify(request.route)} failed for peer ${request.peer.id}: ${String(error)}`
-    if (words) this.log({ level: 'error', code: 'handler_failed', text: words, peer: request.peer.id.slice(0, 8), address: request.peer.address, route: request.route })
-    if (this.node()?.emit('error', error)) return
-    if (words) process.emitWarning(words, { detail: error instanceof Error ? error.stack : undefined })
-    else process.emitWarning(error instanceof Error ? error : String(error))
+    if (request) return this.reportOf(`the handler of ${JSON.stringify(request.route)} failed for peer ${request.peer.id}`, error, request.peer, request.route)
+    if (!this.node()?.emit('error', error)) process.emitWarning(error instanceof Error ? error : String(error))
+  }
+
+  /** The same of a function of the application, with what it was called about. */
+  reportOf(what: string, error: unknown, peer: Peer, route = ''): void {
+    const words = `${what}: ${String(error)}`
+    this.log({ level: 'error', code: 'handler_failed', text: words, peer: peer.id.slice(0, 8), address: peer.address, route })
+    if (!this.node()?.emit('error', error)) process.emitWarning(words, { detail: error instanceof Error ? error.stack : undefined })
+  }
+
+  warn(words: string, peer: Peer): void {
+    this.log({ level: 'warning', code: undefined, text: words, peer: peer.id.slice(0, 8), address: peer.address, route: '' })
+    process.emitWarning(words)
   }
 
   private log(entry: LogEntry): void {
@@ -342,13 +351,7 @@ export class Core implements CommandOwner {
         this.inUse()
         break
       }
-      case EventType.log: {
-        const line = extra as { level: number; result: number; text: string; peer: string; address: string; route: string }
-        const code = line.result === R.ok ? undefined : native.describeResult(line.result)[0]
-        const entry: LogEntry = { level: levels[line.level] ?? 'error', code, text: line.text, peer: line.peer, address: line.address, route: line.route }
-        this.log(entry)
-        break
-      }
+      case EventType.log: this.log(entryOf(extra as NativeLine)); break
       case EventType.listenerPaused:
       case EventType.listenerResumed:
         this.listeners.get(row[at + E.tag]!)?.trouble(this.errorOfClosed(extra as Closed))

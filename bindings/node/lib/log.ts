@@ -1,5 +1,7 @@
 // Where the lines of a node's log go: an application's function, or an object such as console.
 import { argumentError } from './errors.js'
+import { native } from './native.js'
+import { R } from './table.js'
 
 export type LogLevel = 'debug' | 'info' | 'warning' | 'error'
 
@@ -25,6 +27,14 @@ export interface Logger {
 
 /** Without those that are empty. */
 export type LogFields = Partial<Pick<LogEntry, 'code' | 'peer' | 'address' | 'route'>>
+
+/** @internal */
+export type NativeLine = Omit<LogEntry, 'level' | 'code'> & { level: number; result: number }
+
+/** @internal */
+export function entryOf({ level, result, text, peer, address, route }: NativeLine): LogEntry {
+  return { level: levels[level] ?? 'error', code: result === R.ok ? undefined : native.describeResult(result)[0], text, peer, address, route }
+}
 
 export type LogOption = LogLevel | Logger | ((entry: LogEntry) => void)
 

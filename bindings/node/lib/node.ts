@@ -12,7 +12,7 @@ import { Listener, type ListenOptions } from './listener.js'
 import type { Body, Request, Status } from './message.js'
 import { native } from './native.js'
 import { readLog, type LogEntry, type LogOption } from './log.js'
-import { channelNumber, duration, limit, messageCount, onAbort, size, span, type Channel, type ChannelOptions, type Limits } from './options.js'
+import { channelNumber, duration, limit, messageCount, nativeLimits, onAbort, size, type Channel, type ChannelOptions, type Limits } from './options.js'
 import { PeerState, type Peer } from './peer.js'
 import type { Link } from './peer_options.js'
 import { bufferOf, Carried, type AcceptPipeOptions, type Carrier, type ConnectPipeOptions } from './pipes.js'
@@ -175,28 +175,11 @@ export class Node extends Emitter<NodeEvents> {
       allowed: idsOf(allow === undefined || allow === 'anyone' ? [] : allow),
       log: log === undefined ? 0 : 1,
       logLevel: level,
-      sendQueueBytes: size(limits.sendQueueBytes, 'sendQueueBytes'),
-      maxMessageBytes: size(limits.maxMessageBytes, 'maxMessageBytes'),
-      windowBytes: size(limits.windowBytes, 'windowBytes'),
-      exchangeSlots: size(limits.exchangeSlots, 'exchangeSlots'),
-      handshakeTimeout: duration(limits.handshakeTimeout, 'handshakeTimeout'),
-      decisionTimeout: duration(limits.decisionTimeout, 'decisionTimeout'),
-      requestTimeout: duration(limits.requestTimeout, 'requestTimeout'),
-      paddingBytes: size(limits.paddingBytes, 'paddingBytes'),
-      memoryBytes: size(limits.memoryBytes, 'memoryBytes'),
-      lease: span(limits.lease, 'lease'),
-      redial: span(limits.redial, 'redial'),
-      redialMax: span(limits.redialMax, 'redialMax'),
-      heartbeat: span(limits.heartbeat, 'heartbeat'),
-      heartbeats: size(limits.heartbeats, 'heartbeats'),
-      refresh: span(limits.refresh, 'refresh'),
-      maxSuspendedPerAddress: limit(limits.maxSuspendedPerAddress, 'maxSuspendedPerAddress'),
-      topicsPerPeer: size(limits.topicsPerPeer, 'topicsPerPeer'),
+      ...nativeLimits(limits),
       acceptData: typeof data === 'function' ? undefined : data,
       askAllowed: typeof data === 'function' ? 1 : 0,
       severalSessions: options.severalSessions ? 1 : 0,
       loopThreads: size(options.loopThreads, 'loopThreads'),
-      applicationDataBytes: size(limits.applicationDataBytes, 'applicationDataBytes'),
       keyLog,
       connectionLimits: limitsOf(options.connectionLimits),
     })
@@ -278,7 +261,8 @@ export class Node extends Emitter<NodeEvents> {
 
   /**
    * Who may join this node's topics and publish to them: for each right the first rule that fits decides, where none fits it is denied;
-   * undefined: all is allowed, as at first. Also for those who have joined already. Without `onAsk` what a rule asks is denied.
+   * undefined: all is allowed, as at first. Also for those who have joined already; who was refused tries again in its next session.
+   * Without `onAsk` what a rule asks is denied.
    */
   setTopicRules(rules: TopicRule[] | undefined, options: TopicRulesOptions = {}): void {
     this.core.topics.rules.set(rules, options)

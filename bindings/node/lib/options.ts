@@ -107,3 +107,27 @@ export interface Limits {
   /** Bytes that are taken of what a peer's application says with the handshake; default 2 KiB, at most 60 KiB. */
   applicationDataBytes?: number
 }
+
+/** @internal As the addon takes them. */
+export function nativeLimits(limits: Limits) {
+  return {
+    sendQueueBytes: size(limits.sendQueueBytes, 'sendQueueBytes'),
+    maxMessageBytes: size(limits.maxMessageBytes, 'maxMessageBytes'),
+    windowBytes: size(limits.windowBytes, 'windowBytes'),
+    exchangeSlots: size(limits.exchangeSlots, 'exchangeSlots'),
+    handshakeTimeout: duration(limits.handshakeTimeout, 'handshakeTimeout'),
+    decisionTimeout: duration(limits.decisionTimeout, 'decisionTimeout'),
+    requestTimeout: duration(limits.requestTimeout, 'requestTimeout'),
+    paddingBytes: size(limits.paddingBytes, 'paddingBytes'),
+    memoryBytes: size(limits.memoryBytes, 'memoryBytes'),
+    lease: span(limits.lease, 'lease'),
+    redial: span(limits.redial, 'redial'),
+    redialMax: span(limits.redialMax, 'redialMax'),
+    heartbeat: span(limits.heartbeat, 'heartbeat'),
+    heartbeats: size(limits.heartbeats, 'heartbeats'),
+    refresh: span(limits.refresh, 'refresh'),
+    maxSuspendedPerAddress: limit(limits.maxSuspendedPerAddress, 'maxSuspendedPerAddress'),
+    topicsPerPeer: size(limits.topicsPerPeer, 'topicsPerPeer'),
+    applicationDataBytes: size(limits.applicationDataBytes, 'applicationDataBytes'),
+  }
+}

@@ -3,6 +3,7 @@ import { encoded } from './commands.js'
 import type { Core } from './core.js'
 import { Emitter } from './emitter.js'
 import { argumentError, errorOf, type SealwireError } from './errors.js'
+import { accepted } from './handlers.js'
 import { check } from './known.js'
 import { Message, type Body } from './message.js'
 import { onAbort } from './options.js'
@@ -35,8 +36,8 @@ export interface TopicOptions {
 export interface PublishOptions {
   /** This member alone. */
   to?: Peer
-  /** Members for which it returns true; those who only publish are not asked about. What it throws, the call throws. */
-  filter?: (member: Member) => boolean
+  /** A plain function: members for which it returns something true; those who only publish are not asked about. What it throws, the call throws. */
+  filter?: (member: Member) => unknown
   /** Ends the wait for room. */
   signal?: AbortSignal
 }
@@ -163,6 +164,7 @@ export class Topic extends Emitter<TopicEvents> implements AsyncIterable<TopicMe
   constructor(
     private readonly core: Core,
     readonly name: string,
+    private readonly publishOnly: boolean,
   ) {
     super()
     this.closed = new Promise((resolve) => (this.closedSettle = resolve))
@@ -237,6 +239,7 @@ export class Topic extends Emitter<TopicEvents> implements AsyncIterable<TopicMe
 
   /** Messages as they come. Several loops share them. */
   [Symbol.asyncIterator](): AsyncIterableIterator<TopicMessage> {
+    if (this.publishOnly) throw errorOf(R.state, { detail: `the topic ${this.name} was joined with publishOnly: nothing is delivered here` })
     return new Messages(this)
   }
 
@@ -272,12 +275,12 @@ export class Topic extends Emitter<TopicEvents> implements AsyncIterable<TopicMe
   }
 
   // Asked about those who are there now: their `joined` may not have been told yet.
-  private chosen(filter: (member: Member) => boolean): number[] {
+  private chosen(filter: (member: Member) => unknown): number[] {
     const slots: number[] = []
     const present = this.core.box.topicMembers(this.number)
     for (let i = 0; i < present.length; i += 2) {
       const peer = this.core.peers[present[i]!]
-      if (peer && present[i + 1] === 0 && filter({ id: peer.id, peer, publisher: false }) === true) slots.push(peer.slot)
+      if (peer && present[i + 1] === 0 && accepted(filter({ id: peer.id, peer, publisher: false }))) slots.push(peer.slot)
     }
     return slots
   }

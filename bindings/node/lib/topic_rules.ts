@@ -49,6 +49,7 @@ function bitsOf(rights: unknown): number {
 
 export class TopicRules {
   private onAsk: TopicRulesOptions['onAsk']
+  private warned = false // that rules ask and nobody decides
   private early: { peer: Peer; topic: string; rights: number }[] = [] // about peers whose connection is told of next
 
   constructor(private readonly core: Core) {}
@@ -76,6 +77,7 @@ export class TopicRules {
       this.onAsk = before
       throw error
     }
+    this.warned = false
   }
 
   asked(peer: Peer, topic: string, rights: number): void {
@@ -89,7 +91,7 @@ export class TopicRules {
       }
     }
     const failed = (error: unknown) => {
-      this.core.report(error)
+      this.core.reportOf(`the decision about ${peer.id} and the topic ${JSON.stringify(topic)} failed, it is denied`, error, peer)
       answer(0)
     }
     const decide = (granted: unknown) => {
@@ -99,8 +101,14 @@ export class TopicRules {
         failed(error)
       }
     }
+    if (!this.onAsk) {
+      const words = `a rule asks about ${peer.id} and the topic ${JSON.stringify(topic)}, but there is no onAsk: it is denied, and so are others`
+      if (!this.warned) this.core.warn(words, peer)
+      this.warned = true
+      return answer(0)
+    }
     try {
-      const granted: unknown = this.onAsk?.({ peer, topic, rights: rightNames.filter((_, bit) => rights & (1 << bit)) })
+      const granted: unknown = this.onAsk({ peer, topic, rights: rightNames.filter((_, bit) => rights & (1 << bit)) })
       if (isThenable(granted)) granted.then(decide, failed)
       else decide(granted)
     } catch (error) {

@@ -43,7 +43,7 @@ export class Topics {
       if (signal?.aborted) throw signal.reason
       const { core } = this
       if (core.closing) throw core.closedError()
-      const topic = new Topic(core, name)
+      const topic = new Topic(core, name, publishOnly)
       topic.number = this.next++
       core.box.joinTopic(topic.number, name, slows.indexOf(slow), size(options.queueBytes, 'queueBytes'),
         size(options.creditBytes, 'creditBytes'), publishOnly, keepLast, wantLast)

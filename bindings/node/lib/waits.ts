@@ -1,22 +1,23 @@
 // Waiting for a message to a route, beside the route's handler.
 import type { Core } from './core.js'
 import { argumentError, errorOf } from './errors.js'
-import type { Request } from './message.js'
+import { accepted } from './handlers.js'
 import { check } from './known.js'
+import type { Request } from './message.js'
 import { duration, onAbort } from './options.js'
 import type { Peer } from './peer.js'
 import { R } from './table.js'
 
 export interface WaitOptions {
-  /** Whether it is the one that is waited for. What it throws ends the waiting. */
-  filter?: (request: Request) => boolean
+  /** A plain function: whether it is the one that is waited for. What it throws ends the waiting. */
+  filter?: (request: Request) => unknown
   /** Milliseconds; default: for ever. */
   timeout?: number
   signal?: AbortSignal
 }
 
 interface Waiter {
-  filter: ((request: Request) => boolean) | undefined
+  filter: ((request: Request) => unknown) | undefined
   peer: Peer | undefined
   resolve(request: Request): void
   reject(reason: unknown): void
@@ -37,7 +38,7 @@ export class Waits {
     for (const waiter of [...(this.byRoute.get(request.route) ?? [])]) {
       if (waiter.peer && waiter.peer !== request.peer) continue
       try {
-        if (waiter.filter && !waiter.filter(request)) continue
+        if (waiter.filter && !accepted(waiter.filter(request))) continue
       } catch (error) {
         waiter.reject(error)
         continue

@@ -134,6 +134,7 @@ test('a message goes to all, or to those of a filter', async (t) => {
   assert.equal(await hub.broadcast('news', 'x', { filter: () => false }), 0)
   await assert.rejects(hub.broadcast('news', 'x', { filter: () => { throw new RangeError('no') } }), RangeError)
   await assert.rejects(hub.broadcast('news', 'x', { filter: 1 }), { code: 'argument' })
+  await assert.rejects(hub.broadcast('news', 'x', { filter: async () => false }), { code: 'argument', detail: /gave a promise/ })
   await assert.rejects(hub.broadcast('news', 'x', { unknown: 1 }), { code: 'argument' })
   await assert.rejects(hub.broadcast('', 'x'), { code: 'argument' })
   await assert.rejects(hub.broadcast(3, 'x'), { code: 'argument' })

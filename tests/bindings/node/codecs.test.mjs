@@ -80,11 +80,11 @@ test('a missing package is named', () => {
   const lonely = join(folder, 'lonely')
   cpSync(process.env.SEALWIRE_NODE_PACKAGE, join(lonely, 'node_modules', 'sealwire'), { recursive: true })
   writeFileSync(join(lonely, 'program.mjs'), `import { encode } from 'sealwire'
-    for (const kind of ['messagepack', 'cbor']) try { encode(1, kind) } catch (error) { console.log(error.code, error.detail) }`)
+    for (const kind of ['messagepack', 'cbor']) try { encode(1, kind) } catch (error) { console.log(error.code, error.message) }`)
   const output = execFileSync(process.execPath, [join(lonely, 'program.mjs')], { encoding: 'utf8' })
   assert.deepEqual(output.trim().split('\n'), [
-    'state bodies in MessagePack need the package @msgpack/msgpack: npm install @msgpack/msgpack',
-    'state bodies in CBOR need the package cborg: npm install cborg'])
+    'MODULE_NOT_FOUND bodies in MessagePack need the package @msgpack/msgpack: npm install @msgpack/msgpack',
+    'MODULE_NOT_FOUND bodies in CBOR need the package cborg: npm install cborg'])
 })
 
 test('no package is loaded before it is used', () => {

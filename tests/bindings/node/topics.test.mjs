@@ -89,6 +89,11 @@ test('to one member, to those of a filter, and not to who only publishes', async
   assert.deepEqual(texts(messages), ['to one', 'filtered'])
   assert.deepEqual(messages.map(({ number, dropped }) => [number, dropped]), [[0, 0], [1, 0]])
   await assert.rejects(from.publish('x', { filter: () => { throw new RangeError('no') } }), RangeError)
+  for (const filter of [async () => true, () => Promise.reject(new Error('of nobody'))]) {
+    await assert.rejects(from.publish('x', { filter }), { code: 'argument', detail: /gave a promise/ })
+  }
+  assert.deepEqual([await from.publish('x', { filter: () => 1 }), await from.publish('x', { filter: () => '' })], [1, 0])
+  assert.throws(() => from[Symbol.asyncIterator](), { code: 'state', detail: /publishOnly/ })
   await assert.rejects(from.publish('x', { to: peer }), { code: 'argument' })
   await assert.rejects(from.publish('x', { filter: 1 }), { code: 'argument' })
   await assert.rejects(from.publish('x', { unknown: 1 }), { code: 'argument' })
