@@ -29,4 +29,12 @@ for (const name of names) {
 const guide = readFileSync(join(root, 'docs', 'node.md'), 'utf8')
 const blocks = [...guide.matchAll(/^```js\n(.*?)^```$/gms)].map((match) => match[1])
 assert.ok(blocks.length >= 4)
-blocks.forEach((text, i) => test(`docs/node.md, block ${i + 1}`, async () => { await run(text) }))
+let said = 0
+blocks.forEach((text, i) => test(`docs/node.md, block ${i + 1}`, async () => {
+  const output = (await run(text)).split('\n')
+  for (const [, line] of text.matchAll(/ \/\/ prints: (.*)$/gm)) {
+    assert.ok(output.includes(line), `it prints ${line}`)
+    said++
+  }
+}))
+test('the guide says what blocks print, and they do', () => assert.ok(said >= 1))
