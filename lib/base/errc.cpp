@@ -29,7 +29,8 @@ constexpr auto kTable = std::to_array<ErrcInfo>({
      "Nothing was done. The number is fixed, and the detail names it where it is not plain: wait until one of them is "
      "over."},
     {Errc::address, "address", "the address or ticket cannot be used",
-     "Write tcp://host:port, ws://host:port/path, unix:///path or unix:@name; a ticket has #peer-id behind it."},
+     "Write tcp://host:port, tls://host:port, ws:// or wss://host:port/path, unix:///path or unix:@name; a ticket has "
+     "#peer-id behind it."},
     {Errc::name, "name", "the host name cannot be resolved", "Check its spelling and the machine's name service."},
     {Errc::in_use, "in_use", "the address is in use", "Another program listens there; stop it, or listen on port 0."},
     {Errc::permission, "permission", "permission denied",
@@ -56,7 +57,8 @@ constexpr auto kTable = std::to_array<ErrcInfo>({
      "Send it again when nobody writes to it, or send a copy."},
     {Errc::digest, "digest", "the bytes are not those that their sender hashed",
      "Nothing was saved. Either end's disk or memory may be failing, or the sender gave no digest (see unchecked)."},
-    {Errc::refused, "refused", "nothing is listening there", "Start the peer, or correct host and port."},
+    {Errc::refused, "refused", "nothing is listening there",
+     "Start the peer, or correct the address: host and port, or the path of its socket."},
     {Errc::unreachable, "unreachable", "the host cannot be reached", "Check the network and the address."},
     {Errc::connect_timeout, "connect_timeout", "the address did not answer in time",
      "A firewall may drop the packets, or the host is down."},
@@ -71,7 +73,8 @@ constexpr auto kTable = std::to_array<ErrcInfo>({
      "What answered could not prove the key of the ticket; something may be altering the traffic."},
     {Errc::not_allowed, "not_allowed", "the peer does not allow this key",
      "Ask its owner to add this program's peer id to the allow-list, or to the rules of the topic."},
-    {Errc::rejected, "rejected", "the peer's application refused the connection", "Its code and text say why."},
+    {Errc::rejected, "rejected", "the peer's application refused the connection",
+     "Its code and text say why, where it gave any; else ask its owner."},
     {Errc::self, "self", "the ticket carries this node's own key",
      "Connect to another peer, or give each its own key."},
     {Errc::ws_upgrade, "ws_upgrade", "no WebSocket came about there",
@@ -92,7 +95,8 @@ constexpr auto kTable = std::to_array<ErrcInfo>({
      "The peer was killed, or something in between cut the connection. Connect again; what was not acknowledged may "
      "have "
      "arrived or not, so ask the peer before sending it again."},
-    {Errc::peer_closed, "peer_closed", "the peer closed the session", "Its code and text say why."},
+    {Errc::peer_closed, "peer_closed", "the peer closed the session",
+     "Its code and text say why, where it gave any; else it was done, or was stopped."},
     {Errc::replaced, "replaced", "another session with the same peer stands in place of this one",
      "Where it is this node's own, go on with that: the event or object names it. Else another process has connected "
      "with this "

@@ -118,7 +118,7 @@ Result<Endpoint> Endpoint::parse(std::string_view text, bool port_zero) {
     const std::string_view scheme = text.substr(0, colon);
     const auto* known =
         std::find_if(kSchemes.begin(), kSchemes.end(), [&](auto& entry) { return entry.scheme == scheme; });
-    if (known == kSchemes.end()) return bad("the scheme is none of tcp, unix, tls, ws, wss, memory");
+    if (known == kSchemes.end()) return bad("the scheme is none of tcp, tls, ws, wss, unix");
 
     Endpoint endpoint;
     endpoint.scheme = scheme;

@@ -44,7 +44,7 @@ void Connection::sync_topics(Time now, size_t group) {
     if (draining_ || peer_draining_) topic_link_->drain();
     const bool up = phase_ == Phase::up && can_send_sequence();
     if (!topic_link_->sync(outbox_, group, up)) {
-        violation(now, WireCode::slow, "this end does not keep up with what is published to it");
+        violation(now, WireCode::slow, "messages of a topic are not taken as fast as they are published");
     }
     topics_settled_ = topic_link_->settled();
     topics_left_ = topic_link_->has_output();

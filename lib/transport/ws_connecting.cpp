@@ -1,4 +1,5 @@
 // Connecting by WebSocket: a stream first, then the upgrade, within one time for both.
+#include <string_view>
 #include <utility>
 
 #include "transport/tcp.h"
@@ -52,9 +53,17 @@ private:
                                        else failed(std::move(made).error());
                                    });
     }
-    void on_connect_failed(Error error) override { failed(std::move(error)); }
+    void on_connect_failed(Error error) override { failed(named(std::move(error))); }
     void on_trying(const std::string& address, const Error& before) override {
-        handler_.on_trying(with_scheme(address, secure_) + address_.path, before);
+        handler_.on_trying(with_scheme(address, secure_) + address_.path, named(before));
+    }
+    // The addresses in what went wrong below, under the name of what is above.
+    Error named(Error error) const {
+        const std::string_view below = secure_ ? "tls://" : "tcp://", above = secure_ ? "wss://" : "ws://";
+        for (size_t at = 0; (at = error.detail.find(below, at)) != std::string::npos; at += above.size()) {
+            error.detail.replace(at, below.size(), above);
+        }
+        return error;
     }
     void failed(Error error) { handler_.on_connect_failed(std::move(error)); }
 

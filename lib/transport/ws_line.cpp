@@ -44,6 +44,13 @@ bool may_be_sent(uint16_t code) {
     return code >= 1000 && code <= 1014 && code != 1004 && code != 1005 && code != 1006;
 }
 
+// What libwebsockets says of an upgrade that did not come about, in words that stand alone.
+std::string upgrade_failure(std::string_view told) {
+    if (told.empty() || told == "read failed") return "the connection ended before an answer";
+    if (told == "problems parsing header") return "what came in answer is not HTTP";
+    return std::string(told);
+}
+
 bool is_utf8(std::string_view text) {
     for (size_t i = 0; i < text.size();) {
         const auto at = [&](size_t place) { return place < text.size() ? static_cast<uint8_t>(text[place]) : 0u; };
@@ -316,9 +323,9 @@ int WsLine::on_event(lws* wsi, int reason, void* in, size_t length) {
             break;
         case LWS_CALLBACK_CLIENT_CONNECTION_ERROR: {
             const unsigned status = lws_http_client_http_response(wsi);
-            std::string what(static_cast<const char*>(in), in ? length : 0);
+            const std::string_view what(static_cast<const char*>(in), in ? length : 0);
             if (status >= 200) fail({Errc::ws_refused, "HTTP status " + std::to_string(status)});
-            else fail({Errc::ws_upgrade, what.empty() ? "the connection ended before an answer" : what});
+            else fail({Errc::ws_upgrade, upgrade_failure(what)});
             break;
         }
         case LWS_CALLBACK_RECEIVE:
