@@ -1,6 +1,8 @@
 // Who may connect to a command that listens: ids one by one, from a file, or everybody.
 #include "access.h"
 
+#include <cerrno>
+#include <cstring>
 #include <fstream>
 #include <iterator>
 
@@ -8,18 +10,31 @@ namespace tool {
 
 namespace {
 
+void read_ids(const std::string& path, std::vector<sealwire::peer_id>& ids) {
+    errno = 0;
+    std::ifstream file(path);
+    size_t number = 0;
+    for (std::string line; std::getline(file, line);) {
+        ++number;
+        const size_t end = line.find_first_of(" \t\r#");  // a name or remark may follow the id
+        const std::string text = line.substr(0, end);
+        try {
+            if (!text.empty()) ids.emplace_back(text);
+        } catch (const sealwire::error& error) {
+            throw sealwire::error(error.code(), "line " + std::to_string(number) + " of the list of allowed ids " +
+                                                    path + ": " + std::string(error.detail()));
+        }
+    }
+    if (!file.is_open() || file.bad()) {
+        const std::string why = errno ? std::string(": ") + std::strerror(errno) : "";
+        throw sealwire::error(SW_ERR_KEY, "the list of allowed ids " + path + " cannot be read" + why);
+    }
+}
+
 std::vector<sealwire::peer_id> allowed(const Arguments& arguments) {
     std::vector<sealwire::peer_id> ids;
     for (const std::string& text : arguments.all("--allow")) ids.emplace_back(text);
-    for (const std::string& path : arguments.all("--allow-file")) {
-        std::ifstream file(path);
-        if (!file) throw sealwire::error(SW_ERR_KEY, "the list of allowed ids " + path + " cannot be read");
-        for (std::string line; std::getline(file, line);) {
-            const size_t end = line.find_first_of(" \t\r#");  // a name or remark may follow the id
-            const std::string text = line.substr(0, end);
-            if (!text.empty()) ids.emplace_back(text);
-        }
-    }
+    for (const std::string& path : arguments.all("--allow-file")) read_ids(path, ids);
     return ids;
 }
 
@@ -48,6 +63,14 @@ void check_access(const Arguments& arguments) {
         throw UsageError("say who may connect: --allow ID, --allow-file FILE or --anyone");
     }
     if (arguments.has("--anyone") && list) throw UsageError("--anyone and a list of ids cannot both be given");
+}
+
+void check_no_access(const Arguments& arguments) {
+    for (const Option& option : with_access_options({})) {
+        if (arguments.has(option.name)) {
+            throw UsageError(std::string(option.name) + " is about who connects: it needs --listen");
+        }
+    }
 }
 
 void set_access(const Arguments& arguments, sealwire::node_options& options) {

@@ -16,6 +16,8 @@ std::vector<Option> with_access_options(std::vector<Option> own);
 
 // A UsageError when they say nothing, or both.
 void check_access(const Arguments& arguments);
+// A UsageError when any of them is given to a command that could listen and does not.
+void check_no_access(const Arguments& arguments);
 
 void set_access(const Arguments& arguments, sealwire::node_options& options);
 

@@ -38,10 +38,19 @@ sw_body_type type_of(const Arguments& arguments, std::string_view bytes) {
     return is_utf8(bytes) ? SW_BODY_UTF8 : SW_BODY_BYTES;
 }
 
+const std::string& route_of(const Arguments& arguments, size_t n) {
+    constexpr size_t kMost = 255;
+    const std::string& route = arguments.need(n, "route");
+    if (!route.empty() && route.size() <= kMost && is_utf8(route)) return route;
+    throw UsageError("a route is 1 to " + std::to_string(kMost) + " bytes of UTF-8");
+}
+
 Body::Body(const Arguments& arguments, size_t n) {
     if (n < arguments.positional().size()) bytes = arguments.positional()[n];
     if (bytes == "-") {
         bytes = read_all(stdin, "standard input");
+    } else if (bytes.compare(0, 2, "@@") == 0) {
+        bytes.erase(0, 1);
     } else if (!bytes.empty() && bytes[0] == '@') {
         const std::string path = bytes.substr(1);
         const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), std::fclose);

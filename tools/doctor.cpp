@@ -14,7 +14,7 @@ struct Step {
 };
 constexpr Step kSteps[] = {
     {"self", "this program's key and network can be used"},
-    {"ticket", "the ticket can be read"},
+    {"ticket", "the ticket can be read, and is another's than this program's"},
     {"name", "the host's name has an address"},
     {"connect", "something listens there"},
     {"tls", "it speaks TLS, with a right certificate"},
@@ -27,22 +27,23 @@ enum : size_t { kSelf, kTicket, kName, kConnect, kTls, kUpgrade, kHandshake, kAu
 
 // The step that a failed connection failed at.
 size_t step_of(sw_result result) {
-    if (result == SW_ERR_TLS_CONFIG) return kSelf;
+    if (result == SW_ERR_TLS_CONFIG || result == SW_ERR_ARG) return kSelf;  // before anything is dialled
     if (result >= SW_ERR_TLS_HANDSHAKE && result <= SW_ERR_TLS_REFUSED) return kTls;
     switch (result) {
         case SW_ERR_ADDRESS:
-        case SW_ERR_KEY: return kTicket;
+        case SW_ERR_KEY:
+        case SW_ERR_SELF: return kTicket;
         case SW_ERR_NAME: return kName;
         case SW_ERR_WS_UPGRADE:
         case SW_ERR_WS_REFUSED:
         case SW_ERR_WS_PROTOCOL: return kUpgrade;
         case SW_ERR_NO_ANSWER:
         case SW_ERR_HANDSHAKE:
-        case SW_ERR_SELF:
         case SW_ERR_TRUNCATED:
         case SW_ERR_RECORD:
         case SW_ERR_PROTOCOL: return kHandshake;
         case SW_ERR_HANDSHAKE_TIMEOUT:  // the key was proved, the decision did not come
+        case SW_ERR_LIMIT:              // who has not proved its key is told nothing
         case SW_ERR_NOT_ALLOWED:
         case SW_ERR_REJECTED:
         case SW_ERR_PEER_CLOSED: return kAuthorisation;
@@ -56,8 +57,11 @@ public:
 
     int run(const std::string& text) {
         sealwire::ticket ticket;
-        if (const int failed = attempt(kSelf, [&] { self_check(); })) return failed;
-        if (const int failed = attempt(kTicket, [&] { ticket = sealwire::ticket::parse(text); })) return failed;
+        std::string own;
+        if (const int failed = attempt(kSelf, [&] { own = self_check(); })) return failed;
+        if (const int failed = attempt(
+                kTicket, [&] { ticket = sealwire::ticket::parse(text); }, own))
+            return failed;
 
         web_ = ticket.address.rfind("ws", 0) == 0;
         tls_ = ticket.address.rfind("tls://", 0) == 0 || ticket.address.rfind("wss://", 0) == 0;
@@ -69,9 +73,14 @@ public:
         try {
             client.emplace(arguments_, text, on_event);
         } catch (const sealwire::error& error) {
-            return failed_at(step_of(error.code()), error.code(), error.detail(), ticket.address);
+            const size_t step = step_of(error.code());
+            if (step > kSelf) passed(kSelf, own);
+            for (size_t i = kTicket; i < step; ++i) passed(i, "");
+            return failed_at(step, error.code(), error.detail(), ticket.address);
         }
-        if (client->wait() == kInterrupted) return kInterrupted;
+        passed(kSelf, own);  // with its certificates, which were read now
+        passed(kTicket, "");
+        if (client->wait() == kInterrupted) return explain_interrupt(json_);
         if (const std::optional<Ending>& ending = client->ending()) {
             const size_t step = step_of(ending->result);
             for (size_t i = kName; i < step; ++i) passed(i, "");
@@ -97,22 +106,23 @@ public:
     }
 
 private:
-    void self_check() {
+    std::string self_check() const {
         std::string id = "a new one, for this run";
         if (arguments_.has("--key")) id = sealwire::identity::load(arguments_.value("--key")).id().text();
         const std::string network = network_of(arguments_);
         if (!network.empty()) sealwire::check_network(network);
-        note_ = "peer id " + id;
+        return "peer id " + id;
     }
 
+    // Says so only when it fails; `own` is the note of kSelf when that has passed.
     template <typename Fn>
-    int attempt(size_t step, Fn fn) {
+    int attempt(size_t step, Fn fn, const std::string& own = {}) const {
         try {
             fn();
         } catch (const sealwire::error& error) {
+            if (step > kSelf) passed(kSelf, own);
             return failed_at(step, error.code(), error.detail(), "");
         }
-        passed(step, std::exchange(note_, ""));
         return kDone;
     }
 
@@ -157,7 +167,6 @@ private:
     bool json_;
     bool web_ = false;
     bool tls_ = false;
-    std::string note_;
 };
 
 int run_doctor(const Arguments& arguments) {

@@ -1,6 +1,6 @@
 // sealwire listen: takes connections and shows what comes; answers with the body it got, or what a program prints.
 #include <algorithm>
-#include <cstdio>
+#include <csignal>
 #include <vector>
 
 #include "access.h"
@@ -25,6 +25,7 @@ public:
           http_metrics_(arguments.value("--http-metrics")),
           origin_(arguments.value("--http-origin")),
           session_(arguments, handlers(arguments)) {
+        std::signal(SIGPIPE, SIG_IGN);  // who reads the output may go: that is told by what is written
         if (!arguments.has("--exec")) return;
         programs_.emplace(arguments.value("--exec"), arguments.number("--exec-output", 1U << 20, 1U << 30));
         at_once_ = std::max(1U, arguments.number("--exec-at-once", 4, 1024));
@@ -39,17 +40,16 @@ public:
         const uint32_t interval = metrics_.empty() ? SW_NEVER : kMetricsMs;
         for (bool ended = false; !ended;) {
             put_metrics();
-            ended = session_.run_until([this] { return over_.has_value(); }, interval) || session_.interrupted();
+            ended =
+                session_.run_until([this] { return over_ || session_.broken(); }, interval) || session_.interrupted();
         }
         put_metrics();
         if (over_) return over_->explain(json_);
         if (programs_) programs_->stop();
         session_.node().close();
-        if (json_) {
-            Json().text("event", "stopped").print();
-        } else {
-            std::printf("Stopped.\n");
-        }
+        if (session_.broken() && !session_.interrupted()) return session_.broken_status();
+        if (json_) Json().text("event", "stopped").print();
+        else session_.print("Stopped.\n");
         return kDone;
     }
 
@@ -95,8 +95,7 @@ private:
     void on_listening(const sw_event_listening& event) {
         if (json_) return print_listening(event, session_.node().id());
         const std::string address(sealwire::view_of(event.address)), ticket(sealwire::view_of(event.ticket));
-        std::printf("Listening on %s. Others connect with this ticket:\n%s\n", address.c_str(), ticket.c_str());
-        std::fflush(stdout);
+        session_.print("Listening on " + address + ". Others connect with this ticket:\n" + ticket + "\n");
     }
     void on_connected(const sw_event_connected& event) {
         say("connected", event.id, std::string("connected from ") + std::string(sealwire::view_of(event.address)));
@@ -106,8 +105,7 @@ private:
         if (json_) {
             Json().text("event", what).text("peer", id.text()).text("text", text).print();
         } else {
-            std::printf("%s %s\n", short_id(id).c_str(), text.c_str());
-            std::fflush(stdout);
+            session_.print(short_id(id) + " " + text + "\n");
         }
     }
     void on_message(const sealwire::incoming& message) {
@@ -122,9 +120,8 @@ private:
                 .body(message.body(), message.type())
                 .print();
         } else {
-            std::printf("%s %s %s: %s\n", short_id(message.id()).c_str(), message.wants_reply() ? "requests" : "sends",
-                        printable(message.route()).c_str(), printable(message.body()).c_str());
-            std::fflush(stdout);
+            session_.print(short_id(message.id()) + (message.wants_reply() ? " requests " : " sends ") +
+                           printable(message.route()) + ": " + printable(message.body()) + "\n");
         }
         if (!message.wants_reply()) return;
         if (programs_) {

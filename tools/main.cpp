@@ -1,5 +1,10 @@
 // The `sealwire` command: finds the subcommand, reads its command line, runs it, explains what failed.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <exception>
 #include <string>
 
@@ -57,6 +62,10 @@ int help_of(const Command& command) {
     return kDone;
 }
 
+std::string argument_words(std::string_view detail) {
+    return sw_result_text(SW_ERR_ARG) + (detail.empty() ? "" : ": " + std::string(detail));
+}
+
 int run(int argc, char** argv) {
     std::vector<std::string> words(argv + 1, argv + argc);
     if (words.empty()) {
@@ -85,19 +94,33 @@ int run(int argc, char** argv) {
     } catch (const UsageError& error) {
         return explain_usage(error.what(), name);
     } catch (const sealwire::error& error) {
+        if (error.code() == SW_ERR_ARG) return explain_usage(argument_words(error.detail()), name);
         return explain(error.code(), error.detail(), "", json);
     }
+}
+
+// A standard descriptor that was closed is none of the files opened next, which would be read or written in its place: one that fails
+// stands there.
+bool have_standard_descriptors() {
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
+        if (fcntl(fd, F_GETFD) >= 0 || errno != EBADF) continue;
+        if (open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd) return false;  // the lowest that is free
+    }
+    return true;
 }
 
 }  // namespace
 }  // namespace tool
 
 int main(int argc, char** argv) {
+    if (!tool::have_standard_descriptors()) return tool::kFailed;
     try {
         const int status = tool::run(argc, argv);
         // Output that nobody got is not success.
-        if (std::fflush(stdout) == 0 && !std::ferror(stdout)) return status;
-        std::fputs("sealwire: the output could not be written\n", stderr);
+        const int error = tool::output_error();
+        if (std::fflush(stdout) == 0 && !std::ferror(stdout) && error == 0) return status;
+        const std::string why = error ? std::string(": ") + std::strerror(error) : "";
+        std::fprintf(stderr, "sealwire: the output could not be written%s\n", why.c_str());
         return status == tool::kDone ? tool::kFailed : status;
     } catch (const std::exception& error) {
         std::fprintf(stderr, "sealwire: %s\n", error.what());

@@ -38,6 +38,7 @@ sealwire::node_options Meeting::handlers(const Arguments& arguments) {
     if (!listens_ && !arguments.has("--connect")) {
         throw UsageError("say where the others are: --connect TICKET, or --listen ADDRESS for them to come");
     }
+    if (!listens_) check_no_access(arguments);
     sealwire::node_options options;
     if (listens_) {
         check_access(arguments);
@@ -69,7 +70,8 @@ int Meeting::connect(const Arguments& arguments) {
 
 int Meeting::listen(const Arguments& arguments) {
     for (const std::string& url : arguments.all("--listen")) listeners_.push_back(session_.listen(arguments, url));
-    return explain(run_until([this] { return listening_ == listeners_.size(); }));
+    if (const int failed = explain(run_until([this] { return listening_ == listeners_.size(); }))) return failed;
+    return session_.broken() && listens_ ? session_.broken_status() : kDone;  // who cannot tell its ticket
 }
 
 int Meeting::join(const std::string& name, sealwire::topic_options options, sealwire::topic& out, uint32_t timeout_ms) {
@@ -86,7 +88,7 @@ int Meeting::join(const std::string& name, sealwire::topic_options options, seal
         say_member("member_left", name, member);
     };
     options.on_refused = [this, name](sealwire::topic, sw_peer, const sw_event_topic& about) {
-        say("refused", about.id, "does not let this program join " + name + ": " + sw_result_text(about.result), true);
+        say_refused(name, about);
     };
     out = session_.node().join(name, std::move(options));
     if (const int failed = explain(run_until([&] { return joined->done; }, timeout_ms))) return failed;
@@ -102,9 +104,26 @@ int Meeting::join(const std::string& name, sealwire::topic_options options, seal
             .number("refused", about.refused)
             .print();
     } else if (verbose_) {
-        std::fprintf(stderr, "Joined %s, with %zu others connected.\n", name.c_str(), static_cast<size_t>(about.count));
+        std::fprintf(stderr, "Joined %s, with %zu other%s connected.\n", name.c_str(), static_cast<size_t>(about.count),
+                     about.count == 1 ? "" : "s");
     }
     return kDone;
+}
+
+void Meeting::hang_up(uint32_t deadline_ms) {
+    for (const sealwire::peer& peer : std::vector<sealwire::peer>(connected_)) {
+        try {
+            peer.close(0, "", deadline_ms);
+        } catch (const sealwire::error&) {  // it has ended
+        }
+    }
+}
+
+void Meeting::close() {
+    constexpr uint32_t kLastWait = 2000;  // ms
+    hang_up(kLastWait);  // before the node leaves its topics: of who has left one nothing is counted, nor is it told
+    session_.run_until([this] { return connected_.empty(); }, kLastWait);
+    session_.node().close();
 }
 
 Meeting::Until Meeting::run_until(const std::function<bool()>& over, uint32_t timeout_ms, int input) {
@@ -120,9 +139,7 @@ Meeting::Until Meeting::run_until(const std::function<bool()>& over, uint32_t ti
 int Meeting::explain(Until until) const {
     switch (until) {
         case Until::ended: return (fatal_ ? *fatal_ : *last_).explain(json_);
-        case Until::interrupted:
-            if (!json_) std::fprintf(stderr, "sealwire: interrupted\n");
-            return kInterrupted;
+        case Until::interrupted: return explain_interrupt(json_);
         case Until::late: return tool::explain(SW_ERR_TIMEOUT, "", "", json_);
         default: return kDone;
     }
@@ -132,7 +149,7 @@ size_t Meeting::dialled(sealwire::peer peer) const {
     return static_cast<size_t>(std::count(dialled_.begin(), dialled_.end(), peer));
 }
 bool Meeting::reached(sealwire::peer peer) const {
-    return std::find(connected_.begin(), connected_.end(), peer) != connected_.end();
+    return std::find(reached_.begin(), reached_.end(), peer) != reached_.end();
 }
 
 void Meeting::on_event(const sw_event& event) {
@@ -146,6 +163,7 @@ void Meeting::on_event(const sw_event& event) {
 void Meeting::on_connected(sealwire::peer peer, const sw_event_connected& event) {
     const bool own = dialled(peer) > 0;
     connected_.push_back(peer);
+    reached_.push_back(peer);
     const std::string address(sealwire::view_of(event.address));
     say("connected", event.id, (own ? "connected to " : "connected from ") + address, false);
 }
@@ -161,6 +179,7 @@ void Meeting::on_closed(sealwire::peer peer, const sw_event_closed& event) {
         orderly_ = orderly_ && is_orderly(event);
     }
     std::erase(connected_, peer);
+    if (own == 0) std::erase(reached_, peer);  // whom nobody waits for
     if (told_closed_) told_closed_(peer, event);
     say("closed", event.id, words_of(event), !is_orderly(event) && !event.instead.value && !ended());
 }
@@ -172,6 +191,19 @@ void Meeting::say(const char* what, const sealwire::peer_id& id, const std::stri
     } else if (verbose_ || loud) {
         std::fprintf(stderr, "%s %s\n", short_id(id).c_str(), text.c_str());
     }
+}
+
+void Meeting::say_refused(const std::string& topic, const sw_event_topic& about) const {
+    const std::string text = "does not let this program join " + topic + ": " + sw_result_text(about.result);
+    if (!json_) return say("refused", about.id, text, true);
+    Json()
+        .text("event", "refused")
+        .text("topic", topic)
+        .text("peer", sealwire::peer_id(about.id).text())
+        .text("error", sw_result_name(about.result))
+        .number("code", about.code)
+        .text("text", text)
+        .print();
 }
 
 void Meeting::say_member(const char* what, const std::string& topic, const sealwire::topic_member& member) const {

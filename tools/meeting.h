@@ -32,6 +32,11 @@ public:
     // Returns likewise, when all of --listen are listened on. Behind join(), so that who knows the ticket finds this program there.
     int listen(const Arguments& arguments);
 
+    // Ends all sessions, and the node, so that publishers count what this program has not got.
+    void close();
+    // Begins that, also in a handler.
+    void hang_up(uint32_t deadline_ms);
+
     enum class Until { over, input, ended, interrupted, late };
     Until run_until(const std::function<bool()>& over, uint32_t timeout_ms = SW_NEVER, int input = -1);
     // Says why it is not over, and gives the exit code.
@@ -40,6 +45,7 @@ public:
     bool ended_in_order() const { return !fatal_ && orderly_; }
 
     Session& session() { return session_; }
+    const Session& session() const { return session_; }
     bool listens() const { return listens_; }
     // Nobody is left, and nobody can come.
     bool ended() const { return fatal_ || (!listens_ && dialled_all_ && alive_ == 0); }
@@ -51,17 +57,20 @@ private:
     sealwire::node_options handlers(const Arguments& arguments);
     // How many of --connect it is the session of.
     size_t dialled(sealwire::peer peer) const;
+    // It is or was connected.
     bool reached(sealwire::peer peer) const;
     void on_event(const sw_event& event);
     void on_connected(sealwire::peer peer, const sw_event_connected& event);
     void on_closed(sealwire::peer peer, const sw_event_closed& event);
     void say(const char* what, const sealwire::peer_id& id, const std::string& text, bool loud) const;
+    void say_refused(const std::string& topic, const sw_event_topic& about) const;
     void say_member(const char* what, const std::string& topic, const sealwire::topic_member& member) const;
 
     const bool json_, verbose_, listens_;
     const ClosedFn told_closed_;
     std::vector<sealwire::listener> listeners_;
     std::vector<sealwire::peer> dialled_, connected_;  // by --connect; all who are
+    std::vector<sealwire::peer> reached_;              // who are, and those of --connect who were
     size_t listening_ = 0, alive_ = 0;
     bool dialled_all_ = false, orderly_ = true, closed_ = false, late_ = false;
     std::optional<Ending> fatal_;  // one that was not reached, or a listener that failed

@@ -24,7 +24,9 @@ Arguments::Arguments(const std::vector<Option>& known, const std::vector<std::st
         for (const Option& candidate : known) {
             if (candidate.name == name) option = &candidate;
         }
-        if (!option) throw UsageError("there is no option " + name + " here");
+        if (!option)
+            throw UsageError("there is no option " + name +
+                             " here; write -- before what begins with a minus and is none");
         std::string value;
         if (option->value.empty()) {
             if (equals != std::string::npos) throw UsageError(name + " takes no value");
@@ -59,14 +61,16 @@ const std::vector<std::string>& Arguments::all(std::string_view option) const {
     return found == values_.end() ? none : found->second;
 }
 
-uint32_t Arguments::number(std::string_view option, uint32_t otherwise, uint32_t most) const {
+uint32_t Arguments::number(std::string_view option, uint32_t otherwise, uint32_t most, uint32_t least) const {
     if (!has(option)) return otherwise;
     const std::string text = value(option);
     uint32_t number = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (error == std::errc() && end == text.data() + text.size() && number >= 1 && number <= most) return number;
-    throw UsageError(std::string(option) + " takes a number from 1 to " + std::to_string(most) + ", not '" + text +
-                     "'");
+    if (error == std::errc() && end == text.data() + text.size() && number >= least && number <= most) {
+        return number;
+    }
+    throw UsageError(std::string(option) + " takes a number from " + std::to_string(least) + " to " +
+                     std::to_string(most) + ", not '" + text + "'");
 }
 
 uint32_t Arguments::duration_ms(std::string_view option, uint32_t otherwise) const {

@@ -35,7 +35,7 @@ public:
     bool has(std::string_view option) const { return values_.count(std::string(option)) != 0; }
     std::string value(std::string_view option, std::string_view otherwise = {}) const;
     const std::vector<std::string>& all(std::string_view option) const;
-    uint32_t number(std::string_view option, uint32_t otherwise, uint32_t most) const;
+    uint32_t number(std::string_view option, uint32_t otherwise, uint32_t most, uint32_t least = 1) const;
     // Seconds, with decimals, as milliseconds; `otherwise` when not given.
     uint32_t duration_ms(std::string_view option, uint32_t otherwise) const;
     bool json() const { return has("--json"); }

@@ -10,6 +10,7 @@ namespace tool {
 Exit exit_for(sw_result result) {
     switch (result) {
         case SW_OK: return kDone;
+        case SW_ERR_ARG: return kUsage;
         case SW_ERR_ADDRESS:
         case SW_ERR_NAME:
         case SW_ERR_REFUSED:
@@ -36,6 +37,7 @@ Exit exit_for(sw_result result) {
         case SW_ERR_TLS_REVOKED:
         case SW_ERR_TLS_CLIENT_CERTIFICATE:
         case SW_ERR_TLS_REFUSED: return kUnreached;
+        case SW_ERR_LIMIT:  // of its connections, or of who joins a topic
         case SW_ERR_NOT_ALLOWED:
         case SW_ERR_REJECTED: return kNotAllowed;
         case SW_ERR_PEER_LOST:
@@ -71,6 +73,8 @@ std::function<bool(std::string_view)>& writer() {
     static std::function<bool(std::string_view)> write;
     return write;
 }
+
+int last_output_error = 0;
 
 // The length of the UTF-8 sequence at the start, 0 when there is none (RFC 3629: no overlong forms, no surrogates).
 size_t sequence(std::string_view s) {
@@ -167,6 +171,9 @@ Json& Json::body(std::string_view value, uint32_t type) {
 
 void write_lines_by(std::function<bool(std::string_view)> write) { writer() = std::move(write); }
 
+void output_failed(int error) { last_output_error = error; }
+int output_error() { return last_output_error; }
+
 void Json::print() const {
     if (writer()) return static_cast<void>(writer()(line()));
     std::fputs(line().c_str(), stdout);
@@ -174,12 +181,13 @@ void Json::print() const {
 }
 
 int explain(sw_result result, std::string_view detail, std::string_view where, bool json, uint32_t code,
-            std::string_view words) {
+            std::string_view words, std::string_view hint) {
     const Exit exit = exit_for(result);
+    if (hint.empty()) hint = sw_result_hint(result);
     if (json) {
         Json object;
         object.text("event", "error").text("error", sw_result_name(result)).number("number", result);
-        object.text("text", sw_result_text(result)).text("detail", detail).text("hint", sw_result_hint(result));
+        object.text("text", sw_result_text(result)).text("detail", detail).text("hint", hint);
         object.text("where", where).number("code", code).text("words", words).number("exit", exit).print();
         return exit;
     }
@@ -188,10 +196,29 @@ int explain(sw_result result, std::string_view detail, std::string_view where, b
     const std::string own = code >= 64 ? " (code " + std::to_string(code) + ")" : "";  // below it is what `result` says
     if (!own.empty() || !words.empty()) text += "\n  the peer says: " + printable(words) + own;
     if (!detail.empty()) text += "\n  in particular: " + printable(detail, 1000);
-    if (*sw_result_hint(result)) text += std::string("\n  what to do: ") + sw_result_hint(result);
+    if (!hint.empty()) text += "\n  what to do: " + std::string(hint);
     std::fprintf(stderr, "%s\n", text.c_str());
     return exit;
 }
+
+int explain_own(Exit exit, const char* name, std::string_view text, std::string_view detail, std::string_view hint,
+                std::string_view where, bool json) {
+    if (json) {
+        Json object;
+        object.text("event", "error").text("error", name).number("number", 0).text("text", text);
+        object.text("detail", detail).text("hint", hint).text("where", where).number("code", 0).text("words", "");
+        object.number("exit", exit).print();
+        return exit;
+    }
+    std::string out = "sealwire: " + std::string(text);
+    if (!where.empty()) out += " (" + std::string(where) + ")";
+    if (!detail.empty()) out += "\n  in particular: " + printable(detail, 1000);
+    if (!hint.empty()) out += "\n  what to do: " + std::string(hint);
+    std::fprintf(stderr, "%s\n", out.c_str());
+    return exit;
+}
+
+int explain_interrupt(bool json) { return explain_own(kInterrupted, "interrupted", "interrupted", "", "", "", json); }
 
 int explain_usage(std::string_view what, std::string_view command) {
     const std::string help = command.empty() ? "sealwire help" : "sealwire help " + std::string(command);

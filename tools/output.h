@@ -15,7 +15,7 @@ enum Exit : int {
     kFailed = 1,        // what none of the others stands for
     kUsage = 2,         // the command line is wrong
     kUnreached = 3,     // the peer could not be reached, or did not prove its key
-    kNotAllowed = 4,    // the peer refuses this key
+    kNotAllowed = 4,    // the peer refuses this key, or has too many connections
     kLost = 5,          // the connection ended before the command was through
     kDeadline = 6,      // a deadline passed
     kStatus = 7,        // the peer answered with an error
@@ -25,8 +25,11 @@ enum Exit : int {
 
 Exit exit_for(sw_result result);
 
-// What writes JSON lines from here on, in place of stdio; null: that again. Its false is no matter here.
+// What writes JSON lines from here on, in place of stdio; null: that again. When it fails it says so by output_failed.
 void write_lines_by(std::function<bool(std::string_view)> write);
+// Standard output could not be written past stdio, for this errno: main fails by it, whatever the command returns.
+void output_failed(int error);
+int output_error();  // 0: it could be written
 
 // One object on one line of standard output.
 class Json {
@@ -45,9 +48,13 @@ private:
 };
 
 // A failure in words on standard error, or with `json` as an object {"event":"error",...} on standard output. Returns the
-// exit code.
+// exit code. `hint` stands in place of the library's.
 int explain(sw_result result, std::string_view detail, std::string_view where, bool json, uint32_t code = 0,
-            std::string_view words = {});
+            std::string_view words = {}, std::string_view hint = {});
+// Likewise, of what is the tool's own and no error of the library: `name` stands for it in JSON.
+int explain_own(Exit exit, const char* name, std::string_view text, std::string_view detail, std::string_view hint,
+                std::string_view where, bool json);
+int explain_interrupt(bool json);
 int explain_usage(std::string_view what, std::string_view command);
 
 bool is_utf8(std::string_view bytes);

@@ -16,6 +16,8 @@ namespace tool {
 namespace {
 
 constexpr size_t kMostBytes = 16U << 20;  // of a message
+constexpr std::string_view kTooBig =
+    "Nothing behind it was published. Send it in smaller pieces, or as a file by `sealwire push`.";
 
 sw_slow slow_of(const Arguments& arguments) {
     const std::string name = arguments.value("--slow", "block");
@@ -63,8 +65,7 @@ public:
 private:
     // How many are to be there before anything is published; 0: it does not matter.
     static uint32_t need_of(const Arguments& arguments) {
-        if (!arguments.has("--wait")) return arguments.has("--keep") ? 0 : 1;
-        return arguments.value("--wait") == "0" ? 0 : arguments.number("--wait", 1, 1'000'000);
+        return arguments.number("--wait", arguments.has("--keep") ? 0 : 1, 1'000'000, 0);
     }
 
     // ---- Publishing ----
@@ -100,15 +101,7 @@ private:
             lost ? "all have left " + name_ + " after " + messages(published_) : "nobody has joined " + name_;
         const Exit exit = lost ? kLost : kFailed;
         const char* const hint = "subscribe first, or wait for it with --wait 1; --wait 0 publishes nevertheless";
-        if (json_) {
-            Json object;
-            object.text("event", "error").text("error", "no_members").number("number", 0).text("text", text);
-            object.text("detail", "").text("hint", hint).text("where", name_).number("code", 0).text("words", "");
-            object.number("exit", exit).print();
-        } else {
-            std::fprintf(stderr, "sealwire: %s\n  what to do: %s\n", text.c_str(), hint);
-        }
-        return exit;
+        return explain_own(exit, "no_members", text, "", hint, "", json_);
     }
 
     // Waits while members are slow, and while there are none.
@@ -122,7 +115,7 @@ private:
             } catch (const sealwire::error& error) {
                 const bool large = error.code() == SW_ERR_TOO_BIG;
                 return tool::explain(error.code(), large ? "a message has at most 16 MiB" : error.detail(),
-                                     "message " + std::to_string(published_ + 1), json_);
+                                     "message " + std::to_string(published_ + 1), json_, 0, "", large ? kTooBig : "");
             }
             int failed = kDone;
             if (!taken) failed = meeting_.explain(meeting_.run_until([this] { return writable_; }, timeout_ms_));
@@ -183,10 +176,12 @@ private:
 
     void on_closed(sealwire::peer peer, const sw_event_closed& event) {
         const uint64_t lost = event.not_sent + event.outcome_unknown;
+        // What the last who was there has not got nobody has; at the end, when none of them has got all.
+        const bool last = lost > 0 && (closing_ ? ++short_ >= at_the_end_ : present() == 0);
         if (event.result == SW_ERR_SLOW) return;  // cut off as --slow says, which is told as dropped
         uint64_t& dropped = dropped_[peer.raw().value];
         if (!closing_) dropped -= std::min(dropped, lost);  // it was told of these as well
-        if (event.result != SW_ERR_PEER_CLOSED || event.code != 0) {
+        if (event.result != SW_ERR_PEER_CLOSED || event.code != 0 || last) {
             not_sent_ += event.not_sent;
             unknown_ += event.outcome_unknown;
         } else if (lost > 0 && !json_) {  // by its own wish
@@ -196,6 +191,7 @@ private:
 
     // Ends in good order, for which members have to take what waits for them.
     int finish(int status) {
+        at_the_end_ = present();
         closing_ = true;
         Session& session = meeting_.session();
         if (!session.interrupted()) {
@@ -241,6 +237,7 @@ private:
     const uint32_t need_, timeout_ms_;
     uint64_t published_ = 0, bytes_ = 0;
     uint64_t not_sent_ = 0, unknown_ = 0;
+    uint32_t at_the_end_ = 0, short_ = 0;   // members; those of them that have not got all
     std::map<uint64_t, uint64_t> dropped_;  // by peer
     bool writable_ = false, closing_ = false;
     sealwire::topic topic_;
@@ -263,8 +260,10 @@ const Command kPub{
     "publish messages to a topic",
     "Publishes each MESSAGE, or else each line of standard input, to all who have joined TOPIC among the peers\n"
     "that it connects to (--connect) and those that connect to it (--listen). MESSAGE is the text itself, @FILE\n"
-    "for the content of a file, - for the whole of standard input; at most 16 MiB. It ends when the members have\n"
-    "got all of it, and fails if they have not, or if there are none: with --listen or --wait it waits for them.",
+    "for the content of a file, - for the whole of standard input, @@TEXT for a text that begins with one @; write\n"
+    "-- before one that begins with a minus. With the first that has more than 16 MiB it ends. Else it ends when the\n"
+    "members have got all, and fails if they have not, or if there are none: with --listen or --wait it waits for\n"
+    "them.",
     with_meeting_options(
         {{"--wait", "N", "publish once so many have joined (1); 0: also for nobody"},
          {"--slow", "POLICY", "of slow members: block, drop-oldest, drop-newest or disconnect (block)"},

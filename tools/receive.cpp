@@ -1,5 +1,5 @@
 // sealwire receive: takes connections and saves the files that come, each whole or not at all.
-#include <cstdio>
+#include <csignal>
 #include <map>
 #include <tuple>
 
@@ -20,16 +20,19 @@ public:
         : json_(arguments.json()),
           folder_(std::move(folder)),
           most_(uint64_t{arguments.number("--max-megabytes", 1024, 1u << 30)} * 1024 * 1024),
-          session_(arguments, handlers(arguments)) {}
+          session_(arguments, handlers(arguments)) {
+        std::signal(SIGPIPE, SIG_IGN);  // who reads the output may go: that is told by what is written
+    }
 
     int run(const Arguments& arguments, const std::string& url) {
         session_.node().route("push", [this](const sealwire::incoming& message) { on_message(message); });
         const sealwire::listener listener = session_.listen(arguments, url);
-        session_.run_until([this] { return over_.has_value(); });
+        session_.run_until([this] { return over_ || session_.broken(); });
         if (over_) return over_->explain(json_);
         session_.node().close();
+        if (session_.broken() && !session_.interrupted()) return session_.broken_status();
         if (json_) Json().text("event", "stopped").print();
-        else std::printf("Stopped.\n");
+        else session_.print("Stopped.\n");
         return kDone;
     }
 
@@ -57,9 +60,8 @@ private:
     void on_listening(const sw_event_listening& event) {
         if (json_) return print_listening(event, session_.node().id());
         const std::string ticket(sealwire::view_of(event.ticket));
-        std::printf("Files go to %s. Others send them by: sealwire push TICKET FILE, with this ticket:\n%s\n",
-                    folder_.c_str(), ticket.c_str());
-        std::fflush(stdout);
+        session_.print("Files go to " + folder_ +
+                       ". Others send them by: sealwire push TICKET FILE, with this ticket:\n" + ticket + "\n");
     }
 
     void on_message(const sealwire::incoming& message) {
@@ -109,7 +111,7 @@ private:
         }
     }
 
-    void saved(const sealwire::peer_id& id, const std::string& name, uint64_t bytes) const {
+    void saved(const sealwire::peer_id& id, const std::string& name, uint64_t bytes) {
         if (json_) {
             Json()
                 .text("event", "received")
@@ -120,13 +122,11 @@ private:
                 .print();
             return;
         }
-        std::printf("%s sent %s, %llu bytes\n", short_id(id).c_str(), printable(name).c_str(),
-                    static_cast<unsigned long long>(bytes));
-        std::fflush(stdout);
+        session_.print(short_id(id) + " sent " + printable(name) + ", " + std::to_string(bytes) + " bytes\n");
     }
     // The words for the sender.
     std::string failed(const sealwire::peer_id& id, const std::string& name, sw_result result,
-                       std::string_view detail) const {
+                       std::string_view detail) {
         if (json_) {
             Json()
                 .text("event", "failed")
@@ -137,9 +137,8 @@ private:
                 .text("detail", detail)
                 .print();
         } else {
-            std::printf("%s did not get %s to us: %s%s%s\n", short_id(id).c_str(), printable(name).c_str(),
-                        sw_result_text(result), detail.empty() ? "" : ": ", printable(detail).c_str());
-            std::fflush(stdout);
+            session_.print(short_id(id) + " did not get " + printable(name) + " to us: " + sw_result_text(result) +
+                           (detail.empty() ? "" : ": ") + printable(detail) + "\n");
         }
         return sw_result_text(result);
     }

@@ -39,7 +39,7 @@ void print(const Answer& answer, const Client& client, bool json) {
 int run_request(const Arguments& arguments) {
     arguments.at_most(3);
     const std::string& ticket = arguments.need(0, "ticket");
-    const std::string& route = arguments.need(1, "route");
+    const std::string& route = route_of(arguments, 1);
     const Body body(arguments, 2);
     sealwire::request_options options;
     options.type = body.type;
@@ -70,7 +70,7 @@ const Command kRequest{
     "send a request, print the reply",
     "Sends one request to ROUTE at the peer of TICKET and prints the body of its reply. BODY is the text itself, @FILE "
     "for the\n"
-    "content of a file, - for standard input.",
+    "content of a file, - for standard input; @@TEXT is a text that begins with one @.",
     with_node_options({{"--timeout", "SECONDS", "how long to wait for the reply (30)"}, kTypeOption}, true),
     run_request};
 

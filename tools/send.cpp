@@ -12,7 +12,7 @@ namespace {
 int run_send(const Arguments& arguments) {
     arguments.at_most(3);
     const std::string& ticket = arguments.need(0, "ticket");
-    const std::string& route = arguments.need(1, "route");
+    const std::string& route = route_of(arguments, 1);
     const Body body(arguments, 2);
 
     std::optional<sw_result> settled;
@@ -49,7 +49,7 @@ const Command kSend{"send",
                     "send a message",
                     "Sends one message to ROUTE at the peer of TICKET and waits until it was taken there. BODY is the "
                     "text itself, @FILE for\n"
-                    "the content of a file, - for standard input.",
+                    "the content of a file, - for standard input; @@TEXT is a text that begins with one @.",
                     with_node_options({kTypeOption}, true),
                     run_send};
 

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
+#include <cstring>
 #include <fstream>
 #include <iterator>
 #include <utility>
@@ -47,9 +48,13 @@ std::string network_of(const Arguments& arguments) {
     if (!arguments.has("--network-file")) return arguments.value("--network");
     if (arguments.has("--network")) throw UsageError("--network and --network-file cannot both be given");
     const std::string path = arguments.value("--network-file");
+    errno = 0;
     std::ifstream file(path);
     std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-    if (!file) throw sealwire::error(SW_ERR_KEY, "the network file " + path + " cannot be read");
+    if (!file) {
+        const std::string why = errno ? std::string(": ") + std::strerror(errno) : "";
+        throw sealwire::error(SW_ERR_KEY, "the network file " + path + " cannot be read" + why);
+    }
     while (!text.empty() && (text.back() == '\n' || text.back() == '\r' || text.back() == ' ')) text.pop_back();
     return text;
 }
@@ -152,10 +157,13 @@ bool Interrupts::write(int fd, std::string_view bytes) {
         if (broken_ || ready < 0 || !fds[0].revents) continue;
         const ssize_t size = ::write(fd, bytes.data(), std::min(bytes.size(), kStep));
         if (size >= 0) bytes.remove_prefix(static_cast<size_t>(size));
-        else broken_ = errno != EINTR && errno != EAGAIN;
+        else if (errno != EINTR && errno != EAGAIN) broken_ = true, write_error_ = errno;
     }
+    if (broken_status() != kDone) output_failed(write_error_);
     return !broken_;
 }
+
+int Interrupts::broken_status() const { return write_error_ == 0 || write_error_ == EPIPE ? kDone : kFailed; }
 
 Session::Session(const Arguments& arguments, sealwire::node_options options) {
     if (arguments.has("--key")) identity_ = sealwire::identity::load(arguments.value("--key"));
@@ -259,8 +267,7 @@ int Client::wait(uint32_t ms) {
     session_.run_until([&] { return ending_.has_value(); }, ms);
     if (ending_) return ending_->explain(json_);
     if (!interrupted()) return kDone;
-    if (!json_) std::fprintf(stderr, "sealwire: interrupted\n");
-    return kInterrupted;
+    return explain_interrupt(json_);
 }
 
 int Client::run_until(const std::function<bool()>& over) {
@@ -268,8 +275,7 @@ int Client::run_until(const std::function<bool()>& over) {
     session_.run_until([&] { return (through = over()) || ending_; });
     if (through) return kDone;
     if (ending_) return ending_->explain(json_);
-    if (!json_) std::fprintf(stderr, "sealwire: interrupted\n");
-    return kInterrupted;
+    return explain_interrupt(json_);
 }
 
 void Client::close() { session_.node().close(); }

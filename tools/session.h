@@ -1,6 +1,7 @@
 // A node opened as the command line says, run on this thread until what the command waits for, or SIGINT.
 #pragma once
 
+#include <unistd.h>
 #include <sealwire/sealwire.hpp>
 
 #include <chrono>
@@ -37,7 +38,10 @@ public:
                    uint32_t timeout_ms = SW_NEVER, int input = -1);
     // Writes all of it, however long its reader takes, after a signal 2 s at most; false when it cannot be written, and from there on.
     bool write(int fd, std::string_view bytes);
+    bool broken() const { return broken_; }
     bool interrupted() const { return interrupted_; }
+    // The exit code of a command that ends as its output is broken; main says why. That its reader has gone is a pipe's ordinary end.
+    int broken_status() const;
 
 private:
     bool came();
@@ -46,6 +50,7 @@ private:
     int fd_;
     bool interrupted_ = false;
     bool broken_ = false;
+    int write_error_ = 0;  // an errno
     std::chrono::steady_clock::time_point last_moment_;
 };
 
@@ -62,6 +67,10 @@ public:
         return interrupts_.run_until({&node()}, over, timeout_ms, input);
     }
     bool write(int fd, std::string_view bytes) { return interrupts_.write(fd, bytes); }
+    // What people read, on standard output.
+    void print(std::string_view text) { write(STDOUT_FILENO, text); }
+    bool broken() const { return interrupts_.broken(); }
+    int broken_status() const { return interrupts_.broken_status(); }
 
 private:
     std::optional<sealwire::identity> identity_;

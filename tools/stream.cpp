@@ -136,10 +136,7 @@ public:
         }
         session_.run_until([this] { return ending_.has_value(); });
         pump_->tell(true);
-        if (!ending_) {
-            if (!json_) std::fprintf(stderr, "sealwire: interrupted\n");
-            return kInterrupted;
-        }
+        if (!ending_) return explain_interrupt(json_);
         return ending_->result == SW_OK && connected_ ? kDone : ending_->explain(json_);
     }
 
@@ -209,6 +206,7 @@ private:
 int run_stream(const Arguments& arguments) {
     arguments.at_most(1);
     if (arguments.has("--listen")) check_access(arguments);
+    else check_no_access(arguments);
     return Stream(arguments).run(arguments);
 }
 

@@ -43,20 +43,24 @@ public:
     }
 
 private:
-    bool over() const { return unwritten_ || (count_ > 0 && got_ == count_); }
+    bool over() const { return unwritten() || got_all(); }
+    bool got_all() const { return count_ > 0 && got_ == count_; }
+    // Nothing more can be written, and that is not for an interrupt.
+    bool unwritten() const {
+        const Session& session = meeting_.session();
+        return session.broken() && !session.interrupted();
+    }
 
     int ended(int status) {
-        meeting_.session().node().close();
-        if (unwritten_) {
-            std::fputs("sealwire: the output could not be written\n", stderr);
-            return kFailed;
-        }
+        if (got_all()) meeting_.session().node().close();  // it wants no more
+        else meeting_.close();
+        if (unwritten()) return meeting_.session().broken_status();
         if (json_ && status == kDone) Json().text("event", "stopped").print();
         return status;
     }
 
     void on_message(const sealwire::topic_message& message) {
-        if (over() || stuck_) return;
+        if (got_all() || stuck_) return;
         if (message.dropped() > 0 && !json_) {
             std::fprintf(stderr, "%llu messages of %s to %s did not come\n",
                          static_cast<unsigned long long>(message.dropped()), short_id(message.id()).c_str(),
@@ -64,7 +68,13 @@ private:
         }
         // While it is not written the message is not taken, which its publisher heeds. What has come before an interrupt is written.
         if (meeting_.session().write(STDOUT_FILENO, json_ ? json_of(message) : text_of(message))) ++got_;
-        else stuck_ = true, unwritten_ = !meeting_.session().interrupted();
+        else stop();
+    }
+
+    // What comes from here on would be taken and not written.
+    void stop() {
+        stuck_ = true;
+        meeting_.hang_up(1);
     }
 
     static std::string json_of(const sealwire::topic_message& message) {
@@ -92,8 +102,7 @@ private:
     const bool readable_;  // a terminal gets no control characters of others
     const uint32_t count_;
     uint32_t got_ = 0;
-    bool stuck_ = false;      // nothing more can be written
-    bool unwritten_ = false;  // ... and that is not for an interrupt
+    bool stuck_ = false;  // a message could not be written
     Meeting meeting_;
 };
 
@@ -119,7 +128,8 @@ const Command kSub{
     "prints what they publish, a message on a line; with several topics behind its topic and its publisher's id.\n"
     "Nothing is passed on: what comes was published by the peer at the other end. Messages that did not come, as\n"
     "this end was too slow for a publisher that drops, are told on standard error. It ends, with exit status 0,\n"
-    "on SIGINT and SIGTERM, and when all that it has connected to have closed and nobody can come.",
+    "on SIGINT and SIGTERM, when all that it has connected to have closed and nobody can come, and when nobody\n"
+    "reads its output any more.",
     with_meeting_options({{"--count", "N", "end after so many messages"},
                           {"--last", "", "print first what was published last, of publishers that keep it"},
                           {"--from", "", "before each message: its topic and who published it"},

@@ -29,6 +29,14 @@ def run(*words, stdin=""):
     return Result(done)
 
 
+def run_without(descriptor, *words, stdin=subprocess.DEVNULL):
+    """To its end, with standard input (0) or output (1) closed."""
+    shell = ["/bin/sh", "-c", f'exec "$@" {"<" if descriptor == 0 else ">"}&-', "sh", TOOL]
+    done = subprocess.run([*shell, *map(str, words)], text=True, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          timeout=PATIENCE_S)
+    return Result(done)
+
+
 class Running:
     """A command with --json, stopped at the end of a with block; its events come by expect()."""
 

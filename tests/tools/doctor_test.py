@@ -45,7 +45,9 @@ class Doctor(ToolCase):
             self.assertEqual(healthy["event"], "healthy")
             self.fails_at_upgrade(web_steps, "ws_refused", listener.ticket.replace("/talk", "/walk"))
         with Listener("--anyone", address="tcp://127.0.0.1:0") as listener:
-            self.fails_at_upgrade(web_steps, "ws_upgrade", listener.ticket.replace("tcp://", "ws://"), "--connect-timeout", "0.3")
+            ticket = listener.ticket.replace("tcp://", "ws://")
+            self.fails_at_upgrade(web_steps, "ws_upgrade", ticket, "--connect-timeout", "0.3")
+            self.assertNotIn("read failed", run("doctor", ticket).err)
 
     def fails_at_upgrade(self, web_steps, error, *words):
         *steps, last = run("doctor", *words, "--json").json()
@@ -71,7 +73,8 @@ class Doctor(ToolCase):
                                  ("tls_unknown_ca", ("--tls-ca", certificates / "other-ca.pem"))):
                 self.fails_at_tls(error, listener.ticket, *words)
             missing = run("doctor", listener.ticket, "--tls-ca", "/nonexistent", "--json").json()
-            self.assertEqual([(s.get("step"), s.get("error")) for s in missing][-2:], [("self", None), (None, "tls_config")])
+            self.assertEqual([(s.get("step"), s.get("passed"), s.get("error")) for s in missing],
+                             [("self", False, None), (None, None, "tls_config")])
         with serving("server", address="wss://127.0.0.1:0/talk") as listener:
             steps = [*TLS_STEPS[:5], "upgrade", *TLS_STEPS[5:]]
             *passed, healthy = run("doctor", listener.ticket, *trust, "--json").json()
@@ -93,6 +96,12 @@ class Doctor(ToolCase):
         self.assertEqual([(s["step"], s["passed"]) for s in steps], [(s, s != "tls") for s in TLS_STEPS[:TLS_STEPS.index("tls") + 1]])
         self.assertEqual((last["error"], last["exit"]), (error, 3))
 
+    def test_self_an_option_that_the_ticket_has_no_use_for(self):
+        _, peer_id = self.new_key()
+        ticket = f"tcp://127.0.0.1:1#{peer_id}"
+        self.fails_at("self", "argument", ticket, "--tls-name", "x")
+        self.assertEqual(run("doctor", ticket, "--tls-name", "x").status, 2)
+
     def test_self_a_key_file_that_others_can_read(self):
         path, peer_id = self.new_key()
         path.chmod(0o644)
@@ -106,6 +115,10 @@ class Doctor(ToolCase):
         _, peer_id = self.new_key()
         self.fails_at("ticket", "address", f"127.0.0.1#{peer_id}")
         self.fails_at("ticket", "key", "tcp://127.0.0.1:9#abc")
+
+    def test_ticket_the_own_one(self):
+        path, peer_id = self.new_key()
+        self.fails_at("ticket", "self", f"tcp://127.0.0.1:9#{peer_id}", "--key", path)
 
     def test_name_a_host_that_cannot_exist(self):
         _, peer_id = self.new_key()
@@ -157,6 +170,16 @@ class Doctor(ToolCase):
         stranger, _ = self.new_key("stranger.key")
         with Listener("--allow", allowed) as listener:
             self.fails_at("authorisation", "not_allowed", listener.ticket, "--key", stranger)
+
+    def test_authorisation_a_peer_that_has_as_many_connections_as_it_takes(self):
+        with Listener("--anyone", "--max-connections", "1") as listener:
+            first = subprocess.Popen([os.environ["SEALWIRE_TOOL"], "ping", listener.ticket, "--count", "1000000"], stdout=subprocess.DEVNULL)
+            try:
+                listener.expect("connected")
+                self.fails_at("authorisation", "limit", listener.ticket)
+            finally:
+                first.terminate()
+                first.wait(command.PATIENCE_S)
 
     def test_handshake_a_program_that_never_answers(self):
         _, peer_id = self.new_key()

@@ -2,6 +2,7 @@
 """sealwire listen, send, request, ping: between two processes, over tcp and unix."""
 
 import base64
+import json
 import os
 import re
 import signal
@@ -10,7 +11,7 @@ import subprocess
 import urllib.request
 
 import command
-from command import PATIENCE_S, TOOL, Listener, ToolCase, run
+from command import PATIENCE_S, TOOL, Listener, ToolCase, run, run_without
 
 
 class Talk(ToolCase):
@@ -51,7 +52,7 @@ class Talk(ToolCase):
             with self.subTest(option=option), Listener("--anyone", option, "1") as listener:
                 first = subprocess.Popen([TOOL, "ping", listener.ticket, "--key", path, "--count", "1000"], stdout=subprocess.DEVNULL)
                 listener.expect("connected")
-                self.fails(run("ping", listener.ticket, "--key", path, "--count", "1"), 1, "as many connections")
+                self.fails(run("ping", listener.ticket, "--key", path, "--count", "1"), 4, "as many connections")
                 first.terminate()
                 first.wait(PATIENCE_S)
 
@@ -145,10 +146,36 @@ class Talk(ToolCase):
 
     def test_output_that_cannot_be_written_is_a_failure(self):
         with Listener("--anyone", "--echo") as listener, open("/dev/full", "w") as full:
-            done = subprocess.run([TOOL, "request", listener.ticket, "greet", "hello"], stdout=full,
-                                  stderr=subprocess.PIPE, text=True, timeout=PATIENCE_S)
-            self.assertEqual(done.returncode, 1)
-            self.assertIn("could not be written", done.stderr)
+            for words in (("request", listener.ticket, "greet", "hello"), ("request", listener.ticket, "greet", "hello", "--json"),
+                          ("send", listener.ticket, "note", "one", "--json"), ("ping", listener.ticket, "--count", "1", "--json"),
+                          ("doctor", listener.ticket, "--json")):
+                with self.subTest(words=words):
+                    done = subprocess.run([TOOL, *words], stdout=full, stderr=subprocess.PIPE, text=True, timeout=PATIENCE_S)
+                    self.assertEqual((done.returncode, done.stderr.count("could not be written")), (1, 1), done.stderr)
+                    closed = run_without(1, *words)
+                    self.assertEqual((closed.status, closed.err.count("could not be written")), (1, 1), closed.err)
+
+    def test_who_listens_fails_at_once_when_its_ticket_cannot_be_told(self):
+        for words in (("listen", "tcp://127.0.0.1:0"), ("receive", "tcp://127.0.0.1:0", self.folder)):
+            for more in ((), ("--json",)):
+                with self.subTest(words=words, more=more), open("/dev/full", "wb") as full:
+                    done = subprocess.run([TOOL, *words, "--anyone", *more], stdout=full, stderr=subprocess.PIPE, text=True, timeout=PATIENCE_S)
+                    self.assertEqual(done.returncode, 1)
+                    self.assertIn("could not be written: No space left", done.stderr)
+                    closed = run_without(1, *words, "--anyone", *more)
+                    self.assertEqual(closed.status, 1)
+                    self.assertIn("could not be written", closed.err)
+
+    def test_a_listener_ends_in_good_order_when_nobody_reads_it_any_more(self):
+        path = self.folder / "listen.sock"
+        listener = subprocess.Popen([TOOL, "listen", f"unix://{path}", "--anyone"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        listener.stdout.readline()
+        ticket = listener.stdout.readline().strip()
+        listener.stdout.close()
+        run("ping", ticket, "--count", "1")
+        self.assertEqual((listener.wait(PATIENCE_S), listener.stderr.read()), (0, ""))
+        self.assertFalse(path.exists())
+        listener.stderr.close()
 
     def test_each_end_knows_the_key_of_the_other(self):
         path, peer_id = self.new_key()
@@ -233,7 +260,9 @@ class Failures(ToolCase):
             ticket = listener.ticket
             self.assertEqual(listener.stop(), 0)
         self.fails(run("ping", ticket), 3, "nothing is listening there", ticket.split("#")[0])
-        self.fails(run("ping", f"unix://{self.folder}/none.sock#{ticket.split('#')[1]}"), 3)
+        self.fails(run("ping", f"unix://{self.folder}/none.sock#{ticket.split('#')[1]}"), 3, "the path of its socket")
+        for scheme in ("ws", "wss"):
+            self.fails(run("ping", ticket.replace("tcp", scheme)), 3, f"{scheme}://127.0.0.1")
 
     def test_a_key_that_is_not_allowed_is_told_so(self):
         _, allowed = self.new_key("allowed.key")
@@ -259,13 +288,22 @@ class Failures(ToolCase):
 
     def test_a_bad_list_of_allowed_ids_is_named(self):
         self.fails(run("listen", "tcp://127.0.0.1:0", "--allow", "nobody"), 8)
-        self.fails(run("listen", "tcp://127.0.0.1:0", "--allow-file", self.folder / "none"), 8, "none")
+        self.fails(run("listen", "tcp://127.0.0.1:0", "--allow-file", self.folder / "none"), 8, "none", "No such file")
+        self.fails(run("listen", "tcp://127.0.0.1:0", "--allow-file", self.folder), 8, "directory")
+        listed = self.folder / "allowed"
+        listed.write_text("# friends\n\nnobody\n")
+        self.fails(run("listen", "tcp://127.0.0.1:0", "--allow-file", listed), 8, "line 3")
 
     def test_a_ticket_that_cannot_be_read_is_refused(self):
         for ticket in ("nonsense", "tcp://127.0.0.1:9000", "tcp://127.0.0.1:70000#" + "a" * 52, "ftp://x:1#" + "a" * 52):
             result = run("ping", ticket)
             self.assertIn(result.status, (3, 8), ticket)
             self.assertIn("what to do: ", result.err)
+        self.fails(run("ping", "ftp://x:1#" + "a" * 52), 3, "none of tcp, tls, ws, wss, unix", "tls://", "wss://")
+
+    def test_a_route_that_is_none_is_a_wrong_command_line(self):
+        for words in (("request", "tcp://127.0.0.1:1#x", "", "x"), ("send", "tcp://127.0.0.1:1#x", "r" * 256, "x")):
+            self.fails(run(*words), 2, "a route is 1 to 255 bytes")
 
     def test_an_address_in_use_is_named(self):
         with Listener("--anyone") as listener:
@@ -332,9 +370,11 @@ class Interrupted(ToolCase):
                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
             process.stdout.readline()  # it is under way
             process.send_signal(signal.SIGINT)
-            _, err = process.communicate(timeout=PATIENCE_S)
+            out, err = process.communicate(timeout=PATIENCE_S)
             self.assertEqual(process.returncode, 130)
             self.assertEqual(err, "")
+            error = json.loads(out.splitlines()[-1])
+            self.assertEqual((error["event"], error["error"], error["exit"]), ("error", "interrupted", 130))
             self.assertIn("good order", listener.expect("closed")["text"])
 
 

@@ -10,7 +10,7 @@ import signal
 import subprocess
 
 import command
-from command import PATIENCE_S, TOOL, Listener, Running, ToolCase, run
+from command import PATIENCE_S, TOOL, Listener, Running, ToolCase, run, run_without
 
 HERE = ("--listen", "tcp://127.0.0.1:0", "--anyone")
 
@@ -95,6 +95,11 @@ class Topics(ToolCase):
             sub.expect("stopped")
             self.assertEqual(sub.wait(), 0)
 
+    def test_a_message_may_begin_with_an_at_sign_or_a_minus(self):
+        with Plain("weather", *HERE, "--count", 3) as sub:
+            self.assertEqual(publish("weather", "--connect", sub.ticket, "@@home", "@@@", "--", "-5").status, 0)
+            self.assertEqual(sub.finish()[1], b"@home\n@@\n-5\n")
+
     def test_lines_of_standard_input_come_one_by_one_as_they_are_read(self):
         with Publisher("news") as pub, Running("sub", "news", "--connect", pub.ticket) as sub:
             for line in ("one", "", "three"):
@@ -127,6 +132,37 @@ class Topics(ToolCase):
             slow.process.send_signal(signal.SIGINT)
             self.assertEqual(slow.process.wait(PATIENCE_S), 0)
             self.assertEqual((pub.expect("error")["exit"], pub.wait()), (5, 5))
+
+    def test_what_the_last_member_leaves_behind_is_counted_as_a_failure(self):
+        path = self.lines(12_000, 1000)
+        with open(path, "rb") as source, Publisher("feed", source=source) as pub:
+            with Plain("feed", "--connect", pub.ticket) as first:
+                self.assertEqual(first.process.stdout.read(1), b" ")  # it is under way
+                first.process.send_signal(signal.SIGTERM)
+                status, out, err = first.finish()
+                self.assertEqual(status, 0, err)
+            second = run("sub", "feed", "--connect", pub.ticket)
+            self.assertEqual(second.status, 0, second.err)
+            before = int(second.out.splitlines()[0])  # the messages before it
+            published = pub.expect("published")
+            lost = before - out.count(b"\n")
+            self.assertEqual(published["messages"], 12_000)
+            # Of what was under way there, 256 KiB at most, the publisher does not know whether it was taken.
+            self.assertAlmostEqual(published["not_delivered"], lost, delta=256)
+            self.assertEqual(pub.wait(), 5 if published["not_delivered"] else 0)
+
+    def test_what_all_leave_behind_at_the_end_is_counted_as_a_failure(self):
+        with Publisher("feed", "--wait", 2) as pub:
+            with Plain("feed", "--connect", pub.ticket) as first, Plain("feed", "--connect", pub.ticket) as second:
+                pub.say(self.lines(3000, 1000).read_text())
+                pub.process.stdin.close()
+                for sub in (first, second):
+                    self.assertEqual(sub.process.stdout.read(1), b" ")  # it is under way
+                for sub in (first, second):
+                    sub.process.send_signal(signal.SIGTERM)
+                    sub.process.wait(PATIENCE_S)
+                self.assertGreater(pub.expect("published")["not_delivered"], 0)
+                self.assertEqual(pub.wait(), 5)
 
     def test_so_it_does_where_lines_of_json_are_not_read(self):
         with open(self.lines(6000, 1000), "rb") as source, open(self.folder / "errors", "wb") as errors:
@@ -253,6 +289,20 @@ class Topics(ToolCase):
             self.assertEqual(pub.expect("error")["exit"], 5)
             self.assertEqual(pub.process.wait(PATIENCE_S), 5)
 
+    def test_who_closes_before_another_answers_was_reached(self):
+        with Subscriber("news") as first, Publisher("news") as later:
+            later.process.send_signal(signal.SIGSTOP)
+            self.addCleanup(later.process.send_signal, signal.SIGCONT)
+            with Running("sub", "news", "--connect", first.ticket, "--connect", later.ticket) as sub:
+                sub.expect("connected")
+                self.assertEqual(first.stop(), 0)
+                sub.expect("closed")
+                later.process.send_signal(signal.SIGCONT)
+                later.say("one\n")
+                self.assertEqual(sub.expect("message")["body"], "one")
+                later.process.stdin.close()
+                self.assertEqual((later.wait(), sub.wait()), (0, 0))
+
     def test_two_ways_to_one_peer_are_one(self):
         for order in (0, 1):
             with Plain("news", *HERE, "--listen", f"unix://{self.folder}/way{order}", "--count", 1) as sub:
@@ -277,6 +327,11 @@ class Topics(ToolCase):
             pub.stdout.close()
             pub.communicate(b"one\ntwo\n", timeout=PATIENCE_S)
             self.assertEqual((sub.finish()[:2], pub.returncode), ((0, b"one\ntwo\n"), 0))
+        with Plain("news", *HERE, "--count", 2) as sub:
+            pub = subprocess.Popen([TOOL, "pub", "news", "--verbose", "--connect", sub.ticket], stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+            pub.stderr.close()
+            pub.communicate(b"one\ntwo\n", timeout=PATIENCE_S)
+            self.assertEqual((sub.finish()[:2], pub.returncode), ((0, b"one\ntwo\n"), 0))
 
     def test_a_publisher_that_is_killed_is_told_as_lost(self):
         with Publisher("news") as pub, Running("sub", "news", "--connect", pub.ticket, "--lease", "0.2") as sub:
@@ -290,8 +345,33 @@ class Topics(ToolCase):
             sub.process.stdout.close()
             pub.say("one\n")
             self.assertIn("good order", pub.expect("closed")["text"])
-            self.assertEqual(sub.process.wait(PATIENCE_S), 1)
-            self.assertIn("could not be written", sub.process.stderr.read().decode())
+            self.assertEqual(sub.process.wait(PATIENCE_S), 0)
+            self.assertNotIn("could not be written", sub.process.stderr.read().decode())
+
+    def test_so_it_does_when_that_shows_at_a_line_that_is_no_message(self):
+        sub = subprocess.Popen([TOOL, "sub", "news", *HERE, "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        ticket = next(line["ticket"] for line in map(json.loads, sub.stdout) if line["event"] == "listening")
+        sub.stdout.close()
+        run("ping", ticket, "--count", "1")
+        self.assertEqual((sub.wait(PATIENCE_S), sub.stderr.read()), (0, ""))
+        sub.stderr.close()
+
+    def test_an_output_that_cannot_be_written_is_a_failure(self):
+        for words in ((), ("--json",)):
+            with self.subTest(words=words), Publisher("news") as pub, open("/dev/full", "wb") as full:
+                sub = subprocess.Popen([TOOL, "sub", "news", "--connect", pub.ticket, *words], stdout=full, stderr=subprocess.PIPE, text=True)
+                pub.say("one\n")
+                self.assertIn("could not be written: No space left", sub.communicate(timeout=PATIENCE_S)[1])
+                self.assertEqual(sub.returncode, 1)
+
+    def test_standard_descriptors_that_are_closed_are_failures_and_no_other_file_of_the_program(self):
+        with Publisher("news") as pub:
+            pub.say("one\n")
+            sub = run_without(1, "sub", "news", "--connect", pub.ticket)
+            self.assertEqual(sub.status, 1)
+            self.assertIn("could not be written", sub.err)
+        with Subscriber("news") as sub:
+            self.fails(run_without(0, "pub", "news", "--connect", sub.ticket), 1, "standard input")
 
     def test_what_is_published_cannot_steer_the_terminal(self):
         with Publisher("news") as pub:
@@ -312,7 +392,7 @@ class Topics(ToolCase):
     def test_messages_that_are_too_large_are_named(self):
         with Subscriber("news") as sub:
             large = b"fits\n" + b"x" * (16 * 1024 * 1024 + 1) + b"\n"
-            self.fails(publish("news", "--connect", sub.ticket, piped=large), 7, "message 2", "at most 16 MiB")
+            self.fails(publish("news", "--connect", sub.ticket, piped=large), 7, "message 2", "at most 16 MiB", "Nothing behind it")
             self.assertEqual(sub.expect("message")["body"], "fits")
 
     def test_both_are_interrupted_in_good_order(self):
@@ -322,6 +402,8 @@ class Topics(ToolCase):
             with self.subTest(words=words), Running(*words, *HERE, stdin=subprocess.PIPE) as waits:
                 waits.expect("listening")
                 waits.process.send_signal(signal.SIGINT)
+                error = waits.expect("error")
+                self.assertEqual((error["error"], error["exit"]), ("interrupted", 130))
                 self.assertEqual(waits.process.wait(PATIENCE_S), status)
 
     def test_who_is_not_allowed_is_refused(self):
@@ -334,8 +416,11 @@ class Topics(ToolCase):
         for words in (("sub",), ("pub",), ("sub", "a"), ("pub", "a", "x"), ("sub", "a", "a", *HERE), ("sub", "", *HERE),
                       ("sub", "a", "--listen", "tcp://127.0.0.1:0"), ("sub", "a", *HERE, "--raw", "--null"), ("sub", "x" * 256, *HERE),
                       ("pub", "a", "x", "--slow", "never", *HERE), ("pub", "a", "x", "--type", "none", *HERE),
-                      ("pub", "a", "@/nonexistent", *HERE), ("pub", "a", "x", "--wait", "-1", *HERE)):
+                      ("pub", "a", "@/nonexistent", *HERE), ("sub", "a", "--anyone", "--connect", somewhere),
+                      ("pub", "a", "x", "--connect", somewhere, "--max-connections", "3")):
             self.fails(run(*words), 2)
+        self.fails(run("pub", "a", "x", "--wait", "-1", *HERE), 2, "from 0 to")
+        self.fails(run("pub", "a", "-5", *HERE), 2, "write -- before")
         for words in (("sub", "a"), ("pub", "a", "x")):
             self.assertIn(run(*words, "--connect", somewhere).status, (3, 8))
 

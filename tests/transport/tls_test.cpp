@@ -136,7 +136,8 @@ Errc with_server(const Wanted& wanted, const Issued* issuer, const std::string& 
         Trial trial(with(issued), trusting(ca()), kind);
         code = trial.run(host);
         if (code != Errc::ok) CHECK(trial.refused() == Errc::tls_refused);
-        CHECK_MESSAGE(trial.detail.find("tls://127.0.0.1:") == 0, trial.detail);
+        const std::string address = kind == Kind::wss ? "wss://127.0.0.1:" : "tls://127.0.0.1:";
+        CHECK_MESSAGE(trial.detail.find(address) == 0, trial.detail);
         if (kind == Kind::tls13) CHECK(before == code);
     }
     return code;
