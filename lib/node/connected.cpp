@@ -8,13 +8,19 @@
 
 namespace sealwire {
 
-void Connected::add(const PeerId& id, uint64_t peer) {
+void Connected::add(const PeerId& id, uint64_t peer, uint64_t instead) {
     const std::lock_guard lock(mutex_);
     peers_.emplace(id, Entry{peer, next_++});
+    erase(id, instead);
 }
 
 void Connected::remove(const PeerId& id, uint64_t peer) {
     const std::lock_guard lock(mutex_);
+    erase(id, peer);
+}
+
+// With the lock held.
+void Connected::erase(const PeerId& id, uint64_t peer) {
     const auto [first, end] = peers_.equal_range(id);
     const auto found = std::find_if(first, end, [peer](const auto& one) { return one.second.peer == peer; });
     if (found != end) peers_.erase(found);

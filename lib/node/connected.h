@@ -21,7 +21,8 @@ public:
         PeerId id;
     };
 
-    void add(const PeerId& id, uint64_t peer);
+    // `instead`: of a session that is not to be found any more, though it is not over; 0: none.
+    void add(const PeerId& id, uint64_t peer, uint64_t instead = 0);
     void remove(const PeerId& id, uint64_t peer);
     // The one that connected last of those of that id that neither side is closing; 0: there is none.
     uint64_t find(const PeerId& id) const;
@@ -41,6 +42,7 @@ private:
         uint64_t peer;
         uint64_t number;  // counted as they connect
     };
+    void erase(const PeerId& id, uint64_t peer);
     std::vector<One> all() const;
 
     mutable std::mutex mutex_;  // guards all below; never held with the lock of a peer

@@ -235,6 +235,8 @@ private:
     void count_dial(const std::string& address);
     void carrier_failed(const Error& why);
     void move_failed();
+    void stay();
+    void note_dialable();
     void stop_dialling();
     void serve_no_more(const Peer& session);
     void drop_left_pipe();

@@ -320,8 +320,7 @@ void Peer::on_up(Event& event) {
     set_stage(Stage::up);
     // The session before it, if it is to be the only one, ends below: whoever is told of this one has nothing to send to that.
     const Peer* const before = shard_->sessions().several() ? nullptr : shard_->sessions().standing(id_);
-    if (before) node_.connected().remove(id_, before->handle());
-    node_.connected().add(id_, handle_);
+    node_.connected().add(id_, handle_, before ? before->handle() : 0);
     {
         const std::lock_guard lock(*mutex_);
         std::copy_n(connection_->channel_id().begin(), kSessionIdSize, session_id_.emplace().begin());
@@ -346,7 +345,7 @@ void Peer::on_up(Event& event) {
     asked_data_ = {};
     if (!connection_->established()) {  // and ended at once
         const Peer* const stays = before ? shard_->sessions().standing(id_) : nullptr;
-        if (stays == before && stays) node_.connected().add(id_, stays->handle());
+        if (stays == before && stays) node_.connected().add(id_, stays->handle(), handle_);
         return;
     }
     const Sessions::Change change = shard_->sessions().up(*this, id_, connection_->peer_instance());

@@ -78,10 +78,13 @@ void Peer::on_resumed(Event& event) {
     elsewhere_ = false;
     if (redial_) {
         redial_->up_at = now;
-        if (address_ == endpoint_.text()) redial_->former.reset();  // where it was to move works
+        // Where it was to move works; or the peer has brought it back by another way: what is dialled decides, if anything is.
+        if (address_ != endpoint_.text() && !redial_->carrier) stay();
+        else if (address_ == endpoint_.text()) redial_->former.reset();
         redial_->tried = 0;
-        redial_->asked = false;
+        redial_->asked = redial_->former.has_value();
         redial_->timer.cancel();
+        note_dialable();
     }
     log(LogLevel::info, Errc::ok, lost ? "resumed" : "moved to another connection");
     if (told) shard_->emit(out);
@@ -123,8 +126,10 @@ void Peer::dial_now(const std::optional<Endpoint>& endpoint) {
     if (!endpoint && !can_dial()) return;
     redial();
     if (endpoint) {
-        if (!redial_->former) redial_->former = endpoint_;
+        if (!redial_->former || redial_->turned) redial_->former = endpoint_;
+        redial_->turned = false;
         endpoint_ = *endpoint;
+        note_dialable();
     }
     stop_dialling();
     redial_->asked = true;
@@ -153,22 +158,34 @@ void Peer::carrier_failed(const Error& why) {
     redial_->cause = {why.code, why.detail.empty() ? std::string(describe(why.code).text) : why.detail};
     log(LogLevel::info, why.code, "not resumed yet: " + redial_->cause.detail);
     if (connection_->suspended()) {  // the address that has worked and the one that it was to move to take turns
-        if (redial_->former && has_scheme(redial_->former->scheme)) std::swap(endpoint_, *redial_->former);
+        if (redial_->former && has_scheme(redial_->former->scheme)) {
+            std::swap(endpoint_, *redial_->former);
+            redial_->turned = !redial_->turned;
+        }
         return plan_dial();
     }
     // The channel that there is serves on.
-    if (!redial_->asked) return set_redial();
+    if (!redial_->asked && !redial_->former) return set_redial();
     move_failed();
+}
+
+// The address that has worked is the one that is dialled.
+void Peer::stay() {
+    if (redial_->former && !redial_->turned) endpoint_ = std::move(*redial_->former);
+    redial_->former.reset();
+    redial_->turned = false;
+}
+
+void Peer::note_dialable() {
+    const std::lock_guard lock(*mutex_);
+    dialable_ = can_dial();
 }
 
 // The session goes on where it was, and is dialled there again.
 void Peer::move_failed() {
     const std::string told = "not moved to " + endpoint_.text() + ": " + redial_->cause.detail;
-    if (redial_->former) endpoint_ = std::move(*std::exchange(redial_->former, std::nullopt));
-    if (!can_dial()) {
-        const std::lock_guard lock(*mutex_);
-        dialable_ = false;
-    }
+    stay();
+    note_dialable();
     NodeEvent out{.kind = NodeEventKind::peer_resumed, .errc = redial_->cause.code};
     out.peer = handle_;
     out.user = user_.load(std::memory_order_relaxed);

@@ -36,6 +36,7 @@ struct Redial {
     bool asked = false;  // by the application: it is told when it has moved, and when that failed
     // Where it was dialled before the application named another address, until that one has worked; without one: it was not.
     std::optional<Endpoint> former;
+    bool turned = false;  // it is that one's turn: `former` is where it is to move
 };
 
 }  // namespace sealwire

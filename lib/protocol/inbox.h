@@ -63,7 +63,7 @@ public:
     Event* poll();
     size_t undelivered_events() const { return events_.size() - next_event_; }
     std::vector<Event>& events() { return events_; }
-    // Events in all, and how many of them were polled.
+    // Events in all, and how many of them were polled; those that insert_lost() has put in between make the second one larger.
     uint64_t made_events() const { return cleared_events_ + events_.size(); }
     uint64_t told_events() const { return cleared_events_ + next_event_; }
 

@@ -2,6 +2,7 @@
 #include "protocol/topics.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "crypto/hash.h"
 #include "protocol/codes.h"
@@ -108,12 +109,13 @@ void Topics::open(Topic& topic, std::string_view name, TopicHandle& handle) {
 Errc Topics::leave(TopicHandle& handle) {
     Topic* topic = find(handle.topic);
     if (!topic) return Errc::closed;
-    std::vector<TopicMember*> dropped;
-    for_each_member(*topic, [&](TopicMember& member) {
-        if (member.dropped_listed) dropped.push_back(&member);
-    });
-    for (TopicMember* member : dropped) {  // before its last event
-        std::erase(groups_[member->link->group_].dropped, member);
+    std::vector<TopicMember*> dropped;  // told before its last event
+    for (Group& group : groups_) {
+        const auto of_it = [&](TopicMember* member) { return member->topic == topic->number; };
+        std::copy_if(group.dropped.begin(), group.dropped.end(), std::back_inserter(dropped), of_it);
+        std::erase_if(group.dropped, of_it);
+    }
+    for (TopicMember* member : dropped) {
         member->dropped_listed = false;
         if (!member->held) tell_dropped(*member);
     }

@@ -224,6 +224,40 @@ static void moved_nowhere(void) {
     close_pair(&p);
 }
 
+static int is_ok(const note *n, const void *unused) {
+    (void)unused;
+    return n->result == SW_OK;
+}
+
+/* It leads nowhere, as is known only when the peer has moved the session itself. */
+static void moved_at_both_ends(void) {
+    proxy p;
+    char through[SW_ADDRESS_TEXT_SIZE], silent[64], other[SW_ADDRESS_TEXT_SIZE], address[SW_ADDRESS_TEXT_SIZE];
+    sw_peer_id id;
+    unsigned port;
+    note n;
+    printf("# both ends move at once\n");
+    open_pair(&p, 0, 0, through);
+    const sw_peer peer = box_connect(&client, through);
+    const sw_peer accepted = box_accepted(&server, 1);
+    const int listening = tcp_to(0, 1, &port);
+    snprintf(silent, sizeof silent, "tcp://127.0.0.1:%u", port);
+    box_listen(&client, "tcp://127.0.0.1:0", other);
+    MUST(sw_ticket_split(text(other), address, &id));
+    CHECK_OK(sw_peer_move(peer, text(silent)));
+    nth_peer(&client, SW_EVENT_PEER_CONNECTING, 2, &n);
+    tap_ok(strcmp(n.bytes, silent) == 0, "one dials where nobody answers");
+    CHECK_OK(sw_peer_move(accepted, text(address)));
+    box_wait_match(&client, SW_EVENT_PEER_RESUMED, 1, is_ok, NULL, &n);
+    tap_ok(n.peer.value == peer.value, "and the other takes the session along");
+    box_wait_match(&client, SW_EVENT_PEER_RESUMED, 1, has_failed, NULL, &n);
+    tap_ok(n.peer.value == peer.value && strstr(n.detail, silent), "that nobody answered is told all the same");
+    n = box_ask(&client, peer, "echo", "where the other has moved it");
+    tap_ok(n.result == SW_OK, "and the session goes on");
+    close(listening);
+    close_pair(&p);
+}
+
 static void nobody_left(void) {
     proxy p;
     char through[SW_ADDRESS_TEXT_SIZE];
@@ -352,6 +386,7 @@ int main(void) {
     silenced();
     moved();
     moved_nowhere();
+    moved_at_both_ends();
     nobody_left();
     started_anew();
     closed_meanwhile();

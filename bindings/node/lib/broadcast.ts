@@ -53,6 +53,7 @@ export async function broadcast(core: Core, route: Target, value: Body, options:
   // Once it has room it is asked again: who closes meanwhile does not take it.
   const giveLater = async (peer: Peer): Promise<void> => {
     for (let full = true; full;) {
+      if (signal?.aborted) throw signal.reason // as by a filter, or a listener of `writable`
       peer.blocked = true
       await room(core, peer, signal)
       if (core.closing) throw core.closedError()

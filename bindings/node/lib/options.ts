@@ -95,7 +95,7 @@ export interface Limits {
   heartbeat?: number
   /** How many times as long it takes until the connection is given up; default 3. */
   heartbeats?: number
-  /** Milliseconds after which a connection is replaced by one with fresh keys, unseen; default 7,200,000; 0: never. */
+  /** Milliseconds after which a connection is replaced by one with fresh keys; default 7,200,000; 0: never. */
   refresh?: number
   /**
    * How many sessions without a connection are kept of peers that dialled from one address and are on no list; default 16, also for

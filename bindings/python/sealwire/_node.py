@@ -62,7 +62,7 @@ class Node(Endpoint[Peer, Request], Handling, Waiting, Piping, Joins, Broadcasts
               until the connection is given up (3); heartbeat 0: never
     max_suspended_per_address  how many such sessions are kept of peers that dialled from one address and are on no list; default 16,
               also for loopback only where it is given; NEVER: any number
-    refresh   after how long a connection is replaced by one with fresh keys, unseen; default 7,200; 0: never
+    refresh   after how long a connection is replaced by one with fresh keys; default 7,200; 0: never
     loop_threads   on which peers are spread, each staying on one; default 1, at most 64. Handlers run where they always do
     topics_per_peer  that a peer may have joined here; default 1,024, at most 1,048,576
     memory_bytes   that all peers may use together beyond what each is granted at first; default 1 GiB, at least 1 MiB

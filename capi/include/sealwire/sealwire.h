@@ -310,7 +310,9 @@ typedef enum sw_event_type {
     SW_EVENT_TOPIC_JOINED =
         34, /* once: all peers that were connected have answered the join: sw_event.topic. Since 0.1 */
     SW_EVENT_TOPIC_MEMBER_JOINED = 35, /* a peer has joined, or had before this node did: sw_event.topic. Since 0.1 */
-    SW_EVENT_TOPIC_MEMBER_LEFT = 36,   /* it has left, or is gone: sw_event.topic. Since 0.1 */
+    SW_EVENT_TOPIC_MEMBER_LEFT =
+        36, /* it has left, or is gone: sw_event.topic. Behind what it has published, but for what still
+                                        * waited for credit of this node when it left. Since 0.1 */
     SW_EVENT_TOPIC_REFUSED =
         37, /* a peer that came later does not let this node join, in this session: sw_event.topic. Since 0.1 */
     SW_EVENT_TOPIC_WRITABLE = 38, /* after SW_ERR_AGAIN of sw_topic_publish: there is room again. Since 0.1 */
@@ -788,7 +790,7 @@ typedef struct sw_node_options {
     uint32_t heartbeat_ms;
     uint32_t heartbeat_count;
     /* The side that has dialled replaces a connection by one with fresh keys after so long; default 7,200,000; SW_NEVER: never.
-     * Nothing is told of it and nothing waits for it. Since 0.1. */
+     * Nothing waits for it, and nothing is told but the new address at the other side, by PEER_RESUMED. Since 0.1. */
     uint32_t refresh_ms;
     uint32_t reserved_3; /* 0 */
     /* Of sessions without a connection, those whose peers dialled from one address (or /64) and are on no list: so many are kept.

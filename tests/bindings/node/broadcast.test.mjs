@@ -184,6 +184,18 @@ test('who closes, or is waited for no more, does not fail the rest', async (t) =
   assert.deepEqual(came.slice(-2), ['kept', 'last'])
 })
 
+test('a filter may end the wait that it is asked for', async (t) => {
+  const { hub, members: [slow] } = await hubWith(t, [SLOW])
+  slow.peer.pause()
+  fill(hub.peer(slow.id))
+  const controller = new AbortController()
+  const filter = () => {
+    controller.abort(new Error('enough'))
+    return true
+  }
+  await assert.rejects(hub.broadcast('news', 'never', { filter, signal: controller.signal }), /enough/)
+})
+
 test('who closes in good order while it waits does not take it, and fails nothing', async (t) => {
   for (const body of ['small', Buffer.alloc(100_000, 'l')]) {
     const { hub, members: [first, slow] } = await hubWith(t, [{}, SLOW])
