@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import queue
+import signal
 import subprocess
 import sys
 import tempfile
@@ -12,6 +13,11 @@ import unittest
 
 PATIENCE_S = 60
 TOOL = os.environ.get("SEALWIRE_TOOL", "")
+
+# What whoever runs the tests ignores, as nohup does, the command would ignore as well.
+for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+    if signal.getsignal(number) == signal.SIG_IGN:
+        signal.signal(number, signal.SIG_DFL)
 
 
 class Result:
