@@ -2,9 +2,10 @@
 #include "access.h"
 
 #include <cerrno>
-#include <cstring>
 #include <fstream>
 #include <iterator>
+
+#include "output.h"
 
 namespace tool {
 
@@ -26,8 +27,7 @@ void read_ids(const std::string& path, std::vector<sealwire::peer_id>& ids) {
         }
     }
     if (!file.is_open() || file.bad()) {
-        const std::string why = errno ? std::string(": ") + std::strerror(errno) : "";
-        throw sealwire::error(SW_ERR_KEY, "the list of allowed ids " + path + " cannot be read" + why);
+        throw sealwire::error(SW_ERR_KEY, "the list of allowed ids " + path + " cannot be read" + system_words(errno));
     }
 }
 

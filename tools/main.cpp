@@ -4,7 +4,6 @@
 
 #include <cerrno>
 #include <cstdio>
-#include <cstring>
 #include <exception>
 #include <string>
 
@@ -119,8 +118,7 @@ int main(int argc, char** argv) {
         // Output that nobody got is not success.
         const int error = tool::output_error();
         if (std::fflush(stdout) == 0 && !std::ferror(stdout) && error == 0) return status;
-        const std::string why = error ? std::string(": ") + std::strerror(error) : "";
-        std::fprintf(stderr, "sealwire: the output could not be written%s\n", why.c_str());
+        std::fprintf(stderr, "sealwire: the output could not be written%s\n", tool::system_words(error).c_str());
         return status == tool::kDone ? tool::kFailed : status;
     } catch (const std::exception& error) {
         std::fprintf(stderr, "sealwire: %s\n", error.what());

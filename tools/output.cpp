@@ -3,6 +3,7 @@
 
 #include <cinttypes>
 #include <cstdio>
+#include <cstring>
 #include <utility>
 
 namespace tool {
@@ -180,45 +181,53 @@ void Json::print() const {
     std::fflush(stdout);
 }
 
-int explain(sw_result result, std::string_view detail, std::string_view where, bool json, uint32_t code,
-            std::string_view words, std::string_view hint) {
-    const Exit exit = exit_for(result);
-    if (hint.empty()) hint = sw_result_hint(result);
-    if (json) {
-        Json object;
-        object.text("event", "error").text("error", sw_result_name(result)).number("number", result);
-        object.text("text", sw_result_text(result)).text("detail", detail).text("hint", hint);
-        object.text("where", where).number("code", code).text("words", words).number("exit", exit).print();
-        return exit;
-    }
-    std::string text = std::string("sealwire: ") + sw_result_text(result);
-    if (!where.empty() && detail.find(where) == detail.npos) text += " (" + std::string(where) + ")";
-    const std::string own = code >= 64 ? " (code " + std::to_string(code) + ")" : "";  // below it is what `result` says
-    if (!own.empty() || !words.empty()) text += "\n  the peer says: " + printable(words) + own;
-    if (!detail.empty()) text += "\n  in particular: " + printable(detail, 1000);
-    if (!hint.empty()) text += "\n  what to do: " + std::string(hint);
-    std::fprintf(stderr, "%s\n", text.c_str());
-    return exit;
-}
+namespace {
 
-int explain_own(Exit exit, const char* name, std::string_view text, std::string_view detail, std::string_view hint,
-                std::string_view where, bool json) {
+// As JSON has it; `number`, `code` and `words` are of the library and the peer.
+struct Failure {
+    Exit exit;
+    const char* name;
+    sw_result number;
+    std::string_view text{}, detail{}, hint{}, where{};
+    uint32_t code = 0;
+    std::string_view words{};
+};
+
+int tell(const Failure& failure, bool json) {
+    const auto& [exit, name, number, text, detail, hint, where, code, words] = failure;
     if (json) {
         Json object;
-        object.text("event", "error").text("error", name).number("number", 0).text("text", text);
-        object.text("detail", detail).text("hint", hint).text("where", where).number("code", 0).text("words", "");
-        object.number("exit", exit).print();
+        object.text("event", "error").text("error", name).number("number", number).text("text", text);
+        object.text("detail", detail).text("hint", hint).text("where", where).number("code", code);
+        object.text("words", words).number("exit", exit).print();
         return exit;
     }
     std::string out = "sealwire: " + std::string(text);
-    if (!where.empty()) out += " (" + std::string(where) + ")";
+    if (!where.empty() && detail.find(where) == detail.npos) out += " (" + std::string(where) + ")";
+    const std::string own = code >= 64 ? " (code " + std::to_string(code) + ")" : "";  // below it is what `number` says
+    if (!own.empty() || !words.empty()) out += "\n  the peer says: " + printable(words) + own;
     if (!detail.empty()) out += "\n  in particular: " + printable(detail, 1000);
     if (!hint.empty()) out += "\n  what to do: " + std::string(hint);
     std::fprintf(stderr, "%s\n", out.c_str());
     return exit;
 }
 
-int explain_interrupt(bool json) { return explain_own(kInterrupted, "interrupted", "interrupted", "", "", "", json); }
+}  // namespace
+
+int explain(sw_result result, std::string_view detail, std::string_view where, bool json, uint32_t code,
+            std::string_view words, std::string_view hint) {
+    return tell({exit_for(result), sw_result_name(result), result, sw_result_text(result), detail,
+                 hint.empty() ? std::string_view(sw_result_hint(result)) : hint, where, code, words},
+                json);
+}
+
+int explain_own(Exit exit, const char* name, std::string_view text, std::string_view hint, bool json) {
+    return tell({.exit = exit, .name = name, .number = SW_OK, .text = text, .hint = hint}, json);
+}
+
+int explain_interrupt(bool json) { return explain_own(kInterrupted, "interrupted", "interrupted", "", json); }
+
+std::string system_words(int error) { return error ? std::string(": ") + std::strerror(error) : ""; }
 
 int explain_usage(std::string_view what, std::string_view command) {
     const std::string help = command.empty() ? "sealwire help" : "sealwire help " + std::string(command);

@@ -52,11 +52,12 @@ private:
 int explain(sw_result result, std::string_view detail, std::string_view where, bool json, uint32_t code = 0,
             std::string_view words = {}, std::string_view hint = {});
 // Likewise, of what is the tool's own and no error of the library: `name` stands for it in JSON.
-int explain_own(Exit exit, const char* name, std::string_view text, std::string_view detail, std::string_view hint,
-                std::string_view where, bool json);
+int explain_own(Exit exit, const char* name, std::string_view text, std::string_view hint, bool json);
 int explain_interrupt(bool json);
 int explain_usage(std::string_view what, std::string_view command);
 
+// ": " and what the system calls that errno; 0: nothing.
+std::string system_words(int error);
 bool is_utf8(std::string_view bytes);
 const char* body_type_name(uint32_t type);
 std::string milliseconds(uint64_t microseconds);  // "0.123"

@@ -101,7 +101,7 @@ private:
             lost ? "all have left " + name_ + " after " + messages(published_) : "nobody has joined " + name_;
         const Exit exit = lost ? kLost : kFailed;
         const char* const hint = "subscribe first, or wait for it with --wait 1; --wait 0 publishes nevertheless";
-        return explain_own(exit, "no_members", text, "", hint, "", json_);
+        return explain_own(exit, "no_members", text, hint, json_);
     }
 
     // Waits while members are slow, and while there are none.

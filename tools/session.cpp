@@ -9,7 +9,6 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
-#include <cstring>
 #include <fstream>
 #include <iterator>
 #include <utility>
@@ -51,10 +50,7 @@ std::string network_of(const Arguments& arguments) {
     errno = 0;
     std::ifstream file(path);
     std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-    if (!file) {
-        const std::string why = errno ? std::string(": ") + std::strerror(errno) : "";
-        throw sealwire::error(SW_ERR_KEY, "the network file " + path + " cannot be read" + why);
-    }
+    if (!file) throw sealwire::error(SW_ERR_KEY, "the network file " + path + " cannot be read" + system_words(errno));
     while (!text.empty() && (text.back() == '\n' || text.back() == '\r' || text.back() == ' ')) text.pop_back();
     return text;
 }

@@ -344,8 +344,7 @@ void Peer::on_up(Event& event) {
     shard_->emit(out);
     asked_data_ = {};
     if (!connection_->established()) {  // and ended at once
-        const Peer* const stays = before ? shard_->sessions().standing(id_) : nullptr;
-        if (stays == before && stays) node_.connected().add(id_, stays->handle(), handle_);
+        if (before && shard_->sessions().standing(id_) == before) node_.connected().add(id_, before->handle(), handle_);
         return;
     }
     const Sessions::Change change = shard_->sessions().up(*this, id_, connection_->peer_instance());

@@ -79,8 +79,8 @@ void Peer::on_resumed(Event& event) {
     if (redial_) {
         redial_->up_at = now;
         // Where it was to move works; or the peer has brought it back by another way: what is dialled decides, if anything is.
-        if (address_ != endpoint_.text() && !redial_->carrier) stay();
-        else if (address_ == endpoint_.text()) redial_->former.reset();
+        if (address_ == endpoint_.text()) redial_->former.reset();
+        else if (!redial_->carrier) stay();
         redial_->tried = 0;
         redial_->asked = redial_->former.has_value();
         redial_->timer.cancel();

@@ -32,8 +32,8 @@ void Connection::sync_topics(Time now, size_t group) {
     // Before sync() does, which gives the room to streams; it also says whether that WINDOW may be.
     if (topics_turn_ && window_pending_) outbox_.window(window_received_, window_limit_);
     topics_due_ = topics_left_ = false;
-    if (finish_pending_ && topic_link_->unread()) return;  // what came is delivered before its publisher is gone
     if (finish_pending_) {
+        if (topic_link_->unread()) return;  // what came is delivered before its publisher is gone
         const bool unknown = peer_received_ == Outbox::kUnknownReceived;
         const TopicLink::Lost lost = topic_link_->leave(unknown ? outbox_.received() : peer_received_);
         undelivered_.not_sent = lost.not_sent;

@@ -23,6 +23,13 @@ void TopicLink::make_ready(TopicMember& member) {
     ready_.push_back(&member);
 }
 
+// True: it has something, and did not stand among them yet.
+bool TopicLink::ready_if_due(const Topics::Topic& topic, TopicMember& member) {
+    if (member.ready || !has_something(topic, member)) return false;
+    make_ready(member);
+    return true;
+}
+
 // Topics take turns.
 void TopicLink::feed(Outbox& outbox) {
     while (!ready_.empty() && outbox.topic_room()) {

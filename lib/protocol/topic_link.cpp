@@ -242,7 +242,7 @@ void TopicLink::apply(const Incoming& incoming) {
             if (!found) return;
             TopicMember& member = **found;
             member.credit += std::min(incoming.amount, UINT64_MAX / 2 - std::min(member.credit, UINT64_MAX / 2));
-            if (!member.ready && has_something(*topics_.find(member.topic), member)) make_ready(member);
+            ready_if_due(*topics_.find(member.topic), member);
         }
     }
 }
@@ -304,7 +304,7 @@ void TopicLink::want(uint64_t topic) {
     todo_.push_back(topic);
     // What was published before goes before.
     TopicMember* const* const member = member_of_.find(topic);
-    if (member && !(*member)->ready && has_something(*topics_.find(topic), **member)) make_ready(**member);
+    if (member) ready_if_due(*topics_.find(topic), **member);
     topics_.flag(*this);
 }
 

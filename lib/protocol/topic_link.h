@@ -172,6 +172,7 @@ private:
     void send(TopicMember& member, uint64_t flags, uint8_t type, Bytes body, Outbox& outbox);
     static void note_left(TopicMember& member, const Outbox& outbox);
     void make_ready(TopicMember& member);
+    bool ready_if_due(const Topics::Topic& topic, TopicMember& member);
     bool has_something(const Topics::Topic& topic, const TopicMember& member) const;
     void answer(const std::vector<uint64_t>& serials, uint32_t code);
     void wait_for(Topics::Topic& topic, TopicHandle& handle);

@@ -118,9 +118,7 @@ void Topics::shed(TopicMember& member) {
     dropped_behind(member, member.own->end() - member.next - kept->end(), bytes);
     member.own = std::move(kept);
     member.next = 0;
-    if (member.ready || !member.link->has_something(*find(member.topic), member)) return;
-    member.link->make_ready(member);
-    flag(*member.link);
+    if (member.link->ready_if_due(*find(member.topic), member)) flag(*member.link);
 }
 
 void Topics::read_together(Topic& topic, TopicMember& member) {

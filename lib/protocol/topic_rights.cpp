@@ -129,7 +129,7 @@ void Topics::release(Topic& topic, TopicMember& member) {
         groups_[link.group_].dropped.push_back(&member);
         call_to_tell(link.group_);
     }
-    if (!member.ready && link.has_something(topic, member)) link.make_ready(member);
+    link.ready_if_due(topic, member);
 }
 
 // This node has joined a topic: those who are there already may have to be asked about.
@@ -164,7 +164,7 @@ void Topics::undo_hold_all(Topic& topic) {
     topic.held = 0;
     for_each_member(topic, [&](TopicMember& member) {
         member.held = false;
-        if (!member.ready && member.link->has_something(topic, member)) member.link->make_ready(member);
+        member.link->ready_if_due(topic, member);
     });
     for (Group& group : groups_) {
         for (TopicLink* link : group.links) link->forget_rights(topic.number);

@@ -373,8 +373,7 @@ void Topics::take_work(size_t group, std::vector<TopicLink*>& links) {
         if (!topic) continue;
         topic->flagged[group] = false;
         for (TopicMember* member : topic->members[group]) {
-            if (member->ready || !member->link->has_something(*topic, *member)) continue;
-            member->link->make_ready(*member);
+            if (!member->link->ready_if_due(*topic, *member)) continue;
             if (!std::exchange(member->link->listed_, true)) mine.ready.push_back(member->link);
         }
     }
@@ -391,7 +390,7 @@ void Topics::take_events(size_t group, std::vector<TopicEvent>& events) {
         if (!member->held) tell_dropped(*member);
     }
     mine.dropped.clear();
-    for (TopicEvent& event : mine.events) events.push_back(std::move(event));
+    std::move(mine.events.begin(), mine.events.end(), std::back_inserter(events));
     mine.events.clear();
     mine.told.store(false, std::memory_order_release);
 }

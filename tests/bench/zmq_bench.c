@@ -3,38 +3,15 @@
  * With --curve the server shows its key and the client generates one; the server admits any client key (no ZAP
  * handler), which is less than what the peer `tls` checks. The server's public key passes through the --state folder.
  */
-#include <zmq.h>
+#include "zmq_common.h"
 
-#include "common.h"
-
-enum { kKeySize = 41, kLargeMessage = 65536, kIdleBatch = 64 };
+enum { kLargeMessage = 65536, kIdleBatch = 64 };
 
 struct bench {
     const struct bench_options *options;
     void *context, *monitor;
-    char server_key[kKeySize], client_public[kKeySize], client_secret[kKeySize];
+    struct curve_keys keys;
 };
-
-static void check(bool ok, const char *what) {
-    if (!ok) bench_fail("%s: %s", what, zmq_strerror(zmq_errno()));
-}
-
-static void set_int(void *socket, int option, int value) {
-    check(zmq_setsockopt(socket, option, &value, sizeof value) == 0, "zmq_setsockopt");
-}
-
-static void set_text(void *socket, int option, const char *value) {
-    check(zmq_setsockopt(socket, option, value, strlen(value)) == 0, "zmq_setsockopt");
-}
-
-static FILE *open_key(const struct bench_options *o, const char *mode) {
-    char path[512];
-    if (!o->state || snprintf(path, sizeof path, "%s/curve.pub", o->state) >= (int)sizeof path)
-        bench_fail("--state is needed for the server's key");
-    FILE *file = fopen(path, mode);
-    check(file != NULL, path);
-    return file;
-}
 
 static void *open_socket(struct bench *b, int type) {
     void *socket = zmq_socket(b->context, type);
@@ -52,14 +29,7 @@ static void *open_socket(struct bench *b, int type) {
 static void *bind_socket(struct bench *b) {
     const struct bench_options *o = b->options;
     void *socket = open_socket(b, o->kind == 3 ? ZMQ_PULL : ZMQ_ROUTER);
-    if (o->curve) {
-        char public_key[kKeySize], secret_key[kKeySize];
-        check(zmq_curve_keypair(public_key, secret_key) == 0, "zmq_curve_keypair");
-        set_int(socket, ZMQ_CURVE_SERVER, 1);
-        set_text(socket, ZMQ_CURVE_SECRETKEY, secret_key);
-        FILE *file = open_key(o, "w");
-        check(fputs(public_key, file) >= 0 && fclose(file) == 0, "curve.pub");
-    }
+    serve_curve(o, socket);
     set_int(socket, ZMQ_BACKLOG, 4096);
     if (o->kind == 4) { /* to see that each connection has ended */
         check(zmq_socket_monitor(socket, "inproc://monitor", ZMQ_EVENT_DISCONNECTED) == 0, "zmq_socket_monitor");
@@ -117,11 +87,7 @@ static void *connect_socket(struct bench *b, uint32_t connections) {
     const struct bench_options *o = b->options;
     void *socket = open_socket(b, o->kind == 3 ? ZMQ_PUSH : ZMQ_DEALER);
     if (o->kind == 4) set_int(socket, ZMQ_LINGER, 0);
-    if (o->curve) {
-        set_text(socket, ZMQ_CURVE_SERVERKEY, b->server_key);
-        set_text(socket, ZMQ_CURVE_PUBLICKEY, b->client_public);
-        set_text(socket, ZMQ_CURVE_SECRETKEY, b->client_secret);
-    }
+    use_curve(o, socket, &b->keys);
     check(zmq_connect(socket, o->address) == 0, "zmq_connect");
     /* A DEALER ignores an address that it is connected to already: a loopback source address makes each another one. */
     const char *host = o->address + strlen("tcp://");
@@ -249,11 +215,7 @@ static void run_idle(struct bench *b, uint8_t *buffer) {
 
 static void run_client(struct bench *b) {
     const struct bench_options *o = b->options;
-    if (o->curve) {
-        FILE *file = open_key(o, "r");
-        check(fgets(b->server_key, sizeof b->server_key, file) != NULL && fclose(file) == 0, "curve.pub");
-        check(zmq_curve_keypair(b->client_public, b->client_secret) == 0, "zmq_curve_keypair");
-    }
+    read_curve(o, &b->keys);
     uint8_t *buffer = bench_allocate(NULL, o->size);
     memset(buffer, 0x5a, o->size);
     bench_message_set(buffer, false, 0);

@@ -3,31 +3,7 @@
  * With ZMQ_XPUB_NODROP the publisher waits where a subscriber does not keep up, so that nothing is dropped, as Sealwire's does. It
  * publishes once all have subscribed: an XPUB socket tells. One thread receives for all subscribers.
  */
-#include <zmq.h>
-
-#include "common.h"
-
-enum { kKeySize = 41 };
-
-static void check(bool ok, const char *what) {
-    if (!ok) bench_fail("%s: %s", what, zmq_strerror(zmq_errno()));
-}
-
-static void set_int(void *socket, int option, int value) {
-    check(zmq_setsockopt(socket, option, &value, sizeof value) == 0, "zmq_setsockopt");
-}
-
-static void set_text(void *socket, int option, const char *value) {
-    check(zmq_setsockopt(socket, option, value, strlen(value)) == 0, "zmq_setsockopt");
-}
-
-static FILE *open_key(const struct bench_options *o, const char *mode) {
-    char path[512];
-    bench_state_path(o, "curve.pub", path, sizeof path);
-    FILE *file = fopen(path, mode);
-    check(file != NULL, path);
-    return file;
-}
+#include "zmq_common.h"
 
 static void send_message(void *socket, uint8_t *body, size_t size, bool last, uint64_t number) {
     bench_message_set(body, last, number);
@@ -40,14 +16,7 @@ static void run_server(const struct bench_options *o, void *context) {
     set_int(socket, ZMQ_XPUB_NODROP, 1);
     set_int(socket, ZMQ_XPUB_VERBOSE, 1); /* each subscription, not the first one alone */
     set_int(socket, ZMQ_BACKLOG, 4096);
-    if (o->curve) {
-        char public_key[kKeySize], secret_key[kKeySize];
-        check(zmq_curve_keypair(public_key, secret_key) == 0, "zmq_curve_keypair");
-        set_int(socket, ZMQ_CURVE_SERVER, 1);
-        set_text(socket, ZMQ_CURVE_SECRETKEY, secret_key);
-        FILE *file = open_key(o, "w");
-        check(fputs(public_key, file) >= 0 && fclose(file) == 0, "curve.pub");
-    }
+    serve_curve(o, socket);
     check(zmq_bind(socket, "tcp://127.0.0.1:*") == 0, "zmq_bind");
     char address[128];
     size_t size = sizeof address;
@@ -72,20 +41,12 @@ static void run_server(const struct bench_options *o, void *context) {
 static void run_client(const struct bench_options *o, void *context) {
     void **sockets = bench_allocate(NULL, o->connections * sizeof *sockets);
     zmq_pollitem_t *items = bench_allocate(NULL, o->connections * sizeof *items);
-    char server_key[kKeySize] = "", public_key[kKeySize], secret_key[kKeySize];
-    if (o->curve) {
-        FILE *file = open_key(o, "r");
-        check(fgets(server_key, sizeof server_key, file) != NULL && fclose(file) == 0, "curve.pub");
-        check(zmq_curve_keypair(public_key, secret_key) == 0, "zmq_curve_keypair");
-    }
+    struct curve_keys keys;
+    read_curve(o, &keys);
     for (uint32_t i = 0; i < o->connections; i++) {
         sockets[i] = zmq_socket(context, ZMQ_SUB);
         check(sockets[i] != NULL, "zmq_socket");
-        if (o->curve) {
-            set_text(sockets[i], ZMQ_CURVE_SERVERKEY, server_key);
-            set_text(sockets[i], ZMQ_CURVE_PUBLICKEY, public_key);
-            set_text(sockets[i], ZMQ_CURVE_SECRETKEY, secret_key);
-        }
+        use_curve(o, sockets[i], &keys);
         check(zmq_setsockopt(sockets[i], ZMQ_SUBSCRIBE, "", 0) == 0, "ZMQ_SUBSCRIBE");
         check(zmq_connect(sockets[i], o->address) == 0, "zmq_connect");
         items[i] = (zmq_pollitem_t){.socket = sockets[i], .events = ZMQ_POLLIN};

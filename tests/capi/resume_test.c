@@ -42,6 +42,14 @@ static sw_peer nth_peer(box *b, uint32_t type, unsigned nth, note *out) {
     return out->peer;
 }
 
+/* Where it listens as well. */
+static void listen_too(box *b, const char *at, char address[SW_ADDRESS_TEXT_SIZE]) {
+    char ticket[SW_ADDRESS_TEXT_SIZE];
+    sw_peer_id id;
+    box_listen(b, at, ticket);
+    MUST(sw_ticket_split(text(ticket), address, &id));
+}
+
 /* A request that the server holds. */
 static sw_exchange ask_later(sw_peer peer) {
     sw_exchange running;
@@ -147,18 +155,15 @@ static int has_failed(const note *n, const void *argument) {
 
 static void moved(void) {
     proxy p;
-    char through[SW_ADDRESS_TEXT_SIZE], other[SW_ADDRESS_TEXT_SIZE], address[SW_ADDRESS_TEXT_SIZE],
-        back[SW_ADDRESS_TEXT_SIZE];
-    sw_peer_id id;
+    char through[SW_ADDRESS_TEXT_SIZE], there[64], address[SW_ADDRESS_TEXT_SIZE];
     note n;
     printf("# another way to the same peer\n");
     open_pair(&p, 0, 0, through);
     const sw_peer peer = box_connect(&client, through);
     const sw_peer accepted = box_accepted(&server, 1);
     const sw_exchange running = ask_later(peer);
-    snprintf(address, sizeof address, "unix:@sealwire-resume-%d", (int)getpid());
-    box_listen(&server, address, other);
-    MUST(sw_ticket_split(text(other), address, &id));
+    snprintf(there, sizeof there, "unix:@sealwire-resume-%d", (int)getpid());
+    listen_too(&server, there, address);
     CHECK_IS(sw_peer_move(accepted, no_text()), SW_ERR_STATE);
     CHECK_IS(sw_peer_move(peer, text("nonsense")), SW_ERR_ADDRESS);
     CHECK_OK(sw_peer_move(peer, text(address)));
@@ -170,8 +175,7 @@ static void moved(void) {
     CHECK(box_count(&client, SW_EVENT_PEER_SUSPENDED) == 0 && box_count(&server, SW_EVENT_PEER_SUSPENDED) == 0);
     n = box_ask(&client, peer, "echo", "over there");
     tap_ok(n.result == SW_OK, "it is served");
-    box_listen(&client, "tcp://127.0.0.1:0", back);
-    MUST(sw_ticket_split(text(back), address, &id));
+    listen_too(&client, "tcp://127.0.0.1:0", address);
     CHECK_OK(sw_peer_move(accepted, text(address)));
     nth_peer(&server, SW_EVENT_PEER_RESUMED, 2, &n);
     tap_ok(strcmp(n.bytes, address) == 0, "the side that was dialled can dial, too");
@@ -232,8 +236,7 @@ static int is_ok(const note *n, const void *unused) {
 /* It leads nowhere, as is known only when the peer has moved the session itself. */
 static void moved_at_both_ends(void) {
     proxy p;
-    char through[SW_ADDRESS_TEXT_SIZE], silent[64], other[SW_ADDRESS_TEXT_SIZE], address[SW_ADDRESS_TEXT_SIZE];
-    sw_peer_id id;
+    char through[SW_ADDRESS_TEXT_SIZE], silent[64], address[SW_ADDRESS_TEXT_SIZE];
     unsigned port;
     note n;
     printf("# both ends move at once\n");
@@ -242,8 +245,7 @@ static void moved_at_both_ends(void) {
     const sw_peer accepted = box_accepted(&server, 1);
     const int listening = tcp_to(0, 1, &port);
     snprintf(silent, sizeof silent, "tcp://127.0.0.1:%u", port);
-    box_listen(&client, "tcp://127.0.0.1:0", other);
-    MUST(sw_ticket_split(text(other), address, &id));
+    listen_too(&client, "tcp://127.0.0.1:0", address);
     CHECK_OK(sw_peer_move(peer, text(silent)));
     nth_peer(&client, SW_EVENT_PEER_CONNECTING, 2, &n);
     tap_ok(strcmp(n.bytes, silent) == 0, "one dials where nobody answers");

@@ -2,12 +2,12 @@
 import { encoded, encodedBy, type Target } from './commands.js'
 import type { Core } from './core.js'
 import { argumentError, errorOf } from './errors.js'
-import { accepted } from './handlers.js'
 import { check } from './known.js'
 import type { Body } from './message.js'
 import { onAbort } from './options.js'
 import { PeerState, type Peer } from './peer.js'
 import { R } from './table.js'
+import { accepted } from './thenable.js'
 
 export interface BroadcastOptions {
   /** A plain function: peers for which it returns something true. What it throws, the call throws. */

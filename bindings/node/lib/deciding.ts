@@ -1,11 +1,11 @@
 // What applications tell each other with the handshake, and who is let in.
 import type { Core } from './core.js'
 import { argumentError, SealwireError } from './errors.js'
-import { isThenable } from './handlers.js'
 import { Status } from './message.js'
 import type { Ask } from './node.js'
 import { PeerState, type Peer } from './peer.js'
 import { R } from './table.js'
+import { isThenable } from './thenable.js'
 
 /** Calls `make`; `then` or `failed` get its result, or that of its promise. */
 function settle(make: () => unknown, then: (value: unknown) => void, failed: (error: unknown) => void): void {

@@ -1,10 +1,11 @@
 // Handlers: which function a message goes to, and what becomes of its answer or failure.
 import type { Core } from './core.js'
 import { encoded } from './commands.js'
-import { argumentError, errorOf } from './errors.js'
+import { errorOf } from './errors.js'
 import { Conversation } from './conversation.js'
 import { Answer, Request, Status, type Body } from './message.js'
 import { size } from './options.js'
+import { isThenable } from './thenable.js'
 import { OutParts } from './outparts.js'
 import { PeerState, type Peer } from './peer.js'
 import { checkedMiddleware, composed, Turns, type Handler, type Limited, type Middleware, type RouteOptions } from './router.js'
@@ -335,17 +336,6 @@ export class Handlers {
 // The most that a status can say.
 function cut(text: string): string {
   return new TextDecoder('utf-8').decode(Buffer.from(text).subarray(0, 1024), { stream: true })
-}
-
-/** Whether the filter accepts. Nobody waits for a promise, which would be true. */
-export function accepted(verdict: unknown): boolean {
-  if (!isThenable(verdict)) return Boolean(verdict)
-  verdict.then(undefined, () => undefined)
-  throw argumentError('a filter is a plain function: this one gave a promise')
-}
-
-export function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return value !== null && typeof value === 'object' && typeof (value as { then?: unknown }).then === 'function'
 }
 
 export function isGenerator(value: unknown): value is Generator {

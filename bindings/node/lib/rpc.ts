@@ -1,11 +1,12 @@
 // Procedure calls: functions that are exposed by name over the route `rpc`, and how a peer's are called (docs/RPC.md).
 import { encode, Encoded, type BodyKind } from './codecs.js'
 import { argumentError } from './errors.js'
-import { isGenerator, isThenable } from './handlers.js'
+import { isGenerator } from './handlers.js'
 import type { Replies } from './many.js'
 import { Status, type Request } from './message.js'
 import type { Peer } from './peer.js'
 import type { RequestOptions, SendOptions } from './peer_options.js'
+import { isThenable } from './thenable.js'
 
 export const RPC_ROUTE = 'rpc'
 /** Status: nothing of that name is exposed. */

@@ -3,12 +3,12 @@ import { encoded } from './commands.js'
 import type { Core } from './core.js'
 import { Emitter } from './emitter.js'
 import { argumentError, errorOf, type SealwireError } from './errors.js'
-import { accepted } from './handlers.js'
 import { check } from './known.js'
 import { Message, type Body } from './message.js'
 import { onAbort } from './options.js'
 import { PeerState, type Peer } from './peer.js'
 import { R } from './table.js'
+import { accepted } from './thenable.js'
 
 /** What becomes of messages for a member that does not keep up: the oldest or the newest are dropped, who publishes waits, or its session ends. */
 export type Slow = 'dropOldest' | 'dropNewest' | 'block' | 'disconnect'

@@ -1,10 +1,10 @@
 // Who may join a node's topics and publish to them: rules, and what a function of the application decides.
 import type { Core } from './core.js'
 import { argumentError, SealwireError } from './errors.js'
-import { isThenable } from './handlers.js'
 import { check } from './known.js'
 import type { Peer } from './peer.js'
 import { R } from './table.js'
+import { isThenable } from './thenable.js'
 
 /** 'join': to get what this node publishes; 'publish': to be heard here. */
 export type TopicRight = 'join' | 'publish'

@@ -1,12 +1,12 @@
 // Waiting for a message to a route, beside the route's handler.
 import type { Core } from './core.js'
 import { argumentError, errorOf } from './errors.js'
-import { accepted } from './handlers.js'
 import { check } from './known.js'
 import type { Request } from './message.js'
 import { duration, onAbort } from './options.js'
 import type { Peer } from './peer.js'
 import { R } from './table.js'
+import { accepted } from './thenable.js'
 
 export interface WaitOptions {
   /** A plain function: whether it is the one that is waited for. What it throws ends the waiting. */

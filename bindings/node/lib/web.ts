@@ -1,9 +1,9 @@
 // HTTP at the port of ws:// and wss://: what the library answers, and what the program does.
 import type { Core } from './core.js'
 import { argumentError, SealwireError } from './errors.js'
-import { isThenable } from './handlers.js'
 import { duration } from './options.js'
 import { E, EventType, R } from './table.js'
+import { isThenable } from './thenable.js'
 
 /** One request at a web listener. `path` is as it was sent, percent-encoded; names of headers are in small letters. */
 export interface HttpRequest {

@@ -310,9 +310,9 @@ typedef enum sw_event_type {
     SW_EVENT_TOPIC_JOINED =
         34, /* once: all peers that were connected have answered the join: sw_event.topic. Since 0.1 */
     SW_EVENT_TOPIC_MEMBER_JOINED = 35, /* a peer has joined, or had before this node did: sw_event.topic. Since 0.1 */
-    SW_EVENT_TOPIC_MEMBER_LEFT =
-        36, /* it has left, or is gone: sw_event.topic. Behind what it has published, but for what still
-                                        * waited for credit of this node when it left. Since 0.1 */
+    /* It has left, or is gone: sw_event.topic. Behind what it has published, but for what still waited for credit of this node when it
+     * left. Since 0.1 */
+    SW_EVENT_TOPIC_MEMBER_LEFT = 36,
     SW_EVENT_TOPIC_REFUSED =
         37, /* a peer that came later does not let this node join, in this session: sw_event.topic. Since 0.1 */
     SW_EVENT_TOPIC_WRITABLE = 38, /* after SW_ERR_AGAIN of sw_topic_publish: there is room again. Since 0.1 */
@@ -1055,11 +1055,11 @@ SW_API sw_result sw_node_find_peer(sw_node node, const sw_peer_id *id, sw_peer *
 /* SW_EVENT_PONG follows, of a suspended session once it goes on; token below 2^62. SW_ERR_TOO_MANY beyond 10 a second. Since 0.1. */
 SW_API sw_result sw_peer_ping(sw_peer peer, uint64_t token);
 /* The session goes on over another connection, which is dialled now: to `address` (tcp://..., unix:..., without a key), which is
- * where it is dialled from then on once that has worked, or, empty, where it was dialled before. So it can move to another port or transport, on either
- * side, and a program that knows better need not wait for the next attempt. What it has serves on until the other is up;
- * SW_EVENT_PEER_CONNECTING and SW_EVENT_PEER_RESUMED tell: with a result that is not SW_OK the address could not be reached, and the
- * session goes on, and is dialled, where it was; while it is suspended both are dialled in turn. SW_ERR_STATE when it is not connected yet, or when no address is known:
- * the peer has dialled. Since 0.1. */
+ * where it is dialled from then on once that has worked, or, empty, where it was dialled before. So it can move to another port or
+ * transport, on either side, and a program that knows better need not wait for the next attempt. What it has serves on until the
+ * other is up; SW_EVENT_PEER_CONNECTING and SW_EVENT_PEER_RESUMED tell: with a result that is not SW_OK the address could not be
+ * reached, and the session goes on, and is dialled, where it was; while it is suspended both are dialled in turn. SW_ERR_STATE when
+ * it is not connected yet, or when no address is known: the peer has dialled. Since 0.1. */
 SW_API sw_result sw_peer_move(sw_peer peer, sw_text address);
 /* The same as sw_node_pause and sw_node_resume for all MESSAGEs of one peer; where both are paused, both have to let a message
  * pass. Closing the peer or the node ends every pause: what waits is delivered, and requests can still be answered. When the
@@ -1074,9 +1074,9 @@ SW_API sw_result sw_peer_close(sw_peer peer, uint32_t code, sw_text text, uint32
 
 /* Whatever carries bytes in order and without loss, in both directions, can carry sessions: a serial line, a QUIC stream, an SSH
  * channel, two pipes of a child process. The application moves the bytes, the library encrypts them and does all else as over
- * TCP. A session is suspended when its pipe breaks, and ends after lease_ms (SW_NEVER: at once), as nobody can dial a pipe again: it goes
- * on over another one by sw_node_connect_pipe to the same id, whose own handle ends with SW_ERR_REPLACED, or at an address, by sw_peer_move or
- * sw_node_connect. Any thread. */
+ * TCP. A session is suspended when its pipe breaks, and ends after lease_ms (SW_NEVER: at once), as nobody can dial a pipe again: it
+ * goes on over another one by sw_node_connect_pipe to the same id (the handle that this gives ends with SW_ERR_REPLACED), or at an
+ * address, by sw_peer_move or sw_node_connect. Any thread. */
 typedef struct sw_pipe_options {
     uint32_t size;
     uint32_t
