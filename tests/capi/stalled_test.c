@@ -297,6 +297,7 @@ static void beside(uint32_t policy, const char *name, uint64_t messages) {
     tap_ok(with < without + 2 * QUEUE + events + buffers, "for it no more is kept than its limits say");
 #endif
     MUST(sw_topic_leave(at_crowd));
+    wait_for(&lefts, others_count + 1, "the others that leave"); /* or they would count as those of the next */
     MUST(sw_topic_leave(from));
 }
 
