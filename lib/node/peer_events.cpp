@@ -40,12 +40,14 @@ NodeEvent Peer::event_of(NodeEventKind kind, const Event& event) const {
 }
 
 void Peer::handle_event(Event& event) {
+    if (event.kind == EventKind::topic_run) return on_topic_run(event);
     if (event.kind == EventKind::topic_message) return on_topic_message(event);
     if (!held_.empty() && wait_behind(event)) return;
     if (retrying_.load(std::memory_order_relaxed) && is_attempt(event)) return;
     switch (event.kind) {
         case EventKind::message: return on_message(event);
-        case EventKind::topic_message: return;  // see above
+        case EventKind::topic_message:
+        case EventKind::topic_run: return;  // see above
         case EventKind::reply:
         case EventKind::done: {
             const bool done = event.kind == EventKind::done;

@@ -2,6 +2,7 @@
 #include "node/node.h"
 #include "node/node_topics.h"
 #include "node/peer.h"
+#include "protocol/topic_run.h"
 #include "protocol/topics.h"
 
 namespace sealwire {
@@ -26,34 +27,92 @@ void Peer::drop_topics() {
     connection_->drop_topics();
 }
 
-void Peer::on_topic_message(const Event& event) {
+// ---- Messages ----
+
+// Whom it is for; null: it was left meanwhile.
+std::shared_ptr<const TopicAudience> Peer::audience_of(const Event& event) {
     NodeTopics& topics = node_.topics();
-    topics.tell(*shard_);
-    const TopicAudience* audience = connection_->audience(event, topics.table().version());
+    std::shared_ptr<const TopicAudience> audience = connection_->audience(event, topics.table().version());
     if (!audience) {
         const std::lock_guard lock(topics.mutex());
         audience = connection_->renew_audience(event);
     }
-    if (!audience || audience->listeners.empty()) return connection_->taken(event.taken);  // left meanwhile
-    counters_.messages_received.add();
-    counters_.body_bytes_received.add(event.body.size());
-    NodeEvent out{.kind = NodeEventKind::topic_message, .type = event.type, .last = event.last, .has_body = true};
+    return audience && audience->listeners.empty() ? nullptr : audience;
+}
+
+// What all messages of an event have in common. As in tell_message(), one is made for all.
+NodeEvent& Peer::topic_event(const Event& event, const TopicAudience& audience) {
+    NodeEvent& out = shard_->topic_message_event();
+    out.last = event.last;
     out.peer = handle_;
     out.id = &id_;
-    out.body = event.body;
     out.chunk = event.keeper();
-    out.number = event.first;
-    out.first = event.last_number;
-    out.text = audience->name;
-    const auto count = static_cast<uint32_t>(audience->listeners.size());
-    out.taken = count > 1 ? connection_->share(event.taken, count) : event.taken;
-    for (const TopicAudience::Listener& listener : audience->listeners) {
+    out.text = audience.name;
+    out.first = event.kind == EventKind::topic_run ? 0 : event.last_number;
+    return out;
+}
+
+// True: it is taken already, and the caller gives it back.
+bool Peer::tell_topic_message(NodeEvent& out, const TopicAudience& audience, const Taken& taken) {
+    counters_.messages_received.add();
+    counters_.body_bytes_received.add(out.body.size());
+    const auto count = static_cast<uint32_t>(audience.listeners.size());
+    out.taken = count > 1 ? connection_->share(taken, count) : taken;
+    for (const TopicAudience::Listener& listener : audience.listeners) {
         out.topic = listener.handle;
         out.user = listener.user;
         out.owes = true;
         shard_->emit(out);
-        if (!node_.queued() && out.owes) connection_->taken(out.taken);
+        if (node_.queued() || !out.owes) continue;
+        if (count == 1) return true;
+        connection_->taken(out.taken);
     }
+    return false;
+}
+
+void Peer::on_topic_message(const Event& event) {
+    node_.topics().tell(*shard_);
+    const std::shared_ptr<const TopicAudience> audience = audience_of(event);
+    if (!audience) return connection_->taken(event.taken);
+    NodeEvent& out = topic_event(event, *audience);
+    out.type = event.type;
+    out.body = event.body;
+    out.number = event.first;
+    if (tell_topic_message(out, *audience, event.taken)) connection_->taken(event.taken);
+}
+
+// Between two of its messages all may change, as between two events.
+void Peer::on_topic_run(const Event& event) {
+    const Event run = event;  // which moves when a callback has much sent at once
+    NodeTopics& topics = node_.topics();
+    NodeEvent* out = nullptr;
+    std::shared_ptr<const TopicAudience> audience;
+    uint64_t version = 0;  // of the audience; 0: it is to be found
+    uint64_t number = run.first;
+    Taken taken = run.taken;
+    Taken back = run.taken;
+    back.charge = 0;
+    for (TopicRun message(run.body); message.next(); ++number) {
+        topics.tell(*shard_);
+        if (version != topics.table().version()) {
+            version = topics.table().version();
+            audience = audience_of(run);
+            if (audience) out = &topic_event(run, *audience);
+        }
+        taken.charge = static_cast<uint32_t>(message.body().size() + kObjectCost);
+        if (!audience) {
+            back.charge += taken.charge;
+            continue;
+        }
+        out->type = message.type();
+        out->body = message.body();
+        out->number = number;
+        if (tell_topic_message(*out, *audience, taken)) back.charge += taken.charge;
+        if (!shard_->urgent()) continue;
+        shard_->flush_urgent();
+        version = 0;
+    }
+    if (back.charge > 0) connection_->taken(back);
 }
 
 }  // namespace sealwire

@@ -91,6 +91,8 @@ public:
     void emit_last(NodeEvent& event, uint64_t handle);
     // The one event of kind message, to be filled and emitted.
     NodeEvent& message_event() { return message_event_; }
+    // ... and the one of kind topic_message.
+    NodeEvent& topic_message_event() { return topic_message_event_; }
     // `peer`: whom it is about, proved; or null.
     void log(LogLevel level, Errc code, const PeerId* peer, std::string_view address, std::string_view text,
              std::string_view route = {});
@@ -139,6 +141,7 @@ private:
     // Loop thread.
     std::unique_ptr<uint8_t[]> scratch_;
     NodeEvent message_event_{.kind = NodeEventKind::message, .owes = true};
+    NodeEvent topic_message_event_{.kind = NodeEventKind::topic_message, .has_body = true};
     std::vector<std::unique_ptr<Peer>> peers_;
     std::vector<std::unique_ptr<RawPeer>> raw_peers_;
     std::vector<std::unique_ptr<Piping>> pipings_;

@@ -11,9 +11,9 @@ namespace sealwire {
 
 namespace {
 
-constexpr size_t kEventBatch = 64;         // events made before the halves meet and they are delivered
-constexpr size_t kNoteBatch = 256;         // likewise, frames that only the outbox has to know of
-constexpr size_t kLeastChunk = 1024;       // for what one read brings
+constexpr size_t kEventBatch = 64;    // messages and other events made before the halves meet and they are delivered
+constexpr size_t kNoteBatch = 256;    // likewise, frames that only the outbox has to know of
+constexpr size_t kLeastChunk = 1024;  // for what one read brings
 constexpr size_t kTakeBytes = 256 * 1024;  // of the sequence at a time
 constexpr size_t kShareRecord = 4096;  // channel frames join a piece up to this size, else have a record of their own
 
@@ -391,7 +391,7 @@ size_t Connection::poll_output(MutableBytes buffer) {
 
 void Connection::parse(Time now) {
     ChunkRef chunk;  // of the record: counted once for all its frames
-    while (has_input() && inbox_.undelivered_events() < kEventBatch && inbox_.pending_notes() < kNoteBatch &&
+    while (has_input() && inbox_.undelivered_messages() < kEventBatch && inbox_.pending_notes() < kNoteBatch &&
            (!topic_link_ || topic_link_->pending() < kNoteBatch)) {
         const Record& record = records_[next_record_];
         Reader in(record.bytes.subspan(record_offset_));
@@ -409,6 +409,10 @@ void Connection::parse(Time now) {
 }
 
 bool Connection::parse_frame(Time now, Reader& in, const ChunkRef& chunk) {
+    if (phase_ == Phase::up) {
+        const size_t run = inbox_.take_run(now, in.rest(), chunk, kEventBatch - inbox_.undelivered_messages());
+        if (run > 0) return in.bytes(run), true;
+    }
     Frame frame;
     const uint8_t* const start = in.position();
     const FrameStatus status = decode_frame(in, frame);

@@ -138,8 +138,8 @@ public:
     void drop_topics();
     // For whom a topic_message is; null: for nobody any more, or, where `version` is not theirs, it is to be asked for with the lock
     // held, by renew_audience().
-    const TopicAudience* audience(const Event& event, uint64_t version) const;
-    const TopicAudience* renew_audience(const Event& event);
+    std::shared_ptr<const TopicAudience> audience(const Event& event, uint64_t version) const;
+    std::shared_ptr<const TopicAudience> renew_audience(const Event& event);
 
     void sync(Time now);
     bool wants_sync() const;

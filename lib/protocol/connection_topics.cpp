@@ -59,11 +59,11 @@ void Connection::drop_topics() {
     topic_link_.reset();
 }
 
-const TopicAudience* Connection::audience(const Event& event, uint64_t version) const {
+std::shared_ptr<const TopicAudience> Connection::audience(const Event& event, uint64_t version) const {
     return topic_link_ ? topic_link_->audience(event.number, version) : nullptr;
 }
 
-const TopicAudience* Connection::renew_audience(const Event& event) {
+std::shared_ptr<const TopicAudience> Connection::renew_audience(const Event& event) {
     return topic_link_ ? topic_link_->renew_audience(event.number) : nullptr;
 }
 

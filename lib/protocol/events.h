@@ -35,6 +35,8 @@ enum class EventKind : uint8_t {
     refused,    // another channel could not take its place: errc, text; it is still suspended
     topic_message,  // number: own alias of the topic, first: the message's number, last_number: how many before it were dropped,
                     // last: it was published before this end had joined
+    topic_run,  // such messages of one frame each, body: topic_run.h reads them; first: the first one's number, last_number: how many;
+    // taken: for all of them
 };
 
 enum class Expects : uint8_t { none = 0, one = 1, many = 2 };
@@ -88,5 +90,7 @@ struct Event {
     // What to share for keeping text and body longer; null: nothing needs to be.
     Chunk* keeper() const { return chunk ? chunk.get() : lent; }
 };
+
+inline const Event kBlankEvent{};
 
 }  // namespace sealwire

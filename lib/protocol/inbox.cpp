@@ -66,6 +66,15 @@ bool Inbox::take(Time now, const Frame& frame, size_t size, const ChunkRef& chun
     }
 }
 
+size_t Inbox::take_run(Time now, Bytes in, const ChunkRef& chunk, size_t most) {
+    const size_t size = topics_ ? topics_->take_run(in, chunk, most) : 0;
+    if (size == 0) return 0;
+    now_ = now;
+    received_ += size;
+    in_runs_ += events_.back().last_number - 1;
+    return size;
+}
+
 // ---- OPEN ----
 
 bool Inbox::on_open(const Frame& frame, size_t size, const ChunkRef& chunk) {
@@ -132,7 +141,7 @@ bool Inbox::on_open(const Frame& frame, size_t size, const ChunkRef& chunk) {
     };
     if (last) {
         if (record) begin_exchange(*record, route.index, 0);
-        Event& event = events_.emplace_back();  // made in its place: moving one costs as much as all the rest
+        Event& event = add_event();
         fill(event);
         event.body = frame.body;
         event.has_body = true;
@@ -439,7 +448,7 @@ Event* Inbox::poll() {
         cleared_events_ += events_.size();
         events_.clear();
         lent_.clear();
-        next_event_ = prepared_ = 0;
+        next_event_ = prepared_ = in_runs_ = 0;
     }
     return nullptr;
 }

@@ -32,6 +32,8 @@ public:
 
     // `size` is the frame's on the wire, `chunk` keeps its views. False: the session ends with failure().
     bool take(Time now, const Frame& frame, size_t size, const ChunkRef& chunk);
+    // TopicLink::take_run().
+    size_t take_run(Time now, Bytes in, const ChunkRef& chunk, size_t most);
     WireCode failure() const { return failure_; }
     const char* failure_text() const { return failure_text_; }
 
@@ -59,9 +61,16 @@ public:
     bool wants_sync() const { return !notes_.empty() || prepared_ != events_.size(); }
 
     void push(Event event) { events_.push_back(std::move(event)); }
+    // A blank one in its place: moving one there costs as much as all the rest, and the compiler's own way to clear it more.
+    Event& add_event() {
+        events_.push_back(kBlankEvent);
+        return events_.back();
+    }
     // The next event that a sync has prepared, or null; it stays where it is until an event is added or poll is called again.
     Event* poll();
     size_t undelivered_events() const { return events_.size() - next_event_; }
+    // The same, with every message of runs.
+    size_t undelivered_messages() const { return undelivered_events() + in_runs_; }
     std::vector<Event>& events() { return events_; }
     // Events in all, and how many of them were polled; those that insert_lost() has put in between make the second one larger.
     uint64_t made_events() const { return cleared_events_ + events_.size(); }
@@ -297,6 +306,7 @@ private:
     size_t next_event_ = 0;
     uint64_t cleared_events_ = 0;
     size_t prepared_ = 0;
+    size_t in_runs_ = 0;  // messages of the runs in events_, but one of each
 };
 
 }  // namespace sealwire

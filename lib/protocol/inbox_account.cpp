@@ -156,7 +156,6 @@ Taken Inbox::share(Taken taken, uint32_t count) {
 }
 
 bool Inbox::was_last(const Taken& taken) {
-    if (!taken.shared) return true;
     uint32_t* const left = shared_.find(taken.message);
     if (!left || --*left > 0) return false;
     shared_.erase(taken.message);
@@ -166,8 +165,8 @@ bool Inbox::was_last(const Taken& taken) {
 void Inbox::taken(const Taken& taken) {
     if (taken.part) return part_taken(taken);
     if (taken.topic) {
-        if (!was_last(taken)) return;
-        return_large(taken);
+        if (taken.shared && !was_last(taken)) return;
+        if (taken.large > 0) return_large(taken);
         if (topics_) topics_->taken(taken);
         return;
     }

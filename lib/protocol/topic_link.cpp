@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "protocol/codes.h"
+#include "protocol/topic_run.h"
 
 namespace sealwire {
 
@@ -51,6 +52,39 @@ bool TopicLink::take(const Frame& frame, const ChunkRef& chunk) {
     }
     incoming_.push_back(incoming);
     return true;
+}
+
+size_t TopicLink::take_run(Bytes in, const ChunkRef& chunk, size_t most) {
+    TopicRun run(in);
+    if (!run.next()) return 0;
+    const uint64_t alias = run.alias();
+    std::unique_ptr<Join>* const found = joins_.find(alias);
+    if (!found || (*found)->publisher || (*found)->assembling) return 0;
+    Join& join = **found;
+    const uint64_t used = join.used;
+    const uint8_t* end = in.data();
+    size_t count = 0;
+    do {
+        const uint64_t cost = run.body().size() + kObjectCost;
+        if (run.body().size() > limits_.message || join.used + cost > join.granted) break;
+        join.used += cost;
+        end = run.end();
+        ++count;
+    } while (count < most && run.next() && run.alias() == alias);
+    if (count == 0) return 0;
+    Event& event = inbox_.add_event();
+    event.kind = EventKind::topic_run;
+    event.number = alias;
+    event.first = join.next;
+    event.last_number = count;
+    event.body = in.first(static_cast<size_t>(end - in.data()));
+    event.has_body = true;
+    event.lent = inbox_.lend(chunk);
+    event.taken.number = alias;
+    event.taken.topic = true;
+    event.taken.charge = static_cast<uint32_t>(join.used - used);
+    join.next += count;
+    return event.body.size();
 }
 
 bool TopicLink::on_publish(const Frame& frame, const ChunkRef& chunk) {
@@ -164,18 +198,18 @@ void TopicLink::due(uint64_t alias, Join& join) {
     credit_news_ = true;
 }
 
-const TopicAudience* TopicLink::audience(uint64_t alias, uint64_t version) const {
+std::shared_ptr<const TopicAudience> TopicLink::audience(uint64_t alias, uint64_t version) const {
     const std::unique_ptr<Join>* const found = joins_.find(alias);
-    return found && (*found)->version == version ? (*found)->audience.get() : nullptr;
+    return found && (*found)->version == version ? (*found)->audience : nullptr;
 }
 
-const TopicAudience* TopicLink::renew_audience(uint64_t alias) {
+std::shared_ptr<const TopicAudience> TopicLink::renew_audience(uint64_t alias) {
     std::unique_ptr<Join>* const found = joins_.find(alias);
     Topics::Topic* const topic = found ? topics_.find((*found)->topic) : nullptr;
     if (!topic || !listens(*topic)) return nullptr;
     (*found)->audience = topic->audience;
     (*found)->version = topics_.version();
-    return topic->audience.get();
+    return topic->audience;
 }
 
 // ---- The meeting with the table ----

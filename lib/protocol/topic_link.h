@@ -71,6 +71,9 @@ public:
     // ---- Its thread, no lock ----
     // A frame of topics. False: the session ends with failure().
     bool take(const Frame& frame, const ChunkRef& chunk);
+    // Messages of one topic and one frame each at the front of `in`, at most so many, become one event. How many bytes they are; 0:
+    // what is there is to be taken as a frame, which also says what is wrong with it.
+    size_t take_run(Bytes in, const ChunkRef& chunk, size_t most);
     WireCode failure() const { return failure_; }
     const char* failure_text() const { return failure_text_; }
     void taken(const Taken& taken);
@@ -79,7 +82,7 @@ public:
     bool has_news() const { return !incoming_.empty() || credit_news_ || !attached_; }
     size_t pending() const { return incoming_.size(); }
     // For whom messages with that alias are, as of that version; null: it is to be asked for with the lock held, or it was left.
-    const TopicAudience* audience(uint64_t alias, uint64_t version) const;
+    std::shared_ptr<const TopicAudience> audience(uint64_t alias, uint64_t version) const;
 
     // ---- Topics' lock ----
     // What has come is applied, and what may be sent is handed to the outbox. False: the peer is too slow to stay.
@@ -92,7 +95,7 @@ public:
     }
     // All that was published has left.
     bool settled() const;
-    const TopicAudience* renew_audience(uint64_t alias);
+    std::shared_ptr<const TopicAudience> renew_audience(uint64_t alias);
     // Not all that came is delivered.
     bool unread() const { return inbox_.told_events() < inbox_.made_events(); }
     // The session is over; the peer had received so much of what was sent. What it did not get is told.

@@ -106,6 +106,48 @@ TEST_CASE("a message that is handed out three times is taken when the third is g
     CHECK(hand.count(FrameKind::credit_topic) == 1);
 }
 
+TEST_CASE("messages of one frame each are told as runs, which end before any other frame") {
+    TopicProgram program;
+    Hand& hand = program.session();
+    program.join("t");
+    hand.send(Frame{.kind = FrameKind::joined});
+    const auto publish = [](uint64_t flags, std::string_view body) {
+        Frame frame{.kind = FrameKind::publish, .flags = flags, .amount = (flags & publish_flag::gap) ? 5U : 0U};
+        frame.body = as_bytes(body);
+        return frame;
+    };
+    constexpr uint64_t kWhole = publish_flag::first | publish_flag::last;
+    const auto numbers = [&] {
+        std::string all;
+        for (const Seen& seen : hand.end.events) {
+            if (seen.kind == EventKind::topic_run) {
+                all += std::to_string(seen.first) + "+" + std::to_string(seen.last_number) + " ";
+            }
+            if (seen.kind == EventKind::topic_message) all += std::to_string(seen.first) + " ";
+        }
+        return all;
+    };
+    SUBCASE("a gap") {
+        hand.send({publish(kWhole, "a"), publish(kWhole, "b"), publish(kWhole | publish_flag::gap, "c"),
+                   publish(kWhole, "")});
+        CHECK(numbers() == "0+2 7 8+1 ");
+    }
+    SUBCASE("as many as are delivered at a time") {
+        hand.send(std::vector<Frame>(100, publish(kWhole, "a")));
+        CHECK(numbers() == "0+64 64+36 ");
+    }
+    SUBCASE("what is beyond the credit ends the session, behind what was not") {
+        const std::string body = pattern(1000);
+        const uint64_t most = kTopicCredit / (1000 + kObjectCost);
+        hand.end.takes = false;
+        for (uint64_t i = 0; i < most; ++i) hand.send(publish(kWhole, body));
+        CHECK(hand.closed_with() == -1);
+        hand.send({publish(kWhole, body), publish(kWhole, body)});
+        CHECK(hand.closed_with() == static_cast<int>(WireCode::flow));
+        CHECK(hand.end.count(EventKind::topic_run) == most);
+    }
+}
+
 TEST_CASE("what waits for members that lose the newest is drawn from the node's memory, and given back") {
     Budget budget(4 << 20, 0);
     TopicProgram program(&budget);

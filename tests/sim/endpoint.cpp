@@ -379,7 +379,8 @@ void Endpoint::handle(Time now, Event& event) {
         case EventKind::part_writable: return parts_.writable(event);
         case EventKind::pong:
         case EventKind::stalled: return;
-        case EventKind::topic_message: return complain("a message of a topic");
+        case EventKind::topic_message:
+        case EventKind::topic_run: return complain("a message of a topic");
         case EventKind::closed: closed_ = true; return;
     }
 }

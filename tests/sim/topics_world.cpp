@@ -6,6 +6,7 @@
 #include "base/reader.h"
 #include "base/writer.h"
 #include "protocol/handshake.h"
+#include "protocol/topic_run.h"
 
 namespace sealwire::sim {
 
@@ -69,10 +70,11 @@ void TopicSession::handle(Time now, const Event& event) {
             closed_ = true;
             connection_->drop_topics();
             return program_.lost_session(other_);
-        case EventKind::topic_message: {
-            const TopicAudience* audience = connection_->audience(event, program_.topics().version());
+        case EventKind::topic_message:
+        case EventKind::topic_run: {
+            std::shared_ptr<const TopicAudience> audience = connection_->audience(event, program_.topics().version());
             if (!audience) audience = connection_->renew_audience(event);
-            if (audience && !audience->listeners.empty()) program_.on_message(other_, event, *audience);
+            if (audience && !audience->listeners.empty()) on_messages(event, *audience);
             if (!settling_ && rng_.chance(program_.late_taken())) {
                 held_.push_back({now + static_cast<Time>(rng_.between(1, 200'000)), event.taken});
             } else {
@@ -82,6 +84,18 @@ void TopicSession::handle(Time now, const Event& event) {
         }
         default: return;
     }
+}
+
+void TopicSession::on_messages(const Event& event, const TopicAudience& audience) {
+    if (event.kind == EventKind::topic_message) return program_.on_message(other_, event, audience);
+    TopicRun run(event.body);
+    Event each;
+    each.first = event.first;
+    for (; run.next(); ++each.first) {
+        each.body = run.body();
+        program_.on_message(other_, each, audience);
+    }
+    if (each.first != event.first + event.last_number) program_.world().complain("a run of another length");
 }
 
 void TopicSession::arrive(Time now, const Link& out, Bytes bytes, LinkEnd end) {
@@ -230,7 +244,10 @@ void TopicProgram::act(Time now) {
 }
 
 void TopicProgram::publish(Time, size_t name) {
-    for (uint64_t count = rng_.chance(20) ? rng_.below(60) : 1; count > 0; --count) {
+    // Rarely so many at once that all members are sent the same bytes.
+    uint64_t count = rng_.chance(20) ? rng_.below(60) : 1;
+    if (rng_.chance(1)) count = rng_.below(600);
+    for (; count > 0; --count) {
         const uint64_t serial = serials_[name] + 1;
         size_t size = kTopicHead + static_cast<size_t>(rng_.below(120));
         if (rng_.chance(2)) size = static_cast<size_t>(rng_.between(1'000, 150'000)), ++world_.counts.large;

@@ -62,6 +62,7 @@ private:
     void begin_carrier(Time now, bool dials, const PeerId& peer, Link& out);
     void drive_carrier(Time now);
     void handle(Time now, const Event& event);
+    void on_messages(const Event& event, const TopicAudience& audience);
 
     TopicProgram& program_;
     const size_t other_;
