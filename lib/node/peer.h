@@ -245,7 +245,8 @@ private:
     void on_topic_run(const Event& event);
     std::shared_ptr<const TopicAudience> audience_of(const Event& event);
     NodeEvent& topic_event(const Event& event, const TopicAudience& audience);
-    bool tell_topic_message(NodeEvent& out, const TopicAudience& audience, const Taken& taken);
+    bool tell_topic_message(NodeEvent& out, const TopicAudience& audience);
+    void tell_several(NodeEvent& out, const TopicAudience& audience);
     void sync_topics();
     void drop_topics();
     void on_message(Event& event);

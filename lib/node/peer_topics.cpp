@@ -49,25 +49,33 @@ NodeEvent& Peer::topic_event(const Event& event, const TopicAudience& audience) 
     out.chunk = event.keeper();
     out.text = audience.name;
     out.first = event.kind == EventKind::topic_run ? 0 : event.last_number;
+    out.taken = event.taken;
     return out;
 }
 
 // True: it is taken already, and the caller gives it back.
-bool Peer::tell_topic_message(NodeEvent& out, const TopicAudience& audience, const Taken& taken) {
+bool Peer::tell_topic_message(NodeEvent& out, const TopicAudience& audience) {
     counters_.messages_received.add();
     counters_.body_bytes_received.add(out.body.size());
-    const auto count = static_cast<uint32_t>(audience.listeners.size());
-    out.taken = count > 1 ? connection_->share(taken, count) : taken;
+    if (audience.listeners.size() > 1) return tell_several(out, audience), false;
+    out.topic = audience.listeners[0].handle;
+    out.user = audience.listeners[0].user;
+    out.owes = true;
+    shard_->emit(out);
+    return !node_.queued() && out.owes;
+}
+
+void Peer::tell_several(NodeEvent& out, const TopicAudience& audience) {
+    const Taken whole = out.taken;
+    out.taken = connection_->share(whole, static_cast<uint32_t>(audience.listeners.size()));
     for (const TopicAudience::Listener& listener : audience.listeners) {
         out.topic = listener.handle;
         out.user = listener.user;
         out.owes = true;
         shard_->emit(out);
-        if (node_.queued() || !out.owes) continue;
-        if (count == 1) return true;
-        connection_->taken(out.taken);
+        if (!node_.queued() && out.owes) connection_->taken(out.taken);
     }
-    return false;
+    out.taken = whole;
 }
 
 void Peer::on_topic_message(const Event& event) {
@@ -78,7 +86,7 @@ void Peer::on_topic_message(const Event& event) {
     out.type = event.type;
     out.body = event.body;
     out.number = event.first;
-    if (tell_topic_message(out, *audience, event.taken)) connection_->taken(event.taken);
+    if (tell_topic_message(out, *audience)) connection_->taken(event.taken);
 }
 
 // Between two of its messages all may change, as between two events.
@@ -89,25 +97,25 @@ void Peer::on_topic_run(const Event& event) {
     std::shared_ptr<const TopicAudience> audience;
     uint64_t version = 0;  // of the audience; 0: it is to be found
     uint64_t number = run.first;
-    Taken taken = run.taken;
     Taken back = run.taken;
     back.charge = 0;
     for (TopicRun message(run.body); message.next(); ++number) {
-        topics.tell(*shard_);
+        if (topics.table().has_events(shard_->number())) topics.tell(*shard_);
         if (version != topics.table().version()) {
             version = topics.table().version();
             audience = audience_of(run);
             if (audience) out = &topic_event(run, *audience);
         }
-        taken.charge = static_cast<uint32_t>(message.body().size() + kObjectCost);
+        const auto charge = static_cast<uint32_t>(message.body().size() + kObjectCost);
         if (!audience) {
-            back.charge += taken.charge;
+            back.charge += charge;
             continue;
         }
         out->type = message.type();
         out->body = message.body();
         out->number = number;
-        if (tell_topic_message(*out, *audience, taken)) back.charge += taken.charge;
+        out->taken.charge = charge;  // all that differs: copying it whole would wait for this
+        if (tell_topic_message(*out, *audience)) back.charge += charge;
         if (!shard_->urgent()) continue;
         shard_->flush_urgent();
         version = 0;
