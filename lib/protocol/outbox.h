@@ -218,8 +218,7 @@ public:
     // Another channel carries the session: what the peer has not received is handed out again, from there. False: impossible.
     bool resume(uint64_t received, uint64_t limit);
     void slots(uint64_t exchanges, uint64_t parts);
-    void parts_known(uint64_t number, const PartInfo* parts,
-                     size_t count);                               // the application is about to learn of them
+    void parts_known(uint64_t number, const PartInfo* parts, size_t count);  // the application learns of them now
     bool part_over(uint64_t number, uint32_t part, void*& user);  // about to be told the end; false: was told already
     bool part_lives(uint64_t number, uint64_t part);
     void part_stopped(uint64_t number, uint32_t part);  // the peer wants no more of a part of this side
@@ -259,6 +258,7 @@ public:
         uint64_t dropped = 0;  // messages that did not leave before it
     };
     void publish(const Publication& head, Bytes body);
+    void publish(Chunk* chunk, Bytes frames);
     void put(const Frame& frame);  // any other frame, as it stands
 
     // ---- At the end ----
@@ -337,10 +337,11 @@ private:
         ChunkRef chunk;
         uint64_t offset = 0;  // of its first byte in the sequence
         size_t size = 0;
+        const uint8_t* data = nullptr;  // in the chunk
+        bool shared = false;            // nothing is added to it
     };
     struct Mark {  // a message until the peer's session has it
-        uint64_t begin;
-        uint64_t end;
+        uint64_t begin, end;
         uint64_t receipt;  // of a request: its number
         bool wanted;
         bool request;

@@ -158,11 +158,12 @@ ChunkRef Outbox::new_chunk(size_t capacity) {
 uint8_t* Outbox::reserve(size_t bytes) {
     if (!segments_.empty()) {
         Segment& tail = segments_.back();
-        if (tail.chunk->capacity() - tail.size >= bytes) return tail.chunk->data() + tail.size;
+        if (!tail.shared && tail.chunk->capacity() - tail.size >= bytes) return tail.chunk->data() + tail.size;
     }
     next_chunk_ = std::min(next_chunk_ ? next_chunk_ * 4 : kFirstChunk, kMaxPlaintext);
-    segments_.push_back({new_chunk(std::max(next_chunk_, bytes)), sequence_end_, 0});
-    return segments_.back().chunk->data();
+    Segment& made = segments_.push_back({.chunk = new_chunk(std::max(next_chunk_, bytes)), .offset = sequence_end_});
+    made.data = made.chunk->data();
+    return made.chunk->data();
 }
 
 void Outbox::commit(size_t bytes) {
@@ -455,7 +456,7 @@ void Outbox::take(size_t most, std::vector<Piece>& pieces) {
         const Segment& segment = segments_[handed_segments_];
         const auto from = static_cast<size_t>(handed_ - segment.offset);
         const size_t size = segment.size - from;
-        if (size) pieces.push_back({segment.chunk, Bytes(segment.chunk->data() + from, size)});
+        if (size) pieces.push_back({segment.chunk, Bytes(segment.data + from, size)});
         handed_ += size;
         taken += size;
         if (handed_segments_ + 1 == segments_.size()) break;  // the tail stays open
@@ -469,7 +470,7 @@ void Outbox::release_received() {
         const Segment& front = segments_.front();
         if (front.offset + front.size > received_) break;
         if (segments_.size() == 1 && handed_ != sequence_end_) break;
-        recycle(segments_.front().chunk);
+        if (!front.shared) recycle(segments_.front().chunk);
         segments_.pop_front();
         if (handed_segments_ > 0) --handed_segments_;
     }

@@ -4,6 +4,12 @@
 
 namespace sealwire {
 
+namespace {
+
+constexpr size_t kShared = 16 * 1024;  // less would keep too much beside it from being freed
+
+}  // namespace
+
 // By hand: these are the most frequent frames of all.
 void Outbox::publish(const Publication& head, Bytes body) {
     uint64_t flags = head.flags;
@@ -21,6 +27,18 @@ void Outbox::publish(const Publication& head, Bytes body) {
     at = put_varint(at, body.size());
     copy_bytes(at, body);
     commit_to(at + body.size());
+}
+
+// Whole frames. Many of them stay where they are: all members' outboxes have the same ones then.
+void Outbox::publish(Chunk* chunk, Bytes frames) {
+    if (frames.size() < kShared) {
+        copy_bytes(reserve(frames.size()), frames);
+        return commit(frames.size());
+    }
+    segments_.push_back(
+        {.chunk = ChunkRef::share(chunk), .offset = sequence_end_, .data = frames.data(), .shared = true});
+    next_chunk_ = 0;  // what follows begins small, as ever
+    commit(frames.size());
 }
 
 }  // namespace sealwire

@@ -74,6 +74,7 @@ TopicLink::Fed TopicLink::feed_log(TopicMember& member, const TopicLog& log, Out
     const uint64_t begin = outbox.sequence_end();
     while (member.next < log.end()) {
         if (outbox.sequence_end() - begin >= kQuantum || !outbox.topic_room()) return Fed::no_room;
+        if (feed_run(member, log, kQuantum - (outbox.sequence_end() - begin), outbox)) continue;
         const TopicLog::Entry& entry = log.at(member.next);
         if (!entry.is_for(number_) && !member.own) {
             ++member.next;
@@ -95,6 +96,19 @@ TopicLink::Fed TopicLink::feed_log(TopicMember& member, const TopicLog& log, Out
         if (fed != Fed::all) return fed;
     }
     return Fed::all;
+}
+
+// What all members get goes as it lies in the log to those for whose alias it is there. False: to be looked at one by one.
+bool TopicLink::feed_run(TopicMember& member, const TopicLog& log, uint64_t most, Outbox& outbox) {
+    if (member.gap > 0 || peer_message_ < TopicLog::kSharing) return false;
+    const TopicLog::Run run = log.run(member.next, member.alias, member.credit, most);
+    if (run.count == 0) return false;
+    outbox.publish(run.chunk, run.frames);
+    member.next += run.count;
+    member.credit -= run.cost;
+    member.leaving.count += run.count;
+    member.leaving.bytes += run.cost - run.count * kObjectCost;
+    return true;
 }
 
 // A message that is next, whatever becomes of the log meanwhile.

@@ -170,6 +170,7 @@ private:
     enum class Fed : uint8_t { all, no_credit, no_room };
     Fed feed(TopicMember& member, Outbox& outbox);
     Fed feed_log(TopicMember& member, const TopicLog& log, Outbox& outbox);
+    bool feed_run(TopicMember& member, const TopicLog& log, uint64_t most, Outbox& outbox);
     Fed feed_large(TopicMember& member, Outbox& outbox);
     Fed feed_whole(TopicMember& member, uint64_t flags, uint8_t type, Chunk* chunk, Bytes body, Outbox& outbox);
     void send(TopicMember& member, uint64_t flags, uint8_t type, Bytes body, Outbox& outbox);

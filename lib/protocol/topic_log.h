@@ -24,11 +24,16 @@ struct TopicMessage {
 // Messages are counted from 0, and leave at the front alone.
 class TopicLog {
 public:
+    static constexpr size_t kSharing = 4 * 1024;  // bodies up to this size share a chunk
+    static constexpr uint64_t kNoAlias = 128;     // or more: frames with it are not shared
+
     struct Entry {
         Chunk* chunk = nullptr;  // keeps the body
         Bytes body{};
         uint64_t cost_behind = 0;  // of all messages up to and with this one
+        uint32_t run = 0;
         uint8_t type = 0;
+        uint8_t head = 0;  // bytes before the body that make it a frame for the run's alias; 0: it is none
         std::shared_ptr<const std::vector<uint64_t>> only{};
 
         bool is_for(uint64_t link) const;
@@ -45,7 +50,17 @@ public:
     // What all messages that were ever here did cost.
     uint64_t total() const { return cost_; }
 
-    void append(const TopicMessage& message);
+    // One that all members get is kept as the frame that those with that alias are sent.
+    void append(const TopicMessage& message, uint64_t alias);
+    // Messages that lie behind each other as such frames.
+    struct Run {
+        Chunk* chunk = nullptr;
+        Bytes frames{};
+        uint64_t count = 0;
+        uint64_t cost = 0;
+    };
+    // Those from `number` on, of which the cost and the frames' bytes are at most so much together; may be none.
+    Run run(uint64_t number, uint64_t alias, uint64_t cost, uint64_t bytes) const;
     // The messages before `number` go.
     void drop_before(uint64_t number);
     // The messages of `from` that begin there and are for `link`, of one who reads on alone; the first ones, that cost no more than
@@ -63,9 +78,14 @@ private:
         return number == begin_ ? cost_dropped_ : entries_[static_cast<size_t>(number - begin_) - 1].cost_behind;
     }
     void push(Entry entry, const ChunkRef& chunk, uint64_t cost);
+    uint8_t* reserve(size_t size);
+    uint8_t* begin_frame(Entry& entry, uint8_t* to, uint64_t alias);
 
     Ring<Entry> entries_;
     Ring<Slab> slabs_;
+    uint32_t runs_ = 0;
+    uint64_t run_alias_ = 0;
+    const uint8_t* run_end_ = nullptr;  // where the next frame would join the last run; null: nowhere
     uint64_t begin_ = 0;
     uint64_t cost_ = 0;          // of all that were ever here
     uint64_t cost_dropped_ = 0;  // of those that are not any more

@@ -36,6 +36,18 @@ public:
     Bytes body() const { return body_; }
     const uint8_t* end() const { return at_; }
 
+    // Writes what comes before the body; returns where that is to be.
+    static uint8_t* put_head(uint8_t* to, uint64_t alias, uint8_t type, size_t size) {
+        *to++ = static_cast<uint8_t>(FrameKind::publish);
+        to = put_varint(to, alias);
+        *to++ = kFlags;
+        *to++ = type;
+        return put_varint(to, size);
+    }
+    static constexpr size_t head_size(uint64_t alias, size_t size) {
+        return 3 + varint_size(alias) + varint_size(size);
+    }
+
 private:
     const uint8_t* at_;
     const uint8_t* end_;

@@ -182,7 +182,7 @@ Errc Topics::publish(TopicHandle& handle, const TopicMessage& message, uint64_t*
             handle.again = topic->again = true;
             return Errc::again;
         }
-        topic->log.append(message);
+        topic->log.append(message, topic->alias);
         topic->behind = topic->reading;
         const TopicLog::Entry& entry = topic->log.at(topic->log.end() - 1);
         for (TopicMember* member : topic->stopped) {
@@ -213,7 +213,7 @@ void Topics::member_joined(Topic& topic, TopicMember& member) {
     member.place = topic.members[group].size();
     topic.members[group].push_back(&member);
     ++topic.present;
-    if (!member.publisher) ++topic.reading;
+    if (!member.publisher && topic.reading++ == 0) topic.alias = member.alias;
     // Whether it may is still to be seen.
     member.held = member.unanswered = true;
     if (!member.publisher) ++topic.held;

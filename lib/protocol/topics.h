@@ -144,6 +144,7 @@ private:
         uint64_t number = 0;
         TopicTag tag{};
         TopicLog log;
+        uint64_t alias = TopicLog::kNoAlias;  // of most members, as far as can be guessed: their programs are alike
         std::vector<TopicHandle*> handles;
         uint32_t listeners = 0;  // of them
         SlowPeers slow = SlowPeers::drop_oldest;

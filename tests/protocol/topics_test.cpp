@@ -106,6 +106,33 @@ TEST_CASE("a message that is handed out three times is taken when the third is g
     CHECK(hand.count(FrameKind::credit_topic) == 1);
 }
 
+TEST_CASE("all members get the same messages, whatever alias each has, and one with a gap is told of it") {
+    TopicProgram program;
+    TopicHandle& handle = program.join("t", {.queue = 256 * 1024, .publish_only = true});
+    Hand* const hands[] = {&program.session(), &program.session(), &program.session(), &program.session()};
+    program.peer_joins(*hands[2], "another", kEnough);
+    for (Hand* hand : hands) program.peer_joins(*hand, "t", hand == hands[3] ? 0 : kEnough);
+    const auto body = [](uint64_t number) { return pattern(64, static_cast<uint8_t>(number)); };
+    constexpr uint64_t kMessages = 5000;
+    for (uint64_t number = 0; number < kMessages; ++number) {
+        REQUIRE(program.topics.publish(handle, {.body = as_bytes(body(number))}, nullptr) == Errc::ok);
+        if (number % 200 == 199) program.serve();
+    }
+    program.grant(*hands[3], 0, kEnough);
+    for (const Hand* hand : hands) {
+        uint64_t number = 0;
+        for (const OwnedFrame& each : hand->heard) {
+            if (each.frame.kind != FrameKind::publish) continue;
+            if (each.frame.has(publish_flag::gap)) number += each.frame.amount;
+            REQUIRE(each.frame.id == (hand == hands[2] ? 1 : 0));
+            REQUIRE(as_text(each.frame.body) == body(number));
+            ++number;
+        }
+        CHECK(number == kMessages);
+        CHECK((Got(*hand).gaps > 0) == (hand == hands[3]));
+    }
+}
+
 TEST_CASE("messages of one frame each are told as runs, which end before any other frame") {
     TopicProgram program;
     Hand& hand = program.session();
