@@ -58,9 +58,9 @@ TopicLink::Fed TopicLink::feed(TopicMember& member, Outbox& outbox) {
         }
     }
     if (!member.own) {
-        const bool behind = member.next < topic.log.end();
+        const uint64_t before = member.next;
         const Fed fed = feed_log(member, topic.log, outbox);
-        topics_.moved_on(topic, member, behind);
+        topics_.moved_on(topic, member, before);
         return fed;
     }
     const Fed fed = feed_log(member, *member.own, outbox);

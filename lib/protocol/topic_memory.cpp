@@ -57,7 +57,7 @@ void Topics::give_way(Topic& topic, TopicMember& member, uint64_t most) {
     switch (member.held ? SlowPeers::drop_oldest : topic.slow) {  // those that are asked about hold nobody up
         case SlowPeers::block: return;
         case SlowPeers::drop_oldest: {
-            const bool before = member.next < topic.log.end();
+            const uint64_t before = member.next;
             uint64_t count = 0;
             uint64_t bytes = 0;
             for (; topic.log.cost_behind_first(member.next) > most; ++member.next) {
@@ -91,8 +91,7 @@ void Topics::read_all(Topic& topic, TopicMember& member) {
     }
     dropped(member, count, bytes);
     if (member.own) return;
-    const bool before = member.next < topic.log.end();
-    member.next = topic.log.end();
+    const uint64_t before = std::exchange(member.next, topic.log.end());
     moved_on(topic, member, before);
 }
 
@@ -148,7 +147,12 @@ uint64_t Topics::first_unread(Topic& topic, bool by_held) {
 }
 
 void Topics::drop_read(Topic& topic) {
-    topic.log.drop_before(first_unread(topic, true));
+    const uint64_t first = first_unread(topic, true);
+    topic.last_ones = 0;
+    for_each_member(topic, [&](const TopicMember& member) {
+        if (!member.own && !member.publisher && member.next == first) ++topic.last_ones;
+    });
+    topic.log.drop_before(first);
     topic.trimmed = topic.log.total();
     give_drawn(topic.log, topic.drawn);
 }

@@ -232,8 +232,7 @@ void Topics::member_left(TopicMember& member) {
         std::erase(topic.stopped, &member);
         give_own(member);
     } else if (!member.publisher) {
-        const bool before = member.next < topic.log.end();
-        member.next = topic.log.end();
+        const uint64_t before = std::exchange(member.next, topic.log.end());
         moved_on(topic, member, before);
         --topic.reading;
     }
@@ -269,8 +268,15 @@ void Topics::dropped_behind(TopicMember& member, uint64_t count, uint64_t bytes)
     member.gap_behind += count;
 }
 
-void Topics::moved_on(Topic& topic, TopicMember& member, bool before) {
-    if (before && member.next == topic.log.end() && --topic.behind == 0) drop_read(topic);
+void Topics::moved_on(Topic& topic, TopicMember& member, uint64_t before) {
+    if (before == member.next) return;
+    // While others are as far behind as it was there is no more room than there was: who blocks was told so after drop_read(). The
+    // cost of a turn would else grow with the square of the members.
+    const bool was_last = before == topic.log.begin();
+    const bool others = topic.held == 0 && (!was_last || topic.last_ones > 1);
+    if (was_last && topic.last_ones > 0) --topic.last_ones;
+    if (member.next == topic.log.end() && --topic.behind == 0) drop_read(topic);
+    else if (others && topic.slow == SlowPeers::block) return;
     tell_room(topic, member.link->group_);
 }
 

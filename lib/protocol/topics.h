@@ -160,6 +160,7 @@ private:
         size_t reading = 0;    // members that read the log: not those who only publish, nor those with one of their own
         size_t held = 0;       // members, but those who only publish, that the application is asked about
         size_t behind = 0;     // ... and have not read all of it
+        size_t last_ones = 0;  // members that were where the log begins when that was looked at, and have not read on
         uint64_t trimmed = 0;  // what had been published, in cost, when it was last looked at what all have read
         std::vector<TopicMember*> stopped;               // those with a log of their own
         size_t joins = 0;                                // of links: ours at their peers, also those to be made
@@ -206,8 +207,8 @@ private:
     void member_left(TopicMember& member);
     void dropped(TopicMember& member, uint64_t count, uint64_t bytes);
     void dropped_behind(TopicMember& member, uint64_t count, uint64_t bytes);
-    // A member has read on. `before`: it was behind.
-    void moved_on(Topic& topic, TopicMember& member, bool before);
+    // A member has read on, from there.
+    void moved_on(Topic& topic, TopicMember& member, uint64_t before);
     // Who was told `again` hears once half of the topic's room is free.
     void tell_room(Topic& topic, size_t group);
     void read_all(Topic& topic, TopicMember& member);
