@@ -430,6 +430,29 @@ static void as_many_as_is_said(void) {
     box_close(&few);
 }
 
+static sw_topic leaving;
+
+static void leave_event(const sw_event *event, box *b) {
+    (void)b;
+    if (event->type != SW_EVENT_TOPIC_MESSAGE || event->as.topic_message.topic.value != leaving.value) return;
+    if (++taken == 10) MUST(sw_topic_leave(leaving));
+}
+
+static void left_within_a_burst(void) {
+    const sw_topic from = join(&hub, "burst"), stays = join(&other, "burst");
+    leaving = join(&other, "burst");
+    taken = 0;
+    other.also = leave_event;
+    for (int i = 0; i < 1000; ++i) publish(from, "burst");
+    const note n = wait_topic(&other, SW_EVENT_TOPIC_MESSAGE, 1000, stays);
+    tap_ok(n.first == 999 && n.last == 0, "a burst comes whole to a join that stays");
+    wait_topic(&other, SW_EVENT_TOPIC_LEFT, 1, leaving);
+    tap_ok(taken == 10, "and one that is left in the midst of it gets nothing more");
+    other.also = NULL;
+    leave(&other, stays);
+    leave(&hub, from);
+}
+
 static void at_the_end(void) {
     const sw_topic mine = join(&hub, "end"), theirs = join(&other, "end");
     for (int i = 0; i < 1000; ++i) publish(theirs, "last words");
@@ -484,6 +507,7 @@ int main(void) {
     to_some();
     last_value();
     large();
+    left_within_a_burst();
     arguments();
     close_both();
     open_both();
