@@ -159,4 +159,23 @@ void TopicLink::note_left(TopicMember& member, const Outbox& outbox) {
     member.left.push_back(std::exchange(member.leaving, {}));
 }
 
+// ---- The end of it ----
+
+void TopicLink::drain() {
+    if (std::exchange(draining_, true) || !attached_) return;
+    members_.for_each([this](uint64_t, std::unique_ptr<TopicMember>& member) { topics_.stop(*member); });
+}
+
+bool TopicLink::settled() const {
+    if (!draining_) return members_.empty();  // what is published next is for them; and there may be many
+    bool settled = true;
+    members_.for_each([&](uint64_t, const std::unique_ptr<TopicMember>& member) {
+        if (member->publisher || member->held) return;
+        const bool sent =
+            member->own && member->next == member->own->end() && !member->under_way && !member->wants_last;
+        settled = settled && sent;
+    });
+    return settled;
+}
+
 }  // namespace sealwire

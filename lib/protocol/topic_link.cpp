@@ -245,9 +245,12 @@ bool TopicLink::sync(Outbox& outbox, size_t group, bool up) {
             outbox.put({.kind = FrameKind::credit_topic, .id = alias, .amount = amount});
         }
         credit_due_.clear();
-        feed(outbox);  // before LEAVE what was published before it
-        while (!todo_.empty() && reconcile(todo_.front(), outbox)) todo_.pop_front();
+        // JOIN goes before what is published, LEAVE behind it.
+        while (!todo_.empty() && reconcile(todo_.front(), outbox, false)) todo_.pop_front();
         todo_.shrink();
+        feed(outbox);
+        while (!leaving_.empty() && reconcile(leaving_.front(), outbox, true)) leaving_.pop_front();
+        leaving_.shrink();
     }
     return true;
 }
@@ -342,8 +345,8 @@ void TopicLink::want(uint64_t topic) {
     topics_.flag(*this);
 }
 
-// Brings what the peer knows of a topic up to date. False: not now.
-bool TopicLink::reconcile(uint64_t number, Outbox& outbox) {
+// Brings what the peer knows of a topic up to date, before or after what may be published now. False: not now.
+bool TopicLink::reconcile(uint64_t number, Outbox& outbox, bool fed) {
     Topics::Topic* const topic = topics_.find(number);
     const bool open = topic && !topic->handles.empty() && !draining_;
     const bool wanted = open && !hides(*topic);
@@ -357,8 +360,15 @@ bool TopicLink::reconcile(uint64_t number, Outbox& outbox) {
         wanted_by_.erase(number);
         answer(serials, static_cast<uint32_t>(code));
     };
-    if (join && (!wanted || join->publisher != publisher)) leave_alias(*alias, outbox);
-    else if (join) {
+    if (join && (!wanted || join->publisher != publisher)) {
+        // Who only becomes another kind of member waits for no more than one turn: it may publish forever.
+        TopicMember* const* const member = member_of_.find(number);
+        if (member && (*member)->ready && !(fed && wanted)) {
+            if (!fed) leaving_.push_back(number);
+            return !fed;
+        }
+        leave_alias(*alias, outbox);
+    } else if (join) {
         if (join->acked) return give_up(WireCode::ok), true;
         if (std::vector<uint64_t>* const waiting = wanted_by_.find(number)) {
             join->waiting.insert(join->waiting.end(), waiting->begin(), waiting->end());
@@ -439,23 +449,6 @@ void TopicLink::tell_refused(const Topics::Topic& topic, uint32_t code) {
         topics_.tell(*handle, group_,
                      {.kind = TopicEvent::Kind::refused, .code = code, .link = number_, .peer = peer_});
     }
-}
-
-void TopicLink::drain() {
-    if (std::exchange(draining_, true) || !attached_) return;
-    members_.for_each([this](uint64_t, std::unique_ptr<TopicMember>& member) { topics_.stop(*member); });
-}
-
-bool TopicLink::settled() const {
-    if (!draining_) return members_.empty();  // what is published next is for them; and there may be many
-    bool settled = true;
-    members_.for_each([&](uint64_t, const std::unique_ptr<TopicMember>& member) {
-        if (member->publisher || member->held) return;
-        const bool sent =
-            member->own && member->next == member->own->end() && !member->under_way && !member->wants_last;
-        settled = settled && sent;
-    });
-    return settled;
 }
 
 TopicLink::Lost TopicLink::leave(uint64_t received) {

@@ -90,7 +90,8 @@ public:
     // Nothing more is published to the peer but what waits for it now.
     void drain();
     bool has_output() const {
-        return !ready_.empty() || (!todo_.empty() && !joins_wait_) || !answers_.empty() || !verdicts_.empty() ||
+        const bool to_tell = !todo_.empty() || !leaving_.empty();
+        return !ready_.empty() || (to_tell && !joins_wait_) || !answers_.empty() || !verdicts_.empty() ||
                !revoked_.empty() || !credit_due_.empty();
     }
     // All that was published has left.
@@ -154,7 +155,7 @@ private:
     void due(uint64_t alias, Join& join);
     void apply(const Incoming& incoming);
     void peer_joins(const Incoming& incoming);
-    bool reconcile(uint64_t topic, Outbox& outbox);
+    bool reconcile(uint64_t topic, Outbox& outbox, bool fed);
     void join(Topics::Topic& topic, Outbox& outbox);
     void leave_alias(uint64_t alias, Outbox& outbox);
     void erase_join(uint64_t alias, uint32_t code);
@@ -228,6 +229,7 @@ private:
     Ring<std::pair<uint64_t, uint32_t>> verdicts_;  // answers to JOIN that wait for the link's thread
     Ring<std::pair<uint64_t, uint32_t>> revoked_;   // JOINED for those that were agreed to
     Ring<uint64_t> todo_;                           // topics to be joined or left at the peer
+    Ring<uint64_t> leaving_;                        // of them, those whose messages go before
     FlatMap<std::vector<uint64_t>> wanted_by_;      // handles that wait for a join that is still to be sent, by topic
 };
 
