@@ -231,6 +231,7 @@ private:
     void set_redial();
     void plan_dial();
     void dial_now(const std::optional<Endpoint>& endpoint);
+    void dial_next();
     void dial_again();
     void count_dial(const std::string& address);
     void carrier_failed(const Error& why);

@@ -42,6 +42,7 @@ void Peer::on_suspended(Event& event) {
         suspended_group(dialled_, node_.allowed().contains(id_), address_, node_.suspended().limits().loopback);
     for (const uint64_t oldest : node_.suspended().add(handle_, kept, std::move(from))) end_suspended(oldest);
     plan_dial();
+    dial_next();
 }
 
 // It may live on another shard.
@@ -80,7 +81,7 @@ void Peer::on_resumed(Event& event) {
         redial_->up_at = now;
         // Where it was to move works; or the peer has brought it back by another way: what is dialled decides, if anything is.
         if (address_ == endpoint_.text()) redial_->former.reset();
-        else if (!redial_->carrier) stay();
+        else if (!redial_->carrier || redial_->turned) stay();
         redial_->tried = 0;
         redial_->asked = redial_->former.has_value();
         redial_->timer.cancel();
@@ -89,12 +90,14 @@ void Peer::on_resumed(Event& event) {
     log(LogLevel::info, Errc::ok, lost ? "resumed" : "moved to another connection");
     if (told) shard_->emit(out);
     plan_dial();
+    dial_next();
 }
 
 // Another channel was made, and the peer did not go on with the session over it.
 void Peer::on_refused(Event& event) {
     drop_left_pipe();
     carrier_failed({event.errc, std::string(event.text)});
+    dial_next();
 }
 
 // ---- Dialling again ----
@@ -125,6 +128,8 @@ void Peer::dial_now(const std::optional<Endpoint>& endpoint) {
     if (over_ || connection_->ending()) return;
     if (!endpoint && !can_dial()) return;
     redial();
+    redial_->next = connection_->awaits_accept() ? endpoint : std::nullopt;
+    if (redial_->next) return;
     if (endpoint) {
         if (!redial_->former || redial_->turned) redial_->former = endpoint_;
         redial_->turned = false;
@@ -135,6 +140,12 @@ void Peer::dial_now(const std::optional<Endpoint>& endpoint) {
     redial_->asked = true;
     redial_->attempts = 0;
     dial_again();
+}
+
+// What was asked for while a handshake was under way.
+void Peer::dial_next() {
+    if (!redial_ || !redial_->next) return;
+    dial_now(std::exchange(redial_->next, std::nullopt));
 }
 
 void Peer::dial_again() {

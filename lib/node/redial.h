@@ -36,7 +36,8 @@ struct Redial {
     bool asked = false;  // by the application: it is told when it has moved, and when that failed
     // Where it was dialled before the application named another address, until that one has worked; without one: it was not.
     std::optional<Endpoint> former;
-    bool turned = false;  // it is that one's turn: `former` is where it is to move
+    bool turned = false;           // it is that one's turn: `former` is where it is to move
+    std::optional<Endpoint> next;  // where it is to move once the handshake that is under way has ended
 };
 
 }  // namespace sealwire

@@ -11,6 +11,37 @@
 enum { FORWARD, CUT, RESET, CORRUPT, SWALLOW };
 static int action = FORWARD; /* what the proxy does with the next bytes from the server */
 
+/* It can stop at what the server says first, or second (in a handshake that is what ends it), until it is let go. */
+static struct {
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    unsigned at; /* 0: it does not stop */
+    int stopped;
+} gate = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0, 0};
+
+/* Also lets it go, if it has stopped. */
+static inline void proxy_stop_at(unsigned at) {
+    pthread_mutex_lock(&gate.mutex);
+    gate.at = at;
+    gate.stopped = 0;
+    pthread_cond_broadcast(&gate.changed);
+    pthread_mutex_unlock(&gate.mutex);
+}
+
+static inline void proxy_await_stop(void) {
+    pthread_mutex_lock(&gate.mutex);
+    while (!gate.stopped) pthread_cond_wait(&gate.changed, &gate.mutex);
+    pthread_mutex_unlock(&gate.mutex);
+}
+
+static inline void stop_if_asked(unsigned said) {
+    pthread_mutex_lock(&gate.mutex);
+    gate.stopped = said == gate.at;
+    pthread_cond_broadcast(&gate.changed);
+    while (gate.stopped) pthread_cond_wait(&gate.changed, &gate.mutex);
+    pthread_mutex_unlock(&gate.mutex);
+}
+
 typedef struct proxy {
     int listening;
     unsigned port, server_port;
@@ -55,11 +86,13 @@ static void *run_proxy(void *argument) {
         if (a < 0) return NULL;
         const int b = tcp_to(__atomic_load_n(&p->server_port, __ATOMIC_SEQ_CST), 0, NULL);
         int how = FORWARD;
+        unsigned said = 0; /* by the server */
         while (how == FORWARD || how == CORRUPT) {
             struct pollfd fds[2] = {{.fd = a, .events = POLLIN}, {.fd = b, .events = POLLIN}};
             poll(fds, 2, -1);
             const int from = fds[1].revents ? b : a;
             const ssize_t got = read(from, buffer, sizeof buffer);
+            if (from == b) stop_if_asked(++said);
             if (from == b) how = __atomic_exchange_n(&action, FORWARD, __ATOMIC_SEQ_CST);
             if (got <= 0) how = CUT;
             if (how == CORRUPT && got > 0) buffer[got - 1] ^= 1;

@@ -260,6 +260,70 @@ static void moved_at_both_ends(void) {
     close_pair(&p);
 }
 
+/* Suspended, and stopped where it goes on again. */
+static sw_peer stopped(proxy *p, char through[SW_ADDRESS_TEXT_SIZE], unsigned at) {
+    open_pair(p, 0, 0, through);
+    const sw_peer peer = box_connect(&client, through);
+    box_accepted(&server, 1);
+    __atomic_store_n(&action, CUT, __ATOMIC_SEQ_CST);
+    proxy_stop_at(at);
+    MUST(sw_peer_ping(peer, 1));
+    proxy_await_stop();
+    return peer;
+}
+
+/* The answer to its handshake is on its way when the application names another address. */
+static void moved_meanwhile(int how) {
+    proxy p;
+    char through[SW_ADDRESS_TEXT_SIZE], there[64], address[SW_ADDRESS_TEXT_SIZE], unused[SW_ADDRESS_TEXT_SIZE];
+    note n;
+    printf("# moved while it goes on, which %s\n", how == FORWARD ? "it does" : "fails");
+    const sw_peer peer = stopped(&p, through, 2);
+    snprintf(there, sizeof there, "unix:@sealwire-meanwhile-%d-%d", (int)getpid(), how);
+    listen_too(&server, there, address);
+    CHECK_OK(sw_peer_move(peer, text(address)));
+    listen_too(&client, "tcp://127.0.0.1:0", unused); /* and it knows of that */
+    __atomic_store_n(&action, how, __ATOMIC_SEQ_CST);
+    proxy_stop_at(0);
+    unsigned nth = 0;
+    do {
+        nth_peer(&client, SW_EVENT_PEER_RESUMED, ++nth, &n);
+    } while (n.peer.value == peer.value && n.result == SW_OK && strcmp(n.bytes, address) != 0);
+    tap_ok(n.result == SW_OK && strcmp(n.bytes, address) == 0, "it goes where it was to move");
+    n = box_ask(&client, peer, "echo", "there");
+    tap_ok(n.result == SW_OK, "and is served");
+    close_pair(&p);
+}
+
+/* ... by the peer, while the old address has its turn, the new one having failed. */
+static void brought_back(void) {
+    proxy p;
+    char through[SW_ADDRESS_TEXT_SIZE], back[SW_ADDRESS_TEXT_SIZE], address[SW_ADDRESS_TEXT_SIZE];
+    const char *const nowhere = "unix:@sealwire-resume-nowhere";
+    sw_peer_id id;
+    note n;
+    printf("# the peer brings it back while the old address is dialled\n");
+    const sw_peer peer = stopped(&p, through, 1);
+    MUST(sw_ticket_split(text(through), address, &id));
+    listen_too(&client, "tcp://127.0.0.1:0", back);
+    const unsigned before = box_count(&client, SW_EVENT_PEER_CONNECTING);
+    CHECK_OK(sw_peer_move(peer, text(nowhere)));
+    nth_peer(&client, SW_EVENT_PEER_CONNECTING, before + 1, &n);
+    nth_peer(&client, SW_EVENT_PEER_CONNECTING, before + 2, &n);
+    tap_ok(strcmp(n.bytes, address) == 0, "a new address that leads nowhere and the old one take turns");
+    CHECK_OK(sw_peer_move(box_accepted(&server, 1), text(back)));
+    nth_peer(&client, SW_EVENT_PEER_RESUMED, 1, &n);
+    tap_ok(n.result == SW_OK, "it is brought back");
+    __atomic_store_n(&action, CUT, __ATOMIC_SEQ_CST);
+    proxy_stop_at(1); /* the attempt at the old one is next */
+    proxy_await_stop();
+    __atomic_store_n(&action, CUT, __ATOMIC_SEQ_CST);
+    proxy_stop_at(0);
+    nth_peer(&client, SW_EVENT_PEER_RESUMED, 2, &n);
+    tap_ok(n.result == SW_OK && strcmp(n.bytes, address) == 0, "that the old one failed at first is not told");
+    close_pair(&p);
+}
+
 static void nobody_left(void) {
     proxy p;
     char through[SW_ADDRESS_TEXT_SIZE];
@@ -389,6 +453,9 @@ int main(void) {
     moved();
     moved_nowhere();
     moved_at_both_ends();
+    moved_meanwhile(FORWARD);
+    moved_meanwhile(CUT);
+    brought_back();
     nobody_left();
     started_anew();
     closed_meanwhile();
