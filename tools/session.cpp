@@ -127,7 +127,9 @@ bool Interrupts::run_until(std::vector<sealwire::node*> nodes, const std::functi
     for (sealwire::node* node : nodes) fds.push_back({node->fd(), POLLIN, 0});
     for (;;) {
         for (sealwire::node* node : nodes) node->poll(0);
+        const bool interrupted = std::exchange(unheard_, false);
         if (over()) return true;
+        if (interrupted) return false;
         int wait = -1;
         if (timeout_ms != SW_NEVER) {
             const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - Clock::now()).count();
@@ -145,11 +147,12 @@ bool Interrupts::write(int fd, std::string_view bytes) {
     constexpr int kLastWait = 200;  // ms
     while (!bytes.empty() && !broken_) {
         pollfd fds[] = {{fd, POLLOUT, 0}, {fd_, POLLIN, 0}};
-        const int ready = poll(fds, 2, interrupted_ ? kLastWait : -1);
+        // Late, nothing is waited for any more; a reader that is ready gets all the same what there is.
         const bool late = interrupted_ && std::chrono::steady_clock::now() >= last_moment_;
-        broken_ = ready == 0 || (ready < 0 && errno != EINTR) || late;
+        const int ready = poll(fds, 2, !interrupted_ ? -1 : late ? 0 : kLastWait);
+        broken_ = ready == 0 || (ready < 0 && errno != EINTR);
         if (ready > 0 && fds[1].revents) broken_ = interrupted_;  // a second signal waits no more
-        if (ready > 0 && fds[1].revents) came();
+        if (ready > 0 && fds[1].revents) unheard_ = came() || unheard_;
         if (broken_ || ready < 0 || !fds[0].revents) continue;
         const ssize_t size = ::write(fd, bytes.data(), std::min(bytes.size(), kStep));
         if (size >= 0) bytes.remove_prefix(static_cast<size_t>(size));

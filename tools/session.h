@@ -36,7 +36,7 @@ public:
     // over, or a signal came (false).
     bool run_until(std::vector<sealwire::node*> nodes, const std::function<bool()>& over,
                    uint32_t timeout_ms = SW_NEVER, int input = -1);
-    // Writes all of it, however long its reader takes, after a signal 2 s at most; false when it cannot be written, and from there on.
+    // Writes all of it, however long its reader takes, waiting after a signal for 2 s at most; false when it cannot be written, and from there on.
     bool write(int fd, std::string_view bytes);
     bool broken() const { return broken_; }
     bool interrupted() const { return interrupted_; }
@@ -49,6 +49,7 @@ private:
     sigset_t before_;
     int fd_;
     bool interrupted_ = false;
+    bool unheard_ = false;  // a signal came while something was written
     bool broken_ = false;
     int write_error_ = 0;  // an errno
     std::chrono::steady_clock::time_point last_moment_;
