@@ -81,12 +81,14 @@ int Meeting::join(const std::string& name, sealwire::topic_options options, seal
     };
     const auto joined = std::make_shared<Joined>();  // an interrupted wait is over before it is told
     options.on_joined = [joined](sealwire::topic, const sw_event_topic& about) { *joined = {true, about}; };
-    options.on_member_joined = [this, name](sealwire::topic, const sealwire::topic_member& member) {
-        say_member("member_joined", name, member);
+    const auto saying = [this, name](const char* what, auto also) {
+        return [this, name, what, also](sealwire::topic topic, const sealwire::topic_member& member) {
+            if (also) also(topic, member);
+            say_member(what, name, member);
+        };
     };
-    options.on_member_left = [this, name](sealwire::topic, const sealwire::topic_member& member) {
-        say_member("member_left", name, member);
-    };
+    options.on_member_joined = saying("member_joined", std::move(options.on_member_joined));
+    options.on_member_left = saying("member_left", std::move(options.on_member_left));
     options.on_refused = [this, name](sealwire::topic, sw_peer, const sw_event_topic& about) {
         say_refused(name, about);
     };

@@ -26,7 +26,8 @@ public:
 
     // Returns kDone when all of --connect are connected, or the exit code after saying why not.
     int connect(const Arguments& arguments);
-    // Joins at all who are connected, and tells who comes and goes; the handlers of `options` for that are set here. Returns likewise.
+    // Joins at all who are connected, and tells who comes and goes, as it does the handlers of `options`; others are set here. Returns
+    // likewise.
     int join(const std::string& name, sealwire::topic_options options, sealwire::topic& out,
              uint32_t timeout_ms = SW_NEVER);
     // Returns likewise, when all of --listen are listened on. Behind join(), so that who knows the ticket finds this program there.

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstring>
 #include <map>
+#include <set>
 
 #include "body.h"
 #include "command.h"
@@ -52,6 +53,13 @@ public:
         options.on_writable = [this](sealwire::topic) { writable_ = true; };
         options.on_dropped = [this](sealwire::topic, sw_peer peer, const sw_event_topic& about) {
             on_dropped(peer, about);
+        };
+        options.on_member_joined = [this](sealwire::topic, const sealwire::topic_member& member) {
+            if (!member.publisher) ++members_;
+            last_ones_.erase(member.peer.value);
+        };
+        options.on_member_left = [this](sealwire::topic, const sealwire::topic_member& member) {
+            if (!member.publisher && --members_ == 0) last_ones_.insert(member.peer.value);
         };
         if (const int failed = meeting_.join(name_, std::move(options), topic_, timeout_ms_)) return failed;
         if (const int failed = meeting_.listen(arguments_)) return failed;
@@ -142,9 +150,9 @@ private:
             looked = buffer.size();
             if (looked > kMostBytes) return publish_line(buffer);  // which fails
             // That all have gone matters once there is something to publish.
-            const auto never = [] { return false; };
-            if (!meeting_.session().run_until(never, SW_NEVER, STDIN_FILENO))
-                return meeting_.explain(Meeting::Until::interrupted);
+            Session& session = meeting_.session();
+            session.run_until([&] { return session.interrupted(); }, SW_NEVER, STDIN_FILENO);
+            if (session.interrupted()) return meeting_.explain(Meeting::Until::interrupted);
             const ssize_t size = read(STDIN_FILENO, block, sizeof block);
             if (size == 0) return buffer.empty() ? kDone : publish_line(buffer);
             if (size > 0) buffer.append(block, static_cast<size_t>(size));
@@ -177,7 +185,8 @@ private:
     void on_closed(sealwire::peer peer, const sw_event_closed& event) {
         const uint64_t lost = event.not_sent + event.outcome_unknown;
         // What the last who was there has not got nobody has; at the end, when none of them has got all.
-        const bool last = lost > 0 && (closing_ ? ++short_ >= at_the_end_ : present() == 0);
+        const bool left_nobody = last_ones_.erase(peer.raw().value) > 0;
+        const bool last = lost > 0 && (closing_ ? ++short_ >= at_the_end_ : left_nobody);
         if (event.result == SW_ERR_SLOW) return;  // cut off as --slow says, which is told as dropped
         uint64_t& dropped = dropped_[peer.raw().value];
         if (!closing_) dropped -= std::min(dropped, lost);  // it was told of these as well
@@ -238,6 +247,8 @@ private:
     uint64_t published_ = 0, bytes_ = 0;
     uint64_t not_sent_ = 0, unknown_ = 0;
     uint32_t at_the_end_ = 0, short_ = 0;   // members; those of them that have not got all
+    uint32_t members_ = 0;                  // as events tell, which may be behind
+    std::set<uint64_t> last_ones_;          // peers after whose leaving nobody was left
     std::map<uint64_t, uint64_t> dropped_;  // by peer
     bool writable_ = false, closing_ = false;
     sealwire::topic topic_;

@@ -71,6 +71,19 @@ def publish(*words, source=subprocess.DEVNULL, piped=b""):
     return command.Result(done)
 
 
+def fill(descriptor):
+    """Writes to a pipe what it takes, and closes it: whoever else writes has to wait."""
+    os.set_blocking(descriptor, False)
+    for size in (4096, 1):
+        try:
+            while os.write(descriptor, b"\n" * size):
+                pass
+        except BlockingIOError:
+            pass
+    os.set_blocking(descriptor, True)
+    os.close(descriptor)
+
+
 class Topics(ToolCase):
     def lines(self, count, size):
         """A file of so many lines."""
@@ -133,6 +146,31 @@ class Topics(ToolCase):
             self.assertEqual(slow.process.wait(PATIENCE_S), 0)
             self.assertEqual((pub.expect("error")["exit"], pub.wait()), (5, 5))
 
+    def test_an_interrupted_publisher_tells_what_members_that_take_nothing_did_not_get(self):
+        with Plain("feed", *HERE) as slow:
+            pub = Running("pub", "feed", "--connect", slow.ticket, "--slow", "drop-oldest", stdin=subprocess.PIPE)
+            pub.process.stdin.write(self.lines(6000, 1000).read_text())
+            pub.process.stdin.flush()
+            pub.expect("dropped")
+            pub.process.send_signal(signal.SIGTERM)
+            self.assertEqual(pub.expect("error")["error"], "interrupted")
+            self.assertGreater(pub.expect("published")["not_delivered"], 0)
+            self.assertEqual(pub.expect("error")["error"], "timeout")
+            self.assertEqual(pub.wait(), 130)
+
+    def test_a_publisher_that_is_interrupted_while_it_tells_something_ends(self):
+        reading, writing = os.pipe()
+        with open(reading, encoding="utf-8") as told:
+            pub = subprocess.Popen([TOOL, "pub", "news", *HERE, "--json"], stdin=subprocess.PIPE, stdout=writing)
+            ticket = next(line["ticket"] for line in map(json.loads, told) if line["event"] == "listening")
+            fill(writing)
+            with Plain("news", "--connect", ticket) as sub:
+                sub.told("Joined news")
+                pub.send_signal(signal.SIGTERM)
+                os.read(reading, 1 << 20)
+                self.assertEqual(pub.wait(PATIENCE_S), 130)
+            pub.stdin.close()
+
     def test_what_the_last_member_leaves_behind_is_counted_as_a_failure(self):
         path = self.lines(12_000, 1000)
         with open(path, "rb") as source, Publisher("feed", source=source) as pub:
@@ -150,6 +188,28 @@ class Topics(ToolCase):
             # Of what was under way there, 256 KiB at most, the publisher does not know whether it was taken.
             self.assertAlmostEqual(published["not_delivered"], lost, delta=256)
             self.assertEqual(pub.wait(), 5 if published["not_delivered"] else 0)
+
+    def test_who_comes_before_that_is_told_does_not_change_it(self):
+        reading, writing = os.pipe()
+        lines = self.lines(6000, 1000).read_bytes()
+        with open(reading, encoding="utf-8") as told, concurrent.futures.ThreadPoolExecutor() as pool:
+            pub = subprocess.Popen([TOOL, "pub", "feed", *HERE, "--json", "--slow", "drop-oldest"], stdin=subprocess.PIPE, stdout=writing)
+            events = map(json.loads, filter(str.strip, told))
+            ticket = next(event["ticket"] for event in events if event["event"] == "listening")
+            with Plain("feed", "--connect", ticket) as first:
+                given = pool.submit(pub.stdin.write, lines)
+                next(event for event in events if event["event"] == "dropped")  # it is full
+                fill(writing)  # whatever is told from here on has to wait
+                first.process.send_signal(signal.SIGTERM)
+                self.assertEqual(first.process.wait(PATIENCE_S), 0)
+            with Plain("feed", "--connect", ticket) as second:
+                second.told("Joined feed")
+                published = pool.submit(lambda: [event for event in events if event["event"] == "published"][0])
+                given.result()
+                pub.stdin.close()
+                self.assertEqual(second.finish()[0], 0)
+            self.assertGreater(published.result()["not_delivered"], 0)
+            self.assertEqual(pub.wait(PATIENCE_S), 5)
 
     def test_what_all_leave_behind_at_the_end_is_counted_as_a_failure(self):
         with Publisher("feed", "--wait", 2) as pub:
