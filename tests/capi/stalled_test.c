@@ -257,7 +257,9 @@ static void beside(uint32_t policy, const char *name, uint64_t messages) {
     if (idle > quiet) without += idle - quiet;
     const size_t with = publish_until(from, &sent, sent + messages / STEP * STEP, &meant);
     meant -= others_count * (sent - first); /* for the one, until it is cut off */
+    pthread_mutex_lock(&mutex);
     const unsigned before = lefts;
+    pthread_mutex_unlock(&mutex);
 
     /* Now it takes what there is; with drop_newest also what is published when there is room again. */
     if (policy == SW_SLOW_DISCONNECT) must_take(node, SW_EVENT_PEER_CLOSED);
