@@ -4,9 +4,8 @@ import type { Core } from './core.js'
 import { argumentError, errorOf } from './errors.js'
 import { check } from './known.js'
 import type { Body } from './message.js'
-import { onAbort } from './options.js'
 import { PeerState, type Peer } from './peer.js'
-import { R } from './table.js'
+import { Op, R } from './table.js'
 import { accepted } from './thenable.js'
 
 export interface BroadcastOptions {
@@ -50,15 +49,24 @@ export async function broadcast(core: Core, route: Target, value: Body, options:
     }
     return full
   }
-  // Once it has room it is asked again: who closes meanwhile does not take it.
+  // In its turn among what waits for room there: who closes meanwhile does not take it.
   const giveLater = async (peer: Peer): Promise<void> => {
-    for (let full = true; full;) {
-      if (signal?.aborted) throw signal.reason // as by a filter, or a listener of `writable`
-      peer.blocked = true
-      await room(core, peer, signal)
-      if (core.closing) throw core.closedError()
+    if (signal?.aborted) throw signal.reason // as by a filter
+    const run = (): R.ok | R.again => {
       commands.flush()
-      full = peer.state === PeerState.open && (peer.blocked || give([peer]).length > 0)
+      try {
+        return peer.state === PeerState.open && give([peer]).length > 0 ? R.again : R.ok
+      } catch (error) {
+        failure ??= error
+        return R.ok
+      }
+    }
+    const command = { op: Op.send, peer: peer.slot, route, body: bytes, bodyType: type, tag: 0, low: 0, high: 0, receipt: undefined, run }
+    try {
+      await peer.wait(command, signal)
+    } catch (error) {
+      if (signal?.aborted) throw error
+      if (core.closing) throw core.closedError()
     }
   }
   let sent = 0
@@ -69,22 +77,4 @@ export async function broadcast(core: Core, route: Target, value: Body, options:
   await Promise.all(waits)
   if (failure !== undefined) throw failure
   return sent
-}
-
-// Settled when it has room, or is closed; rejected by the signal.
-function room(core: Core, peer: Peer, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve, reject) => {
-    core.commands.hold()
-    const end = (then: () => void) => {
-      forget?.()
-      core.commands.release()
-      then()
-    }
-    const told = () => end(resolve)
-    peer.rooms.push(told)
-    const forget = onAbort(signal, (reason) => {
-      peer.rooms.splice(peer.rooms.indexOf(told), 1)
-      end(() => reject(reason))
-    })
-  })
 }

@@ -163,6 +163,23 @@ test('it waits for who is full, and holds up nobody', async (t) => {
   assert.deepEqual(await Promise.all([one, two]), [3, 3])
 })
 
+test('what is sent behind it goes behind it, also where it waits', async (t) => {
+  const { hub, members: [first, slow] } = await hubWith(t, [{}, SLOW])
+  slow.peer.pause()
+  const there = hub.peer(slow.id)
+  const filled = fill(there)
+  const before = there.send('news', 'before')
+  const all = hub.broadcast('news', 'all')
+  const behind = Array.from({ length: 100 }, (_, i) => there.send('news', `${i}`))
+  const last = hub.broadcast('news', 'last')
+  slow.peer.resume()
+  const came = await slow.take(filled + 103)
+  assert.deepEqual(came.slice(filled), ['before', 'all', ...behind.map((_, i) => `${i}`), 'last'])
+  assert.deepEqual(await first.take(2), ['all', 'last'])
+  assert.deepEqual(await Promise.all([all, last]), [2, 2])
+  await Promise.all([before, ...behind])
+})
+
 test('who closes, or is waited for no more, does not fail the rest', async (t) => {
   const { hub, members: [first, gone, slow] } = await hubWith(t, [{}, SLOW, SLOW])
   for (const member of [gone, slow]) {
