@@ -12,7 +12,7 @@ import { Listener, type ListenOptions } from './listener.js'
 import type { Body, Request, Status } from './message.js'
 import { native } from './native.js'
 import { readLog, type LogEntry, type LogOption } from './log.js'
-import { channelNumber, duration, limit, messageCount, nativeLimits, onAbort, size, type Channel, type ChannelOptions, type Limits } from './options.js'
+import { channelNumber, count, duration, limit, messageCount, nativeLimits, onAbort, size, type Channel, type ChannelOptions, type Limits } from './options.js'
 import { PeerState, type Peer } from './peer.js'
 import type { Link } from './peer_options.js'
 import { bufferOf, Carried, type AcceptPipeOptions, type Carrier, type ConnectPipeOptions } from './pipes.js'
@@ -179,7 +179,7 @@ export class Node extends Emitter<NodeEvents> {
       acceptData: typeof data === 'function' ? undefined : data,
       askAllowed: typeof data === 'function' ? 1 : 0,
       severalSessions: options.severalSessions ? 1 : 0,
-      loopThreads: size(options.loopThreads, 'loopThreads'),
+      loopThreads: count(options.loopThreads, 'loopThreads'),
       keyLog,
       connectionLimits: limitsOf(options.connectionLimits),
     })

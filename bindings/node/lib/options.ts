@@ -23,6 +23,12 @@ export function size(value: number | undefined, name: string): number {
   return value
 }
 
+/** The same where the native half takes 32 bits. */
+export function count(value: number | undefined, name: string): number {
+  if (size(value, name) > 0xffffffff) throw argumentError(`${name} is too large`)
+  return value ?? 0
+}
+
 /** A limit as the native half takes it: 0 is the default, NEVER none. */
 export function limit(value: number | undefined, name: string): number {
   if (value === Infinity) return NEVER
@@ -114,20 +120,20 @@ export function nativeLimits(limits: Limits) {
     sendQueueBytes: size(limits.sendQueueBytes, 'sendQueueBytes'),
     maxMessageBytes: size(limits.maxMessageBytes, 'maxMessageBytes'),
     windowBytes: size(limits.windowBytes, 'windowBytes'),
-    exchangeSlots: size(limits.exchangeSlots, 'exchangeSlots'),
+    exchangeSlots: count(limits.exchangeSlots, 'exchangeSlots'),
     handshakeTimeout: duration(limits.handshakeTimeout, 'handshakeTimeout'),
     decisionTimeout: duration(limits.decisionTimeout, 'decisionTimeout'),
     requestTimeout: duration(limits.requestTimeout, 'requestTimeout'),
-    paddingBytes: size(limits.paddingBytes, 'paddingBytes'),
+    paddingBytes: count(limits.paddingBytes, 'paddingBytes'),
     memoryBytes: size(limits.memoryBytes, 'memoryBytes'),
     lease: span(limits.lease, 'lease'),
     redial: span(limits.redial, 'redial'),
     redialMax: span(limits.redialMax, 'redialMax'),
     heartbeat: span(limits.heartbeat, 'heartbeat'),
-    heartbeats: size(limits.heartbeats, 'heartbeats'),
+    heartbeats: count(limits.heartbeats, 'heartbeats'),
     refresh: span(limits.refresh, 'refresh'),
     maxSuspendedPerAddress: limit(limits.maxSuspendedPerAddress, 'maxSuspendedPerAddress'),
-    topicsPerPeer: size(limits.topicsPerPeer, 'topicsPerPeer'),
-    applicationDataBytes: size(limits.applicationDataBytes, 'applicationDataBytes'),
+    topicsPerPeer: count(limits.topicsPerPeer, 'topicsPerPeer'),
+    applicationDataBytes: count(limits.applicationDataBytes, 'applicationDataBytes'),
   }
 }

@@ -365,4 +365,8 @@ test('a peer may join as many topics as the node says', async (t) => {
   for (const name of ['one', 'two', 'three']) codes.push((await client.join(name)).refusal?.code)
   assert.deepEqual(codes, [undefined, undefined, 'limit'])
   await assert.rejects(Node.open({ limits: { topicsPerPeer: 1024 * 1024 + 1 } }), { code: 'argument' })
+  for (const name of ['topicsPerPeer', 'exchangeSlots', 'paddingBytes', 'heartbeats', 'applicationDataBytes']) {
+    await assert.rejects(Node.open({ limits: { [name]: 2 ** 32 } }), { code: 'argument' })
+  }
+  await assert.rejects(Node.open({ loopThreads: 2 ** 32 + 1 }), { code: 'argument' })
 })
