@@ -243,7 +243,7 @@ private:
     void drop_left_pipe();
     void remember_end();
     void on_topic_message(const Event& event);
-    void on_topic_run(const Event& event);
+    void on_topic_run(Event& event);
     std::shared_ptr<const TopicAudience> audience_of(const Event& event);
     NodeEvent& topic_event(const Event& event, const TopicAudience& audience);
     bool tell_topic_message(NodeEvent& out, const TopicAudience& audience);

@@ -90,8 +90,8 @@ void Peer::on_topic_message(const Event& event) {
 }
 
 // Between two of its messages all may change, as between two events.
-void Peer::on_topic_run(const Event& event) {
-    const Event run = event;  // which moves when a callback has much sent at once
+void Peer::on_topic_run(Event& event) {
+    const Event run = std::move(event);  // its place moves when a callback has much sent at once
     NodeTopics& topics = node_.topics();
     NodeEvent* out = nullptr;
     std::shared_ptr<const TopicAudience> audience;

@@ -6,7 +6,7 @@ namespace sealwire {
 
 namespace {
 
-constexpr size_t kShared = 16 * 1024;  // less would keep too much beside it from being freed
+constexpr size_t kLeastShared = 16 * 1024;  // less would keep too much beside it from being freed
 
 }  // namespace
 
@@ -31,7 +31,7 @@ void Outbox::publish(const Publication& head, Bytes body) {
 
 // Whole frames. Many of them stay where they are: all members' outboxes have the same ones then.
 void Outbox::publish(Chunk* chunk, Bytes frames) {
-    if (frames.size() < kShared) {
+    if (frames.size() < kLeastShared) {
         copy_bytes(reserve(frames.size()), frames);
         return commit(frames.size());
     }

@@ -18,7 +18,8 @@ public:
 
     bool next() {
         const uint8_t* at = at_;
-        if (at == end_ || *at++ != static_cast<uint8_t>(FrameKind::publish)) return false;
+        if (at == end_ || *at != static_cast<uint8_t>(FrameKind::publish)) return false;
+        ++at;
         if (get_varint(at, end_, alias_) != VarintError::none) return false;
         if (end_ - at < 3 || at[0] != kFlags || at[1] > kMaxType) return false;
         type_ = at[1];
