@@ -331,7 +331,7 @@ static void at_once(void) {
     pthread_t threads[THREADS];
     unsigned reached = 0;
     open_all();
-    hub.also = broadcast_back;
+    box_look(&hub, broadcast_back);
     MUST(sw_node_route(hub.node, text("say"), NULL, NULL));
     for (uintptr_t i = 0; i < THREADS; ++i) pthread_create(&threads[i], NULL, broadcast_many, (void *)i);
     MUST(sw_peer_send(to_hub[0], text("say"), bytes("from a callback"), NULL));
@@ -384,7 +384,7 @@ static void one_of_each_key(void) {
     MUST(sw_identity_generate(&identity));
     options.identity = identity;
     box_open(&hub, NULL);
-    hub.also = greet;
+    box_look(&hub, greet);
     box_listen(&hub, "tcp://127.0.0.1:0", ticket);
     open_client(0, &options);
     tap_ok(got(0, 1, "hello"), "a message from PEER_CONNECTED reaches who has connected");

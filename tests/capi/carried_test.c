@@ -146,7 +146,7 @@ static void what_is_wrong_is_refused(void) {
 int main(void) {
     box_open(&server, NULL);
     box_open(&client, NULL);
-    client.also = at_done;
+    box_look(&client, at_done);
     MUST(sw_node_route(server.node, text("look"), look, NULL));
     box_listen(&server, "tcp://127.0.0.1:0", ticket);
     to_server = box_connect(&client, ticket);

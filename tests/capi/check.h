@@ -108,7 +108,7 @@ typedef struct box {
     size_t count;
     unsigned counts[EVENT_TYPES];
     int echo;                                             /* MESSAGEs that expect one are answered with their body */
-    void (*also)(const sw_event *event, struct box *box); /* called first */
+    void (*also)(const sw_event *event, struct box *box); /* called first; set by box_look */
     void *context;
 } box;
 
@@ -315,7 +315,10 @@ static inline void note_fill(note *n, const sw_event *event) {
 
 static void box_event(const sw_event *event, void *user) {
     box *b = (box *)user;
-    if (b->also) b->also(event, b);
+    pthread_mutex_lock(&b->mutex);
+    void (*const also)(const sw_event *, box *) = b->also;
+    pthread_mutex_unlock(&b->mutex);
+    if (also) also(event, b);
     if (event->type == SW_EVENT_MESSAGE && b->echo && event->as.message.expects == SW_EXPECTS_ONE) {
         sw_send_options options;
         sw_send_options_init(&options);
@@ -327,6 +330,13 @@ static void box_event(const sw_event *event, void *user) {
     if (b->count < MAX_NOTES) ++b->count;
     if (event->type < EVENT_TYPES) ++b->counts[event->type];
     pthread_cond_broadcast(&b->changed);
+    pthread_mutex_unlock(&b->mutex);
+}
+
+/* The node of the box may run already. */
+static inline void box_look(box *b, void (*also)(const sw_event *event, box *box)) {
+    pthread_mutex_lock(&b->mutex);
+    b->also = also;
     pthread_mutex_unlock(&b->mutex);
 }
 

@@ -274,8 +274,8 @@ int main(void) {
     char ticket[SW_ADDRESS_TEXT_SIZE];
     box_open(&server, NULL);
     box_open(&client, NULL);
-    server.also = at_server;
-    client.also = at_client;
+    box_look(&server, at_server);
+    box_look(&client, at_client);
     MUST(sw_node_route(server.node, text("add"), add, NULL));
     MUST(sw_node_route(server.node, text("plain"), not_a_conversation, NULL));
     MUST(sw_node_route(server.node, text("look"), look, NULL));

@@ -36,7 +36,7 @@ static void open_pair(uint32_t access) {
     options.access = access;
     box_open(&server, &options);
     box_open(&client, NULL);
-    server.also = look;
+    box_look(&server, look);
     server.echo = 1;
     MUST(sw_node_route(server.node, no_text(), NULL, NULL));
     box_listen(&server, "tcp://127.0.0.1:0", ticket);

@@ -521,7 +521,7 @@ static void both_ends_close(void) {
         box from, to;
         char where[SW_ADDRESS_TEXT_SIZE];
         box_open(&to, NULL);
-        to.also = serve;
+        box_look(&to, serve);
         MUST(sw_node_route(to.node, text("save"), NULL, NULL));
         box_listen(&to, "tcp://127.0.0.1:0", where);
         box_open(&from, NULL);
@@ -560,7 +560,7 @@ int main(void) {
     mkdir(folder, 0700);
     box_open(&server, NULL);
     box_open(&client, NULL);
-    server.also = serve;
+    box_look(&server, serve);
     MUST(sw_node_route(server.node, text("save"), NULL, NULL));
     MUST(sw_node_route(server.node, text("keep"), NULL, NULL));
     box_listen(&server, "tcp://127.0.0.1:0", ticket);

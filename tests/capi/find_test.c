@@ -63,7 +63,7 @@ static void watch_for(box *b, watch *w, uint32_t type, const box *other) {
     w->other = other;
     w->result = SW_ERR_SYSTEM;
     b->context = w;
-    b->also = look;
+    box_look(b, look);
 }
 
 static void either_side(void) {
@@ -112,7 +112,8 @@ static void over_whatever(void) {
     note n;
     pipe_link line;
     open_pair(NULL);
-    server.also = client.also = link_event;
+    box_look(&server, link_event);
+    box_look(&client, link_event);
     link_init(&line);
     sw_pipe_options near, far;
     sw_pipe_options_init(&near);

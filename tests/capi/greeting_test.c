@@ -179,7 +179,7 @@ static void note_difference(const sw_event *event, box *b) {
 static int be_ahead(void) {
     note n;
     box_open(&server, NULL);
-    server.also = note_difference;
+    box_look(&server, note_difference);
     box_listen(&server, "tcp://127.0.0.1:0", ticket);
     printf("%s\n", ticket);
     fflush(stdout);
@@ -208,7 +208,7 @@ static void clocks(const char *program, const char *library) {
     if (!said || !fgets(ticket, sizeof ticket, said)) exit(1);
     ticket[strcspn(ticket, "\n")] = 0;
     box_open(&client, NULL);
-    client.also = note_difference;
+    box_look(&client, note_difference);
     box_connect(&client, ticket);
     tap_ok(llabs(difference_ms - 1000000) < 10000, "who dials learns how far the other's clock is ahead");
     tap_ok(fgets(line, sizeof line, said) && llabs(atoll(line) + 1000000) < 10000,

@@ -37,7 +37,8 @@ static void open_both(const sw_node_options *server_options, const sw_node_optio
     box_open(&server, server_options ? server_options : &options);
     box_open(&client, client_options ? client_options : &options);
     server.echo = client.echo = 1;
-    server.also = client.also = count_intact;
+    box_look(&server, count_intact);
+    box_look(&client, count_intact);
     MUST(sw_node_route(server.node, text("echo"), NULL, NULL));
     MUST(sw_node_route(client.node, text("echo"), NULL, NULL));
     box_listen(&server, "tcp://127.0.0.1:0", ticket);
@@ -115,7 +116,7 @@ static void too_big(void) {
     const note n = box_ask(&client, to_server, "large", "please");
     tap_ok(n.result == SW_ERR_STATUS && n.code == 70, "the handler could answer otherwise");
     /* Before the peer has told its limit, the refusal comes as the outcome. */
-    client.also = request_early;
+    box_look(&client, request_early);
     MUST(sw_peer_ping(to_server, 1));
     note pong;
     box_wait(&client, SW_EVENT_PONG, 1, &pong);

@@ -118,7 +118,7 @@ static void dial(int client, int over_pipe) {
     pipe_link *const line = &lines[client];
     sw_pipe_options near, far;
     link_init(line);
-    clients[client].also = link_event;
+    box_look(&clients[client], link_event);
     sw_pipe_options_init(&near);
     near.user = &line->a;
     sw_pipe_options_init(&far);
@@ -136,7 +136,7 @@ static void open_all(const char *url) {
     options.lease_ms = options.heartbeat_ms = SW_NEVER;
     box_open(&server, &options);
     server.echo = 1;
-    server.also = link_event;
+    box_look(&server, link_event);
     MUST(sw_node_route(server.node, text("numbered"), on_numbered, NULL));
     MUST(sw_node_route(server.node, text("meet"), on_meet, NULL));
     MUST(sw_node_route(server.node, text("block"), on_block, NULL));

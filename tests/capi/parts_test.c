@@ -160,7 +160,7 @@ static void there_and_back(void) {
     sw_exchange exchange;
     sw_part part, back;
     note n;
-    client.also = compare;
+    box_look(&client, compare);
     heads[0].size_known = 1;
     heads[0].size = BIG;
     sw_request_options_init(&options);
@@ -183,7 +183,7 @@ static void there_and_back(void) {
     n = part_done(&client, back);
     tap_ok(n.result == SW_OK && n.last == 0 && n.first == BIG, "and the receiver that of the other");
     tap_ok(n.size == 32 && strcmp(n.bytes, "0123456789abcdef0123456789abcdef") == 0, "with the digest that was given");
-    client.also = NULL;
+    box_look(&client, NULL);
 }
 
 static sw_exchange send_parts(const char *route, sw_part_head *heads, size_t count, sw_part *parts) {
@@ -339,7 +339,7 @@ static void slow_reader(void) {
 int main(void) {
     box_open(&server, NULL);
     box_open(&client, NULL);
-    server.also = serve;
+    box_look(&server, serve);
     MUST(sw_node_route(server.node, text("echo"), NULL, NULL));
     MUST(sw_node_route(server.node, text("take"), NULL, NULL));
     MUST(sw_node_route(server.node, text("refuse"), NULL, NULL));

@@ -112,7 +112,7 @@ static void pause_within(const sw_event *event, box *b) {
 static void a_pause_from_within_a_callback(void) {
     int i;
     char body[16];
-    server.also = pause_within;
+    box_look(&server, pause_within);
     for (i = 0; i < 100; ++i) {
         snprintf(body, sizeof body, "%d", i);
         send("a", body);
@@ -127,7 +127,7 @@ static void a_pause_from_within_a_callback(void) {
     }
     barrier();
     tap_ok(box_count(&server, SW_EVENT_MESSAGE) == 100, "and each one that comes can renew it");
-    server.also = NULL;
+    box_look(&server, NULL);
     MUST(sw_peer_resume(back, SW_EVERYTHING));
     fresh();
 }

@@ -16,7 +16,7 @@ static void open_box(box *b, uint32_t access, uint32_t lease_ms) {
     options.lease_ms = lease_ms;
     options.handshake_timeout_ms = 300; /* of strangers; honest ones here are as fast as memory */
     box_open(b, &options);
-    b->also = link_event;
+    box_look(b, link_event);
 }
 
 static void open_pair_for(uint32_t access, uint32_t lease_ms) {

@@ -190,13 +190,13 @@ static void log_keeps_secrets(void) {
         options.log = 1;
         options.log_level = SW_LOG_DEBUG;
         box_open(&server, &options);
-        server.also = watch;
+        box_look(&server, watch);
         server.echo = 1;
         MUST(sw_node_route(server.node, text("echo"), NULL, NULL));
         box_listen(&server, "tcp://127.0.0.1:0", ticket);
         options.identity = NULL;
         box_open(&client, &options);
-        client.also = watch;
+        box_look(&client, watch);
         sw_connect_options connect;
         sw_connect_options_init(&connect);
         connect.data = bytes("data of the greeting");

@@ -81,11 +81,11 @@ static void open_ends(uint32_t access) {
     memset(&far, 0, sizeof far);
     memset(&near, 0, sizeof near);
     box_open(&server, &options);
-    server.also = on_stream;
+    box_look(&server, on_stream);
     options.access = SW_ACCESS_ANYONE;
     options.handshake_timeout_ms = 0;
     box_open(&client, &options);
-    client.also = on_stream;
+    box_look(&client, on_stream);
 }
 
 static void close_ends(void) {

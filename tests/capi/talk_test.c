@@ -18,7 +18,7 @@ static void open_both(const char *url) {
     box_open(&server, NULL);
     box_open(&client, NULL);
     server.echo = client.echo = 1;
-    server.also = look_at_id;
+    box_look(&server, look_at_id);
     MUST(sw_node_route(server.node, text("echo"), NULL, NULL));
     MUST(sw_node_route(client.node, text("echo"), NULL, NULL));
     box_listen(&server, url, ticket);
@@ -291,7 +291,7 @@ static void application_data(void) {
     int mark = 0;
     note n;
     box_open(&other, NULL);
-    other.also = close_at_pong;
+    box_look(&other, close_at_pong);
     sw_connect_options_init(&options);
     options.data = bytes("I am the third");
     options.user = &mark;

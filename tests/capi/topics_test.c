@@ -235,7 +235,7 @@ static void begin_slow(void) {
     next_number = gaps = wrong = 0;
     holding = 1;
     looked_at.value = 0;
-    other.also = slow_event;
+    box_look(&other, slow_event);
 }
 
 static sw_result try_publish(sw_topic topic, uint32_t number, uint64_t *members) {
@@ -297,7 +297,7 @@ static void slow_member(uint32_t slow, const char *name) {
     leave(&other, to);
     wait_topic(&hub, SW_EVENT_TOPIC_MEMBER_LEFT, 1, from);
     tap_ok(told_dropped(from) == gaps, "and at the publisher, with the same figure");
-    other.also = NULL;
+    box_look(&other, NULL);
     leave(&hub, from);
 }
 
@@ -324,7 +324,7 @@ static void blocking(const char *name, int joins) {
            "and nothing is lost");
     leave(&other, to);
     if (joins > 1) leave(&other, second);
-    other.also = NULL;
+    box_look(&other, NULL);
     leave(&hub, from);
 }
 
@@ -344,7 +344,7 @@ static void disconnecting(void) {
     printf("# cut: %u delivered, %llu dropped\n", taken, (unsigned long long)told_dropped(from));
     let_go();
     leave(&other, to);
-    other.also = NULL;
+    box_look(&other, NULL);
     leave(&hub, from);
 }
 
@@ -442,13 +442,13 @@ static void left_within_a_burst(void) {
     const sw_topic from = join(&hub, "burst"), stays = join(&other, "burst");
     leaving = join(&other, "burst");
     taken = 0;
-    other.also = leave_event;
+    box_look(&other, leave_event);
     for (int i = 0; i < 1000; ++i) publish(from, "burst");
     const note n = wait_topic(&other, SW_EVENT_TOPIC_MESSAGE, 1000, stays);
     tap_ok(n.first == 999 && n.last == 0, "a burst comes whole to a join that stays");
     wait_topic(&other, SW_EVENT_TOPIC_LEFT, 1, leaving);
     tap_ok(taken == 10, "and one that is left in the midst of it gets nothing more");
-    other.also = NULL;
+    box_look(&other, NULL);
     leave(&other, stays);
     leave(&hub, from);
 }

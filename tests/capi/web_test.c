@@ -139,7 +139,7 @@ int main(void) {
     note n;
     box_open(&server, NULL);
     box_open(&client, NULL);
-    server.also = answer;
+    box_look(&server, answer);
     MUST(sw_node_route(server.node, text("echo"), echo, NULL));
     if (!mkdtemp(folder)) return 1;
     snprintf(path, sizeof path, "%s/index.html", folder);
