@@ -1,19 +1,17 @@
 // Who may connect to a command that listens: ids one by one, from a file, or everybody.
 #include "access.h"
 
-#include <cerrno>
-#include <fstream>
 #include <iterator>
+#include <sstream>
 
-#include "output.h"
+#include "named_file.h"
 
 namespace tool {
 
 namespace {
 
 void read_ids(const std::string& path, std::vector<sealwire::peer_id>& ids) {
-    errno = 0;
-    std::ifstream file(path);
+    std::istringstream file(read_option_file("--allow-file", path));
     size_t number = 0;
     for (std::string line; std::getline(file, line);) {
         ++number;
@@ -22,18 +20,17 @@ void read_ids(const std::string& path, std::vector<sealwire::peer_id>& ids) {
         try {
             if (!text.empty()) ids.emplace_back(text);
         } catch (const sealwire::error& error) {
-            throw sealwire::error(error.code(), "line " + std::to_string(number) + " of the list of allowed ids " +
-                                                    path + ": " + std::string(error.detail()));
+            throw sealwire::error(error.code(), "--allow-file " + path + ", line " + std::to_string(number) + ": " +
+                                                    std::string(error.detail()));
         }
-    }
-    if (!file.is_open() || file.bad()) {
-        throw sealwire::error(SW_ERR_KEY, "the list of allowed ids " + path + " cannot be read" + system_words(errno));
     }
 }
 
 std::vector<sealwire::peer_id> allowed(const Arguments& arguments) {
     std::vector<sealwire::peer_id> ids;
-    for (const std::string& text : arguments.all("--allow")) ids.emplace_back(text);
+    for (const std::string& text : arguments.all("--allow")) {
+        naming("--allow " + text, [&] { ids.emplace_back(text); });
+    }
     for (const std::string& path : arguments.all("--allow-file")) read_ids(path, ids);
     return ids;
 }

@@ -2,6 +2,7 @@
 #include <cstdio>
 
 #include "command.h"
+#include "named_file.h"
 #include "output.h"
 #include "session.h"
 
@@ -10,7 +11,7 @@ namespace {
 
 struct Step {
     const char* name;
-    const char* meaning;
+    const char* expected;
 };
 constexpr Step kSteps[] = {
     {"self", "this program's key and network can be used"},
@@ -76,7 +77,8 @@ public:
             const size_t step = step_of(error.code());
             if (step > kSelf) passed(kSelf, own);
             for (size_t i = kTicket; i < step; ++i) passed(i, "");
-            return failed_at(step, error.code(), error.detail(), ticket.address);
+            show_failed(step, text_of_error(error), error.detail());
+            return explain_error(error, json_, ticket.address);
         }
         passed(kSelf, own);  // with its certificates, which were read now
         passed(kTicket, "");
@@ -108,9 +110,8 @@ public:
 private:
     std::string self_check() const {
         std::string id = "a new one, for this run";
-        if (arguments_.has("--key")) id = sealwire::identity::load(arguments_.value("--key")).id().text();
-        const std::string network = network_of(arguments_);
-        if (!network.empty()) sealwire::check_network(network);
+        if (const auto identity = identity_of(arguments_)) id = identity->id().text();
+        network_of(arguments_);
         return "peer id " + id;
     }
 
@@ -121,7 +122,8 @@ private:
             fn();
         } catch (const sealwire::error& error) {
             if (step > kSelf) passed(kSelf, own);
-            return failed_at(step, error.code(), error.detail(), "");
+            show_failed(step, text_of_error(error), error.detail());
+            return explain_error(error, json_);
         }
         return kDone;
     }
@@ -139,13 +141,19 @@ private:
                 .text("note", note)
                 .print();
         } else {
-            std::printf("ok      %-14s %s%s%s\n", kSteps[step].name, kSteps[step].meaning, note.empty() ? "" : ": ",
+            std::printf("ok      %-14s %s%s%s\n", kSteps[step].name, kSteps[step].expected, note.empty() ? "" : ": ",
                         printable(note).c_str());
         }
     }
 
     int failed_at(size_t step, sw_result result, const std::string& detail, const std::string& where, uint32_t code = 0,
                   const std::string& words = {}) const {
+        show_failed(step, sw_result_text(result), detail);
+        return explain(result, detail, where, json_, code, words);
+    }
+
+    // What was found and what should be; `explain` then says what to do.
+    void show_failed(size_t step, const std::string& found, const std::string& detail) const {
         if (json_) {
             Json()
                 .text("event", "step")
@@ -154,13 +162,13 @@ private:
                 .text("note", detail)
                 .print();
         } else {
-            std::printf("FAILED  %-14s not so: %s\n", kSteps[step].name, kSteps[step].meaning);
+            std::printf("FAILED  %-14s found:    %s\n", kSteps[step].name, found.c_str());
+            std::printf("        %-14s expected: %s\n", "", kSteps[step].expected);
             for (size_t i = step + 1; i < kCount; ++i) {
                 if (!without(i)) std::printf("-       %-14s not tried\n", kSteps[i].name);
             }
             std::fflush(stdout);
         }
-        return explain(result, detail, where, json_, code, words);
     }
 
     const Arguments& arguments_;

@@ -79,6 +79,10 @@ private:
             peers_.erase(std::remove(peers_.begin(), peers_.end(), peer), peers_.end());
             on_closed(event);
         };
+        options.on_link = [this](sealwire::peer, sw_event_type type, const sw_event_link& event) {
+            if (type == SW_EVENT_PEER_SUSPENDED) say("suspended", event.id, link_words(type, event));
+            if (type == SW_EVENT_PEER_RESUMED) say("resumed", event.id, link_words(type, event));
+        };
         options.on_log = [this](const sw_event_log& event) { print_log(event, json_); };
         options.limits.log_level = SW_LOG_WARNING;
         options.on_event = [this](const sw_event& event) {

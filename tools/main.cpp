@@ -8,6 +8,7 @@
 #include <string>
 
 #include "command.h"
+#include "named_file.h"
 #include "output.h"
 
 namespace tool {
@@ -94,7 +95,7 @@ int run(int argc, char** argv) {
         return explain_usage(error.what(), name);
     } catch (const sealwire::error& error) {
         if (error.code() == SW_ERR_ARG) return explain_usage(argument_words(error.detail()), name);
-        return explain(error.code(), error.detail(), "", json);
+        return explain_error(error, json);
     }
 }
 

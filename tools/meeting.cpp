@@ -25,10 +25,23 @@ std::string checked_topic(const std::string& name) {
     throw UsageError("a topic is 1 to " + std::to_string(SW_TOPIC_NAME_MAX) + " bytes of UTF-8");
 }
 
-Meeting::Meeting(const Arguments& arguments, ClosedFn on_closed)
+namespace {
+
+// 0: it has come.
+uint32_t left_until(Dial::Clock::time_point end) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - Dial::Clock::now()).count();
+    return static_cast<uint32_t>(std::clamp<int64_t>(left, 0, SW_NEVER - 1));
+}
+
+}  // namespace
+
+Meeting::Meeting(const Arguments& arguments, bool redials, ClosedFn on_closed)
     : json_(arguments.json()),
       verbose_(arguments.has("--verbose")),
       listens_(arguments.has("--listen")),
+      redials_(redials && arguments.value("--lease") != "0"),
+      lease_(arguments.value("--lease") == "0" ? 0 : arguments.duration_ms("--lease", 60'000)),
+      dial_options_(arguments),
       told_closed_(std::move(on_closed)),
       session_(arguments, handlers(arguments)) {
     std::signal(SIGPIPE, SIG_IGN);  // who reads the output may go: that is told by what is written
@@ -53,23 +66,27 @@ sealwire::node_options Meeting::handlers(const Arguments& arguments) {
     };
     options.on_connected = [this](sealwire::peer peer, const sw_event_connected& event) { on_connected(peer, event); };
     options.on_closed = [this](sealwire::peer peer, const sw_event_closed& event) { on_closed(peer, event); };
+    options.on_link = [this](sealwire::peer peer, sw_event_type type, const sw_event_link& event) {
+        on_link(peer, type, event);
+    };
     options.on_event = [this](const sw_event& event) { on_event(event); };
     return options;
 }
 
 int Meeting::connect(const Arguments& arguments) {
-    const DialOptions dial(arguments);
     for (const std::string& ticket : arguments.all("--connect")) {
-        dialled_.push_back(session_.node().connect(ticket, dial.options));
+        dials_.push_back({ticket, connect_by_option(session_.node(), ticket, dial_options_.options)});
     }
-    alive_ = dialled_.size();
+    alive_ = dials_.size();
     dialled_all_ = true;
-    const auto reached = [this](sealwire::peer peer) { return this->reached(peer); };
-    return explain(run_until([&] { return std::all_of(dialled_.begin(), dialled_.end(), reached); }));
+    const auto reached = [this](const Dial& dial) { return this->reached(dial.peer); };
+    return explain(run_until([&] { return std::all_of(dials_.begin(), dials_.end(), reached); }));
 }
 
 int Meeting::listen(const Arguments& arguments) {
-    for (const std::string& url : arguments.all("--listen")) listeners_.push_back(session_.listen(arguments, url));
+    for (const std::string& url : arguments.all("--listen")) {
+        listeners_.push_back(session_.listen(arguments, url, "--listen"));
+    }
     if (const int failed = explain(run_until([this] { return listening_ == listeners_.size(); }))) return failed;
     return session_.broken() && listens_ ? session_.broken_status() : kDone;  // who cannot tell its ticket
 }
@@ -93,7 +110,10 @@ int Meeting::join(const std::string& name, sealwire::topic_options options, seal
         say_refused(name, about);
     };
     out = session_.node().join(name, std::move(options));
-    if (const int failed = explain(run_until([&] { return joined->done; }, timeout_ms))) return failed;
+    constexpr std::string_view kHint =
+        "Wait longer by --timeout, or see by `sealwire doctor TICKET` whether all of them answer.";
+    const Until until = run_until([&] { return joined->done; }, timeout_ms);
+    if (const int failed = explain(until, "not all peers have answered that it joins " + name, kHint)) return failed;
     const sw_event_topic& about = joined->about;
     if (about.refused > 0 && about.count == 0 && !listens_) {
         return tool::explain(about.result, "", "joining " + name, json_, about.code);
@@ -131,24 +151,30 @@ void Meeting::close() {
 Meeting::Until Meeting::run_until(const std::function<bool()>& over, uint32_t timeout_ms, int input) {
     bool through = false;
     const auto stop = [&] { return (through = over()) || ended() || session_.interrupted(); };
-    const bool woken = session_.run_until(stop, timeout_ms, input);
-    if (through) return Until::over;
-    if (ended()) return Until::ended;
-    if (session_.interrupted()) return Until::interrupted;
-    return woken ? Until::input : Until::late;
+    const auto end = Dial::Clock::now() + std::chrono::milliseconds(timeout_ms);
+    for (;;) {
+        const uint32_t left = timeout_ms == SW_NEVER ? SW_NEVER : left_until(end);
+        const uint32_t dial = dial_due();
+        const bool woken = session_.run_until([&] { return stop() || dial_waits_; }, std::min(left, dial), input);
+        if (through) return Until::over;
+        if (ended()) return Until::ended;
+        if (session_.interrupted()) return Until::interrupted;
+        if (woken && !dial_waits_) return Until::input;
+        if (!woken && left <= dial) return Until::late;
+    }
 }
 
-int Meeting::explain(Until until) const {
+int Meeting::explain(Until until, const std::string& waited, std::string_view hint) const {
     switch (until) {
         case Until::ended: return (fatal_ ? *fatal_ : *last_).explain(json_);
         case Until::interrupted: return explain_interrupt(json_);
-        case Until::late: return tool::explain(SW_ERR_TIMEOUT, "", "", json_);
+        case Until::late: return tool::explain(SW_ERR_TIMEOUT, waited, "", json_, 0, "", hint);
         default: return kDone;
     }
 }
 
-size_t Meeting::dialled(sealwire::peer peer) const {
-    return static_cast<size_t>(std::count(dialled_.begin(), dialled_.end(), peer));
+bool Meeting::dialled(sealwire::peer peer) const {
+    return std::any_of(dials_.begin(), dials_.end(), [&](const Dial& dial) { return dial.peer == peer; });
 }
 bool Meeting::reached(sealwire::peer peer) const {
     return std::find(reached_.begin(), reached_.end(), peer) != reached_.end();
@@ -163,27 +189,99 @@ void Meeting::on_event(const sw_event& event) {
 }
 
 void Meeting::on_connected(sealwire::peer peer, const sw_event_connected& event) {
-    const bool own = dialled(peer) > 0;
+    bool own = false, again = false;
+    for (Dial& dial : dials_) {
+        if (dial.peer != peer) continue;
+        own = true;
+        again = again || dial.loss;
+        dial.loss.reset();
+    }
     connected_.push_back(peer);
     reached_.push_back(peer);
     const std::string address(sealwire::view_of(event.address));
-    say("connected", event.id, (own ? "connected to " : "connected from ") + address, false);
+    const std::string words = again ? "connected anew to " : own ? "connected to " : "connected from ";
+    say("connected", event.id, words + address, again);
+}
+
+void Meeting::on_link(sealwire::peer peer, sw_event_type type, const sw_event_link& event) const {
+    if (!reached(peer)) return;  // the addresses of a host, one by one
+    const char* const name = type == SW_EVENT_PEER_SUSPENDED ? "suspended"
+                             : type == SW_EVENT_PEER_RESUMED ? "resumed"
+                                                             : "connecting";
+    say(name, event.id, link_words(type, event), type != SW_EVENT_PEER_CONNECTING);
+}
+
+// ---- Dialling again ----
+
+bool Meeting::redial(Dial& dial, const sw_event_closed& event) {
+    const auto now = Dial::Clock::now();
+    if (!redials_) return false;
+    if (reached(dial.peer)) {
+        if (!was_started_anew(event)) return false;
+        dial.loss.emplace(event);
+        dial.lost_at = now;
+        dial.attempts = 0;
+    } else if (!dial.loss || !may_pass(event.result) || now - dial.lost_at >= lease_) {
+        return false;
+    }
+    dial_later(dial, now);
+    dial_waits_ = true;
+    return true;
+}
+
+uint32_t Meeting::dial_due() {
+    uint32_t soonest = SW_NEVER;
+    dial_waits_ = false;
+    for (Dial& dial : dials_) {
+        if (!dial.waits) continue;
+        const uint32_t left = left_until(dial.next);
+        if (left > 0) {
+            soonest = std::min(soonest, left);
+            continue;
+        }
+        dial.waits = false;
+        ++dial.attempts;
+        dial.peer = session_.node().connect(dial.ticket, dial_options_.options);
+    }
+    return soonest;
+}
+
+// Of a --connect that is not dialled again.
+void Meeting::dial_over(const Dial& dial, const sw_event_closed& event) {
+    --alive_;
+    if (dial.loss) {
+        if (orderly_) last_ = may_pass(event.result) ? *dial.loss : Ending(event);
+    } else if (!reached(dial.peer)) {
+        fatal_.emplace(event);
+    } else if (orderly_) {
+        last_.emplace(event);
+    }
+    orderly_ = orderly_ && is_orderly(event);
 }
 
 void Meeting::on_closed(sealwire::peer peer, const sw_event_closed& event) {
-    const size_t own = dialled(peer);
-    if (own > 0 && event.instead.value) {  // two ways to one peer
-        std::replace(dialled_.begin(), dialled_.end(), peer, sealwire::peer(event.instead));
-    } else if (own > 0) {
-        alive_ -= own;
-        if (!reached(peer)) fatal_.emplace(event);
-        else if (orderly_) last_.emplace(event);
-        orderly_ = orderly_ && is_orderly(event);
+    bool own = false, again = false;
+    for (Dial& dial : dials_) {
+        if (dial.peer != peer) continue;
+        own = true;
+        if (event.instead.value) {  // two ways to one peer
+            dial.peer = sealwire::peer(event.instead);
+            dial.loss.reset();
+        } else if (redial(dial, event)) {
+            again = true;
+        } else {
+            dial_over(dial, event);
+        }
     }
+    const bool lost = again && reached(peer);
     std::erase(connected_, peer);
-    if (own == 0) std::erase(reached_, peer);  // whom nobody waits for
+    if (!own || again) std::erase(reached_, peer);  // whom nobody waits for
     if (told_closed_) told_closed_(peer, event);
-    say("closed", event.id, words_of(event), !is_orderly(event) && !event.instead.value && !ended());
+    const std::string also = lost    ? "; what was published meanwhile did not come; it is dialled again"
+                             : again ? "; it is dialled again"
+                                     : "";
+    const bool loud = !is_orderly(event) && !event.instead.value && !ended() && (lost || !again);
+    say("closed", event.id, words_of(event) + also, loud);
 }
 
 // In words only what is loud or was asked for.

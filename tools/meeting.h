@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "options.h"
+#include "redial.h"
 #include "session.h"
 
 namespace tool {
@@ -20,9 +21,10 @@ std::string checked_topic(const std::string& name);
 
 class Meeting {
 public:
-    // `on_closed` is told of each peer that ends.
+    // `on_closed` is told of each peer that ends. With `redials` a peer of --connect that was started anew is dialled again while
+    // run_until waits, for the time of --lease since its session was lost.
     using ClosedFn = std::function<void(sealwire::peer, const sw_event_closed&)>;
-    explicit Meeting(const Arguments& arguments, ClosedFn on_closed = nullptr);
+    explicit Meeting(const Arguments& arguments, bool redials, ClosedFn on_closed = nullptr);
 
     // Returns kDone when all of --connect are connected, or the exit code after saying why not.
     int connect(const Arguments& arguments);
@@ -40,8 +42,8 @@ public:
 
     enum class Until { over, input, ended, interrupted, late };
     Until run_until(const std::function<bool()>& over, uint32_t timeout_ms = SW_NEVER, int input = -1);
-    // Says why it is not over, and gives the exit code.
-    int explain(Until until) const;
+    // Says why it is not over, and gives the exit code. `waited` and `hint` say what was late, and what to do about that.
+    int explain(Until until, const std::string& waited = {}, std::string_view hint = {}) const;
     // Nobody was lost or not reached.
     bool ended_in_order() const { return !fatal_ && orderly_; }
 
@@ -56,23 +58,33 @@ public:
 
 private:
     sealwire::node_options handlers(const Arguments& arguments);
-    // How many of --connect it is the session of.
-    size_t dialled(sealwire::peer peer) const;
+    // It is the session of a --connect.
+    bool dialled(sealwire::peer peer) const;
     // It is or was connected.
     bool reached(sealwire::peer peer) const;
     void on_event(const sw_event& event);
+    void on_link(sealwire::peer peer, sw_event_type type, const sw_event_link& event) const;
+    // Of the --connect whose session or dial has ended: whether it is dialled again.
+    bool redial(Dial& dial, const sw_event_closed& event);
+    void dial_over(const Dial& dial, const sw_event_closed& event);
+    // Dials those whose time has come; returns in how many ms the next is due, SW_NEVER: none is.
+    uint32_t dial_due();
     void on_connected(sealwire::peer peer, const sw_event_connected& event);
     void on_closed(sealwire::peer peer, const sw_event_closed& event);
     void say(const char* what, const sealwire::peer_id& id, const std::string& text, bool loud) const;
     void say_refused(const std::string& topic, const sw_event_topic& about) const;
     void say_member(const char* what, const std::string& topic, const sealwire::topic_member& member) const;
 
-    const bool json_, verbose_, listens_;
+    const bool json_, verbose_, listens_, redials_;
+    const std::chrono::milliseconds lease_;
+    const DialOptions dial_options_;
     const ClosedFn told_closed_;
     std::vector<sealwire::listener> listeners_;
-    std::vector<sealwire::peer> dialled_, connected_;  // by --connect; all who are
-    std::vector<sealwire::peer> reached_;              // who are, and those of --connect who were
+    std::vector<Dial> dials_;                // of --connect
+    std::vector<sealwire::peer> connected_;  // all who are
+    std::vector<sealwire::peer> reached_;    // who are, and those of --connect who were
     size_t listening_ = 0, alive_ = 0;
+    bool dial_waits_ = false;  // since dial_due
     bool dialled_all_ = false, orderly_ = true, closed_ = false, late_ = false;
     std::optional<Ending> fatal_;  // one that was not reached, or a listener that failed
     std::optional<Ending> last_;   // of those of --connect: the first that was lost, or else the last

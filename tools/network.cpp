@@ -6,6 +6,7 @@
 
 #include "command.h"
 #include "output.h"
+#include "session.h"
 
 namespace tool {
 namespace {
@@ -21,10 +22,10 @@ int print(const Arguments& arguments, const std::string& network) {
 
 // From standard input: on the command line it would show in the list of processes.
 std::string read_passphrase() {
-    if (isatty(STDIN_FILENO)) std::fprintf(stderr, "passphrase: ");
+    if (isatty(STDIN_FILENO)) std::fprintf(stderr, "passphrase of the network: ");
     std::string line;
     std::getline(std::cin, line);
-    if (line.empty()) throw UsageError("no passphrase came from standard input");
+    if (line.empty()) throw UsageError("no passphrase for the network came from standard input");
     return line;
 }
 
@@ -42,7 +43,7 @@ int run_network(const Arguments& arguments) {
         arguments.at_most(2);
         const std::string& network = arguments.need(1, "network to check");
         sealwire::check_network(network);
-        const bool secret = network.rfind("swnet1", 0) == 0;
+        const bool secret = is_network_secret(network);
         if (arguments.json()) {
             Json().text("event", "network").flag("valid", true).flag("secret", secret).print();
         } else {

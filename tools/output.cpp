@@ -216,7 +216,12 @@ int tell(const Failure& failure, bool json) {
 
 int explain(sw_result result, std::string_view detail, std::string_view where, bool json, uint32_t code,
             std::string_view words, std::string_view hint) {
-    return tell({exit_for(result), sw_result_name(result), result, sw_result_text(result), detail,
+    return explain(result, detail, where, json, code, words, hint, exit_for(result), sw_result_text(result));
+}
+
+int explain(sw_result result, std::string_view detail, std::string_view where, bool json, uint32_t code,
+            std::string_view words, std::string_view hint, Exit exit, std::string_view text) {
+    return tell({exit, sw_result_name(result), result, text, detail,
                  hint.empty() ? std::string_view(sw_result_hint(result)) : hint, where, code, words},
                 json);
 }

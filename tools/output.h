@@ -51,6 +51,9 @@ private:
 // exit code. `hint` stands in place of the library's.
 int explain(sw_result result, std::string_view detail, std::string_view where, bool json, uint32_t code = 0,
             std::string_view words = {}, std::string_view hint = {});
+int explain(sw_result result, std::string_view detail, std::string_view where, bool json, uint32_t code,
+            std::string_view words, std::string_view hint, Exit exit,
+            std::string_view text);  // with another exit code and text than the result's
 // Likewise, of what is the tool's own and no error of the library: `name` stands for it in JSON.
 int explain_own(Exit exit, const char* name, std::string_view text, std::string_view hint, bool json);
 int explain_interrupt(bool json);

@@ -20,6 +20,15 @@ constexpr size_t kMostBytes = 16U << 20;  // of a message
 constexpr std::string_view kTooBig =
     "Nothing behind it was published. Send it in smaller pieces, or as a file by `sealwire push`.";
 
+constexpr std::string_view kJoinHint =
+    "Start `sealwire sub` or another subscriber, on this very topic and in this network; or wait longer by --timeout, "
+    "or "
+    "for fewer by --wait (0: publish also for nobody).";
+constexpr std::string_view kSlowHint =
+    "A member takes no messages, or too slowly. Wait longer by --timeout, or say by --slow what becomes of messages "
+    "for "
+    "such members.";
+
 sw_slow slow_of(const Arguments& arguments) {
     const std::string name = arguments.value("--slow", "block");
     if (name == "block") return SW_SLOW_BLOCK;
@@ -42,7 +51,8 @@ public:
           patient_(arguments.has("--listen") || arguments.has("--wait")),
           need_(need_of(arguments)),
           timeout_ms_(arguments.duration_ms("--timeout", SW_NEVER)),
-          meeting_(arguments, [this](sealwire::peer peer, const sw_event_closed& event) { on_closed(peer, event); }) {}
+          meeting_(arguments, false,
+                   [this](sealwire::peer peer, const sw_event_closed& event) { on_closed(peer, event); }) {}
 
     int run(const std::vector<Body>& bodies) {
         if (const int failed = meeting_.connect(arguments_)) return failed;
@@ -100,7 +110,9 @@ private:
         if (meeting_.ended()) return meeting_.explain(Meeting::Until::ended);
         if (!patient_) return nobody();
         if (!json_) std::fprintf(stderr, "Waiting for %u to join %s.\n", need - there, name_.c_str());
-        return meeting_.explain(meeting_.run_until([&] { return present() >= need; }, timeout_ms_));
+        const Meeting::Until until = meeting_.run_until([&] { return present() >= need; }, timeout_ms_);
+        const std::string waited = std::to_string(present()) + " of " + std::to_string(need) + " have joined " + name_;
+        return meeting_.explain(until, waited, kJoinHint);
     }
 
     int nobody() const {
@@ -126,11 +138,17 @@ private:
                                      "message " + std::to_string(published_ + 1), json_, 0, "", large ? kTooBig : "");
             }
             int failed = kDone;
-            if (!taken) failed = meeting_.explain(meeting_.run_until([this] { return writable_; }, timeout_ms_));
+            if (!taken) failed = wait_for_room();
             else if (members == 0 && need_ > 0) failed = gather_again();
             else return ++published_, bytes_ += bytes.size(), kDone;
             if (failed) return failed;
         }
+    }
+
+    int wait_for_room() {
+        const Meeting::Until until = meeting_.run_until([this] { return writable_; }, timeout_ms_);
+        return meeting_.explain(until, "message " + std::to_string(published_ + 1) + " waits for a slow member",
+                                kSlowHint);
     }
 
     int publish_input() {
@@ -235,7 +253,8 @@ private:
         const sw_result why = meeting_.late()           ? SW_ERR_TIMEOUT
                               : not_sent_ + dropped > 0 ? SW_ERR_NOT_SENT
                                                         : SW_ERR_OUTCOME_UNKNOWN;
-        return tool::explain(why, messages(lost + dropped) + " did not reach a member", "", json_);
+        return tool::explain(why, messages(lost + dropped) + " did not reach a member", "", json_, 0, "",
+                             why == SW_ERR_TIMEOUT ? kSlowHint : "");
     }
 
     const Arguments& arguments_;

@@ -9,11 +9,10 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
-#include <fstream>
-#include <iterator>
 #include <utility>
 
 #include "access.h"
+#include "named_file.h"
 #include "output.h"
 
 namespace tool {
@@ -44,14 +43,17 @@ std::vector<Option> with_node_options(std::vector<Option> own, bool connects) {
 }
 
 std::string network_of(const Arguments& arguments) {
-    if (!arguments.has("--network-file")) return arguments.value("--network");
+    if (!arguments.has("--network-file")) {
+        const std::string text = arguments.value("--network");
+        naming("--network", [&] { sealwire::check_network(text); });  // a secret is not repeated
+        return text;
+    }
     if (arguments.has("--network")) throw UsageError("--network and --network-file cannot both be given");
     const std::string path = arguments.value("--network-file");
-    errno = 0;
-    std::ifstream file(path);
-    std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-    if (!file) throw sealwire::error(SW_ERR_KEY, "the network file " + path + " cannot be read" + system_words(errno));
+    std::string text = read_option_file("--network-file", path);
     while (!text.empty() && (text.back() == '\n' || text.back() == '\r' || text.back() == ' ')) text.pop_back();
+    naming("--network-file " + path, [&] { sealwire::check_network(text); });
+    if (is_network_secret(text)) check_secret_file("--network-file", path, Readers::owner);
     return text;
 }
 
@@ -66,13 +68,14 @@ std::optional<sealwire::tls_options> tls_of(const Arguments& arguments, bool lis
     take("--tls-ca", tls.ca_file);
     take("--tls-name", tls.server_name);
     take("--tls-cert", tls.certificate_file);
-    take("--tls-key", tls.key_file);
+    if (take("--tls-key", tls.key_file)) check_secret_file("--tls-key", tls.key_file, Readers::group);
     take("--tls-crl", tls.crl_file);
     if (listens && take("--tls-client-ca", tls.ca_file)) tls.clients = SW_TLS_CLIENTS_REQUIRED;
     return given ? std::optional(std::move(tls)) : std::nullopt;
 }
 
-sealwire::listener Session::listen(const Arguments& arguments, const std::string& url, sw_listen_options options) {
+sealwire::listener Session::listen(const Arguments& arguments, const std::string& url, sw_listen_options options,
+                                   std::string_view option) {
     const Door door(arguments);
     door.set(options);
     const auto tls = tls_of(arguments, true);
@@ -82,14 +85,15 @@ sealwire::listener Session::listen(const Arguments& arguments, const std::string
         return node().listen(url, &options);
     } catch (const sealwire::error& error) {
         if (error.code() == SW_ERR_ARG) throw UsageError(std::string(error.detail()));  // a range that is none
-        throw;
+        if (option.empty()) throw;
+        throw sealwire::error(error.code(), std::string(option) + " " + url + ": " + error.detail());
     }
 }
 
-sealwire::listener Session::listen(const Arguments& arguments, const std::string& url) {
+sealwire::listener Session::listen(const Arguments& arguments, const std::string& url, std::string_view option) {
     sw_listen_options options;
     sw_listen_options_init(&options);
-    return listen(arguments, url, options);
+    return listen(arguments, url, options, option);
 }
 
 Interrupts::Interrupts() {
@@ -165,7 +169,7 @@ bool Interrupts::write(int fd, std::string_view bytes) {
 int Interrupts::broken_status() const { return write_error_ == 0 || write_error_ == EPIPE ? kDone : kFailed; }
 
 Session::Session(const Arguments& arguments, sealwire::node_options options) {
-    if (arguments.has("--key")) identity_ = sealwire::identity::load(arguments.value("--key"));
+    identity_ = identity_of(arguments);
     options.identity = identity_ ? &*identity_ : nullptr;
     options.network = network_of(arguments);
     const auto span = [&](const char* option) {
@@ -222,14 +226,40 @@ void print_log(const sw_event_log& event, bool json) {
     }
 }
 
+bool is_network_secret(std::string_view text) { return text.rfind("swnet1", 0) == 0; }
+
 bool is_orderly(const sw_event_closed& event) {
     return event.result == SW_OK || (event.result == SW_ERR_PEER_CLOSED && event.code == 0);
+}
+
+std::string link_words(sw_event_type type, const sw_event_link& event) {
+    std::string why = sw_result_text(event.result);
+    if (event.detail.size && sealwire::view_of(event.detail) != why)
+        why += " (" + printable(sealwire::view_of(event.detail)) + ")";
+    const std::string address = printable(sealwire::view_of(event.address));
+    switch (type) {
+        case SW_EVENT_PEER_SUSPENDED: return "is out of reach, its session waits: " + why;
+        case SW_EVENT_PEER_CONNECTING: return "is dialled again at " + address + ": " + why;
+        default: break;
+    }
+    if (event.result != SW_OK) return "goes on where it was, as " + address + " was not reached: " + why;
+    return "is back after " + milliseconds(uint64_t{event.suspended_ms} * 1000) + " ms, nothing was lost";
 }
 
 std::string words_of(const sw_event_closed& event) {
     std::string words = is_orderly(event) ? "closed the connection in good order" : sw_result_text(event.result);
     if (event.text.size) words += ": " + printable(sealwire::view_of(event.text));
     return words;
+}
+
+std::optional<sealwire::identity> identity_of(const Arguments& arguments) {
+    if (!arguments.has("--key")) return std::nullopt;
+    return naming("--key", [&] { return std::optional(sealwire::identity::load(arguments.value("--key"))); });
+}
+
+sealwire::peer connect_by_option(sealwire::node& node, const std::string& ticket, const sw_connect_options& options) {
+    naming("--connect " + ticket, [&] { sealwire::ticket::parse(ticket); });
+    return node.connect(ticket, options);
 }
 
 DialOptions::DialOptions(const Arguments& arguments) : tls_(tls_of(arguments, false)) {

@@ -19,8 +19,11 @@ namespace tool {
 // --key, --network, --network-file, --json; and --connect-timeout for commands that connect.
 std::vector<Option> with_node_options(std::vector<Option> own, bool connects);
 
-// What --network or --network-file says; empty for the public network.
+// What --network or --network-file says, checked; empty for the public network.
 std::string network_of(const Arguments& arguments);
+
+// It is a secret, not a public name.
+bool is_network_secret(std::string_view text);
 
 // --tls-ca and the like, of what connects or what listens; nothing when none of them is given.
 std::optional<sealwire::tls_options> tls_of(const Arguments& arguments, bool listens);
@@ -60,9 +63,11 @@ public:
     // `options.identity`, `network` and `handlers` are set from the command line.
     Session(const Arguments& arguments, sealwire::node_options options);
     sealwire::node& node() { return *node_; }
-    // With the certificates, limits and lists of the command line, beside what `options`, initialised, says.
-    sealwire::listener listen(const Arguments& arguments, const std::string& url, sw_listen_options options);
-    sealwire::listener listen(const Arguments& arguments, const std::string& url);
+    // With the certificates, limits and lists of the command line, beside what `options`, initialised, says. `option` is what the
+    // address was given by, if it was an option.
+    sealwire::listener listen(const Arguments& arguments, const std::string& url, sw_listen_options options,
+                              std::string_view option = {});
+    sealwire::listener listen(const Arguments& arguments, const std::string& url, std::string_view option = {});
     bool interrupted() const { return interrupts_.interrupted(); }
     bool run_until(const std::function<bool()>& over, uint32_t timeout_ms = SW_NEVER, int input = -1) {
         return interrupts_.run_until({&node()}, over, timeout_ms, input);
@@ -101,7 +106,15 @@ struct Connected {
 void print_listening(const sw_event_listening& event, const sealwire::peer_id& own);
 void print_log(const sw_event_log& event, bool json);
 bool is_orderly(const sw_event_closed& event);
+// Of SW_EVENT_PEER_SUSPENDED, _CONNECTING and _RESUMED of a session, behind its peer's short id.
+std::string link_words(sw_event_type type, const sw_event_link& event);
 std::string words_of(const sw_event_closed& event);
+
+// --key; nothing when it is not given.
+std::optional<sealwire::identity> identity_of(const Arguments& arguments);
+
+// Dials a ticket that --connect gives; what is wrong with it names that.
+sealwire::peer connect_by_option(sealwire::node& node, const std::string& ticket, const sw_connect_options& options);
 
 // The options of a dial, with the certificates and the time that the command line says. It stays where it was made.
 struct DialOptions {

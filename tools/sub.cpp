@@ -22,7 +22,7 @@ public:
           end_(arguments.has("--null") ? '\0' : '\n'),
           readable_(isatty(STDOUT_FILENO) && !raw_),
           count_(arguments.number("--count", 0, 1'000'000'000)),
-          meeting_(arguments) {}
+          meeting_(arguments, true) {}
 
     int run(const Arguments& arguments) {
         if (const int failed = meeting_.connect(arguments)) return failed;

@@ -24,7 +24,7 @@ class Doctor(ToolCase):
         self.assertNotEqual(result.status, 0)
         text = run("doctor", *words)
         self.fails(text, result.status)
-        self.assertIn(f"FAILED  {step}", text.out)
+        self.assertRegex(text.out, rf"(?m)^FAILED  {step} +found:    \S.*\n +expected: \S")
 
     def test_a_healthy_peer_passes_each_step(self):
         path, peer_id = self.new_key()

@@ -70,8 +70,8 @@ class Networks(ToolCase):
         self.assertIn("secret", run("network", "check", first.out.strip()).out)
 
     def test_a_short_and_a_missing_passphrase_are_refused(self):
-        self.fails(run("network", "from-passphrase", stdin="short\n"), 8, "12 bytes")
-        self.fails(run("network", "from-passphrase"), 2)
+        self.fails(run("network", "from-passphrase", stdin="short\n"), 8, "passphrase of a network has at least 12 bytes, this one 5")
+        self.fails(run("network", "from-passphrase"), 2, "passphrase for the network")
 
 
 class CommandLine(ToolCase):
@@ -112,6 +112,55 @@ class CommandLine(ToolCase):
     def test_a_network_from_two_sources_and_a_missing_network_file_are_refused(self):
         self.fails(run("ping", "t", "--network", "a", "--network-file", "b"), 2, "cannot both")
         self.fails(run("ping", "t", "--network-file", self.folder / "none"), 8, "none")
+
+    def test_files_that_are_missing_are_told_as_that_with_option_and_path(self):
+        missing = self.folder / "none"
+        for words in (("ping", "t", "--network-file"), ("listen", "tcp://127.0.0.1:0", "--allow-file")):
+            with self.subTest(option=words[-1]):
+                result = run(*words, missing)
+                self.fails(result, 8, f"{words[-1]}: the file {missing} cannot be read: No such file", "the path that")
+                self.assertRegex(result.err, "^sealwire: there is no such file")
+                (error,) = run(*words, missing, "--json").json()
+                self.assertEqual((error["error"], error["exit"]), ("not_found", 8))
+        self.fails(run("ping", "t", "--network-file", self.folder), 8, "Is a directory")
+        self.fails(run("ping", "t", "--key", missing), 8, f"--key: key file {missing}: No such file")
+
+    def test_files_with_secrets_that_others_can_read_are_refused(self):
+        _, peer_id = self.new_key()
+        ticket = f"unix://{self.folder}/none#{peer_id}"
+        file = self.folder / "network"
+        file.write_text(run("network", "new").out)
+        key = self.folder / "tls.key"
+        key.write_text("")
+        for path, option, modes in ((file, "--network-file", (0o644, 0o640, 0o602)), (key, "--tls-key", (0o644, 0o602))):
+            for mode in modes:
+                path.chmod(mode)
+                result = run("ping", ticket, option, path)
+                self.fails(result, 8, f"{option}: the file {path} has mode {mode:04o}", f"chmod 600 {path}")
+                self.assertRegex(result.err, "^sealwire: a file with a secret can be read by others")
+        self.fails(run("doctor", ticket, "--network-file", file), 8)  # 0602
+        file.chmod(0o600)
+        self.fails(run("ping", ticket, "--network-file", file), 3, "nothing is listening")
+        key.chmod(0o640)
+        self.fails(run("ping", ticket, "--tls-key", key), 2, "tls options are for")
+        file.write_text("office\n")  # a public name
+        file.chmod(0o644)
+        self.fails(run("ping", ticket, "--network-file", file), 3, "nothing is listening")
+
+    def test_values_that_are_wrong_are_told_with_their_option(self):
+        here = ("sub", "news", "--listen", "tcp://127.0.0.1:0")
+        for status, told, *words in ((3, "--connect nowhere:", "sub", "news", "--connect", "nowhere"),
+                                     (8, "--connect tcp://h:1#abc:", "sub", "news", "--connect", "tcp://h:1#abc"),
+                                     (3, "--listen nowhere:", "sub", "news", "--listen", "nowhere", "--anyone"),
+                                     (8, "--allow abc:", *here, "--allow", "abc"),
+                                     (8, "--network:", "ping", "t", "--network", "swnet1abc")):
+            with self.subTest(words=words):
+                self.fails(run(*words), status, f"in particular: {told}")
+        secret = run("network", "new").out.strip()[:-1]
+        self.assertNotIn(secret, run("ping", "t", "--network", secret).err)
+        file = self.folder / "ids"
+        file.write_text("# friends\nabc\n")
+        self.fails(run(*here, "--allow-file", file), 8, f"--allow-file {file}, line 2:")
 
     def test_version_tells_release_abi_and_what_is_inside(self):
         (version,) = run("version", "--json").json()

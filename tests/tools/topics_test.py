@@ -136,7 +136,7 @@ class Topics(ToolCase):
     def test_members_that_take_nothing_are_waited_for_so_long(self):
         path = self.lines(6000, 1000)
         with Plain("feed", *HERE) as slow, open(path, "rb") as source:
-            self.fails(publish("feed", "--connect", slow.ticket, "--timeout", "0.3", source=source), 6, "did not reach a member")
+            self.fails(publish("feed", "--connect", slow.ticket, "--timeout", "0.3", source=source), 6, "did not reach a member", "--slow")
 
     def test_an_interrupt_ends_a_subscriber_whose_output_nobody_reads(self):
         with Plain("feed", *HERE) as slow, open(self.lines(6000, 1000), "rb") as source:
@@ -321,8 +321,10 @@ class Topics(ToolCase):
             (error,) = [event for event in run("pub", "news", "x", "--connect", sub.ticket, "--json").json() if event["event"] == "error"]
             self.assertEqual((error["error"], error["exit"]), ("no_members", 1))
             self.assertEqual(run("pub", "news", "x", "--connect", sub.ticket, "--wait", 0).status, 0)
-            self.fails(run("pub", "news", "x", "--connect", sub.ticket, "--wait", 1, "--timeout", "0.1"), 6)
-            self.fails(run("pub", "news", "x", *HERE, "--timeout", "0.1"), 6)
+            for words in (("--connect", sub.ticket, "--wait", 1), HERE):
+                late = run("pub", "news", "x", *words, "--timeout", "0.1")
+                self.fails(late, 6, "0 of 1 have joined news", "sealwire sub", "--timeout", "--wait")
+                self.assertNotIn("handler", late.err)
 
     def test_a_publisher_that_listens_waits_when_all_have_left(self):
         with Publisher("news") as pub:

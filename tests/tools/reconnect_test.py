@@ -1,0 +1,224 @@
+#!/usr/bin/env python3
+"""sealwire sub, pub and listen when connections break: what they tell, and how sub comes back to a peer that was started anew."""
+
+import os
+import socket
+import subprocess
+import threading
+
+import command
+from command import PATIENCE_S, TOOL, Listener, Running, ToolCase
+
+
+class Line:
+    """Passes bytes on between a unix socket and another, until it is cut."""
+
+    def __init__(self, path, target):
+        self.path, self.target, self.ends = str(path), str(target), []
+        self.lock = threading.Lock()
+        self.open()
+
+    def open(self):
+        self.server = socket.socket(socket.AF_UNIX)
+        self.server.bind(self.path)
+        self.server.listen()
+        threading.Thread(target=self._accept, args=(self.server,), daemon=True).start()
+
+    def close(self):
+        """Nobody is let in any more; what is connected stays."""
+        os.unlink(self.path)
+        self.server.close()
+
+    def cut(self):
+        with self.lock:
+            for end in self.ends:
+                try:
+                    end.shutdown(socket.SHUT_RDWR)
+                except OSError:  # it has ended
+                    pass
+            self.ends.clear()
+
+    def _accept(self, server):
+        while True:
+            try:
+                near, _ = server.accept()
+            except OSError:
+                return
+            far = socket.socket(socket.AF_UNIX)
+            try:
+                far.connect(self.target)
+            except OSError:
+                near.close()
+                continue
+            with self.lock:
+                self.ends += [near, far]
+            for source, sink in ((near, far), (far, near)):
+                threading.Thread(target=self._carry, args=(source, sink), daemon=True).start()
+
+    @staticmethod
+    def _carry(source, sink):
+        try:
+            while data := source.recv(65536):
+                sink.sendall(data)
+        except OSError:
+            pass
+        for end in (source, sink):
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+
+class Reconnect(ToolCase):
+    def setUp(self):
+        super().setUp()
+        self.key, self.peer_id = self.new_key()
+        self.socket = self.folder / "pub"
+        self.ticket = f"unix://{self.socket}#{self.peer_id}"
+
+    def publisher(self, *who):
+        pub = Running("pub", "news", "--listen", f"unix://{self.socket}", *(who or ("--anyone",)), "--key", self.key, stdin=subprocess.PIPE)
+        self.addCleanup(self.end, pub)
+        pub.expect("listening")
+        return pub
+
+    @staticmethod
+    def end(running):
+        if running.process.poll() is None:
+            running.process.kill()
+        running.wait()
+
+    @staticmethod
+    def say(pub, text):
+        pub.process.stdin.write(text)
+        pub.process.stdin.flush()
+
+    def line(self):
+        line = Line(self.folder / "line", self.socket)
+        self.addCleanup(line.server.close)
+        self.addCleanup(line.cut)
+        return line, f"unix://{line.path}#{self.peer_id}"
+
+    def test_a_connection_that_breaks_and_comes_back_is_told_at_both_ends(self):
+        pub = self.publisher()
+        line, ticket = self.line()
+        with Running("sub", "news", "--connect", ticket) as sub:
+            self.say(pub, "one\n")
+            self.assertEqual(sub.expect("message")["body"], "one")
+            line.cut()
+            for end in (sub, pub):
+                self.assertIn("its session waits", end.expect("suspended")["text"])
+                self.assertIn("nothing was lost", end.expect("resumed")["text"])
+            self.say(pub, "two\n")
+            self.assertEqual(sub.expect("message")["body"], "two")
+
+    def test_so_it_is_by_listen(self):
+        with Listener("--anyone", "--key", self.key, address=f"unix://{self.socket}") as listener:
+            line, ticket = self.line()
+            with Running("sub", "news", "--connect", ticket) as sub:
+                sub.expect("connected")
+                listener.expect("connected")
+                line.cut()
+                listener.expect("suspended")
+                self.assertIn("nothing was lost", listener.expect("resumed")["text"])
+
+    def test_in_words_it_is_told_on_standard_error_without_being_asked_for(self):
+        first = self.publisher()
+        line, ticket = self.line()
+        sub = subprocess.Popen([TOOL, "sub", "news", "--connect", ticket, "--count", "3"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, text=True)
+        self.addCleanup(sub.kill)
+        name = self.peer_id[:8]
+        self.say(first, "one\n")
+        self.assertEqual(sub.stdout.readline(), "one\n")
+        line.cut()
+        self.assertIn(f"{name} is out of reach", sub.stderr.readline())
+        self.assertIn(f"{name} is back", sub.stderr.readline())
+        self.say(first, "two\n")
+        self.assertEqual(sub.stdout.readline(), "two\n")
+        self.end(first)
+        self.assertIn(f"{name} is out of reach", sub.stderr.readline())
+        second = self.publisher()
+        self.say(second, "three\n")
+        out, err = sub.communicate(timeout=PATIENCE_S)
+        self.assertEqual((out, sub.returncode), ("three\n", 0), err)
+        self.assertRegex(err, f"{name} .*what was published meanwhile did not come; it is dialled again\n{name} connected anew to")
+
+    def test_a_publisher_that_was_started_anew_is_dialled_again_and_joined(self):
+        pub = self.publisher()
+        with Running("sub", "news", "--connect", self.ticket) as sub:
+            for body in ("one", "two", "three"):
+                self.say(pub, body + "\n")
+                self.assertEqual(sub.expect("message")["body"], body)
+                self.end(pub)
+                pub = self.publisher()
+                self.assertIn("it is dialled again", sub.expect("closed")["text"])
+                self.assertIn("connected anew", sub.expect("connected")["text"])
+            pub.process.stdin.close()
+            pub.process.wait(PATIENCE_S)
+
+    def test_while_it_cannot_be_reached_it_is_dialled_again_and_again(self):
+        pub = self.publisher()
+        line, ticket = self.line()
+        with Running("sub", "news", "--connect", ticket) as sub:
+            self.say(pub, "one\n")
+            sub.expect("message")
+            self.end(pub)
+            pub = self.shut_out_after_resumption(sub, line)
+            self.assertIn("nothing is listening there", sub.expect("closed")["text"])
+            line.open()
+            self.assertIn("connected anew", sub.expect("connected")["text"])
+            self.say(pub, "two\n")
+            self.assertEqual(sub.expect("message")["body"], "two")
+
+    def test_that_ends_with_the_lease(self):
+        pub = self.publisher()
+        line, ticket = self.line()
+        with Running("sub", "news", "--connect", ticket, "--lease", "2") as sub:
+            self.say(pub, "one\n")
+            sub.expect("message")
+            self.end(pub)
+            self.shut_out_after_resumption(sub, line)
+            error = sub.expect("error")
+            self.assertEqual((error["error"], error["exit"], sub.wait()), ("lease", 5, 5))
+
+    def shut_out_after_resumption(self, sub, line):
+        """The publisher is started anew; nobody is let in once it has answered that it does not know the session."""
+        line.close()
+        line.server = server = socket.socket(socket.AF_UNIX)
+        server.bind(line.path)
+        server.listen()
+        pub = self.publisher()
+        near, _ = server.accept()
+        line.close()
+        far = socket.socket(socket.AF_UNIX)
+        far.connect(line.target)
+        line.ends += [near, far]
+        for source, sink in ((near, far), (far, near)):
+            threading.Thread(target=line._carry, args=(source, sink), daemon=True).start()
+        self.assertIn("it is dialled again", sub.expect("closed")["text"])
+        return pub
+
+    def test_who_is_not_let_in_any_more_ends_with_that(self):
+        _, other = self.new_key("other.key")
+        pub = self.publisher()
+        with Running("sub", "news", "--connect", self.ticket) as sub:
+            self.say(pub, "one\n")
+            sub.expect("message")
+            self.end(pub)
+            self.publisher("--allow", other)
+            error = sub.expect("error")
+            self.assertEqual((error["error"], error["exit"], sub.wait()), ("not_allowed", 4, 4))
+
+    def test_without_a_lease_nothing_is_dialled_again(self):
+        pub = self.publisher()
+        with Running("sub", "news", "--connect", self.ticket, "--lease", "0") as sub:
+            self.say(pub, "one\n")
+            sub.expect("message")
+            self.end(pub)
+            self.publisher()
+            self.assertEqual((sub.expect("error")["exit"], sub.wait()), (5, 5))
+
+
+if __name__ == "__main__":
+    command.main()

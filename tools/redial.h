@@ -1,0 +1,32 @@
+// When a peer of --connect that was started anew is dialled again.
+#pragma once
+
+#include <sealwire/sealwire.hpp>
+
+#include <chrono>
+#include <optional>
+#include <string>
+
+#include "session.h"
+
+namespace tool {
+
+// One --connect: whom it leads to, and since its session was lost, how its dials go.
+struct Dial {
+    using Clock = std::chrono::steady_clock;
+    std::string ticket;
+    sealwire::peer peer;
+    std::optional<Ending> loss{};  // of the session; nothing while there is one, or was none
+    Clock::time_point lost_at{}, next{};
+    unsigned attempts = 0;  // since then
+    bool waits = false;     // for `next`, to be dialled
+};
+
+// The session was lost, but its peer is there: it says that it knows none of it, as after its start.
+bool was_started_anew(const sw_event_closed& event);
+// A dial that failed in this way may succeed a moment later, as while a program starts.
+bool may_pass(sw_result result);
+// Sets when to dial next, by full jitter: from none to 250 ms, doubled each time up to 30 s, as the library does (lib/node/redial.h).
+void dial_later(Dial& dial, Dial::Clock::time_point now);
+
+}  // namespace tool
