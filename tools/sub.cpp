@@ -129,7 +129,7 @@ const Command kSub{
     "Nothing is passed on: what comes was published by the peer at the other end. Messages that did not come, as\n"
     "this end was too slow for a publisher that drops, are told on standard error. It ends, with exit status 0,\n"
     "on SIGINT and SIGTERM, when all that it has connected to have closed and nobody can come, and when nobody\n"
-    "reads its output any more.",
+    "reads its output any more. A peer of --connect that was started anew is dialled again, for --lease.",
     with_meeting_options({{"--count", "N", "end after so many messages"},
                           {"--last", "", "print first what was published last, of publishers that keep it"},
                           {"--from", "", "before each message: its topic and who published it"},

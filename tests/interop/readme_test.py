@@ -8,6 +8,7 @@ import argparse
 import os
 import pathlib
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -97,6 +98,34 @@ def command_lines(options, folder):
             server.communicate()
 
 
+def build_folder_lines(options, folder):
+    """The lines for a build that is not installed, where its folder is the one of this build; each starts a server."""
+    text = options.readme.read_text(encoding="utf-8").partition("    SEALWIRE=/path/to/sealwire\n")[2]
+    lines = re.match(r"(?:    .*\n)+", text).group(0).split("\n    ")
+    checkout = folder / "checkout"
+    checkout.joinpath("capi").mkdir(parents=True)
+    checkout.joinpath("capi", "include").symlink_to(options.include.resolve())
+    checkout.joinpath("build").symlink_to(options.library.resolve().parent.parent)
+    if len(lines) != 3:
+        yield f"{lines} in place of a line for each language"
+    for line in map(str.strip, lines):
+        if "python3" in line and not options.python or "node" in line and not options.node:
+            continue
+        place = folder / line.split()[0].rpartition("/")[2]
+        place.mkdir()
+        for name in ("hello.c", "hello.py", "hello.mjs"):
+            place.joinpath(name).write_bytes(folder.joinpath(name).read_bytes())
+        line = line.replace("python3", str(options.python))
+        server = subprocess.Popen(["sh", "-c", "exec 3<&0; " + line + " <&3"], cwd=place, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE, text=True, env={**os.environ, "SEALWIRE": str(checkout)}, start_new_session=True)
+        try:
+            if not any("#" in shown for shown in server.stdout):
+                yield f"{line}: {server.stderr.read()}"
+        finally:
+            os.killpg(server.pid, signal.SIGKILL)
+            server.communicate()
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in ("--readme", "--include", "--library", "--tool"):
@@ -112,7 +141,9 @@ def main():
             f"the {client} program of the README greets the {server} program":
                 lambda server=server, client=client: greets(commands[server], commands[client], environment)
             for server in commands for client in commands
-        } | {"the command lines of the README do what they say": lambda: command_lines(options, folder)})
+        } | {"the command lines of the README do what they say": lambda: command_lines(options, folder),
+             "what a build leaves is used by the lines of the README, without installing it":
+                 lambda: build_folder_lines(options, pathlib.Path(folder))})
 
 
 if __name__ == "__main__":

@@ -237,6 +237,7 @@ class Talk(ToolCase):
     def test_two_programs_meet_in_a_secret_network(self):
         secret = self.folder / "network"
         secret.write_text(run("network", "new").out)
+        secret.chmod(0o600)
         with Listener("--anyone", "--echo", "--network-file", secret) as listener:
             self.assertEqual(run("request", listener.ticket, "r", "in", "--network-file", secret).out, "in\n")
             self.assertEqual(run("request", listener.ticket, "r", "in", "--network", secret.read_text().strip()).out, "in\n")
