@@ -77,7 +77,8 @@ SecretText Network::generate(Rng& rng) {
 Result<SecretText> Network::secret_from_passphrase(std::string_view passphrase, std::string_view label) {
     if (!crypto_ready()) return fail(Errc::system, "the system gives no randomness");
     if (passphrase.size() < kMinPassphrase)
-        return fail(Errc::key, "the passphrase of a network has at least 12 bytes, this one " + std::to_string(passphrase.size()));
+        return fail(Errc::key,
+                    "the passphrase of a network has at least 12 bytes, this one " + std::to_string(passphrase.size()));
     std::array<uint8_t, crypto_pwhash_SALTBYTES> salt{};
     if (!blake2b(salt, {}, as_bytes("sealwire network passphrase"), as_bytes(label)))
         return fail(Errc::argument, "label");
