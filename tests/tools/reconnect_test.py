@@ -27,6 +27,7 @@ class Line:
     def close(self):
         """Nobody is let in any more; what is connected stays."""
         os.unlink(self.path)
+        self.server.shutdown(socket.SHUT_RDWR)  # wakes who accepts
         self.server.close()
 
     def cut(self):
