@@ -1,4 +1,6 @@
 /* sw_node_broadcast: one message for all who are connected, once each, and those whom it did not reach are told. */
+#include <sched.h>
+
 #include "check.h"
 
 enum { CLIENTS = 3 };
@@ -171,27 +173,50 @@ static void note_missed(sw_peer peer, const sw_peer_id *id, sw_result why, void 
     m->why = why;
 }
 
+enum { WINDOW = 64 * 1024, SMALL = 10000 };
+
+static unsigned fill_once(sw_peer peer) {
+    static char small[SMALL];
+    sw_result result = SW_OK;
+    unsigned filled = 0;
+    memset(small, 's', sizeof small);
+    for (; filled < 1000 && result == SW_OK; ++filled) {
+        result = sw_peer_send(peer, text("news"), (sw_bytes){small, sizeof small}, NULL);
+    }
+    CHECK_IS(result, SW_ERR_AGAIN);
+    return filled - 1;
+}
+
+static uint64_t queued_for(sw_peer peer) {
+    sw_stats stats;
+    memset(&stats, 0, sizeof stats);
+    stats.size = sizeof stats;
+    MUST(sw_peer_get_stats(peer, &stats));
+    return stats.queued_bytes;
+}
+
+/* How many messages it took until the queue of a peer that is paused is full, and stays so: it has told that it has what
+ * its window holds, so that no more room comes. */
+static unsigned fill(sw_peer peer) {
+    const unsigned filled = fill_once(peer);
+    while (filled * SMALL <= queued_for(peer) + WINDOW - SMALL) sched_yield();
+    return filled + fill_once(peer);
+}
+
 /* One whose queue is full: the others have the message, and it gets it when there is room. */
 static void full_queue(void) {
-    static char large[100000], small[10000];
+    static char large[100000];
     note n;
     missed m;
-    unsigned filled = 0;
     sw_node_options options = anyone(), of_slow = anyone();
     options.send_queue_bytes = 256 * 1024; /* so that the peer's window takes less than half of it */
-    of_slow.window_bytes = 64 * 1024;
+    of_slow.window_bytes = WINDOW;
     open_with(&options, &of_slow);
     memset(large, 'L', sizeof large);
-    memset(small, 's', sizeof small);
     MUST(sw_peer_pause(to_hub[2]));
     sw_peer slow;
     MUST(sw_node_find_peer(hub.node, &clients[2].id, &slow));
-    sw_result result = SW_OK;
-    for (; filled < 1000 && result == SW_OK; ++filled) {
-        result = sw_peer_send(slow, text("news"), (sw_bytes){small, sizeof small}, NULL);
-    }
-    CHECK_IS(result, SW_ERR_AGAIN);
-    --filled;
+    const unsigned filled = fill(slow);
 
     sw_message *message;
     MUST(sw_message_wrap(large, sizeof large, count_free, NULL, &message));

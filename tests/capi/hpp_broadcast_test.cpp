@@ -3,6 +3,7 @@
 #include <cstring>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "book.h"
@@ -42,12 +43,27 @@ struct Member {
     }
 };
 
+constexpr uint64_t kWindow = 64 * 1024;
+
+// Until the queue of a peer that is paused is full, and stays so: it has told that it has what its window holds.
+void fill(const sealwire::peer& peer) {
+    const std::string filling(10'000, 'f');
+    uint64_t filled = 0;
+    const auto fill_once = [&] {
+        while (filled < 1000 && peer.try_send("news", filling)) ++filled;
+    };
+    fill_once();
+    while (filled * filling.size() <= peer.stats().queued_bytes + kWindow - filling.size()) std::this_thread::yield();
+    fill_once();
+    tap_ok(filled < 1000, "one reads nothing");
+}
+
 void finds_and_reaches() {
     Book hub_book;
     sealwire::node hub = open(hub_book, 256 * 1024);
     const sealwire::listener listener = hub.listen("tcp://127.0.0.1:0");
     const std::string ticket = hub_book.wait(1).at(0);
-    Member first(ticket), second(ticket), slow(ticket, 64 * 1024);
+    Member first(ticket), second(ticket), slow(ticket, kWindow);
     hub_book.wait(4);
     tap_ok(first.node.find_peer(hub.id()) == first.hub, "the peer that was dialled is found by its id");
     const sealwire::peer there = hub.find_peer(second.node.id());
@@ -70,10 +86,7 @@ void finds_and_reaches() {
 
     slow.hub.pause();
     const sealwire::peer slow_there = hub.find_peer(slow.node.id());
-    const std::string filling(10'000, 'f');
-    int filled = 0;
-    while (filled < 1000 && slow_there.try_send("news", filling)) ++filled;
-    tap_ok(filled < 1000, "one reads nothing");
+    fill(slow_there);
     sealwire::message whole(50'000);
     std::memset(whole.data(), 'w', whole.size());
     report = hub.broadcast("news", whole);

@@ -34,7 +34,7 @@ async function hubWith(t, options, more = {}) {
   return { hub, members, ticket }
 }
 
-// How many messages it took until its queue was full.
+// How many messages it took until its queue was full, as which it then counts until `writable`.
 function fill(peer) {
   let count = 0
   while (count < 1000 && peer.trySend('news', FILLING)) {

@@ -13,7 +13,8 @@ from test_resume import broken_pair
 
 URL = "tcp://127.0.0.1:0"
 FILLING = b"f" * 10000
-SLOW = {"window_bytes": 64 * 1024}  # which is less than half of the hub's queue: one that is paused stays full
+WINDOW = 64 * 1024
+SLOW = {"window_bytes": WINDOW}  # which is less than half of the hub's queue: one that is paused stays full
 HUB = {"allow": "anyone", "network": "tests", "send_queue_bytes": 256 * 1024}
 
 
@@ -44,7 +45,7 @@ async def hub_with(*options, **more):
         yield hub, members
 
 
-def fill(peer):
+def fill_once(peer):
     """How many messages it took until its queue was full."""
     count = 0
     with pytest.raises(sealwire.QueueFull):
@@ -52,6 +53,19 @@ def fill(peer):
             peer.send_nowait("news", FILLING)
             count += 1
     return count
+
+
+def has_its_window(peer, sent):
+    """Whether it has told that it has as many of the messages sent as it takes while it is paused: then no more room comes."""
+    return sent * len(FILLING) - peer.running.queued_bytes > WINDOW - len(FILLING)
+
+
+async def fill(peer):
+    """How many messages it took until the queue of a peer that is paused was full, and stays so."""
+    count = fill_once(peer)
+    while not has_its_window(peer, count):
+        await asyncio.sleep(0)
+    return count + fill_once(peer)
 
 
 def test_a_peer_is_found_by_its_id_whichever_side_has_dialled():
@@ -161,7 +175,7 @@ def test_a_broadcast_waits_for_who_is_full_and_holds_up_nobody():
     async def scenario():
         async with hub_with({}, {}, SLOW) as (hub, (first, second, slow)):
             slow.peer.pause()
-            filled = fill(hub.peer(slow.id))
+            filled = await fill(hub.peer(slow.id))
             one = asyncio.create_task(hub.broadcast("news", "one"))
             two = asyncio.create_task(hub.broadcast("news", "two"))
             for member in (first, second):
@@ -179,7 +193,7 @@ def test_who_closes_or_is_waited_for_no_more_does_not_fail_the_rest():
             filled = 0
             for member in (gone, slow):
                 member.peer.pause()
-                filled = fill(hub.peer(member.id))
+                filled = await fill(hub.peer(member.id))
             task = asyncio.create_task(hub.broadcast("news", "kept"))
             assert await first.take() == [b"kept"]
             dropped = asyncio.create_task(hub.broadcast("news", "dropped"))
@@ -229,6 +243,12 @@ def take(messages, count=1):
     return [next(messages).body for _ in range(count)]
 
 
+def sync_fill(peer):
+    count = fill_once(peer)
+    until(lambda: has_its_window(peer, count))
+    return count + fill_once(peer)
+
+
 def test_sync_peers_are_found_and_reached():
     with sync_hub_with({}, {}) as (hub, ((first, first_in, peer), (second, second_in, _))):
         assert first.peer(hub.id) is peer and hub.peer(first.id) in hub.peers
@@ -254,7 +274,7 @@ def test_a_sync_broadcast_waits_for_who_is_full_and_holds_up_nobody():
         filled = 0
         for node, peer in ((gone, gone_peer), (slow, slow_peer)):
             peer.pause()
-            filled = fill(hub.peer(node.id))
+            filled = sync_fill(hub.peer(node.id))
         one = in_thread(hub.broadcast, "news", "one")
         assert take(first_in) == [b"one"]
         two = in_thread(hub.broadcast, "news", "two")
@@ -269,7 +289,7 @@ def test_a_sync_broadcast_waits_for_who_is_full_and_holds_up_nobody():
 def test_a_sync_broadcast_that_waits_ends_with_its_node():
     with sync_hub_with(SLOW) as (hub, ((slow, _, peer),)):
         peer.pause()
-        fill(hub.peer(slow.id))
+        sync_fill(hub.peer(slow.id))
         waits = in_thread(hub.broadcast, "news", "x")
         until(lambda: hub._rooms._waiters)
         hub.close(0.1)
