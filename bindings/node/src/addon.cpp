@@ -3,8 +3,9 @@
 
 namespace sealwire_node {
 
-Napi::Error error_of(Napi::Env env, sw_result result) {
-    const std::string detail = sw_error_detail();
+Napi::Error error_of(Napi::Env env, sw_result result) { return error_of(env, result, sw_error_detail()); }
+
+Napi::Error error_of(Napi::Env env, sw_result result, const std::string& detail) {
     const Addon* addon = env.GetInstanceData<Addon>();
     if (addon->make_error.IsEmpty()) return Napi::Error::New(env, sw_result_text(result));
     const Napi::Value error = addon->make_error.Call({Napi::Number::New(env, result), Napi::String::New(env, detail)});

@@ -19,6 +19,9 @@ struct Addon {
 // The exception for a failed call of the C API; to be made at once, while the thread still has the call's detail.
 Napi::Error error_of(Napi::Env env, sw_result result);
 
+// The same with the detail of a call on another thread, taken there: details are of their thread.
+Napi::Error error_of(Napi::Env env, sw_result result, const std::string& detail);
+
 inline void check(Napi::Env env, sw_result result) {
     if (result != SW_OK) throw error_of(env, result);
 }

@@ -85,13 +85,16 @@ public:
     Napi::Promise promise() const { return promise_.Promise(); }
 
 private:
-    void Execute() override { result_ = sw_network_from_passphrase(text_of(passphrase_), text_); }
+    void Execute() override {
+        result_ = sw_network_from_passphrase(text_of(passphrase_), text_);
+        if (result_ != SW_OK) detail_ = sw_error_detail();  // of this thread
+    }
     void OnOK() override {
         if (result_ == SW_OK) promise_.Resolve(Napi::String::New(Env(), text_));
-        else promise_.Reject(error_of(Env(), result_).Value());
+        else promise_.Reject(error_of(Env(), result_, detail_).Value());
     }
 
-    std::string passphrase_;
+    std::string passphrase_, detail_;
     Napi::Promise::Deferred promise_;
     sw_result result_ = SW_OK;
     char text_[SW_NETWORK_TEXT_SIZE] = {};
