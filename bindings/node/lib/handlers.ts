@@ -4,7 +4,7 @@ import { encoded } from './commands.js'
 import { errorOf } from './errors.js'
 import { Conversation } from './conversation.js'
 import { Answer, Request, Status, type Body } from './message.js'
-import { size } from './options.js'
+import { size, truth } from './options.js'
 import { isThenable } from './thenable.js'
 import { OutParts } from './outparts.js'
 import { PeerState, type Peer } from './peer.js'
@@ -78,7 +78,8 @@ export class Handlers {
     return this.numbers.get(route) ?? this.names.length
   }
 
-  set(route: string, handler: Handler, { use = [], maxHandlers = 0, tellErrors = false }: RouteOptions): void {
+  set(route: string, handler: Handler, { use = [], maxHandlers = 0, tellErrors: tells }: RouteOptions): void {
+    const tellErrors = truth(tells, 'tellErrors')
     const number = this.numberOf(route)
     use.forEach(checkedMiddleware)
     const max = size(maxHandlers, 'maxHandlers') || Infinity

@@ -12,7 +12,7 @@ import { Listener, type ListenOptions } from './listener.js'
 import type { Body, Request, Status } from './message.js'
 import { native } from './native.js'
 import { readLog, type LogEntry, type LogOption } from './log.js'
-import { channelNumber, count, duration, limit, messageCount, nativeLimits, onAbort, size, type Channel, type ChannelOptions, type Limits } from './options.js'
+import { channelNumber, count, duration, limit, messageCount, nativeLimits, onAbort, size, truth, type Channel, type ChannelOptions, type Limits } from './options.js'
 import { PeerState, type Peer } from './peer.js'
 import type { Link } from './peer_options.js'
 import { bufferOf, Carried, type AcceptPipeOptions, type Carrier, type ConnectPipeOptions } from './pipes.js'
@@ -166,6 +166,7 @@ export class Node extends Emitter<NodeEvents> {
     if (typeof network !== 'string') throw argumentError('network is not a string')
     if (typeof keyLog !== 'string') throw argumentError('keyLog is not a path')
     const { level, onLog } = readLog(log)
+    const tellErrors = truth(options.tellErrors, 'tellErrors')
     const key = typeof identity === 'string' ? Identity.load(identity) : identity
     if (key !== undefined && !(key instanceof Identity)) throw argumentError('identity is neither an Identity nor a path')
     this.core = new Core({
@@ -178,7 +179,7 @@ export class Node extends Emitter<NodeEvents> {
       ...nativeLimits(limits),
       acceptData: typeof data === 'function' ? undefined : data,
       askAllowed: typeof data === 'function' ? 1 : 0,
-      severalSessions: options.severalSessions ? 1 : 0,
+      severalSessions: truth(options.severalSessions, 'severalSessions') ? 1 : 0,
       loopThreads: count(options.loopThreads, 'loopThreads'),
       keyLog,
       connectionLimits: limitsOf(options.connectionLimits),
@@ -186,7 +187,7 @@ export class Node extends Emitter<NodeEvents> {
     if (keyLog) process.emitWarning(`all that this node sends and receives can be read by whoever has ${keyLog}`, 'KeyLogWarning')
     const { handlers } = this.core
     if (options.maxHandlers) handlers.limit(size(options.maxHandlers, 'maxHandlers'))
-    handlers.tellErrors = options.tellErrors ?? false
+    handlers.tellErrors = tellErrors
     handlers.onError = options.onError
     this.core.onAsk = onAsk as AskHandler | undefined
     this.core.acceptData = data
@@ -320,7 +321,7 @@ export class Node extends Emitter<NodeEvents> {
     return new Promise((resolve, reject) => {
       if (typeof url !== 'string') throw argumentError('url is not a string')
       check(options, 'listen')
-      const { backlog = 0, ipv6Only = false, unixMode = 0, keepalive = 0, signal } = options
+      const { backlog = 0, unixMode = 0, keepalive = 0, signal } = options
       if (signal?.aborted) throw signal.reason
       const { core } = this
       const listener = new Listener(core, { resolve, reject })
@@ -328,7 +329,7 @@ export class Node extends Emitter<NodeEvents> {
       try {
         core.box.listen(url, number, {
           backlog,
-          ipv6Only: ipv6Only ? 1 : 0,
+          ipv6Only: truth(options.ipv6Only, 'ipv6Only') ? 1 : 0,
           unixMode,
           keepalive,
           maxHandshakes: limit(options.maxHandshakes, 'maxHandshakes'),

@@ -36,6 +36,12 @@ export function limit(value: number | undefined, name: string): number {
   return value ?? 0
 }
 
+/** Yes or no; nothing else is taken for either. */
+export function truth(value: boolean | undefined, name: string): boolean {
+  if (value !== undefined && typeof value !== 'boolean') throw argumentError(`${name} is neither true nor false`)
+  return value ?? false
+}
+
 /** How many messages may come: a whole number, or Infinity for any. */
 export function messageCount(value: number): number {
   return value === Infinity ? value : size(value, 'messages')

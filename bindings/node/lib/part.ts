@@ -7,6 +7,7 @@ import type { Core } from './core.js'
 import { argumentError, errorOf } from './errors.js'
 import { Status } from './message.js'
 import { native, type NativeHasher, type NativeHead } from './native.js'
+import { truth } from './options.js'
 import type { Peer } from './peer.js'
 import { E, EventType, R } from './table.js'
 
@@ -161,7 +162,8 @@ export class Part extends Readable implements AnyPart {
    * replaces nothing. Rejects with a FileError or too_big; then nothing of it is left.
    */
   async save(folder: string, options: SaveOptions = {}): Promise<string> {
-    const { name = '', maxSize, unchecked = false, progress, signal } = options
+    const { name = '', maxSize, progress, signal } = options
+    const unchecked = truth(options.unchecked, 'unchecked')
     if (typeof folder !== 'string' || typeof name !== 'string') throw argumentError('folder and name are strings')
     const any = maxSize === Infinity
     if (maxSize !== undefined && !any && (!Number.isSafeInteger(maxSize) || maxSize < 1)) {

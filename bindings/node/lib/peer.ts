@@ -9,7 +9,7 @@ import { Replies, type RepliesHost } from './many.js'
 import type { Body, Reply, Request } from './message.js'
 import type { NativeExtras, NativeMore } from './native.js'
 import { check } from './known.js'
-import { duration, messageCount, onAbort, type Channel } from './options.js'
+import { duration, messageCount, onAbort, truth, type Channel } from './options.js'
 import { OutParts } from './outparts.js'
 import { Parts } from './part.js'
 import { stageOf, type ClosePeerOptions, type PeerEvents, type RequestOptions, type SendOptions } from './peer_options.js'
@@ -129,7 +129,7 @@ export class Peer extends Emitter<PeerEvents> {
     const { receipt, signal, parts, uuid } = options
     if (signal?.aborted) return Promise.reject(signal.reason)
     const extras = extrasOf(options)
-    if (extras || uuid || (parts !== undefined && parts.length > 0)) return this.sendMore(route, body, options, extras)
+    if (truth(uuid, 'uuid') || extras || (parts !== undefined && parts.length > 0)) return this.sendMore(route, body, options, extras)
     const { commands } = this.core
     const stage = stageOf(receipt)
     if (stage === ReceiptStage.none) {

@@ -23,7 +23,7 @@ export interface SendOptions extends CarriedOptions {
 export function stageOf(receipt: SendOptions['receipt']): ReceiptStage {
   if (receipt === true || receipt === 'acknowledged') return ReceiptStage.acknowledged
   if (receipt === 'written') return ReceiptStage.written
-  if (receipt) throw argumentError("receipt is true, 'acknowledged' or 'written'")
+  if (receipt !== undefined && receipt !== false) throw argumentError("receipt is true, false, 'acknowledged' or 'written'")
   return ReceiptStage.none
 }
 

@@ -4,6 +4,7 @@ import { argumentError } from './errors.js'
 import { isGenerator } from './handlers.js'
 import type { Replies } from './many.js'
 import { Status, type Request } from './message.js'
+import { truth } from './options.js'
 import type { Peer } from './peer.js'
 import type { RequestOptions, SendOptions } from './peer_options.js'
 import { isThenable } from './thenable.js'
@@ -29,7 +30,8 @@ interface Exposable {
 export class Exposed {
   private readonly functions = new Map<string, Exposable>()
 
-  add(name: string, target: unknown, { withRequest = false }: ExposeOptions): void {
+  add(name: string, target: unknown, options: ExposeOptions): void {
+    const withRequest = truth(options.withRequest, 'withRequest')
     const found = [...named(name, target)]
     if (found.length === 0) throw argumentError(`${name} has no functions of its own`)
     for (const [one, call] of found) this.functions.set(one, { call, withRequest })

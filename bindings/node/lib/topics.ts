@@ -2,7 +2,7 @@
 import type { Core } from './core.js'
 import { argumentError, errorOf } from './errors.js'
 import { check } from './known.js'
-import { onAbort, size } from './options.js'
+import { onAbort, size, truth } from './options.js'
 import type { Peer } from './peer.js'
 import { E, EventType, R } from './table.js'
 import { Topic, TopicMessage, type TopicOptions } from './topic.js'
@@ -38,7 +38,8 @@ export class Topics {
     return new Promise((resolve, reject) => {
       if (typeof name !== 'string') throw argumentError('a topic is a string')
       check(options, 'topic')
-      const { slow = 'dropOldest', publishOnly = false, keepLast = false, wantLast = false, signal } = options
+      const { slow = 'dropOldest', signal } = options
+      const publishOnly = truth(options.publishOnly, 'publishOnly')
       if (!slows.includes(slow)) throw argumentError(`slow is none of ${slows.join(', ')}`)
       if (signal?.aborted) throw signal.reason
       const { core } = this
@@ -46,7 +47,7 @@ export class Topics {
       const topic = new Topic(core, name, publishOnly)
       topic.number = this.next++
       core.box.joinTopic(topic.number, name, slows.indexOf(slow), size(options.queueBytes, 'queueBytes'),
-        size(options.creditBytes, 'creditBytes'), publishOnly, keepLast, wantLast)
+        size(options.creditBytes, 'creditBytes'), publishOnly, truth(options.keepLast, 'keepLast'), truth(options.wantLast, 'wantLast'))
       this.all.set(topic.number, topic)
       core.commands.hold() // until it is joined
       const end = (then: () => void) => {
