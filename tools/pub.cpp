@@ -22,12 +22,10 @@ constexpr std::string_view kTooBig =
 
 constexpr std::string_view kJoinHint =
     "Start `sealwire sub` or another subscriber, on this very topic and in this network; or wait longer by --timeout, "
-    "or "
-    "for fewer by --wait (0: publish also for nobody).";
+    "or for fewer by --wait (0: publish also for nobody).";
 constexpr std::string_view kSlowHint =
     "A member takes no messages, or too slowly. Wait longer by --timeout, or say by --slow what becomes of messages "
-    "for "
-    "such members.";
+    "for such members.";
 
 sw_slow slow_of(const Arguments& arguments) {
     const std::string name = arguments.value("--slow", "block");

@@ -43,7 +43,7 @@ test('networks and tickets', async () => {
   const [a, b] = await Promise.all([network.fromPassphrase('correct horse'), network.fromPassphrase('correct horse')])
   assert.equal(a, b)
   await assert.rejects(network.fromPassphrase('short'), (error) => error.code === 'key' && /12 bytes/.test(error.hint))
-  const detail = 'a passphrase has at least 12 bytes, this one 5' // as Python says it
+  const detail = 'the passphrase of a network has at least 12 bytes, this one 5' // as Python says it
   await assert.rejects(network.fromPassphrase('short'), (error) => error.detail === detail && error.message.includes(`: ${detail}. `))
   const { id } = Identity.generate()
   const text = ticket.make('tcp://127.0.0.1:9000', id)

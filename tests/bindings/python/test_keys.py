@@ -40,7 +40,7 @@ def test_a_short_passphrase_is_told_as_a_key_that_is_not_valid():
     with pytest.raises(sealwire.Error) as caught:
         sealwire.network_from_passphrase("short")
     assert caught.value.code == "key" and "12 bytes" in caught.value.hint
-    assert caught.value.detail == "a passphrase has at least 12 bytes, this one 5"
+    assert caught.value.detail == "the passphrase of a network has at least 12 bytes, this one 5"
 
 
 def test_networks_and_tickets():
