@@ -86,7 +86,8 @@ public:
         if (const std::optional<Ending>& ending = client->ending()) {
             const size_t step = step_of(ending->result);
             for (size_t i = kName; i < step; ++i) passed(i, "");
-            return failed_at(step, ending->result, ending->detail, ending->endpoint, ending->code, ending->words);
+            show_failed(step, sw_result_text(ending->result), ending->detail);
+            return ending->explain(json_);
         }
         passed(kName, "");
         passed(kConnect, client->connected().address);
@@ -112,6 +113,7 @@ private:
         std::string id = "a new one, for this run";
         if (const auto identity = identity_of(arguments_)) id = identity->id().text();
         network_of(arguments_);
+        static_cast<void>(tls_of(arguments_, false));  // may others read its key?
         return "peer id " + id;
     }
 
@@ -144,12 +146,6 @@ private:
             std::printf("ok      %-14s %s%s%s\n", kSteps[step].name, kSteps[step].expected, note.empty() ? "" : ": ",
                         printable(note).c_str());
         }
-    }
-
-    int failed_at(size_t step, sw_result result, const std::string& detail, const std::string& where, uint32_t code = 0,
-                  const std::string& words = {}) const {
-        show_failed(step, sw_result_text(result), detail);
-        return explain(result, detail, where, json_, code, words);
     }
 
     // What was found and what should be; `explain` then says what to do.

@@ -76,12 +76,14 @@ private:
             on_connected(event);
         };
         options.on_closed = [this](sealwire::peer peer, const sw_event_closed& event) {
+            lost_.forget(peer);
             peers_.erase(std::remove(peers_.begin(), peers_.end(), peer), peers_.end());
             on_closed(event);
         };
-        options.on_link = [this](sealwire::peer, sw_event_type type, const sw_event_link& event) {
-            if (type == SW_EVENT_PEER_SUSPENDED) say("suspended", event.id, link_words(type, event));
-            if (type == SW_EVENT_PEER_RESUMED) say("resumed", event.id, link_words(type, event));
+        options.on_link = [this](sealwire::peer peer, sw_event_type type, const sw_event_link& event) {
+            const bool lost = lost_.note(peer, type);
+            if (type == SW_EVENT_PEER_SUSPENDED) say("suspended", event.id, link_words(type, event, lost));
+            if (type == SW_EVENT_PEER_RESUMED) say("resumed", event.id, link_words(type, event, lost));
         };
         options.on_log = [this](const sw_event_log& event) { print_log(event, json_); };
         options.limits.log_level = SW_LOG_WARNING;
@@ -145,6 +147,7 @@ private:
     std::string metrics_;  // a path, or empty
     std::string folder_, health_, http_metrics_, origin_;
     std::vector<sealwire::peer> peers_;
+    LostLinks lost_;
     std::optional<Ending> over_;
     Session session_;
 };

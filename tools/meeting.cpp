@@ -79,8 +79,8 @@ int Meeting::connect(const Arguments& arguments) {
     }
     alive_ = dials_.size();
     dialled_all_ = true;
-    const auto reached = [this](const Dial& dial) { return this->reached(dial.peer); };
-    return explain(run_until([&] { return std::all_of(dials_.begin(), dials_.end(), reached); }));
+    const auto done = [this](const Dial& dial) { return dial.over || reached(dial.peer); };
+    return explain(run_until([&] { return std::all_of(dials_.begin(), dials_.end(), done); }));
 }
 
 int Meeting::listen(const Arguments& arguments) {
@@ -133,6 +133,7 @@ int Meeting::join(const std::string& name, sealwire::topic_options options, seal
 }
 
 void Meeting::hang_up(uint32_t deadline_ms) {
+    closing_ = true;
     for (const sealwire::peer& peer : std::vector<sealwire::peer>(connected_)) {
         try {
             peer.close(0, "", deadline_ms);
@@ -173,9 +174,6 @@ int Meeting::explain(Until until, const std::string& waited, std::string_view hi
     }
 }
 
-bool Meeting::dialled(sealwire::peer peer) const {
-    return std::any_of(dials_.begin(), dials_.end(), [&](const Dial& dial) { return dial.peer == peer; });
-}
 bool Meeting::reached(sealwire::peer peer) const {
     return std::find(reached_.begin(), reached_.end(), peer) != reached_.end();
 }
@@ -195,6 +193,7 @@ void Meeting::on_connected(sealwire::peer peer, const sw_event_connected& event)
         own = true;
         again = again || dial.loss;
         dial.loss.reset();
+        dial.connected_at = Dial::Clock::now();
     }
     connected_.push_back(peer);
     reached_.push_back(peer);
@@ -203,28 +202,29 @@ void Meeting::on_connected(sealwire::peer peer, const sw_event_connected& event)
     say("connected", event.id, words + address, again);
 }
 
-void Meeting::on_link(sealwire::peer peer, sw_event_type type, const sw_event_link& event) const {
+void Meeting::on_link(sealwire::peer peer, sw_event_type type, const sw_event_link& event) {
     if (!reached(peer)) return;  // the addresses of a host, one by one
     const char* const name = type == SW_EVENT_PEER_SUSPENDED ? "suspended"
                              : type == SW_EVENT_PEER_RESUMED ? "resumed"
                                                              : "connecting";
-    say(name, event.id, link_words(type, event), type != SW_EVENT_PEER_CONNECTING);
+    const bool lost = lost_.note(peer, type);
+    say(name, event.id, link_words(type, event, lost), lost && type != SW_EVENT_PEER_CONNECTING);
 }
 
 // ---- Dialling again ----
 
 bool Meeting::redial(Dial& dial, const sw_event_closed& event) {
     const auto now = Dial::Clock::now();
-    if (!redials_) return false;
+    if (!redials_ || closing_) return false;
     if (reached(dial.peer)) {
         if (!was_started_anew(event)) return false;
         dial.loss.emplace(event);
         dial.lost_at = now;
-        dial.attempts = 0;
+        if (now - dial.connected_at >= kHealthy) dial.attempts = 0;
     } else if (!dial.loss || !may_pass(event.result) || now - dial.lost_at >= lease_) {
         return false;
     }
-    dial_later(dial, now);
+    dial_later(dial, now, dial.lost_at + lease_);
     dial_waits_ = true;
     return true;
 }
@@ -239,20 +239,50 @@ uint32_t Meeting::dial_due() {
             soonest = std::min(soonest, left);
             continue;
         }
-        dial.waits = false;
-        ++dial.attempts;
-        dial.peer = session_.node().connect(dial.ticket, dial_options_.options);
+        dial_again(dial);
+        if (dial.waits) soonest = std::min(soonest, left_until(dial.next));
     }
     return soonest;
 }
 
-// Of a --connect that is not dialled again.
-void Meeting::dial_over(const Dial& dial, const sw_event_closed& event) {
+void Meeting::dial_again(Dial& dial) {
+    constexpr uint32_t kConnectTimeout = 20'000;  // ms, the library's
+    dial.waits = false;
+    const auto end = dial.lost_at + lease_;
+    const uint32_t left = left_until(end);
+    if (left == 0) return give_up(dial);
+    sw_connect_options options = dial_options_.options;
+    options.timeout_ms = std::min(left, options.timeout_ms ? options.timeout_ms : kConnectTimeout);
+    ++dial.attempts;
+    try {
+        dial.peer = session_.node().connect(dial.ticket, options);
+    } catch (const sealwire::error& error) {  // no descriptor is free, or a certificate was replaced by a wrong one
+        if (error.code() == SW_ERR_TOO_MANY || error.code() == SW_ERR_SYSTEM)
+            return dial_later(dial, Dial::Clock::now(), end);
+        sw_event_closed closed{};
+        closed.result = error.code();
+        closed.detail = sealwire::text_of(error.detail());
+        give_up(dial, Ending(closed));
+    }
+}
+
+void Meeting::give_up(Dial& dial, std::optional<Ending> why) {
+    dial.over = true;
     --alive_;
+    if (orderly_) last_ = why ? std::move(why) : dial.loss;
+    orderly_ = false;
+}
+
+// Of a --connect that is not dialled again.
+void Meeting::dial_over(Dial& dial, const sw_event_closed& event) {
     if (dial.loss) {
-        if (orderly_) last_ = may_pass(event.result) ? *dial.loss : Ending(event);
-    } else if (!reached(dial.peer)) {
-        fatal_.emplace(event);
+        if (may_pass(event.result)) return give_up(dial);
+        return give_up(dial, Ending(event, session_.new_key()));
+    }
+    dial.over = true;
+    --alive_;
+    if (!reached(dial.peer)) {
+        fatal_.emplace(event, session_.new_key());
     } else if (orderly_) {
         last_.emplace(event);
     }
@@ -274,6 +304,7 @@ void Meeting::on_closed(sealwire::peer peer, const sw_event_closed& event) {
         }
     }
     const bool lost = again && reached(peer);
+    lost_.forget(peer);
     std::erase(connected_, peer);
     if (!own || again) std::erase(reached_, peer);  // whom nobody waits for
     if (told_closed_) told_closed_(peer, event);

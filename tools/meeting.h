@@ -58,15 +58,16 @@ public:
 
 private:
     sealwire::node_options handlers(const Arguments& arguments);
-    // It is the session of a --connect.
-    bool dialled(sealwire::peer peer) const;
     // It is or was connected.
     bool reached(sealwire::peer peer) const;
     void on_event(const sw_event& event);
-    void on_link(sealwire::peer peer, sw_event_type type, const sw_event_link& event) const;
+    void on_link(sealwire::peer peer, sw_event_type type, const sw_event_link& event);
     // Of the --connect whose session or dial has ended: whether it is dialled again.
     bool redial(Dial& dial, const sw_event_closed& event);
-    void dial_over(const Dial& dial, const sw_event_closed& event);
+    void dial_again(Dial& dial);
+    void dial_over(Dial& dial, const sw_event_closed& event);
+    // Its time is over; `why`, or else the loss.
+    void give_up(Dial& dial, std::optional<Ending> why = std::nullopt);
     // Dials those whose time has come; returns in how many ms the next is due, SW_NEVER: none is.
     uint32_t dial_due();
     void on_connected(sealwire::peer peer, const sw_event_connected& event);
@@ -83,9 +84,10 @@ private:
     std::vector<Dial> dials_;                // of --connect
     std::vector<sealwire::peer> connected_;  // all who are
     std::vector<sealwire::peer> reached_;    // who are, and those of --connect who were
+    LostLinks lost_;
     size_t listening_ = 0, alive_ = 0;
     bool dial_waits_ = false;  // since dial_due
-    bool dialled_all_ = false, orderly_ = true, closed_ = false, late_ = false;
+    bool dialled_all_ = false, orderly_ = true, closed_ = false, late_ = false, closing_ = false;
     std::optional<Ending> fatal_;  // one that was not reached, or a listener that failed
     std::optional<Ending> last_;   // of those of --connect: the first that was lost, or else the last
     Session session_;

@@ -1,4 +1,4 @@
-// When a peer is dialled again.
+// When sub dials a peer anew, whose session the library cannot resume.
 #include "redial.h"
 
 #include <algorithm>
@@ -14,6 +14,11 @@ bool may_pass(sw_result result) {
         case SW_ERR_REFUSED:
         case SW_ERR_UNREACHABLE:
         case SW_ERR_CONNECT_TIMEOUT:
+        case SW_ERR_NO_ANSWER:  // it ends, or what passes bytes on to it does not reach it
+        case SW_ERR_SILENT:
+        case SW_ERR_WS_UPGRADE:
+        case SW_ERR_WS_REFUSED:
+        case SW_ERR_LIMIT:  // it still counts the connections that were lost
         case SW_ERR_HANDSHAKE_TIMEOUT:
         case SW_ERR_PEER_LOST:
         case SW_ERR_TRUNCATED: return true;
@@ -21,11 +26,12 @@ bool may_pass(sw_result result) {
     }
 }
 
-void dial_later(Dial& dial, Dial::Clock::time_point now) {
+void dial_later(Dial& dial, Dial::Clock::time_point now, Dial::Clock::time_point end) {
     constexpr unsigned kMostDoublings = 7;  // 32 s, of which 30 count
     const int64_t longest = std::min<int64_t>(int64_t{250} << std::min(dial.attempts, kMostDoublings), 30'000);
     std::random_device device;
-    dial.next = now + std::chrono::milliseconds(std::uniform_int_distribution<int64_t>(0, longest)(device));
+    const std::chrono::milliseconds wait(std::uniform_int_distribution<int64_t>(0, longest)(device));
+    dial.next = std::min(now + wait, end);
     dial.waits = true;
 }
 

@@ -17,16 +17,20 @@ struct Dial {
     std::string ticket;
     sealwire::peer peer;
     std::optional<Ending> loss{};  // of the session; nothing while there is one, or was none
-    Clock::time_point lost_at{}, next{};
-    unsigned attempts = 0;  // since then
+    Clock::time_point connected_at{}, lost_at{}, next{};
+    unsigned attempts = 0;  // since it was last connected for some time
     bool waits = false;     // for `next`, to be dialled
+    bool over = false;      // it is dialled no more
 };
 
 // The session was lost, but its peer is there: it says that it knows none of it, as after its start.
 bool was_started_anew(const sw_event_closed& event);
 // A dial that failed in this way may succeed a moment later, as while a program starts.
 bool may_pass(sw_result result);
-// Sets when to dial next, by full jitter: from none to 250 ms, doubled each time up to 30 s, as the library does (lib/node/redial.h).
-void dial_later(Dial& dial, Dial::Clock::time_point now);
+// How long a connection has to live for the next dial to be as soon as the first.
+inline constexpr std::chrono::seconds kHealthy{30};
+// Sets when to dial next, but not later than `end`, by full jitter: from none to 250 ms, doubled each time up to 30 s, as the library
+// does for a session (lib/node/redial.h).
+void dial_later(Dial& dial, Dial::Clock::time_point now, Dial::Clock::time_point end);
 
 }  // namespace tool

@@ -84,7 +84,8 @@ sealwire::listener Session::listen(const Arguments& arguments, const std::string
     try {
         return node().listen(url, &options);
     } catch (const sealwire::error& error) {
-        if (error.code() == SW_ERR_ARG) throw UsageError(std::string(error.detail()));  // a range that is none
+        if (error.code() == SW_ERR_ARG)
+            throw UsageError((option.empty() ? "" : std::string(option) + " " + url + ": ") + error.detail());
         if (option.empty()) throw;
         throw sealwire::error(error.code(), std::string(option) + " " + url + ": " + error.detail());
     }
@@ -181,17 +182,25 @@ Session::Session(const Arguments& arguments, sealwire::node_options options) {
     node_.emplace(std::move(options));
 }
 
-Ending::Ending(const sw_event_closed& closed)
+Ending::Ending(const sw_event_closed& closed, bool of_new_key)
     : result(closed.result),
       code(closed.code),
       words(sealwire::view_of(closed.text)),
       detail(sealwire::view_of(closed.detail)),
-      endpoint(sealwire::view_of(closed.endpoint)) {}
+      endpoint(sealwire::view_of(closed.endpoint)),
+      new_key(of_new_key) {}
 
 int Ending::explain(bool json) const {
     // Closed in good order, but before the command was through: by the peer then.
     const sw_result why = result == SW_OK ? SW_ERR_PEER_CLOSED : result;
-    return tool::explain(why, detail, endpoint, json, code, words);
+    return tool::explain(why, detail, endpoint, json, code, words, hint());
+}
+
+std::string_view Ending::hint() const {
+    if (!new_key || result != SW_ERR_NOT_ALLOWED) return {};
+    return "No --key was given, so that this program has a new key with each run: make one by `sealwire keygen`, have "
+           "its peer "
+           "id allowed, and give it by --key.";
 }
 
 Connected::Connected(const sw_event_connected& connected)
@@ -221,8 +230,10 @@ void print_log(const sw_event_log& event, bool json) {
             .text("route", sealwire::view_of(event.route))
             .print();
     } else {
-        std::fprintf(stderr, "log: %s %s (%s)\n", printable(sealwire::view_of(event.peer)).c_str(),
-                     printable(text, 1000).c_str(), printable(address).c_str());
+        std::string peer = printable(sealwire::view_of(event.peer));
+        if (!peer.empty()) peer += ' ';
+        std::fprintf(stderr, "log: %s%s (%s)\n", peer.c_str(), printable(text, 1000).c_str(),
+                     printable(address).c_str());
     }
 }
 
@@ -232,7 +243,16 @@ bool is_orderly(const sw_event_closed& event) {
     return event.result == SW_OK || (event.result == SW_ERR_PEER_CLOSED && event.code == 0);
 }
 
-std::string link_words(sw_event_type type, const sw_event_link& event) {
+bool LostLinks::note(sealwire::peer peer, sw_event_type type) {
+    if (type == SW_EVENT_PEER_RESUMED) return std::erase(peers_, peer) > 0;
+    const bool known = std::find(peers_.begin(), peers_.end(), peer) != peers_.end();
+    if (type == SW_EVENT_PEER_SUSPENDED && !known) peers_.push_back(peer);
+    return known || type == SW_EVENT_PEER_SUSPENDED;
+}
+
+void LostLinks::forget(sealwire::peer peer) { std::erase(peers_, peer); }
+
+std::string link_words(sw_event_type type, const sw_event_link& event, bool lost) {
     std::string why = sw_result_text(event.result);
     if (event.detail.size && sealwire::view_of(event.detail) != why)
         why += " (" + printable(sealwire::view_of(event.detail)) + ")";
@@ -243,7 +263,8 @@ std::string link_words(sw_event_type type, const sw_event_link& event) {
         default: break;
     }
     if (event.result != SW_OK) return "goes on where it was, as " + address + " was not reached: " + why;
-    return "is back after " + milliseconds(uint64_t{event.suspended_ms} * 1000) + " ms, nothing was lost";
+    if (!lost) return "goes on over another connection, at " + address;
+    return "is back after " + std::to_string(event.suspended_ms) + " ms, nothing was lost";
 }
 
 std::string words_of(const sw_event_closed& event) {
@@ -278,7 +299,9 @@ Client::Client(const Arguments& arguments, const std::string& ticket, EventFn on
 sealwire::node_options Client::handlers(EventFn on_event) {
     sealwire::node_options options;
     options.on_connected = [this](sealwire::peer, const sw_event_connected& event) { connected_.emplace(event); };
-    options.on_closed = [this](sealwire::peer, const sw_event_closed& event) { ending_.emplace(event); };
+    options.on_closed = [this](sealwire::peer, const sw_event_closed& event) {
+        ending_.emplace(event, session_.new_key());
+    };
     options.on_event = std::move(on_event);
     return options;
 }

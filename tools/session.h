@@ -63,6 +63,8 @@ public:
     // `options.identity`, `network` and `handlers` are set from the command line.
     Session(const Arguments& arguments, sealwire::node_options options);
     sealwire::node& node() { return *node_; }
+    // No --key was given.
+    bool new_key() const { return !identity_; }
     // With the certificates, limits and lists of the command line, beside what `options`, initialised, says. `option` is what the
     // address was given by, if it was an option.
     sealwire::listener listen(const Arguments& arguments, const std::string& url, sw_listen_options options,
@@ -86,11 +88,15 @@ private:
 
 // How a peer ended, kept beyond its event.
 struct Ending {
-    explicit Ending(const sw_event_closed& closed);
+    // `new_key`: this program's key is of this run alone.
+    explicit Ending(const sw_event_closed& closed, bool new_key = false);
     int explain(bool json) const;
+    // What to do, where the tool knows better than the library; else nothing.
+    std::string_view hint() const;
     sw_result result;
     uint32_t code;
     std::string words, detail, endpoint;
+    bool new_key;
 };
 
 // What a peer told when it was connected.
@@ -106,8 +112,18 @@ struct Connected {
 void print_listening(const sw_event_listening& event, const sealwire::peer_id& own);
 void print_log(const sw_event_log& event, bool json);
 bool is_orderly(const sw_event_closed& event);
+// Which connections are lost, and not back yet.
+class LostLinks {
+public:
+    // Whether the peer of such an event is, or was until then: RESUMED also comes of a session that has moved, and lost nothing.
+    bool note(sealwire::peer peer, sw_event_type type);
+    void forget(sealwire::peer peer);
+
+private:
+    std::vector<sealwire::peer> peers_;
+};
 // Of SW_EVENT_PEER_SUSPENDED, _CONNECTING and _RESUMED of a session, behind its peer's short id.
-std::string link_words(sw_event_type type, const sw_event_link& event);
+std::string link_words(sw_event_type type, const sw_event_link& event, bool lost);
 std::string words_of(const sw_event_closed& event);
 
 // --key; nothing when it is not given.

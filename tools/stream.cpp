@@ -151,7 +151,7 @@ private:
             on_connected(peer, event);
         };
         options.on_closed = [this](sealwire::peer peer, const sw_event_closed& event) {
-            if (!listens_ || (connected_ && peer == *connected_)) ending_.emplace(event);
+            if (!listens_ || (connected_ && peer == *connected_)) ending_.emplace(event, session_.new_key());
         };
         options.on_event = [this](const sw_event& event) { on_event(event); };
         return options;

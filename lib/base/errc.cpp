@@ -65,8 +65,7 @@ constexpr auto kTable = std::to_array<ErrcInfo>({
     {Errc::no_answer, "no_answer", "something listens there but gave no answer to the handshake",
      "Either the ticket's key is not the key of the program there, or its network differs, or it is another version or "
      "another kind of program, or it is overloaded, or your address may not connect, or has too many connections "
-     "there. "
-     "From here these look alike; its log tells them apart."},
+     "there. From here these look alike; its log tells all but key, network and version apart."},
     {Errc::handshake_timeout, "handshake_timeout", "the handshake was not finished in time",
      "The peer proved its key but did not accept or refuse in time; its decision callback may be blocked."},
     {Errc::handshake, "handshake", "the handshake failed",

@@ -106,6 +106,8 @@ def build_folder_lines(options, folder):
     checkout.joinpath("capi").mkdir(parents=True)
     checkout.joinpath("capi", "include").symlink_to(options.include.resolve())
     checkout.joinpath("build").symlink_to(options.library.resolve().parent.parent)
+    npm = {f"npm_config_{name}": "false" for name in ("audit", "fund", "update_notifier")}  # what is installed lies there
+    npm |= {"npm_config_offline": "true", "npm_config_cache": str(folder / "npm-cache")}
     if len(lines) != 3:
         yield f"{lines} in place of a line for each language"
     for line in map(str.strip, lines):
@@ -117,7 +119,7 @@ def build_folder_lines(options, folder):
             place.joinpath(name).write_bytes(folder.joinpath(name).read_bytes())
         line = line.replace("python3", str(options.python))
         server = subprocess.Popen(["sh", "-c", "exec 3<&0; " + line + " <&3"], cwd=place, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                  stderr=subprocess.PIPE, text=True, env={**os.environ, "SEALWIRE": str(checkout)}, start_new_session=True)
+                                  stderr=subprocess.PIPE, text=True, env={**os.environ, **npm, "SEALWIRE": str(checkout)}, start_new_session=True)
         try:
             if not any("#" in shown for shown in server.stdout):
                 yield f"{line}: {server.stderr.read()}"

@@ -34,6 +34,7 @@ struct Told {
     std::mutex mutex;
     std::condition_variable changed;
     bool listening = false;
+    bool connected = false;
     bool message = false;
     std::vector<std::pair<LogLevel, std::string>> lines;
 
@@ -52,6 +53,7 @@ private:
     void call(const NodeEvent& event, const Handler*) override {
         const std::lock_guard lock(told_.mutex);
         if (event.kind == NodeEventKind::listening) told_.listening = true;
+        if (event.kind == NodeEventKind::peer_connected) told_.connected = true;
         if (event.kind == NodeEventKind::message) told_.message = true;
         if (event.kind == NodeEventKind::log) told_.lines.emplace_back(event.level, event.text);
         told_.changed.notify_all();
@@ -185,13 +187,15 @@ void serve(Node& server, Told& told, const std::string& path) {
     told.wait([&] { return told.listening; });
 }
 
-// One message, to the server that is reached there; then both close.
-void say_words(Node& client, Node& server, Told& server_told, const std::string& path) {
+// One message, to the server that is reached there; then both close. The message goes before the server has accepted: whoever closes
+// by then has been sent nothing.
+void say_words(Node& client, Told& client_told, Node& server, Told& server_told, const std::string& path) {
     uint64_t peer = 0;
     REQUIRE(client.connect("unix://" + path + "#" + server.id().text(), DialOptions{}, &peer));
     OutMessage message{.route = "words", .body = as_bytes(kSecretBody)};
     REQUIRE(Peer::send(peer, message, nullptr, nullptr, nullptr) == Errc::ok);
     server_told.wait([&] { return server_told.message; });
+    client_told.wait([&] { return client_told.connected; });
     static_cast<void>(client.close(kSecond));
     static_cast<void>(server.close(kSecond));
 }
@@ -208,7 +212,7 @@ TEST_CASE("a key log's lines open what was recorded, and its warning comes witho
     REQUIRE(client);
     serve(**server, server_told, folder.path + "/server");
     Recorder recorder(folder.path + "/proxy", folder.path + "/server");
-    say_words(**client, **server, server_told, folder.path + "/proxy");
+    say_words(**client, client_told, **server, server_told, folder.path + "/proxy");
     recorder.join();
 
     REQUIRE(client_told.lines.size() == 1);
@@ -242,7 +246,7 @@ TEST_CASE("both ends write the same keys, one behind the other in one file") {
     REQUIRE(server);
     REQUIRE(client);
     serve(**server, server_told, folder.path + "/server");
-    say_words(**client, **server, server_told, folder.path + "/server");
+    say_words(**client, client_told, **server, server_told, folder.path + "/server");
     const std::vector<Line> lines = lines_of(keys);
     REQUIRE(lines.size() == 4);
     for (const size_t i : {0, 1}) {

@@ -170,6 +170,9 @@ class Doctor(ToolCase):
         stranger, _ = self.new_key("stranger.key")
         with Listener("--allow", allowed) as listener:
             self.fails_at("authorisation", "not_allowed", listener.ticket, "--key", stranger)
+            self.assertIn("peer id to the allow-list", run("doctor", listener.ticket, "--key", stranger).err)
+            for command_of_new_key in (("doctor", listener.ticket), ("send", listener.ticket, "r", "x")):
+                self.assertIn("No --key was given", run(*command_of_new_key).err)
 
     def test_authorisation_a_peer_that_has_as_many_connections_as_it_takes(self):
         with Listener("--anyone", "--max-connections", "1") as listener:

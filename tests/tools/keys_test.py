@@ -138,7 +138,10 @@ class CommandLine(ToolCase):
                 result = run("ping", ticket, option, path)
                 self.fails(result, 8, f"{option}: the file {path} has mode {mode:04o}", f"chmod 600 {path}")
                 self.assertRegex(result.err, "^sealwire: a file with a secret can be read by others")
-        self.fails(run("doctor", ticket, "--network-file", file), 8)  # 0602
+        for option, path in (("--network-file", file), ("--tls-key", key)):  # 0602
+            seen = run("doctor", ticket, option, path)
+            self.fails(seen, 8)
+            self.assertRegex(seen.out, r"\AFAILED  self ")
         file.chmod(0o600)
         self.fails(run("ping", ticket, "--network-file", file), 3, "nothing is listening")
         key.chmod(0o640)

@@ -45,16 +45,20 @@ class Line:
                 near, _ = server.accept()
             except OSError:
                 return
-            far = socket.socket(socket.AF_UNIX)
-            try:
-                far.connect(self.target)
-            except OSError:
-                near.close()
-                continue
-            with self.lock:
-                self.ends += [near, far]
-            for source, sink in ((near, far), (far, near)):
-                threading.Thread(target=self._carry, args=(source, sink), daemon=True).start()
+            self.join(near)
+
+    def join(self, near):
+        far = socket.socket(socket.AF_UNIX)
+        try:
+            far.connect(self.target)
+        except OSError:
+            near.close()
+            far.close()
+            return
+        with self.lock:
+            self.ends += [near, far]
+        for source, sink in ((near, far), (far, near)):
+            threading.Thread(target=self._carry, args=(source, sink), daemon=True).start()
 
     @staticmethod
     def _carry(source, sink):
@@ -77,8 +81,9 @@ class Reconnect(ToolCase):
         self.socket = self.folder / "pub"
         self.ticket = f"unix://{self.socket}#{self.peer_id}"
 
-    def publisher(self, *who):
-        pub = Running("pub", "news", "--listen", f"unix://{self.socket}", *(who or ("--anyone",)), "--key", self.key, stdin=subprocess.PIPE)
+    def publisher(self, *who, path=None):
+        pub = Running("pub", "news", "--listen", f"unix://{path or self.socket}", *(who or ("--anyone",)), "--key", self.key,
+                      stdin=subprocess.PIPE)
         self.addCleanup(self.end, pub)
         pub.expect("listening")
         return pub
@@ -96,7 +101,7 @@ class Reconnect(ToolCase):
 
     def line(self):
         line = Line(self.folder / "line", self.socket)
-        self.addCleanup(line.server.close)
+        self.addCleanup(lambda: line.server.close())
         self.addCleanup(line.cut)
         return line, f"unix://{line.path}#{self.peer_id}"
 
@@ -164,8 +169,7 @@ class Reconnect(ToolCase):
         with Running("sub", "news", "--connect", ticket) as sub:
             self.say(pub, "one\n")
             sub.expect("message")
-            self.end(pub)
-            pub = self.shut_out_after_resumption(sub, line)
+            pub = self.shut_out_after_resumption(sub, line, pub)
             self.assertIn("nothing is listening there", sub.expect("closed")["text"])
             line.open()
             self.assertIn("connected anew", sub.expect("connected")["text"])
@@ -178,25 +182,39 @@ class Reconnect(ToolCase):
         with Running("sub", "news", "--connect", ticket, "--lease", "2") as sub:
             self.say(pub, "one\n")
             sub.expect("message")
-            self.end(pub)
-            self.shut_out_after_resumption(sub, line)
+            self.shut_out_after_resumption(sub, line, pub)
             error = sub.expect("error")
             self.assertEqual((error["error"], error["exit"], sub.wait()), ("lease", 5, 5))
 
-    def shut_out_after_resumption(self, sub, line):
-        """The publisher is started anew; nobody is let in once it has answered that it does not know the session."""
+    def test_who_accepts_and_answers_nothing_is_dialled_again(self):
+        pub = self.publisher()
+        line, ticket = self.line()
+        with Running("sub", "news", "--connect", ticket) as sub:
+            self.say(pub, "one\n")
+            sub.expect("message")
+            pub = self.shut_out_after_resumption(sub, line, pub)
+            target, line.target = line.target, str(self.folder / "nobody")
+            line.open()
+            while "gave no answer" not in sub.expect("closed")["text"]:  # before it was open there was nobody
+                pass
+            line.target = target
+            self.assertIn("connected anew", sub.expect("connected")["text"])
+            self.say(pub, "two\n")
+            self.assertEqual(sub.expect("message")["body"], "two")
+
+    def shut_out_after_resumption(self, sub, line, old):
+        """Another publisher takes the place of the old one; nobody is let in once it has said that it does not know the session."""
         line.close()
         line.server = server = socket.socket(socket.AF_UNIX)
+        server.settimeout(PATIENCE_S)
         server.bind(line.path)
         server.listen()
-        pub = self.publisher()
+        pub = self.publisher(path=self.folder / "second")  # before the lease begins, which may be short
+        line.target = str(self.folder / "second")
+        self.end(old)
         near, _ = server.accept()
         line.close()
-        far = socket.socket(socket.AF_UNIX)
-        far.connect(line.target)
-        line.ends += [near, far]
-        for source, sink in ((near, far), (far, near)):
-            threading.Thread(target=line._carry, args=(source, sink), daemon=True).start()
+        line.join(near)
         self.assertIn("it is dialled again", sub.expect("closed")["text"])
         return pub
 
