@@ -90,7 +90,12 @@ test('the handler sees the idempotency key', async (t) => {
 
 test('a message has one UUID at both ends', async (t) => {
   const seen = []
-  const { peer } = await pair(t, { routes: { look: (request) => (seen.push(request.uuid), request.replyUuid()) } })
+  const look = async (request) => {
+    seen.push(request.uuid)
+    for (const part of request.parts) for await (const piece of part) assert.equal(String(piece), 'x') // or it is cancelled
+    return request.replyUuid()
+  }
+  const { peer } = await pair(t, { routes: { look } })
   for (const options of [{}, { receipt: true }, { metadata: { a: 'b' } }, { parts: [{ source: 'x' }] }]) {
     const own = await peer.send('look', undefined, { uuid: true, ...options })
     await peer.request('look')
