@@ -10,8 +10,10 @@ namespace tool {
 
 namespace {
 
+constexpr size_t kMostBytes = 16 << 20;  // of a file with ids, some 300,000 of them
+
 void read_ids(const std::string& path, std::vector<sealwire::peer_id>& ids) {
-    std::istringstream file(read_option_file("--allow-file", path));
+    std::istringstream file(read_option_file("--allow-file", path, kMostBytes).bytes);
     size_t number = 0;
     for (std::string line; std::getline(file, line);) {
         ++number;

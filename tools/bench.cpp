@@ -149,8 +149,11 @@ private:
         if (const int failed = client_.run_until(over)) return failed;
         if (!load_.failure) return kDone;
         client_.close();
-        return explain(load_.failure->result, "", client_.connected().address, json_, load_.failure->code,
-                       load_.failure->words);
+        return explain({.result = load_.failure->result,
+                        .where = client_.connected().address,
+                        .code = load_.failure->code,
+                        .words = load_.failure->words},
+                       json_);
     }
     void tell_requests(uint32_t outstanding) {
         Measured all = load_.take();

@@ -75,7 +75,9 @@ int run_call(const Arguments& arguments) {
         if (!arguments.json() && !result->details.empty()) {
             std::fprintf(stderr, "details: %s\n", printable(result->details, 4096).c_str());
         }
-        return explain(result->result, "", "function " + printable(name), arguments.json(), result->code, result->text);
+        const std::string where = "function " + printable(name);
+        return explain({.result = result->result, .where = where, .code = result->code, .words = result->text},
+                       arguments.json());
     }
     if (result->body.empty()) result->body = "null";
     if (arguments.json()) {

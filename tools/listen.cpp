@@ -104,7 +104,7 @@ private:
         session_.print("Listening on " + address + ". Others connect with this ticket:\n" + ticket + "\n");
     }
     void on_connected(const sw_event_connected& event) {
-        say("connected", event.id, std::string("connected from ") + std::string(sealwire::view_of(event.address)));
+        say("connected", event.id, "connected from " + place_of(event));
     }
     void on_closed(const sw_event_closed& event) { say("closed", event.id, words_of(event)); }
     void say(const char* what, const sealwire::peer_id& id, const std::string& text) {

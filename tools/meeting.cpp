@@ -5,6 +5,7 @@
 #include <csignal>
 #include <cstdio>
 #include <memory>
+#include <utility>
 
 #include "access.h"
 #include "output.h"
@@ -39,8 +40,7 @@ Meeting::Meeting(const Arguments& arguments, bool redials, ClosedFn on_closed)
     : json_(arguments.json()),
       verbose_(arguments.has("--verbose")),
       listens_(arguments.has("--listen")),
-      redials_(redials && arguments.value("--lease") != "0"),
-      lease_(arguments.value("--lease") == "0" ? 0 : arguments.duration_ms("--lease", 60'000)),
+      lease_(!redials || arguments.value("--lease") == "0" ? 0 : arguments.duration_ms("--lease", 60'000)),
       dial_options_(arguments),
       told_closed_(std::move(on_closed)),
       session_(arguments, handlers(arguments)) {
@@ -116,7 +116,8 @@ int Meeting::join(const std::string& name, sealwire::topic_options options, seal
     if (const int failed = explain(until, "not all peers have answered that it joins " + name, kHint)) return failed;
     const sw_event_topic& about = joined->about;
     if (about.refused > 0 && about.count == 0 && !listens_) {
-        return tool::explain(about.result, "", "joining " + name, json_, about.code);
+        const std::string where = "joining " + name;
+        return tool::explain({.result = about.result, .where = where, .code = about.code}, json_);
     }
     if (json_) {
         Json()
@@ -169,7 +170,7 @@ int Meeting::explain(Until until, const std::string& waited, std::string_view hi
     switch (until) {
         case Until::ended: return (fatal_ ? *fatal_ : *last_).explain(json_);
         case Until::interrupted: return explain_interrupt(json_);
-        case Until::late: return tool::explain(SW_ERR_TIMEOUT, waited, "", json_, 0, "", hint);
+        case Until::late: return tool::explain({.result = SW_ERR_TIMEOUT, .detail = waited, .hint = hint}, json_);
         default: return kDone;
     }
 }
@@ -197,9 +198,8 @@ void Meeting::on_connected(sealwire::peer peer, const sw_event_connected& event)
     }
     connected_.push_back(peer);
     reached_.push_back(peer);
-    const std::string address(sealwire::view_of(event.address));
     const std::string words = again ? "connected anew to " : own ? "connected to " : "connected from ";
-    say("connected", event.id, words + address, again);
+    say("connected", event.id, words + place_of(event), again);
 }
 
 void Meeting::on_link(sealwire::peer peer, sw_event_type type, const sw_event_link& event) {
@@ -215,7 +215,7 @@ void Meeting::on_link(sealwire::peer peer, sw_event_type type, const sw_event_li
 
 bool Meeting::redial(Dial& dial, const sw_event_closed& event) {
     const auto now = Dial::Clock::now();
-    if (!redials_ || closing_) return false;
+    if (lease_.count() == 0 || closing_) return false;
     if (reached(dial.peer)) {
         if (!was_started_anew(event)) return false;
         dial.loss.emplace(event);
@@ -250,7 +250,7 @@ void Meeting::dial_again(Dial& dial) {
     dial.waits = false;
     const auto end = dial.lost_at + lease_;
     const uint32_t left = left_until(end);
-    if (left == 0) return give_up(dial);
+    if (left == 0) return give_up(dial, *dial.loss);
     sw_connect_options options = dial_options_.options;
     options.timeout_ms = std::min(left, options.timeout_ms ? options.timeout_ms : kConnectTimeout);
     ++dial.attempts;
@@ -266,27 +266,20 @@ void Meeting::dial_again(Dial& dial) {
     }
 }
 
-void Meeting::give_up(Dial& dial, std::optional<Ending> why) {
+void Meeting::give_up(Dial& dial, Ending why, bool in_order) {
     dial.over = true;
     --alive_;
-    if (orderly_) last_ = why ? std::move(why) : dial.loss;
-    orderly_ = false;
+    if (orderly_) last_ = std::move(why);
+    orderly_ = orderly_ && in_order;
 }
 
 // Of a --connect that is not dialled again.
 void Meeting::dial_over(Dial& dial, const sw_event_closed& event) {
-    if (dial.loss) {
-        if (may_pass(event.result)) return give_up(dial);
-        return give_up(dial, Ending(event, session_.new_key()));
-    }
-    dial.over = true;
-    --alive_;
-    if (!reached(dial.peer)) {
-        fatal_.emplace(event, session_.new_key());
-    } else if (orderly_) {
-        last_.emplace(event);
-    }
-    orderly_ = orderly_ && is_orderly(event);
+    if (dial.loss && may_pass(event.result)) return give_up(dial, *dial.loss);
+    const bool session_ended = !dial.loss && reached(dial.peer);
+    Ending why(event, session_.new_key() && !session_ended);
+    if (!session_ended && !dial.loss) fatal_ = why;
+    give_up(dial, std::move(why), session_ended && is_orderly(event));
 }
 
 void Meeting::on_closed(sealwire::peer peer, const sw_event_closed& event) {

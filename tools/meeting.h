@@ -66,8 +66,7 @@ private:
     bool redial(Dial& dial, const sw_event_closed& event);
     void dial_again(Dial& dial);
     void dial_over(Dial& dial, const sw_event_closed& event);
-    // Its time is over; `why`, or else the loss.
-    void give_up(Dial& dial, std::optional<Ending> why = std::nullopt);
+    void give_up(Dial& dial, Ending why, bool in_order = false);
     // Dials those whose time has come; returns in how many ms the next is due, SW_NEVER: none is.
     uint32_t dial_due();
     void on_connected(sealwire::peer peer, const sw_event_connected& event);
@@ -76,8 +75,8 @@ private:
     void say_refused(const std::string& topic, const sw_event_topic& about) const;
     void say_member(const char* what, const std::string& topic, const sealwire::topic_member& member) const;
 
-    const bool json_, verbose_, listens_, redials_;
-    const std::chrono::milliseconds lease_;
+    const bool json_, verbose_, listens_;
+    const std::chrono::milliseconds lease_;  // for which it dials again; 0: not at all
     const DialOptions dial_options_;
     const ClosedFn told_closed_;
     std::vector<sealwire::listener> listeners_;

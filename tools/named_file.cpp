@@ -33,35 +33,49 @@ std::string text_of_error(const sealwire::error& error) {
 
 int explain_error(const sealwire::error& error, bool json, std::string_view where) {
     const auto* file = dynamic_cast<const FileError*>(&error);
-    if (!file) return explain(error.code(), error.detail(), where, json);
-    return explain(error.code(), error.detail(), where, json, 0, "", file->own_hint(), kKey, file->own_text());
+    Failure failure{.result = error.code(), .detail = error.detail(), .where = where};
+    if (file) failure.hint = file->own_hint(), failure.text = file->own_text(), failure.exit = kKey;
+    return explain(failure, json);
 }
 
-std::string read_option_file(std::string_view option, const std::string& path) {
+OptionFile read_option_file(std::string_view option, const std::string& path, size_t most) {
+    const std::string name(option);
     const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "re"), &std::fclose);
-    std::string text;
+    struct stat info {};
+    bool read = file && fstat(fileno(file.get()), &info) == 0;
+    std::string bytes;
     char block[4096];
-    while (file) {
+    while (read) {
         const size_t size = std::fread(block, 1, sizeof block, file.get());
-        text.append(block, size);
-        if (size < sizeof block) break;
+        bytes.append(block, size);
+        if (bytes.size() > most) {
+            throw FileError(SW_ERR_TOO_BIG, "a file that an option names is too long",
+                            name + ": the file " + path + " has more than " + std::to_string(most) + " bytes",
+                            "Check the path that " + name + " names.");
+        }
+        if (size == sizeof block) continue;
+        read = std::ferror(file.get()) == 0;
+        if (read) return {std::move(bytes), info.st_mode};
     }
-    if (file && !std::ferror(file.get())) return text;
     const int error = errno;
     throw FileError(result_of(error), sw_result_text(result_of(error)),
-                    std::string(option) + ": the file " + path + " cannot be read" + system_words(error),
-                    "Check the path that " + std::string(option) + " names, and that this user may read it.");
+                    name + ": the file " + path + " cannot be read" + system_words(error),
+                    "Check the path that " + name + " names, and that this user may read it.");
+}
+
+void check_secret_mode(std::string_view option, const std::string& path, mode_t mode, Readers readers) {
+    if (!S_ISREG(mode) || (mode & static_cast<unsigned>(readers)) == 0) return;
+    char digits[8];
+    std::snprintf(digits, sizeof digits, "%04o", static_cast<unsigned>(mode & 07777));
+    throw FileError(SW_ERR_PERMISSION, "a file with a secret can be read by others",
+                    std::string(option) + ": the file " + path + " has mode " + digits,
+                    "chmod 600 " + path + ", and replace the secret if others may have read it.");
 }
 
 void check_secret_file(std::string_view option, const std::string& path, Readers readers) {
     struct stat info {};
-    if (stat(path.c_str(), &info) != 0 || !S_ISREG(info.st_mode)) return;  // whoever reads it says why it cannot
-    if ((info.st_mode & static_cast<unsigned>(readers)) == 0) return;
-    char mode[8];
-    std::snprintf(mode, sizeof mode, "%04o", static_cast<unsigned>(info.st_mode & 07777));
-    throw FileError(SW_ERR_PERMISSION, "a file with a secret can be read by others",
-                    std::string(option) + ": the file " + path + " has mode " + mode,
-                    "chmod 600 " + path + ", and replace the secret if others may have read it.");
+    if (stat(path.c_str(), &info) == 0)
+        check_secret_mode(option, path, info.st_mode, readers);  // else its reader says why
 }
 
 }  // namespace tool

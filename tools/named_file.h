@@ -1,6 +1,7 @@
 // Files and values that options give: what is wrong with one is told with the option's name.
 #pragma once
 
+#include <sys/types.h>
 #include <sealwire/sealwire.hpp>
 
 #include <string>
@@ -36,13 +37,19 @@ auto naming(std::string_view option, Fn&& fn) {
     }
 }
 
-// The whole file, or a FileError.
-std::string read_option_file(std::string_view option, const std::string& path);
+struct OptionFile {
+    std::string bytes;
+    mode_t mode;  // of what was read, as fstat tells it
+};
+// The whole file, or a FileError, also when it has more than `most` bytes.
+OptionFile read_option_file(std::string_view option, const std::string& path, size_t most);
 
 // Who may not read a file with a secret: group and others as of a key file, or others alone, since servers keep keys of certificates
 // in files of a group.
 enum class Readers : unsigned { owner = 077, group = 007 };
-// A FileError when more than these can read or write it. What is no regular file, as a pipe of the shell, is not looked at.
+// A FileError when more than these can read or write it. What is no regular file, as a pipe of the shell, may have any mode.
+void check_secret_mode(std::string_view option, const std::string& path, mode_t mode, Readers readers);
+// The same of a file that the library will read.
 void check_secret_file(std::string_view option, const std::string& path, Readers readers);
 
 }  // namespace tool

@@ -183,51 +183,37 @@ void Json::print() const {
 
 namespace {
 
-// As JSON has it; `number`, `code` and `words` are of the library and the peer.
-struct Failure {
-    Exit exit;
-    const char* name;
-    sw_result number;
-    std::string_view text{}, detail{}, hint{}, where{};
-    uint32_t code = 0;
-    std::string_view words{};
-};
-
-int tell(const Failure& failure, bool json) {
-    const auto& [exit, name, number, text, detail, hint, where, code, words] = failure;
+int tell(Exit exit, const char* name, const Failure& failure, bool json) {
+    const std::string_view detail = failure.detail, where = failure.where;
     if (json) {
         Json object;
-        object.text("event", "error").text("error", name).number("number", number).text("text", text);
-        object.text("detail", detail).text("hint", hint).text("where", where).number("code", code);
-        object.text("words", words).number("exit", exit).print();
+        object.text("event", "error").text("error", name).number("number", failure.result);
+        object.text("text", failure.text).text("detail", detail).text("hint", failure.hint).text("where", where);
+        object.number("code", failure.code).text("words", failure.words).number("exit", exit).print();
         return exit;
     }
-    std::string out = "sealwire: " + std::string(text);
+    std::string out = "sealwire: " + std::string(failure.text);
     if (!where.empty() && detail.find(where) == detail.npos) out += " (" + std::string(where) + ")";
-    const std::string own = code >= 64 ? " (code " + std::to_string(code) + ")" : "";  // below it is what `number` says
-    if (!own.empty() || !words.empty()) out += "\n  the peer says: " + printable(words) + own;
+    // Codes below are what the result says.
+    const std::string own = failure.code >= 64 ? " (code " + std::to_string(failure.code) + ")" : "";
+    if (!own.empty() || !failure.words.empty()) out += "\n  the peer says: " + printable(failure.words) + own;
     if (!detail.empty()) out += "\n  in particular: " + printable(detail, 1000);
-    if (!hint.empty()) out += "\n  what to do: " + std::string(hint);
+    if (!failure.hint.empty()) out += "\n  what to do: " + std::string(failure.hint);
     std::fprintf(stderr, "%s\n", out.c_str());
     return exit;
 }
 
 }  // namespace
 
-int explain(sw_result result, std::string_view detail, std::string_view where, bool json, uint32_t code,
-            std::string_view words, std::string_view hint) {
-    return explain(result, detail, where, json, code, words, hint, exit_for(result), sw_result_text(result));
-}
-
-int explain(sw_result result, std::string_view detail, std::string_view where, bool json, uint32_t code,
-            std::string_view words, std::string_view hint, Exit exit, std::string_view text) {
-    return tell({exit, sw_result_name(result), result, text, detail,
-                 hint.empty() ? std::string_view(sw_result_hint(result)) : hint, where, code, words},
-                json);
+int explain(const Failure& failure, bool json) {
+    Failure full = failure;
+    if (full.text.empty()) full.text = sw_result_text(full.result);
+    if (full.hint.empty()) full.hint = sw_result_hint(full.result);
+    return tell(full.exit.value_or(exit_for(full.result)), sw_result_name(full.result), full, json);
 }
 
 int explain_own(Exit exit, const char* name, std::string_view text, std::string_view hint, bool json) {
-    return tell({.exit = exit, .name = name, .number = SW_OK, .text = text, .hint = hint}, json);
+    return tell(exit, name, {.result = SW_OK, .hint = hint, .text = text}, json);
 }
 
 int explain_interrupt(bool json) { return explain_own(kInterrupted, "interrupted", "interrupted", "", json); }

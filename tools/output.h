@@ -4,6 +4,7 @@
 #include <sealwire/sealwire.hpp>
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -47,13 +48,18 @@ private:
     std::string out_ = "{";
 };
 
-// A failure in words on standard error, or with `json` as an object {"event":"error",...} on standard output. Returns the
-// exit code. `hint` stands in place of the library's.
-int explain(sw_result result, std::string_view detail, std::string_view where, bool json, uint32_t code = 0,
-            std::string_view words = {}, std::string_view hint = {});
-int explain(sw_result result, std::string_view detail, std::string_view where, bool json, uint32_t code,
-            std::string_view words, std::string_view hint, Exit exit,
-            std::string_view text);  // with another exit code and text than the result's
+// A failure with a result of the library; what is not said in `text`, `hint` and `exit` follows from that.
+struct Failure {
+    sw_result result;
+    std::string_view detail{}, where{};
+    uint32_t code = 0;  // of the peer, as are its words
+    std::string_view words{};
+    std::string_view hint{};
+    std::string_view text{};
+    std::optional<Exit> exit{};
+};
+// Says it in words on standard error, or with `json` as an object {"event":"error",...} on standard output. Returns the exit code.
+int explain(const Failure& failure, bool json);
 // Likewise, of what is the tool's own and no error of the library: `name` stands for it in JSON.
 int explain_own(Exit exit, const char* name, std::string_view text, std::string_view hint, bool json);
 int explain_interrupt(bool json);

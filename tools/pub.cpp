@@ -67,7 +67,9 @@ public:
             last_ones_.erase(member.peer.value);
         };
         options.on_member_left = [this](sealwire::topic, const sealwire::topic_member& member) {
-            if (!member.publisher && --members_ == 0) last_ones_.insert(member.peer.value);
+            if (member.publisher || --members_ > 0) return;
+            last_ones_.insert(member.peer.value);
+            if (reads_ && need_ > 0 && !json_) std::fprintf(stderr, "Nobody is left in %s.\n", name_.c_str());
         };
         if (const int failed = meeting_.join(name_, std::move(options), topic_, timeout_ms_)) return failed;
         if (const int failed = meeting_.listen(arguments_)) return failed;
@@ -132,8 +134,12 @@ private:
                 taken = topic_.try_publish(bytes, type, &members);
             } catch (const sealwire::error& error) {
                 const bool large = error.code() == SW_ERR_TOO_BIG;
-                return tool::explain(error.code(), large ? "a message has at most 16 MiB" : error.detail(),
-                                     "message " + std::to_string(published_ + 1), json_, 0, "", large ? kTooBig : "");
+                const std::string where = "message " + std::to_string(published_ + 1);
+                return tool::explain({.result = error.code(),
+                                      .detail = large ? "a message has at most 16 MiB" : error.detail(),
+                                      .where = where,
+                                      .hint = large ? kTooBig : ""},
+                                     json_);
             }
             int failed = kDone;
             if (!taken) failed = wait_for_room();
@@ -167,13 +173,17 @@ private:
             if (looked > kMostBytes) return publish_line(buffer);  // which fails
             // That all have gone matters once there is something to publish.
             Session& session = meeting_.session();
+            reads_ = true;
             session.run_until([&] { return session.interrupted(); }, SW_NEVER, STDIN_FILENO);
+            reads_ = false;
             if (session.interrupted()) return meeting_.explain(Meeting::Until::interrupted);
             const ssize_t size = read(STDIN_FILENO, block, sizeof block);
             if (size == 0) return buffer.empty() ? kDone : publish_line(buffer);
             if (size > 0) buffer.append(block, static_cast<size_t>(size));
-            else if (errno != EINTR && errno != EAGAIN)
-                return tool::explain(SW_ERR_SYSTEM, std::string("standard input: ") + std::strerror(errno), "", json_);
+            else if (errno != EINTR && errno != EAGAIN) {
+                const std::string detail = std::string("standard input: ") + std::strerror(errno);
+                return tool::explain({.result = SW_ERR_SYSTEM, .detail = detail}, json_);
+            }
         }
     }
     int publish_line(std::string_view line) { return publish(line, type_of(arguments_, line)); }
@@ -251,8 +261,8 @@ private:
         const sw_result why = meeting_.late()           ? SW_ERR_TIMEOUT
                               : not_sent_ + dropped > 0 ? SW_ERR_NOT_SENT
                                                         : SW_ERR_OUTCOME_UNKNOWN;
-        return tool::explain(why, messages(lost + dropped) + " did not reach a member", "", json_, 0, "",
-                             why == SW_ERR_TIMEOUT ? kSlowHint : "");
+        const std::string detail = messages(lost + dropped) + " did not reach a member";
+        return tool::explain({.result = why, .detail = detail, .hint = why == SW_ERR_TIMEOUT ? kSlowHint : ""}, json_);
     }
 
     const Arguments& arguments_;
@@ -268,6 +278,7 @@ private:
     std::set<uint64_t> last_ones_;          // peers after whose leaving nobody was left
     std::map<uint64_t, uint64_t> dropped_;  // by peer
     bool writable_ = false, closing_ = false;
+    bool reads_ = false;  // it waits for what to publish
     sealwire::topic topic_;
     Meeting meeting_;
 };

@@ -104,10 +104,11 @@ private:
         bar_.clear();
         if (ended) return ended;
         if (*sending_.sent != SW_OK && sending_.result != SW_ERR_STATUS) {
-            return explain(*sending_.sent, sending_.detail, path, json_);
+            return explain({.result = *sending_.sent, .detail = sending_.detail, .where = path}, json_);
         }
         if (sending_.result != SW_OK) {
-            return explain(sending_.result, "", path, json_, sending_.code, sending_.words);
+            return explain({.result = sending_.result, .where = path, .code = sending_.code, .words = sending_.words},
+                           json_);
         }
         if (json_) {
             Json()
@@ -122,7 +123,7 @@ private:
         }
         return kDone;
     } catch (const sealwire::error& error) {
-        return explain(error.code(), error.detail(), path, json_);
+        return explain({.result = error.code(), .detail = error.detail(), .where = path}, json_);
     }
 
     void on_event(const sw_event& event) {

@@ -59,7 +59,9 @@ int run_request(const Arguments& arguments) {
         print(*answer, client, arguments.json());
         return kDone;
     }
-    return explain(answer->result, "", "route " + printable(route), arguments.json(), answer->code, answer->text);
+    const std::string where = "route " + printable(route);
+    return explain({.result = answer->result, .where = where, .code = answer->code, .words = answer->text},
+                   arguments.json());
 }
 
 }  // namespace

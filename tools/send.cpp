@@ -27,7 +27,7 @@ int run_send(const Arguments& arguments) {
     client.peer().send(route, body.bytes, options);
     if (const int failed = client.run_until([&] { return settled.has_value(); })) return failed;
     client.close();
-    if (*settled != SW_OK) return explain(*settled, "", client.connected().address, arguments.json());
+    if (*settled != SW_OK) return explain({.result = *settled, .where = client.connected().address}, arguments.json());
     if (arguments.json()) {
         Json()
             .text("event", "sent")

@@ -50,10 +50,12 @@ std::string network_of(const Arguments& arguments) {
     }
     if (arguments.has("--network")) throw UsageError("--network and --network-file cannot both be given");
     const std::string path = arguments.value("--network-file");
-    std::string text = read_option_file("--network-file", path);
+    constexpr size_t kMost = 4096;  // a name has at most 255 bytes
+    const OptionFile file = read_option_file("--network-file", path, kMost);
+    std::string text = file.bytes;
     while (!text.empty() && (text.back() == '\n' || text.back() == '\r' || text.back() == ' ')) text.pop_back();
     naming("--network-file " + path, [&] { sealwire::check_network(text); });
-    if (is_network_secret(text)) check_secret_file("--network-file", path, Readers::owner);
+    if (is_network_secret(text)) check_secret_mode("--network-file", path, file.mode, Readers::owner);
     return text;
 }
 
@@ -193,14 +195,14 @@ Ending::Ending(const sw_event_closed& closed, bool of_new_key)
 int Ending::explain(bool json) const {
     // Closed in good order, but before the command was through: by the peer then.
     const sw_result why = result == SW_OK ? SW_ERR_PEER_CLOSED : result;
-    return tool::explain(why, detail, endpoint, json, code, words, hint());
+    return tool::explain(
+        {.result = why, .detail = detail, .where = endpoint, .code = code, .words = words, .hint = hint()}, json);
 }
 
 std::string_view Ending::hint() const {
     if (!new_key || result != SW_ERR_NOT_ALLOWED) return {};
     return "No --key was given, so that this program has a new key with each run: make one by `sealwire keygen`, have "
-           "its peer "
-           "id allowed, and give it by --key.";
+           "its peer id allowed, and give it by --key.";
 }
 
 Connected::Connected(const sw_event_connected& connected)
@@ -238,6 +240,11 @@ void print_log(const sw_event_log& event, bool json) {
 }
 
 bool is_network_secret(std::string_view text) { return text.rfind("swnet1", 0) == 0; }
+
+std::string place_of(const sw_event_connected& event) {
+    const std::string_view address = sealwire::view_of(event.address);
+    return address == "unix:" ? "a unix socket" : printable(address);
+}
 
 bool is_orderly(const sw_event_closed& event) {
     return event.result == SW_OK || (event.result == SW_ERR_PEER_CLOSED && event.code == 0);
@@ -279,8 +286,7 @@ std::optional<sealwire::identity> identity_of(const Arguments& arguments) {
 }
 
 sealwire::peer connect_by_option(sealwire::node& node, const std::string& ticket, const sw_connect_options& options) {
-    naming("--connect " + ticket, [&] { sealwire::ticket::parse(ticket); });
-    return node.connect(ticket, options);
+    return naming("--connect " + ticket, [&] { return node.connect(ticket, options); });
 }
 
 DialOptions::DialOptions(const Arguments& arguments) : tls_(tls_of(arguments, false)) {

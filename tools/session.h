@@ -112,6 +112,8 @@ struct Connected {
 void print_listening(const sw_event_listening& event, const sealwire::peer_id& own);
 void print_log(const sw_event_log& event, bool json);
 bool is_orderly(const sw_event_closed& event);
+// Where a peer is connected from or to, in words: who dials a unix socket has no address there.
+std::string place_of(const sw_event_connected& event);
 // Which connections are lost, and not back yet.
 class LostLinks {
 public:
