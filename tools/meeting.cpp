@@ -75,12 +75,13 @@ sealwire::node_options Meeting::handlers(const Arguments& arguments) {
 
 int Meeting::connect(const Arguments& arguments) {
     for (const std::string& ticket : arguments.all("--connect")) {
-        dials_.push_back({ticket, connect_by_option(session_.node(), ticket, dial_options_.options)});
+        const sealwire::peer peer = connect_by_option(session_.node(), ticket, dial_options_.options);
+        dials_.push_back({ticket, sealwire::ticket::parse(ticket).id, peer});
     }
     alive_ = dials_.size();
     dialled_all_ = true;
-    const auto done = [this](const Dial& dial) { return dial.over || reached(dial.peer); };
-    return explain(run_until([&] { return std::all_of(dials_.begin(), dials_.end(), done); }));
+    const auto done = [this](const Dial& dial) { return dial.ended || reached(dial.peer); };
+    return explain(run_until([&] { return !fatal_ && std::all_of(dials_.begin(), dials_.end(), done); }));
 }
 
 int Meeting::listen(const Arguments& arguments) {
@@ -117,7 +118,8 @@ int Meeting::join(const std::string& name, sealwire::topic_options options, seal
     const sw_event_topic& about = joined->about;
     if (about.refused > 0 && about.count == 0 && !listens_) {
         const std::string where = "joining " + name;
-        return tool::explain({.result = about.result, .where = where, .code = about.code}, json_);
+        const std::string_view hint = hint_of(about.result, session_.new_key());
+        return tool::explain({.result = about.result, .where = where, .code = about.code, .hint = hint}, json_);
     }
     if (json_) {
         Json()
@@ -175,6 +177,10 @@ int Meeting::explain(Until until, const std::string& waited, std::string_view hi
     }
 }
 
+bool Meeting::is_connected(sealwire::peer peer) const {
+    return std::find(connected_.begin(), connected_.end(), peer) != connected_.end();
+}
+
 bool Meeting::reached(sealwire::peer peer) const {
     return std::find(reached_.begin(), reached_.end(), peer) != reached_.end();
 }
@@ -190,11 +196,10 @@ void Meeting::on_event(const sw_event& event) {
 void Meeting::on_connected(sealwire::peer peer, const sw_event_connected& event) {
     bool own = false, again = false;
     for (Dial& dial : dials_) {
-        if (dial.peer != peer) continue;
+        if (dial.peer != peer && !(dial.waits && dial.id == event.id)) continue;
         own = true;
         again = again || dial.loss;
-        dial.loss.reset();
-        dial.connected_at = Dial::Clock::now();
+        found(dial, peer);
     }
     connected_.push_back(peer);
     reached_.push_back(peer);
@@ -213,6 +218,21 @@ void Meeting::on_link(sealwire::peer peer, sw_event_type type, const sw_event_li
 
 // ---- Dialling again ----
 
+void Meeting::found(Dial& dial, sealwire::peer peer) {
+    dial.peer = peer;
+    dial.loss.reset();
+    dial.waits = false;
+    dial.connected_at = Dial::Clock::now();
+}
+
+bool Meeting::find(Dial& dial) {
+    const auto same = [&](const Dial& other) { return other.id == dial.id && is_connected(other.peer); };
+    const auto other = std::find_if(dials_.begin(), dials_.end(), same);
+    if (other == dials_.end()) return false;
+    found(dial, other->peer);
+    return true;
+}
+
 bool Meeting::redial(Dial& dial, const sw_event_closed& event) {
     const auto now = Dial::Clock::now();
     if (lease_.count() == 0 || closing_) return false;
@@ -221,7 +241,11 @@ bool Meeting::redial(Dial& dial, const sw_event_closed& event) {
         dial.loss.emplace(event);
         dial.lost_at = now;
         if (now - dial.connected_at >= kHealthy) dial.attempts = 0;
-    } else if (!dial.loss || !may_pass(event.result) || now - dial.lost_at >= lease_) {
+    } else if (!dial.loss) {
+        return false;
+    } else if (find(dial)) {
+        return true;
+    } else if (!may_pass(event.result) || now - dial.lost_at >= lease_) {
         return false;
     }
     dial_later(dial, now, dial.lost_at + lease_);
@@ -256,9 +280,8 @@ void Meeting::dial_again(Dial& dial) {
     ++dial.attempts;
     try {
         dial.peer = session_.node().connect(dial.ticket, options);
-    } catch (const sealwire::error& error) {  // no descriptor is free, or a certificate was replaced by a wrong one
-        if (error.code() == SW_ERR_TOO_MANY || error.code() == SW_ERR_SYSTEM)
-            return dial_later(dial, Dial::Clock::now(), end);
+    } catch (const sealwire::error& error) {  // all handles are in use, or a certificate was replaced by a wrong one
+        if (may_pass(error.code())) return dial_later(dial, Dial::Clock::now(), end);
         sw_event_closed closed{};
         closed.result = error.code();
         closed.detail = sealwire::text_of(error.detail());
@@ -266,41 +289,44 @@ void Meeting::dial_again(Dial& dial) {
     }
 }
 
-void Meeting::give_up(Dial& dial, Ending why, bool in_order) {
-    dial.over = true;
+void Meeting::give_up(Dial& dial, Ending why) {
+    const std::string words = std::string("is not dialled any more: ") + sw_result_text(why.result);
+    end(dial, std::move(why), false);
+    say("given_up", dial.id, words, !ended());
+}
+
+void Meeting::end(Dial& dial, Ending why, bool in_order) {
+    dial.ended = true;
     --alive_;
     if (orderly_) last_ = std::move(why);
     orderly_ = orderly_ && in_order;
 }
 
 // Of a --connect that is not dialled again.
-void Meeting::dial_over(Dial& dial, const sw_event_closed& event) {
-    if (dial.loss && may_pass(event.result)) return give_up(dial, *dial.loss);
-    const bool session_ended = !dial.loss && reached(dial.peer);
-    Ending why(event, session_.new_key() && !session_ended);
-    if (!session_ended && !dial.loss) fatal_ = why;
-    give_up(dial, std::move(why), session_ended && is_orderly(event));
+void Meeting::dial_closed(Dial& dial, const sw_event_closed& event) {
+    if (dial.loss && may_pass(event.result)) return end(dial, *dial.loss, false);
+    const bool had_session = !dial.loss && reached(dial.peer);
+    Ending why(event, session_.new_key());
+    if (!had_session && !dial.loss) fatal_ = why;
+    end(dial, std::move(why), had_session && is_orderly(event));
 }
 
 void Meeting::on_closed(sealwire::peer peer, const sw_event_closed& event) {
+    const bool was_there = reached(peer);
     bool own = false, again = false;
     for (Dial& dial : dials_) {
         if (dial.peer != peer) continue;
         own = true;
-        if (event.instead.value) {  // two ways to one peer
-            dial.peer = sealwire::peer(event.instead);
-            dial.loss.reset();
-        } else if (redial(dial, event)) {
-            again = true;
-        } else {
-            dial_over(dial, event);
-        }
+        if (event.instead.value) found(dial, sealwire::peer(event.instead));  // two ways to one peer
+        else if (redial(dial, event)) again = true;
+        else dial_closed(dial, event);
     }
-    const bool lost = again && reached(peer);
+    const bool lost = again && was_there;
     lost_.forget(peer);
     std::erase(connected_, peer);
     if (!own || again) std::erase(reached_, peer);  // whom nobody waits for
     if (told_closed_) told_closed_(peer, event);
+    if (closing_ && !was_there) return;  // a dial that this program ends
     const std::string also = lost    ? "; what was published meanwhile did not come; it is dialled again"
                              : again ? "; it is dialled again"
                                      : "";

@@ -58,6 +58,7 @@ public:
 
 private:
     sealwire::node_options handlers(const Arguments& arguments);
+    bool is_connected(sealwire::peer peer) const;
     // It is or was connected.
     bool reached(sealwire::peer peer) const;
     void on_event(const sw_event& event);
@@ -65,8 +66,14 @@ private:
     // Of the --connect whose session or dial has ended: whether it is dialled again.
     bool redial(Dial& dial, const sw_event_closed& event);
     void dial_again(Dial& dial);
-    void dial_over(Dial& dial, const sw_event_closed& event);
-    void give_up(Dial& dial, Ending why, bool in_order = false);
+    // Its peer is connected, by its dial or by that of another ticket.
+    void found(Dial& dial, sealwire::peer peer);
+    // The same when that is so; else false.
+    bool find(Dial& dial);
+    void dial_closed(Dial& dial, const sw_event_closed& event);
+    void end(Dial& dial, Ending why, bool in_order);
+    // Ends it without an event of its peer.
+    void give_up(Dial& dial, Ending why);
     // Dials those whose time has come; returns in how many ms the next is due, SW_NEVER: none is.
     uint32_t dial_due();
     void on_connected(sealwire::peer peer, const sw_event_connected& event);

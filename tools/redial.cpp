@@ -1,4 +1,4 @@
-// When sub dials a peer anew, whose session the library cannot resume.
+// When `sub` dials a peer of --connect again.
 #include "redial.h"
 
 #include <algorithm>
@@ -14,14 +14,19 @@ bool may_pass(sw_result result) {
         case SW_ERR_REFUSED:
         case SW_ERR_UNREACHABLE:
         case SW_ERR_CONNECT_TIMEOUT:
-        case SW_ERR_NO_ANSWER:  // it ends, or what passes bytes on to it does not reach it
+        case SW_ERR_NO_ANSWER:      // it ends, or what passes bytes on to it does not reach it
+        case SW_ERR_TLS_HANDSHAKE:  // the same within TLS; a certificate that is refused has a result of its own
         case SW_ERR_SILENT:
         case SW_ERR_WS_UPGRADE:
         case SW_ERR_WS_REFUSED:
         case SW_ERR_LIMIT:  // it still counts the connections that were lost
         case SW_ERR_HANDSHAKE_TIMEOUT:
         case SW_ERR_PEER_LOST:
-        case SW_ERR_TRUNCATED: return true;
+        case SW_ERR_TRUNCATED:
+        case SW_ERR_DESCRIPTORS:
+        case SW_ERR_TOO_MANY:
+        case SW_ERR_NO_MEMORY:
+        case SW_ERR_SYSTEM: return true;
         default: return false;
     }
 }

@@ -1,4 +1,4 @@
-// When a peer of --connect that was started anew is dialled again.
+// When `sub` dials a peer of --connect again, since it was started anew and knows nothing of the session.
 #pragma once
 
 #include <sealwire/sealwire.hpp>
@@ -15,17 +15,18 @@ namespace tool {
 struct Dial {
     using Clock = std::chrono::steady_clock;
     std::string ticket;
+    sealwire::peer_id id;
     sealwire::peer peer;
     std::optional<Ending> loss{};  // of the session; nothing while there is one, or was none
     Clock::time_point connected_at{}, lost_at{}, next{};
     unsigned attempts = 0;  // since it was last connected for some time
     bool waits = false;     // for `next`, to be dialled
-    bool over = false;      // it is dialled no more
+    bool ended = false;     // it is dialled no more
 };
 
 // The session was lost, but its peer is there: it says that it knows none of it, as after its start.
 bool was_started_anew(const sw_event_closed& event);
-// A dial that failed in this way may succeed a moment later, as while a program starts.
+// A dial that failed in this way may succeed a moment later, as while a program starts or this one has too much open.
 bool may_pass(sw_result result);
 // How long a connection has to live for the next dial to be as soon as the first.
 inline constexpr std::chrono::seconds kHealthy{30};

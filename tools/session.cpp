@@ -195,11 +195,16 @@ Ending::Ending(const sw_event_closed& closed, bool of_new_key)
 int Ending::explain(bool json) const {
     // Closed in good order, but before the command was through: by the peer then.
     const sw_result why = result == SW_OK ? SW_ERR_PEER_CLOSED : result;
-    return tool::explain(
-        {.result = why, .detail = detail, .where = endpoint, .code = code, .words = words, .hint = hint()}, json);
+    return tool::explain({.result = why,
+                          .detail = detail,
+                          .where = endpoint,
+                          .code = code,
+                          .words = words,
+                          .hint = hint_of(result, new_key)},
+                         json);
 }
 
-std::string_view Ending::hint() const {
+std::string_view hint_of(sw_result result, bool new_key) {
     if (!new_key || result != SW_ERR_NOT_ALLOWED) return {};
     return "No --key was given, so that this program has a new key with each run: make one by `sealwire keygen`, have "
            "its peer id allowed, and give it by --key.";

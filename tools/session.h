@@ -86,13 +86,13 @@ private:
     std::optional<sealwire::node> node_;
 };
 
+// What to do, where the tool knows better than the library; else nothing. `new_key`: this program's key is of this run alone.
+std::string_view hint_of(sw_result result, bool new_key);
+
 // How a peer ended, kept beyond its event.
 struct Ending {
-    // `new_key`: this program's key is of this run alone.
     explicit Ending(const sw_event_closed& closed, bool new_key = false);
     int explain(bool json) const;
-    // What to do, where the tool knows better than the library; else nothing.
-    std::string_view hint() const;
     sw_result result;
     uint32_t code;
     std::string words, detail, endpoint;
