@@ -163,7 +163,7 @@ class Reconnect(ToolCase):
             pub.process.stdin.close()
             pub.process.wait(PATIENCE_S)
 
-    def test_while_it_cannot_be_reached_it_is_dialled_again_and_again(self):
+    def test_while_it_cannot_be_reached_or_does_not_answer_it_is_dialled_again_and_again(self):
         pub = self.publisher()
         line, ticket = self.line()
         with Running("sub", "news", "--connect", ticket) as sub:
@@ -171,7 +171,11 @@ class Reconnect(ToolCase):
             sub.expect("message")
             pub = self.shut_out_after_resumption(sub, line, pub)
             self.assertIn("nothing is listening there", sub.expect("closed")["text"])
+            target, line.target = line.target, str(self.folder / "nobody")
             line.open()
+            while "gave no answer" not in sub.expect("closed")["text"]:  # before it was open there was nobody
+                pass
+            line.target = target
             self.assertIn("connected anew", sub.expect("connected")["text"])
             self.say(pub, "two\n")
             self.assertEqual(sub.expect("message")["body"], "two")
@@ -185,22 +189,6 @@ class Reconnect(ToolCase):
             self.shut_out_after_resumption(sub, line, pub)
             error = sub.expect("error")
             self.assertEqual((error["error"], error["exit"], sub.wait()), ("lease", 5, 5))
-
-    def test_who_accepts_and_answers_nothing_is_dialled_again(self):
-        pub = self.publisher()
-        line, ticket = self.line()
-        with Running("sub", "news", "--connect", ticket) as sub:
-            self.say(pub, "one\n")
-            sub.expect("message")
-            pub = self.shut_out_after_resumption(sub, line, pub)
-            target, line.target = line.target, str(self.folder / "nobody")
-            line.open()
-            while "gave no answer" not in sub.expect("closed")["text"]:  # before it was open there was nobody
-                pass
-            line.target = target
-            self.assertIn("connected anew", sub.expect("connected")["text"])
-            self.say(pub, "two\n")
-            self.assertEqual(sub.expect("message")["body"], "two")
 
     def shut_out_after_resumption(self, sub, line, old):
         """Another publisher takes the place of the old one; nobody is let in once it has said that it does not know the session."""
