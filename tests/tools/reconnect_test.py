@@ -206,7 +206,24 @@ class Reconnect(ToolCase):
         self.assertIn("it is dialled again", sub.expect("closed")["text"])
         return pub
 
-    def test_who_is_not_let_in_any_more_ends_with_that(self):
+    def test_who_is_not_let_in_any_more_when_it_is_dialled_anew_ends_with_that(self):
+        _, other = self.new_key("other.key")
+        pub = self.publisher()
+        line, ticket = self.line()
+        with Running("sub", "news", "--connect", ticket) as sub:
+            self.say(pub, "one\n")
+            sub.expect("message")
+            self.shut_out_after_resumption(sub, line, pub)
+            self.assertIn("nothing is listening there", sub.expect("closed")["text"])  # to a dial of its own, with no session
+            line.target = str(self.folder / "third")
+            self.publisher("--allow", other, path=line.target)
+            line.open()
+            error = sub.expect("error")
+            self.assertEqual((error["error"], error["exit"], sub.wait()), ("not_allowed", 4, 4))
+            self.assertEqual(error["text"], "the peer does not allow this key")
+            self.assertIn("No --key was given, so that this program has a new key with each run", error["hint"])
+
+    def test_whose_session_is_not_taken_up_as_it_is_not_let_in_any_more_ends_with_that(self):
         _, other = self.new_key("other.key")
         pub = self.publisher()
         with Running("sub", "news", "--connect", self.ticket) as sub:
