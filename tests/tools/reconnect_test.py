@@ -163,7 +163,7 @@ class Reconnect(ToolCase):
             pub.process.stdin.close()
             pub.process.wait(PATIENCE_S)
 
-    def test_while_it_cannot_be_reached_it_is_dialled_again_and_again(self):
+    def test_while_it_cannot_be_reached_or_does_not_answer_it_is_dialled_again_and_again(self):
         pub = self.publisher()
         line, ticket = self.line()
         with Running("sub", "news", "--connect", ticket) as sub:
@@ -171,7 +171,11 @@ class Reconnect(ToolCase):
             sub.expect("message")
             pub = self.shut_out_after_resumption(sub, line, pub)
             self.assertIn("nothing is listening there", sub.expect("closed")["text"])
+            target, line.target = line.target, str(self.folder / "nobody")
             line.open()
+            while "gave no answer" not in sub.expect("closed")["text"]:  # before it was open there was nobody
+                pass
+            line.target = target
             self.assertIn("connected anew", sub.expect("connected")["text"])
             self.say(pub, "two\n")
             self.assertEqual(sub.expect("message")["body"], "two")
@@ -185,22 +189,6 @@ class Reconnect(ToolCase):
             self.shut_out_after_resumption(sub, line, pub)
             error = sub.expect("error")
             self.assertEqual((error["error"], error["exit"], sub.wait()), ("lease", 5, 5))
-
-    def test_who_accepts_and_answers_nothing_is_dialled_again(self):
-        pub = self.publisher()
-        line, ticket = self.line()
-        with Running("sub", "news", "--connect", ticket) as sub:
-            self.say(pub, "one\n")
-            sub.expect("message")
-            pub = self.shut_out_after_resumption(sub, line, pub)
-            target, line.target = line.target, str(self.folder / "nobody")
-            line.open()
-            while "gave no answer" not in sub.expect("closed")["text"]:  # before it was open there was nobody
-                pass
-            line.target = target
-            self.assertIn("connected anew", sub.expect("connected")["text"])
-            self.say(pub, "two\n")
-            self.assertEqual(sub.expect("message")["body"], "two")
 
     def shut_out_after_resumption(self, sub, line, old):
         """Another publisher takes the place of the old one; nobody is let in once it has said that it does not know the session."""
@@ -218,7 +206,24 @@ class Reconnect(ToolCase):
         self.assertIn("it is dialled again", sub.expect("closed")["text"])
         return pub
 
-    def test_who_is_not_let_in_any_more_ends_with_that(self):
+    def test_who_is_not_let_in_any_more_when_it_is_dialled_anew_ends_with_that(self):
+        _, other = self.new_key("other.key")
+        pub = self.publisher()
+        line, ticket = self.line()
+        with Running("sub", "news", "--connect", ticket) as sub:
+            self.say(pub, "one\n")
+            sub.expect("message")
+            self.shut_out_after_resumption(sub, line, pub)
+            self.assertIn("nothing is listening there", sub.expect("closed")["text"])  # to a dial of its own, with no session
+            line.target = str(self.folder / "third")
+            self.publisher("--allow", other, path=line.target)
+            line.open()
+            error = sub.expect("error")
+            self.assertEqual((error["error"], error["exit"], sub.wait()), ("not_allowed", 4, 4))
+            self.assertEqual(error["text"], "the peer does not allow this key")
+            self.assertIn("No --key was given, so that this program has a new key with each run", error["hint"])
+
+    def test_whose_session_is_not_taken_up_as_it_is_not_let_in_any_more_ends_with_that(self):
         _, other = self.new_key("other.key")
         pub = self.publisher()
         with Running("sub", "news", "--connect", self.ticket) as sub:

@@ -41,7 +41,7 @@ function fill(peer) {
     count++
     peer.runs() // hands over what was gathered, so that a full queue is known
   }
-  assert.ok(count < 1000)
+  assert.ok(count < 1000, 'the queue of a peer that is paused did not get full by 1000 messages')
   return count
 }
 

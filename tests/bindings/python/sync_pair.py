@@ -39,9 +39,9 @@ def in_thread(function, *arguments):
     return future
 
 
-def until(condition):
+def until(condition, failure="what was waited for did not come to hold"):
     """Looks until it holds, for what no event tells of."""
     end = time.monotonic() + DEADLINE
     while not condition():
-        assert time.monotonic() < end
+        assert time.monotonic() < end, failure
         os.sched_yield()

@@ -2,10 +2,11 @@
 
 import asyncio
 import contextlib
+import time
 
 import pytest
 import sealwire
-from conftest import run
+from conftest import DEADLINE, run
 from pair import known
 from sealwire import sync
 from sync_pair import in_thread, until
@@ -16,6 +17,7 @@ FILLING = b"f" * 10000
 WINDOW = 64 * 1024
 SLOW = {"window_bytes": WINDOW}  # which is less than half of the hub's queue: one that is paused stays full
 HUB = {"allow": "anyone", "network": "tests", "send_queue_bytes": 256 * 1024}
+UNTOLD = "a peer that is paused did not tell that it has what its window holds, so its queue did not stay full"
 
 
 # ---- asyncio ----
@@ -63,7 +65,9 @@ def has_its_window(peer, sent):
 async def fill(peer):
     """How many messages it took until the queue of a peer that is paused was full, and stays so."""
     count = fill_once(peer)
+    end = time.monotonic() + DEADLINE / 2  # before that of run(), which does not say what was waited for
     while not has_its_window(peer, count):
+        assert time.monotonic() < end, UNTOLD
         await asyncio.sleep(0)
     return count + fill_once(peer)
 
@@ -245,7 +249,7 @@ def take(messages, count=1):
 
 def sync_fill(peer):
     count = fill_once(peer)
-    until(lambda: has_its_window(peer, count))
+    until(lambda: has_its_window(peer, count), UNTOLD)
     return count + fill_once(peer)
 
 
