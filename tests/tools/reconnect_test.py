@@ -10,6 +10,9 @@ import command
 from command import PATIENCE_S, TOOL, Listener, Running, ToolCase
 
 
+LEASE = ("--lease", "8", "--connect-timeout", "600")  # long enough for a loaded machine to resume within it, and to be told that it cannot
+
+
 class Line:
     """Passes bytes on between a unix socket and another, until it is cut."""
 
@@ -81,8 +84,8 @@ class Reconnect(ToolCase):
         self.socket = self.folder / "pub"
         self.ticket = f"unix://{self.socket}#{self.peer_id}"
 
-    def publisher(self, *who, path=None):
-        pub = Running("pub", "news", "--listen", f"unix://{path or self.socket}", *(who or ("--anyone",)), "--key", self.key,
+    def publisher(self, *who, path=None, key=None):
+        pub = Running("pub", "news", "--listen", f"unix://{path or self.socket}", *(who or ("--anyone",)), "--key", key or self.key,
                       stdin=subprocess.PIPE)
         self.addCleanup(self.end, pub)
         pub.expect("listening")
@@ -161,7 +164,30 @@ class Reconnect(ToolCase):
                 self.assertIn("it is dialled again", sub.expect("closed")["text"])
                 self.assertIn("connected anew", sub.expect("connected")["text"])
             pub.process.stdin.close()
-            pub.process.wait(PATIENCE_S)
+            self.assertEqual((pub.process.wait(PATIENCE_S), sub.wait()), (0, 0))
+
+    def test_two_ways_to_one_peer_are_dialled_again_as_one(self):
+        pub = self.publisher()
+        line, ticket = self.line()
+        with Running("sub", "news", "--connect", self.ticket, "--connect", ticket) as sub:
+            for body in ("one", "two", "three"):
+                self.say(pub, body + "\n")
+                self.assertEqual(sub.expect("message")["body"], body)
+                self.end(pub)
+                pub = self.publisher()
+                self.assertIn("it is dialled again", sub.expect("closed")["text"])
+                self.assertIn("connected anew", sub.expect("connected")["text"])
+            pub.process.stdin.close()  # while the other way still waits
+            self.assertEqual((pub.process.wait(PATIENCE_S), sub.wait()), (0, 0))
+
+    def test_who_is_not_there_is_told_of_before_anything_is_published_or_joined(self):
+        for _ in range(10):
+            nobody = f"unix://{self.folder}/none#{self.peer_id}"
+            done = command.run("pub", "news", "hello", "--wait", "0", "--connect", nobody)
+            self.assertEqual((done.status, done.out), (3, ""), done.err)
+            self.assertNotIn("Published", done.err)
+            done = command.run("sub", "news", "--json", "--connect", nobody)
+            self.assertEqual((done.status, [event["event"] for event in done.json()]), (3, ["closed", "error"]))
 
     def test_while_it_cannot_be_reached_or_does_not_answer_it_is_dialled_again_and_again(self):
         pub = self.publisher()
@@ -183,10 +209,30 @@ class Reconnect(ToolCase):
     def test_that_ends_with_the_lease(self):
         pub = self.publisher()
         line, ticket = self.line()
-        with Running("sub", "news", "--connect", ticket, "--lease", "2") as sub:
+        with Running("sub", "news", "--connect", ticket, *LEASE) as sub:
             self.say(pub, "one\n")
             sub.expect("message")
             self.shut_out_after_resumption(sub, line, pub)
+            line.server = silence = socket.socket(socket.AF_UNIX)
+            silence.bind(line.path)
+            silence.listen()  # the dial that it takes ends with the lease as well
+            error = sub.expect("error")
+            self.assertEqual((error["error"], error["exit"], sub.wait()), ("lease", 5, 5))
+
+    def test_of_several_the_others_go_on(self):
+        key, peer_id = self.new_key("another.key")
+        pub, another = self.publisher(), self.publisher(path=self.folder / "another", key=key)
+        line, ticket = self.line()
+        with Running("sub", "news", "--connect", ticket, "--connect", f"unix://{self.folder}/another#{peer_id}", *LEASE) as sub:
+            self.say(pub, "one\n")
+            sub.expect("message")
+            self.shut_out_after_resumption(sub, line, pub)
+            given_up = sub.expect("given_up")
+            self.assertEqual(given_up["peer"], self.peer_id)
+            self.assertIn("is not dialled any more: the session could not be resumed", given_up["text"])
+            self.say(another, "two\n")
+            self.assertEqual(sub.expect("message")["body"], "two")
+            another.process.stdin.close()
             error = sub.expect("error")
             self.assertEqual((error["error"], error["exit"], sub.wait()), ("lease", 5, 5))
 
