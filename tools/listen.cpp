@@ -101,7 +101,8 @@ private:
     void on_listening(const sw_event_listening& event) {
         if (json_) return print_listening(event, session_.node().id());
         const std::string address(sealwire::view_of(event.address)), ticket(sealwire::view_of(event.ticket));
-        session_.print("Listening on " + address + ". Others connect with this ticket:\n" + ticket + "\n");
+        session_.print("Listening on " + address + ". Others connect with this ticket" + host_words(ticket) + ":\n" +
+                       ticket + "\n");
     }
     void on_connected(const sw_event_connected& event) {
         say("connected", event.id, "connected from " + place_of(event));

@@ -62,7 +62,8 @@ sealwire::node_options Meeting::handlers(const Arguments& arguments) {
     options.on_listening = [this](const sw_event_listening& event) {
         ++listening_;
         if (json_) return print_listening(event, session_.node().id());
-        std::fprintf(stderr, "Listening: %s\n", std::string(sealwire::view_of(event.ticket)).c_str());
+        const std::string ticket(sealwire::view_of(event.ticket));
+        std::fprintf(stderr, "Listening%s: %s\n", host_words(ticket).c_str(), ticket.c_str());
     };
     options.on_connected = [this](sealwire::peer peer, const sw_event_connected& event) { on_connected(peer, event); };
     options.on_closed = [this](sealwire::peer peer, const sw_event_closed& event) { on_closed(peer, event); };

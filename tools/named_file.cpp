@@ -1,7 +1,9 @@
 // Files that options give.
 #include "named_file.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstdio>
@@ -40,7 +42,11 @@ int explain_error(const sealwire::error& error, bool json, std::string_view wher
 
 OptionFile read_option_file(std::string_view option, const std::string& path, size_t most) {
     const std::string name(option);
-    const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "re"), &std::fclose);
+    // A named pipe that nobody writes to is at its end, in place of holding this up until somebody does.
+    const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    const bool ready = fd >= 0 && fcntl(fd, F_SETFL, 0) == 0;
+    const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(ready ? fdopen(fd, "r") : nullptr, &std::fclose);
+    if (fd >= 0 && !file) close(fd);
     struct stat info {};
     bool read = file && fstat(fileno(file.get()), &info) == 0;
     std::string bytes;

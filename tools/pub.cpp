@@ -37,6 +37,12 @@ sw_slow slow_of(const Arguments& arguments) {
 }
 
 std::string messages(uint64_t count) { return std::to_string(count) + (count == 1 ? " message" : " messages"); }
+// `unknown`: messages that have left, and were not acknowledged.
+std::string undelivered(uint64_t missing, uint64_t unknown) {
+    std::string out = missing > 0 ? messages(missing) + " did not reach a member" : "";
+    if (missing > 0 && unknown > 0) out += ", ";
+    return unknown == 0 ? out : out + messages(unknown) + " may not have reached " + (missing > 0 ? "one" : "a member");
+}
 
 class Pub {
 public:
@@ -238,11 +244,11 @@ private:
             }
         }
         session.node().close();
-        const int undelivered = account();
-        return status == kDone ? undelivered : status;
+        return account(status);
     }
 
-    int account() const {
+    // Sums up. What has not come is an error of its own where `status` is none.
+    int account(int status) const {
         uint64_t dropped = 0;
         for (const auto& [peer, count] : dropped_) dropped += count;
         const uint64_t lost = not_sent_ + unknown_;
@@ -254,14 +260,17 @@ private:
         } else {
             if (published_ > 0)
                 std::fprintf(stderr, "Published %s to %s.\n", messages(published_).c_str(), name_.c_str());
-            if (dropped > 0) std::fprintf(stderr, "%s did not reach a member.\n", messages(dropped).c_str());
+            const uint64_t missing = dropped + (status == kDone ? 0 : not_sent_),
+                           unknown = status == kDone ? 0 : unknown_;
+            if (missing + unknown > 0) std::fprintf(stderr, "%s.\n", undelivered(missing, unknown).c_str());
         }
+        if (status != kDone) return status;
         // Who drops for slow members is only told of it.
         if (lost == 0 && (dropped == 0 || slow_ != SW_SLOW_BLOCK)) return kDone;
         const sw_result why = meeting_.late()           ? SW_ERR_TIMEOUT
                               : not_sent_ + dropped > 0 ? SW_ERR_NOT_SENT
                                                         : SW_ERR_OUTCOME_UNKNOWN;
-        const std::string detail = messages(lost + dropped) + " did not reach a member";
+        const std::string detail = undelivered(not_sent_ + dropped, unknown_);
         return tool::explain({.result = why, .detail = detail, .hint = why == SW_ERR_TIMEOUT ? kSlowHint : ""}, json_);
     }
 

@@ -60,8 +60,8 @@ private:
     void on_listening(const sw_event_listening& event) {
         if (json_) return print_listening(event, session_.node().id());
         const std::string ticket(sealwire::view_of(event.ticket));
-        session_.print("Files go to " + folder_ +
-                       ". Others send them by: sealwire push TICKET FILE, with this ticket:\n" + ticket + "\n");
+        session_.print("Files go to " + folder_ + ". Others send them by: sealwire push TICKET FILE, with this ticket" +
+                       host_words(ticket) + ":\n" + ticket + "\n");
     }
 
     void on_message(const sealwire::incoming& message) {

@@ -53,7 +53,15 @@ std::string network_of(const Arguments& arguments) {
     constexpr size_t kMost = 4096;  // a name has at most 255 bytes
     const OptionFile file = read_option_file("--network-file", path, kMost);
     std::string text = file.bytes;
-    while (!text.empty() && (text.back() == '\n' || text.back() == '\r' || text.back() == ' ')) text.pop_back();
+    if (text.rfind("\xef\xbb\xbf", 0) == 0) text.erase(0, 3);  // an editor's mark of UTF-8
+    constexpr const char* kBlank = " \t\r\n";
+    text.erase(0, text.find_first_not_of(kBlank));
+    text.erase(text.find_last_not_of(kBlank) + 1);
+    if (text.empty()) {
+        throw FileError(SW_ERR_KEY, "a file that an option names is empty",
+                        "--network-file: the file " + path + " has no network in it",
+                        "Write the network's name or secret to it, as `sealwire network new > FILE` does.");
+    }
     naming("--network-file " + path, [&] { sealwire::check_network(text); });
     if (is_network_secret(text)) check_secret_mode("--network-file", path, file.mode, Readers::owner);
     return text;
@@ -205,6 +213,9 @@ int Ending::explain(bool json) const {
 }
 
 std::string_view hint_of(sw_result result, bool new_key) {
+    if (result == SW_ERR_LEASE) {
+        return "Its connection stayed broken for longer than --lease, or the peer was started anew. Run this again.";
+    }
     if (!new_key || result != SW_ERR_NOT_ALLOWED) return {};
     return "No --key was given, so that this program has a new key with each run: make one by `sealwire keygen`, have "
            "its peer id allowed, and give it by --key.";
@@ -223,6 +234,14 @@ void print_listening(const sw_event_listening& event, const sealwire::peer_id& o
         .text("ticket", sealwire::view_of(event.ticket))
         .text("id", own.text())
         .print();
+}
+
+std::string host_words(std::string_view ticket) {
+    for (const char* const any : {"0.0.0.0", "[::]"}) {
+        if (ticket.find("//" + std::string(any) + ":") == ticket.npos) continue;
+        return ", with a name or address of this host in place of " + std::string(any);
+    }
+    return "";
 }
 
 void print_log(const sw_event_log& event, bool json) {

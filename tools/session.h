@@ -110,6 +110,8 @@ struct Connected {
 
 // What listeners, peers and logs tell beside what was asked for, in JSON or in words.
 void print_listening(const sw_event_listening& event, const sealwire::peer_id& own);
+// Behind "with this ticket": what to put in place of an address that stands for all of this host; else nothing.
+std::string host_words(std::string_view ticket);
 void print_log(const sw_event_log& event, bool json);
 bool is_orderly(const sw_event_closed& event);
 // Where a peer is connected from or to, in words: who dials a unix socket has no address there.

@@ -145,7 +145,8 @@ private:
         sealwire::node_options options;
         if (listens_) set_access(arguments, options);
         options.on_listening = [](const sw_event_listening& event) {
-            std::fprintf(stderr, "Listening: %s\n", std::string(sealwire::view_of(event.ticket)).c_str());
+            const std::string ticket(sealwire::view_of(event.ticket));
+            std::fprintf(stderr, "Listening%s: %s\n", host_words(ticket).c_str(), ticket.c_str());
         };
         options.on_connected = [this](sealwire::peer peer, const sw_event_connected& event) {
             on_connected(peer, event);

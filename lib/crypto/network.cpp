@@ -43,6 +43,9 @@ SecretText secret_text(std::span<const uint8_t, 32> secret) {
     return SecretText(std::move(text.append(kPrefix).append(letters.view())));
 }
 
+// But for the case of `a`.
+bool same_letter(char a, char b) { return (a >= 'A' && a <= 'Z' ? a - 'A' + 'a' : a) == b; }
+
 }  // namespace
 
 Network::Network() : psk_(psk_of_name({})) {}
@@ -51,6 +54,10 @@ Result<Network> Network::parse(std::string_view text) {
     if (!text.starts_with(kPrefix)) {
         if (text.size() > kMaxName) return fail(Errc::key, "a network name has at most 255 bytes");
         if (text.find('\0') != std::string_view::npos) return fail(Errc::key, "a network name holds no zero byte");
+        if (std::search(text.begin(), text.end(), kPrefix.begin(), kPrefix.end(), same_letter) != text.end())
+            return fail(
+                Errc::key,
+                "a network name holds no swnet1: that begins a secret, in lower case and with nothing before it");
         return Network(psk_of_name(text), false);
     }
     Secret<32 + kChecksum> block;

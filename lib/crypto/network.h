@@ -17,7 +17,8 @@ public:
     Network();
 
     // A text that starts with `swnet1` is a secret (Errc::key when damaged); every other one, up to 255 bytes without a
-    // zero byte, is a name. A name is public: it keeps apart, it does not keep out.
+    // zero byte, is a name, unless that is in it elsewhere or in capitals: what was to be a secret shall not become a name. A name is
+    // public: it keeps apart, it does not keep out.
     static Result<Network> parse(std::string_view text);
     // The text of a new secret: `swnet1` and 58 letters.
     static SecretText generate(Rng& rng);

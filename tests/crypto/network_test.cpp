@@ -3,6 +3,9 @@
 
 #include <doctest.h>
 
+#include <algorithm>
+#include <cctype>
+
 #include "crypto/base32.h"
 #include "crypto/hash.h"
 #include "crypto/sodium_rng.h"
@@ -57,8 +60,15 @@ TEST_CASE("a text with the prefix of a secret is a secret or an error, never a n
     CHECK(refused == tried);
     for (const std::string& bad : {std::string("swnet1"), std::string("swnet1x"), text + "a", text.substr(0, 63)})
         CHECK(Network::parse(bad).error().code == Errc::key);
-    CHECK(Network::parse("swnet2" + text.substr(6)));  // a name; so is an upper-case one
-    CHECK(Network::parse("my swnet1"));
+    CHECK(Network::parse("swnet2" + text.substr(6)));  // a name
+    std::string capitals = text;
+    std::transform(capitals.begin(), capitals.end(), capitals.begin(),
+                   [](char c) { return static_cast<char>(std::toupper(c)); });
+    // A secret with something before it or in capitals is no name for everybody to guess.
+    for (const std::string& near :
+         {" " + text, "\xef\xbb\xbf" + text, "\"" + text + "\"", "# mine\n" + text, capitals, std::string("my swnet1")})
+        CHECK(Network::parse(near).error().code == Errc::key);
+    CHECK(Network::parse("my swnet"));
 }
 
 TEST_CASE("names are bounded") {

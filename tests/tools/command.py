@@ -67,6 +67,13 @@ class Running:
             if event["event"] == "the end of the output":
                 raise AssertionError(f"'{kind}' did not come: {self.process.stderr.read()}")
 
+    def rest(self):
+        """Those that are still to be taken; after wait() all."""
+        events = []
+        while not self.events.empty():
+            events.append(self.events.get())
+        return events
+
     def stop(self):
         """SIGTERM, and the status it ends with."""
         self.process.terminate()

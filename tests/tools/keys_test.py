@@ -2,6 +2,7 @@
 """sealwire keygen, id, network, version, help: without a peer."""
 
 import json
+import os
 import re
 
 import command
@@ -149,6 +150,32 @@ class CommandLine(ToolCase):
         file.write_text("office\n")  # a public name
         file.chmod(0o644)
         self.fails(run("ping", ticket, "--network-file", file), 3, "nothing is listening")
+
+    def test_a_secret_in_a_file_may_have_blanks_around_it_and_nothing_else(self):
+        _, peer_id = self.new_key()
+        ticket = f"unix://{self.folder}/none#{peer_id}"
+        file, secret = self.folder / "network", run("network", "new").out.strip()
+        file.touch(0o600)
+        for text in (f"\n\n{secret}\n", f"  {secret}\t \r\n", f"\ufeff{secret}\n"):
+            file.write_text(text, encoding="utf-8")
+            self.fails(run("ping", ticket, "--network-file", file), 3, "nothing is listening")
+            file.chmod(0o644)  # it is seen as a secret
+            self.fails(run("ping", ticket, "--network-file", file), 8, "has mode 0644")
+            file.chmod(0o600)
+        for text in (f'"{secret}"\n', f"# mine\n{secret}\n", secret.upper(), f"{secret} # mine\n", secret[:-1]):
+            file.write_text(text)
+            self.fails(run("ping", ticket, "--network-file", file), 8, f"--network-file {file}: a network", "swnet1")
+            self.fails(run("network", "check", text), 8)
+
+    def test_a_file_of_an_option_that_is_empty_is_refused_and_holds_nothing_up(self):
+        _, peer_id = self.new_key()
+        empty, pipe = self.folder / "empty", self.folder / "pipe"
+        empty.write_text(" \n")
+        os.mkfifo(pipe)  # that nobody writes to
+        for file in (empty, pipe, "/dev/null"):
+            self.fails(run("ping", f"unix://{self.folder}/none#{peer_id}", "--network-file", file), 8, f"{file} has no network in it")
+        serve = ("listen", "tls://127.0.0.1:0", "--anyone")
+        self.fails(run(*serve, "--tls-cert", pipe, "--tls-key", pipe), 8, f"the certificate {pipe}: it is empty")
 
     def test_values_that_are_wrong_are_told_with_their_option(self):
         here = ("sub", "news", "--listen", "tcp://127.0.0.1:0")

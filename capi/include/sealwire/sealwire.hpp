@@ -786,14 +786,14 @@ public:
     sealwire::draft draft(std::string_view route, const draft_options& options = {}) const {
         return sealwire::draft(raw_, route, options.type, options.metadata);
     }
-    // on_listening follows, or SW_EVENT_LISTENER_CLOSED to on_event.
-    sealwire::listener listen(std::string_view url, const sw_listen_options* options = nullptr) {
+    // on_listening follows, or SW_EVENT_LISTENER_CLOSED to on_event. It listens as long as what is returned lives.
+    [[nodiscard]] sealwire::listener listen(std::string_view url, const sw_listen_options* options = nullptr) {
         sw_listener out{};
         check(sw_node_listen(raw_, text_of(url), options, &out));
         return sealwire::listener(out);
     }
     // On tls:// and wss://.
-    sealwire::listener listen(std::string_view url, const tls_options& tls) {
+    [[nodiscard]] sealwire::listener listen(std::string_view url, const tls_options& tls) {
         const sw_tls_options raw = tls.raw();
         sw_listen_options options;
         sw_listen_options_init(&options);
@@ -802,7 +802,7 @@ public:
     }
     // On ws://. What nothing else answers goes to on_http_request, and each WebSocket to on_http_upgrade, where the node has these
     // handlers.
-    sealwire::listener listen(std::string_view url, const http_options& http) {
+    [[nodiscard]] sealwire::listener listen(std::string_view url, const http_options& http) {
         const sw_http_options raw = raw_of(http);
         sw_listen_options options;
         sw_listen_options_init(&options);
@@ -810,7 +810,7 @@ public:
         return listen(url, &options);
     }
     // The same on wss://.
-    sealwire::listener listen(std::string_view url, const http_options& http, const tls_options& tls) {
+    [[nodiscard]] sealwire::listener listen(std::string_view url, const http_options& http, const tls_options& tls) {
         const sw_http_options raw = raw_of(http);
         const sw_tls_options raw_tls = tls.raw();
         sw_listen_options options;
