@@ -17,7 +17,7 @@ struct Command {
     int (*run)(const Arguments&);
 };
 
-extern const Command kKeygen, kId, kNetwork, kListen, kSend, kRequest, kCall, kPing, kDoctor, kDemo, kVersion, kPub,
-    kSub, kPush, kReceive, kBench, kStream;
+extern const Command kKeygen, kId, kNetwork, kSecret, kListen, kSend, kRequest, kCall, kPing, kDoctor, kDemo, kVersion,
+    kPub, kSub, kPush, kReceive, kBench, kStream;
 
 }  // namespace tool

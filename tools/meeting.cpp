@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "access.h"
+#include "named_file.h"
 #include "output.h"
 
 namespace tool {
@@ -15,6 +16,7 @@ namespace tool {
 std::vector<Option> with_meeting_options(std::vector<Option> own) {
     own.push_back({"--connect", "TICKET", "a peer to connect to; may be given several times"});
     own.push_back({"--listen", "ADDRESS", "where others connect to, with --allow, --allow-file or --anyone; likewise"});
+    own.push_back({"--secret-file", "FILE", "the topic's secret (see `sealwire secret`): who has none reads nothing"});
     own.push_back({"--verbose", "", "tell on standard error who comes and goes"});
     own = with_node_options(std::move(own), true);
     own.push_back({"--tls-client-ca", "FILE", "of --listen: who connects needs a certificate of this CA"});
@@ -24,6 +26,18 @@ std::vector<Option> with_meeting_options(std::vector<Option> own) {
 std::string checked_topic(const std::string& name) {
     if (!name.empty() && name.size() <= SW_TOPIC_NAME_MAX && is_utf8(name)) return name;
     throw UsageError("a topic is 1 to " + std::to_string(SW_TOPIC_NAME_MAX) + " bytes of UTF-8");
+}
+
+std::string topic_secret_of(const Arguments& arguments) {
+    const std::string option = "--secret-file";
+    if (!arguments.has(option)) return {};
+    const std::string path = arguments.value(option);
+    constexpr size_t kMost = 4096;
+    const OptionFile file = read_option_file(option, path, kMost);
+    std::string text = file.text();
+    naming(option + " " + path, [&] { sealwire::check_topic_secret(text); });
+    check_secret_mode(option, path, file.mode, Readers::owner);
+    return text;
 }
 
 namespace {

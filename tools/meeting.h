@@ -18,6 +18,8 @@ std::vector<Option> with_meeting_options(std::vector<Option> own);
 
 // A name that topics can have; else a UsageError.
 std::string checked_topic(const std::string& name);
+// What --secret-file says, checked; empty when it is not given.
+std::string topic_secret_of(const Arguments& arguments);
 
 class Meeting {
 public:

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <memory>
@@ -22,6 +23,9 @@ sw_result result_of(int error) {
         case EACCES:
         case EPERM: return SW_ERR_PERMISSION;
         case EISDIR: return SW_ERR_FILE_TYPE;
+        case EEXIST: return SW_ERR_FILE_EXISTS;
+        case ENOSPC:
+        case EDQUOT: return SW_ERR_NO_SPACE;
         default: return SW_ERR_SYSTEM;
     }
 }
@@ -38,6 +42,38 @@ int explain_error(const sealwire::error& error, bool json, std::string_view wher
     Failure failure{.result = error.code(), .detail = error.detail(), .where = where};
     if (file) failure.hint = file->own_hint(), failure.text = file->own_text(), failure.exit = kKey;
     return explain(failure, json);
+}
+
+void write_secret_file(const std::string& path, std::string_view bytes) {
+    const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (file >= 0) {
+        bool written = true;
+        while (written && !bytes.empty()) {
+            const ssize_t size = ::write(file, bytes.data(), bytes.size());
+            if (size >= 0) bytes.remove_prefix(static_cast<size_t>(size));
+            else written = errno == EINTR;
+        }
+        written = written && fsync(file) == 0;
+        const int error = errno;
+        if (::close(file) == 0 && written) return;
+        if (!written) errno = error;
+    }
+    const int error = errno;
+    if (file >= 0) ::unlink(path.c_str());
+    const sw_result result = result_of(error);
+    const bool exists = error == EEXIST;
+    throw FileError(result, sw_result_text(result),
+                    "the file " + path + (exists ? " is not overwritten" : " cannot be written" + system_words(error)),
+                    exists ? "Use the secret that is there, name another file, or move the old one away."
+                           : "Check the path, and that this user may write there.");
+}
+
+std::string OptionFile::text() const {
+    constexpr std::string_view kMark = "\xef\xbb\xbf", kBlank = " \t\r\n";
+    std::string_view text = bytes;
+    if (text.substr(0, kMark.size()) == kMark) text.remove_prefix(kMark.size());
+    text.remove_prefix(std::min(text.find_first_not_of(kBlank), text.size()));
+    return std::string(text.substr(0, text.find_last_not_of(kBlank) + 1));
 }
 
 OptionFile read_option_file(std::string_view option, const std::string& path, size_t most) {

@@ -37,9 +37,14 @@ auto naming(std::string_view option, Fn&& fn) {
     }
 }
 
+// Makes a file of mode 0600 with these bytes, or throws a FileError; one that is there is not overwritten.
+void write_secret_file(const std::string& path, std::string_view bytes);
+
 struct OptionFile {
     std::string bytes;
     mode_t mode;  // of what was read, as fstat tells it
+    // Without blanks and line ends around it, nor an editor's mark of UTF-8 before it.
+    std::string text() const;
 };
 // The whole file, or a FileError, also when it has more than `most` bytes.
 OptionFile read_option_file(std::string_view option, const std::string& path, size_t most);

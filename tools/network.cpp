@@ -1,11 +1,9 @@
 // sealwire network: makes and checks the texts that name a network.
-#include <unistd.h>
-
 #include <cstdio>
-#include <iostream>
 
 #include "command.h"
 #include "output.h"
+#include "passphrase.h"
 #include "session.h"
 
 namespace tool {
@@ -20,15 +18,6 @@ int print(const Arguments& arguments, const std::string& network) {
     return kDone;
 }
 
-// From standard input: on the command line it would show in the list of processes.
-std::string read_passphrase() {
-    if (isatty(STDIN_FILENO)) std::fprintf(stderr, "passphrase of the network: ");
-    std::string line;
-    std::getline(std::cin, line);
-    if (line.empty()) throw UsageError("no passphrase for the network came from standard input");
-    return line;
-}
-
 int run_network(const Arguments& arguments) {
     const std::string& action = arguments.need(0, "action (new, from-passphrase or check)");
     if (action == "new") {
@@ -37,7 +26,7 @@ int run_network(const Arguments& arguments) {
     }
     if (action == "from-passphrase") {
         arguments.at_most(1);
-        return print(arguments, sealwire::network_from_passphrase(read_passphrase()));
+        return print(arguments, sealwire::network_from_passphrase(read_passphrase("the network")));
     }
     if (action == "check") {
         arguments.at_most(2);

@@ -55,6 +55,7 @@ public:
           patient_(arguments.has("--listen") || arguments.has("--wait")),
           need_(need_of(arguments)),
           timeout_ms_(arguments.duration_ms("--timeout", SW_NEVER)),
+          secret_(topic_secret_of(arguments)),
           meeting_(arguments, false,
                    [this](sealwire::peer peer, const sw_event_closed& event) { on_closed(peer, event); }) {}
 
@@ -64,6 +65,7 @@ public:
         options.slow = slow_;
         options.publish_only = true;
         options.keep_last = keep_;
+        options.secret = secret_;
         options.on_writable = [this](sealwire::topic) { writable_ = true; };
         options.on_dropped = [this](sealwire::topic, sw_peer peer, const sw_event_topic& about) {
             on_dropped(peer, about);
@@ -142,7 +144,7 @@ private:
                 const bool large = error.code() == SW_ERR_TOO_BIG;
                 const std::string where = "message " + std::to_string(published_ + 1);
                 return tool::explain({.result = error.code(),
-                                      .detail = large ? "a message has at most 16 MiB" : error.detail(),
+                                      .detail = large ? too_big() : error.detail(),
                                       .where = where,
                                       .hint = large ? kTooBig : ""},
                                      json_);
@@ -153,6 +155,11 @@ private:
             else return ++published_, bytes_ += bytes.size(), kDone;
             if (failed) return failed;
         }
+    }
+
+    const char* too_big() const {
+        return secret_.empty() ? "a message has at most 16 MiB"
+                               : "a message has at most 16 MiB, less 178 bytes that a topic with a secret takes";
     }
 
     int wait_for_room() {
@@ -280,6 +287,7 @@ private:
     const sw_slow slow_;
     const bool patient_;
     const uint32_t need_, timeout_ms_;
+    const std::string secret_;
     uint64_t published_ = 0, bytes_ = 0;
     uint64_t not_sent_ = 0, unknown_ = 0;
     uint32_t at_the_end_ = 0, short_ = 0;   // members; those of them that have not got all

@@ -52,15 +52,12 @@ std::string network_of(const Arguments& arguments) {
     const std::string path = arguments.value("--network-file");
     constexpr size_t kMost = 4096;  // a name has at most 255 bytes
     const OptionFile file = read_option_file("--network-file", path, kMost);
-    std::string text = file.bytes;
-    if (text.rfind("\xef\xbb\xbf", 0) == 0) text.erase(0, 3);  // an editor's mark of UTF-8
-    constexpr const char* kBlank = " \t\r\n";
-    text.erase(0, text.find_first_not_of(kBlank));
-    text.erase(text.find_last_not_of(kBlank) + 1);
+    const std::string text = file.text();
     if (text.empty()) {
         throw FileError(SW_ERR_KEY, "a file that an option names is empty",
                         "--network-file: the file " + path + " has no network in it",
-                        "Write the network's name or secret to it, as `sealwire network new > FILE` does.");
+                        "Write the network's name or secret to it, as `sealwire network new > FILE` does, and into a "
+                        "named pipe before this is run.");
     }
     naming("--network-file " + path, [&] { sealwire::check_network(text); });
     if (is_network_secret(text)) check_secret_mode("--network-file", path, file.mode, Readers::owner);

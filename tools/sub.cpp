@@ -22,6 +22,7 @@ public:
           end_(arguments.has("--null") ? '\0' : '\n'),
           readable_(isatty(STDOUT_FILENO) && !raw_),
           count_(arguments.number("--count", 0, 1'000'000'000)),
+          secret_(topic_secret_of(arguments)),
           meeting_(arguments, true) {}
 
     int run(const Arguments& arguments) {
@@ -29,6 +30,7 @@ public:
         for (const std::string& name : arguments.positional()) {
             sealwire::topic_options options;
             options.want_last = last_;
+            options.secret = secret_;
             options.on_message = [this](const sealwire::topic_message& message) { on_message(message); };
             sealwire::topic topic;
             if (const int failed = meeting_.join(name, std::move(options), topic)) return ended(failed);
@@ -101,6 +103,7 @@ private:
     const char end_;
     const bool readable_;  // a terminal gets no control characters of others
     const uint32_t count_;
+    const std::string secret_;  // of all its topics
     uint32_t got_ = 0;
     bool stuck_ = false;  // a message could not be written
     Meeting meeting_;
@@ -126,10 +129,11 @@ const Command kSub{
     "print what is published to topics",
     "Joins each TOPIC at the peers that it connects to (--connect) and those that connect to it (--listen), and\n"
     "prints what they publish, a message on a line; with several topics behind its topic and its publisher's id.\n"
-    "Nothing is passed on: what comes was published by the peer at the other end. Messages that did not come, as\n"
-    "this end was too slow for a publisher that drops, are told on standard error. It ends, with exit status 0,\n"
-    "on SIGINT and SIGTERM, when all that it has connected to have closed and nobody can come, and when nobody\n"
-    "reads its output any more. A peer of --connect that was started anew is dialled again, for --lease.",
+    "Nothing is passed on: what comes was published by the peer at the other end, and with --secret-file by whom\n"
+    "has signed it. Messages that did not come, as this end was too slow for a publisher that drops, are told on\n"
+    "standard error. It ends, with exit status 0, on SIGINT and SIGTERM, when all that it has connected to have\n"
+    "closed and nobody can come, and when nobody reads its output any more. A peer of --connect that was started\n"
+    "anew is dialled again, for --lease.",
     with_meeting_options({{"--count", "N", "end after so many messages"},
                           {"--last", "", "print first what was published last, of publishers that keep it"},
                           {"--from", "", "before each message: its topic and who published it"},

@@ -1,7 +1,9 @@
 // Topics: joins by name, what is published, and who is there.
+#include "crypto/secret_code.h"
 #include "edge.h"
 #include "node/node.h"
 #include "node/node_topics.h"
+#include "node/random.h"
 
 using namespace sealwire;
 using namespace sealwire::capi;
@@ -21,6 +23,16 @@ Result<TopicOptions> options_of_topic(const sw_topic_options& options) {
     out.publish_only = options.publish_only != 0;
     out.keep_last = options.keep_last != 0;
     out.want_last = options.want_last != 0;
+    return out;
+}
+
+Result<std::optional<Secret<32>>> secret_of(sw_text text) {
+    if (!valid(text)) return fail(Errc::argument, "secret is not a text");
+    std::optional<Secret<32>> out;
+    if (text.size == 0) return out;
+    auto secret = kTopicSecret.parse(view(text));
+    if (!secret) return Unexpected{std::move(secret).error()};
+    out.emplace(std::move(*secret));
     return out;
 }
 
@@ -52,6 +64,33 @@ Result<TopicRule> rule_of(const sw_topic_rule& rule) {
 
 }  // namespace
 
+sw_result sw_topic_secret_generate(char out[SW_TOPIC_SECRET_TEXT_SIZE]) {
+    return guarded([&] {
+        if (!out) return bad("out is null");
+        return put_text(new_topic_secret().view(), out, SW_TOPIC_SECRET_TEXT_SIZE) ? SW_OK : bad("no room");
+    });
+}
+
+sw_result sw_topic_secret_from_passphrase(sw_text passphrase, sw_text name, char out[SW_TOPIC_SECRET_TEXT_SIZE]) {
+    return guarded([&] {
+        if (!out) return bad("out is null");
+        if (!valid(passphrase)) return bad("passphrase is not a text");
+        if (!valid(name) || !is_route_name(view(name))) return bad(kNameRule);
+        if (!prepare_crypto()) return failed(Errc::system, "the system gives no randomness");
+        const auto secret = kTopicSecret.from_passphrase(view(passphrase), view(name));
+        if (!secret) return failed(secret.error());
+        return put_text(secret->view(), out, SW_TOPIC_SECRET_TEXT_SIZE) ? SW_OK : bad("no room");
+    });
+}
+
+sw_result sw_topic_secret_check(sw_text secret) {
+    return guarded([&] {
+        if (!valid(secret)) return bad("secret is not a text");
+        const auto parsed = kTopicSecret.parse(view(secret));
+        return parsed ? SW_OK : failed(parsed.error());
+    });
+}
+
 sw_result sw_topic_join(sw_node node, sw_text name, const sw_topic_options* given, sw_topic* out) {
     return guarded([&] {
         if (!out) return bad("out is null");
@@ -60,10 +99,13 @@ sw_result sw_topic_join(sw_node node, sw_text name, const sw_topic_options* give
         if (!read_options(given, options)) return bad(kSizeRule);
         const auto topic = options_of_topic(options);
         if (!topic) return failed(topic.error());
+        const auto secret = secret_of(options.secret);
+        if (!secret) return failed(secret.error());
         Errc errc = Errc::ok;
         const std::shared_ptr<Node> self = Node::find(node.value, errc);
         if (!self) return failed(errc);
-        return result_of(self->topics().join(view(name), *topic, options.user, &out->value));
+        return result_of(
+            self->topics().join(view(name), *topic, *secret ? &**secret : nullptr, options.user, &out->value));
     });
 }
 

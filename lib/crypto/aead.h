@@ -1,4 +1,4 @@
-// The two ciphers of records and handshake: ChaCha20-Poly1305-IETF (RFC 8439) and AEGIS-256.
+// The two ciphers of records and handshake, ChaCha20-Poly1305-IETF (RFC 8439) and AEGIS-256, and that of topics with a secret.
 #pragma once
 
 #include <cstddef>
@@ -12,6 +12,14 @@ namespace sealwire {
 // false, and `to` without meaning, when anything was altered.
 struct ChaCha20Poly1305 {
     static constexpr size_t kNonceSize = 12;
+    static constexpr size_t kTagSize = 16;
+    static void seal(uint8_t* to, Bytes plaintext, Bytes ad, const uint8_t* nonce, const uint8_t* key);
+    [[nodiscard]] static bool open(uint8_t* to, Bytes sealed, Bytes ad, const uint8_t* nonce, const uint8_t* key);
+};
+
+// Its nonces may be random.
+struct XChaCha20Poly1305 {
+    static constexpr size_t kNonceSize = 24;
     static constexpr size_t kTagSize = 16;
     static void seal(uint8_t* to, Bytes plaintext, Bytes ad, const uint8_t* nonce, const uint8_t* key);
     [[nodiscard]] static bool open(uint8_t* to, Bytes sealed, Bytes ad, const uint8_t* nonce, const uint8_t* key);

@@ -22,9 +22,8 @@ public:
     static Result<Network> parse(std::string_view text);
     // The text of a new secret: `swnet1` and 58 letters.
     static SecretText generate(Rng& rng);
-    // The text of the secret that a passphrase stands for, by Argon2id (256 MiB, about a second). A passphrase is never
-    // a network by itself: the mac of a recorded message 1 would be an oracle to guess it fast. `label` is not secret
-    // and makes equal passphrases of different groups differ. Errc::key below 12 bytes, Errc::no_memory.
+    // The text of the secret that a passphrase stands for (SecretCode::from_passphrase). A passphrase is never a network by itself: the
+    // mac of a recorded message 1 would be an oracle to guess it fast.
     static Result<SecretText> secret_from_passphrase(std::string_view passphrase, std::string_view label = {});
 
     const Secret<32>& psk() const { return psk_; }

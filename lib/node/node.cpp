@@ -14,6 +14,7 @@
 #include "node/piping.h"
 #include "node/random.h"
 #include "node/raw_peer.h"
+#include "node/wall_clock.h"
 #include "protocol/handshake.h"
 
 namespace sealwire {
@@ -21,11 +22,6 @@ namespace sealwire {
 namespace {
 
 constexpr Time kBeginInterval = 10 * kMillisecond;  // handshakes that wait are asked again
-
-int64_t wall_clock_ms() {
-    return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
-        .count();
-}
 
 std::shared_ptr<const Identity> identity_of(const NodeConfig& config) {
     return config.identity ? config.identity : std::make_shared<const Identity>(new_identity());

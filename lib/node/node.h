@@ -144,6 +144,7 @@ public:
     Bytes accept_data() const { return config_.accept_data; }
     const ConnectionConfig& connection_config() const { return connection_config_; }
     const Identity& identity() const { return *identity_; }
+    const std::shared_ptr<const Identity>& shared_identity() const { return identity_; }
     Rng& rng() { return rng_; }
     const RedialOptions& redial_options() const { return config_.redial; }
     Suspended& suspended() { return suspended_; }

@@ -5,6 +5,7 @@
 
 #include "node/node.h"
 #include "node/peer.h"
+#include "node/sealed_topic.h"
 #include "protocol/codes.h"
 #include "protocol/topic_link.h"
 
@@ -25,8 +26,38 @@ void NodeTopics::wake(size_t group) {
 
 // ---- Commands ----
 
-Result<void> NodeTopics::join(std::string_view name, const TopicOptions& options, void* user, uint64_t* out) {
-    const TopicTag tag = topic_tag(node_.config().network.psk(), name);
+// With the lock held, as the two below.
+std::shared_ptr<SealedTopic> NodeTopics::sealed_topic(const Secret<32>& secret, std::string_view name) {
+    auto made = std::make_shared<SealedTopic>(secret, name, node_.shared_identity(), node_.rng());
+    const auto [named, first] = sealed_.try_emplace(made->name(), 1, made);
+    if (first) return made;
+    for (const std::shared_ptr<SealedTopic>& each : named->second) {
+        if (each->tag() == made->tag()) return each;
+    }
+    named->second.push_back(made);
+    return made;
+}
+
+void NodeTopics::forget(uint64_t id) {
+    const auto found = handles_.find(id);
+    const std::shared_ptr<SealedTopic> sealed = found->second->sealed;
+    handles_.erase(found);
+    if (!sealed || --sealed->handles > 0) return;
+    const auto named = sealed_.find(sealed->name());
+    std::erase(named->second, sealed);
+    if (named->second.empty()) sealed_.erase(named);
+}
+
+std::vector<TopicTag> NodeTopics::tags_of(std::string_view name) const {
+    std::vector<TopicTag> tags{topic_tag(node_.config().network.psk(), name)};
+    const auto named = sealed_.find(std::string(name));
+    if (named == sealed_.end()) return tags;
+    for (const std::shared_ptr<SealedTopic>& each : named->second) tags.push_back(each->tag());
+    return tags;
+}
+
+Result<void> NodeTopics::join(std::string_view name, const TopicOptions& options, const Secret<32>* secret, void* user,
+                              uint64_t* out) {
     auto made = std::make_unique<Handle>(*this);
     Handle& handle = *made;
     handle.user = user;
@@ -43,14 +74,16 @@ Result<void> NodeTopics::join(std::string_view name, const TopicOptions& options
         const std::lock_guard lock(mutex_);
         if (!closed_) {
             handles_.emplace(id, std::move(made));
-            table_.open(tag, name, handle);
+            if (secret) handle.sealed = sealed_topic(*secret, name);
+            if (handle.sealed) ++handle.sealed->handles;
+            table_.open(secret ? handle.sealed->tag() : topic_tag(node_.config().network.psk(), name), name, handle);
             node_.born();
             return {};
         }
     } catch (const std::bad_alloc&) {
         withdraw();
         const std::lock_guard lock(mutex_);
-        handles_.erase(id);
+        if (handles_.count(id)) forget(id);
         throw;
     }
     withdraw();
@@ -65,11 +98,12 @@ Errc NodeTopics::leave(uint64_t topic) {
 }
 
 Errc NodeTopics::leave_all(std::string_view name) {
-    const TopicTag tag = topic_tag(node_.config().network.psk(), name);
     const std::lock_guard lock(mutex_);
-    const std::vector<uint64_t> handles = table_.handles(tag);
-    for (const uint64_t each : handles) table_.leave(*handles_.at(each));
-    return handles.empty() ? Errc::state : Errc::ok;
+    Errc errc = Errc::state;
+    for (const TopicTag& tag : tags_of(name)) {
+        for (const uint64_t each : table_.handles(tag)) errc = table_.leave(*handles_.at(each));
+    }
+    return errc;
 }
 
 void NodeTopics::leave_all() {
@@ -92,9 +126,13 @@ void NodeTopics::set_rules(std::optional<TopicRules> rules) {
 }
 
 Errc NodeTopics::decide(std::string_view name, uint64_t peer, uint8_t rights) {
-    const TopicTag tag = topic_tag(node_.config().network.psk(), name);
     const std::lock_guard lock(mutex_);
-    return table_.decide(tag, peer, rights);
+    Errc errc = Errc::state;
+    for (const TopicTag& tag : tags_of(name)) {
+        const Errc one = table_.decide(tag, peer, rights);
+        if (one == Errc::ok || errc == Errc::state) errc = one;
+    }
+    return errc;
 }
 
 Errc NodeTopics::publish(uint64_t topic, TopicMessage& message, const Filter& filter, uint64_t* count) {
@@ -111,9 +149,14 @@ Errc NodeTopics::publish(uint64_t topic, TopicMessage& message, const Filter& fi
     Locked handle = lock(topic);
     if (!handle) return handle.errc();
     NodeTopics& owner = handle->owner;
-    if (message.body.size() > owner.node_.limits().message) return Errc::too_big;
-    const std::lock_guard lock(owner.mutex_);
-    return owner.table_.publish(*handle, message, count);
+    const uint64_t more = handle->sealed ? TopicSeal::kCost : 0;
+    if (message.body.size() + more > owner.node_.limits().message) return Errc::too_big;
+    const auto give = [&](const TopicMessage& given) {
+        const std::lock_guard lock(owner.mutex_);
+        return owner.table_.publish(*handle, given, count);
+    };
+    if (!handle->sealed) return give(message);
+    return message.type > kMaxType ? Errc::argument : handle->sealed->publish(message, give);
 }
 
 // ---- Loop threads ----
@@ -178,7 +221,7 @@ void NodeTopics::tell(Shard& shard, const TopicEvent& event) {
     }
     shard.emit_last(out, event.handle);
     const std::lock_guard lock(mutex_);
-    handles_.erase(event.handle);
+    forget(event.handle);
     shard.bury();
 }
 

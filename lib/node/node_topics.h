@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
@@ -25,9 +26,10 @@ public:
     ~NodeTopics();
 
     // ---- Commands: any thread ----
-    // `*out` is written before a loop can see the command.
-    Result<void> join(std::string_view name, const TopicOptions& options, void* user, uint64_t* out);
-    // Every handle of that name; state when there is none.
+    // `*out` is written before a loop can see the command. `secret` may be null.
+    Result<void> join(std::string_view name, const TopicOptions& options, const Secret<32>* secret, void* user,
+                      uint64_t* out);
+    // Every handle of that name, with whatever secret; state when there is none.
     Errc leave_all(std::string_view name);
     // By handle.
     static Errc leave(uint64_t topic);
@@ -59,6 +61,10 @@ private:
     using Locked = HandleTable::Locked<Handle>;
     static Locked lock(uint64_t topic) { return {HandleTable::process(), topic, HandleKind::topic}; }
 
+    std::shared_ptr<SealedTopic> sealed_topic(const Secret<32>& secret, std::string_view name);
+    void forget(uint64_t id);
+    // That of the name, and those of the name with a secret.
+    std::vector<TopicTag> tags_of(std::string_view name) const;
     void wake(size_t group) override;
     void tell(Shard& shard, const TopicEvent& event);
 
@@ -66,6 +72,7 @@ private:
     std::mutex mutex_;  // guards all below; taken within the lock of a handle's slot
     Topics table_;
     std::unordered_map<uint64_t, std::unique_ptr<Handle>> handles_;
+    std::unordered_map<std::string, std::vector<std::shared_ptr<SealedTopic>>> sealed_;  // by name
     bool closed_ = false;
     bool stopped_ = false;
 };

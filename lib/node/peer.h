@@ -22,6 +22,7 @@
 #include "node/redial.h"
 #include "node/retries.h"
 #include "node/routes.h"
+#include "node/sealed_topic.h"
 #include "node/stats.h"
 #include "node/transfer.h"
 #include "protocol/connection.h"
@@ -246,6 +247,8 @@ private:
     void on_topic_run(Event& event);
     std::shared_ptr<const TopicAudience> audience_of(const Event& event);
     NodeEvent& topic_event(const Event& event, const TopicAudience& audience);
+    // Of a topic with a secret: what its body hides, in `message`, takes the place of that. False: it is not for the application.
+    bool unseal(NodeEvent& out, const TopicAudience& audience, SealedTopic::Message& message);
     bool tell_topic_message(NodeEvent& out, const TopicAudience& audience);
     void tell_several(NodeEvent& out, const TopicAudience& audience);
     void sync_topics();

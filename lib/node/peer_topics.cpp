@@ -1,4 +1,6 @@
 // What a peer does for its node's topics.
+#include <algorithm>
+
 #include "node/node.h"
 #include "node/node_topics.h"
 #include "node/peer.h"
@@ -53,6 +55,24 @@ NodeEvent& Peer::topic_event(const Event& event, const TopicAudience& audience) 
     return out;
 }
 
+bool Peer::unseal(NodeEvent& out, const TopicAudience& audience, SealedTopic::Message& message) {
+    const SealedTopic::Refused refused = audience.sealed->open(out.body, id_, out.last, message);
+    if (refused) {
+        const LogLevel level = refused.known ? LogLevel::info : LogLevel::warning;
+        if (!node_.logs(level)) return false;
+        log(audience.sealed->refused_log(), level,
+            {Errc::not_allowed, "a message of the topic " + audience.name + " is not taken: " + refused.why});
+        return false;
+    }
+    const TopicSeal::Opened& opened = message.opened;
+    out.id = &opened.note.publisher;
+    out.type = opened.note.type;
+    out.body = opened.body;
+    out.chunk = message.chunk.get();
+    out.first = std::max(out.first, message.dropped);
+    return true;
+}
+
 // True: it is taken already, and the caller gives it back.
 bool Peer::tell_topic_message(NodeEvent& out, const TopicAudience& audience) {
     counters_.messages_received.add();
@@ -86,6 +106,8 @@ void Peer::on_topic_message(const Event& event) {
     out.type = event.type;
     out.body = event.body;
     out.number = event.first;
+    SealedTopic::Message sealed;
+    if (audience->sealed && !unseal(out, *audience, sealed)) return connection_->taken(event.taken);
     if (tell_topic_message(out, *audience)) connection_->taken(event.taken);
 }
 
@@ -97,6 +119,7 @@ void Peer::on_topic_run(Event& event) {
     std::shared_ptr<const TopicAudience> audience;
     uint64_t version = 0;  // of the audience; 0: it is to be found
     uint64_t number = run.first;
+    SealedTopic::Message sealed;
     Taken back = run.taken;
     back.charge = 0;
     for (TopicRun message(run.body); message.next(); ++number) {
@@ -115,6 +138,13 @@ void Peer::on_topic_run(Event& event) {
         out->body = message.body();
         out->number = number;
         out->taken.charge = charge;  // all that differs: copying it whole would wait for this
+        if (audience->sealed) {
+            out->first = 0;
+            if (!unseal(*out, *audience, sealed)) {
+                back.charge += charge;
+                continue;
+            }
+        }
         if (tell_topic_message(*out, *audience)) back.charge += charge;
         if (!shard_->urgent()) continue;
         shard_->flush_urgent();

@@ -5,6 +5,7 @@
 
 #include "crypto/init.h"
 #include "crypto/network.h"
+#include "crypto/secret_code.h"
 #include "crypto/sodium_rng.h"
 #include "transport/tls_library.h"
 #include "transport/ws.h"
@@ -21,6 +22,11 @@ Identity new_identity() {
 SecretText new_network_secret() {
     SystemRng rng;
     return Network::generate(rng);
+}
+
+SecretText new_topic_secret() {
+    SystemRng rng;
+    return kTopicSecret.generate(rng);
 }
 
 uint64_t random_number() {

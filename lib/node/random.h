@@ -12,6 +12,7 @@ bool prepare_crypto();
 // Throw std::runtime_error when the system gives no randomness.
 Identity new_identity();
 SecretText new_network_secret();
+SecretText new_topic_secret();
 uint64_t random_number();
 
 // The bundled libraries and their versions.

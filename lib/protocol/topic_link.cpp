@@ -322,7 +322,7 @@ void TopicLink::wait_for(Topics::Topic& topic, TopicHandle& handle) {
     }
     const uint64_t* const alias = alias_of_.find(topic.number);
     Join* const join = alias ? joins_.find(*alias)->get() : nullptr;
-    const bool right = join && (!join->publisher || !listens(topic));
+    const bool right = join && join->times_left == topic.times_left && (!join->publisher || !listens(topic));
     if (right && join->acked) {
         ++handle.answered;
         return;
@@ -360,7 +360,7 @@ bool TopicLink::reconcile(uint64_t number, Outbox& outbox, bool fed) {
         wanted_by_.erase(number);
         answer(serials, static_cast<uint32_t>(code));
     };
-    if (join && (!wanted || join->publisher != publisher)) {
+    if (join && (!wanted || join->publisher != publisher || join->times_left != topic->times_left)) {
         // Who only becomes another kind of member waits for no more than one turn: it may publish forever.
         TopicMember* const* const member = member_of_.find(number);
         if (member && (*member)->ready && !(fed && wanted)) {
@@ -394,6 +394,7 @@ void TopicLink::join(Topics::Topic& topic, Outbox& outbox) {
     const uint64_t alias = aliases_;
     auto made = std::make_unique<Join>();
     made->topic = topic.number;
+    made->times_left = topic.times_left;
     made->publisher = !listens(topic);
     made->window = made->granted = made->publisher ? 0 : std::max(topic.credit, kLeastTopicCredit);
     if (std::vector<uint64_t>* const waiting = wanted_by_.find(topic.number)) {

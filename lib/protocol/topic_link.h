@@ -113,6 +113,7 @@ private:
     // A topic that this node has joined at the peer.
     struct Join {
         uint64_t topic = 0;
+        uint64_t times_left = 0;  // of the topic, when it was made: what was left and joined again since is joined anew
         bool publisher = false;
         bool acked = false;
         std::vector<uint64_t> waiting;  // handles, by serial

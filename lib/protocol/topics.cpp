@@ -134,6 +134,7 @@ Errc Topics::leave(TopicHandle& handle) {
         call_to_tell(group);
     }
     if (topic->handles.empty()) {
+        ++topic->times_left;
         release_all(*topic);
         topic->keep_last = topic->want_last = topic->has_last = false;
         topic->last = {};
@@ -297,6 +298,7 @@ void Topics::tell_room(Topic& topic, size_t group) {
 void Topics::renew_audience(Topic& topic, std::string_view name) {
     auto audience = std::make_shared<TopicAudience>();
     audience->name = name;
+    if (!topic.handles.empty()) audience->sealed = topic.handles.front()->sealed;
     for (const TopicHandle* handle : topic.handles) {
         if (!handle->options.publish_only) audience->listeners.push_back({handle->id, handle->user});
     }

@@ -21,6 +21,7 @@
 
 namespace sealwire {
 
+class SealedTopic;  // of the layer above
 class TopicLink;
 struct TopicMember;
 
@@ -41,6 +42,7 @@ struct TopicHandle {
     uint64_t id = 0;  // the application's handle
     void* user = nullptr;
     TopicOptions options;
+    std::shared_ptr<SealedTopic> sealed{};  // null: it has no secret; the same for all of one topic
 
     // Topics' own.
     uint64_t topic = 0;  // its number; 0: it is left
@@ -61,6 +63,7 @@ struct TopicAudience {
         void* user;
     };
     std::string name;
+    std::shared_ptr<SealedTopic> sealed{};
     std::vector<Listener> listeners;
 };
 
@@ -146,7 +149,8 @@ private:
         TopicLog log;
         uint64_t alias = TopicLog::kNoAlias;  // of most members, as far as can be guessed: their programs are alike
         std::vector<TopicHandle*> handles;
-        uint32_t listeners = 0;  // of them
+        uint64_t times_left = 0;  // how often the last of them went
+        uint32_t listeners = 0;   // of them
         SlowPeers slow = SlowPeers::drop_oldest;
         uint64_t queue = 0;
         uint64_t credit = 0;

@@ -1,6 +1,7 @@
 // sealwire.hpp: topics are joined, published to and left, by handlers as functions.
 #include <atomic>
 #include <cstdio>
+#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
@@ -196,6 +197,90 @@ void rights() {
     hub.close();
 }
 
+sw_result result_of(const std::function<void()>& call, std::string* detail = nullptr) {
+    try {
+        call();
+    } catch (const sealwire::error& error) {
+        if (detail) *detail = error.detail();
+        return error.code();
+    }
+    return SW_OK;
+}
+
+void secrets() {
+    const std::string secret = sealwire::new_topic_secret(), other = sealwire::new_topic_secret();
+    tap_ok(secret.rfind("swtopic1", 0) == 0 && secret.size() + 1 == SW_TOPIC_SECRET_TEXT_SIZE && secret != other,
+           "secrets of topics are made");
+    sealwire::check_topic_secret(secret);
+    std::string damaged = secret, detail;
+    damaged[20] = damaged[20] == 'a' ? 'b' : 'a';
+    tap_ok(result_of([&] { sealwire::check_topic_secret(damaged); }, &detail) == SW_ERR_KEY &&
+               detail.find("checksum") != std::string::npos,
+           "a typing error is seen");
+    const std::string made = sealwire::topic_secret_from_passphrase("correct horse battery", "news");
+    tap_ok(made == sealwire::topic_secret_from_passphrase("correct horse battery", "news") &&
+               made != sealwire::topic_secret_from_passphrase("correct horse battery", "other"),
+           "a passphrase stands for one of each topic");
+    tap_ok(result_of([] { sealwire::topic_secret_from_passphrase("short", "news"); }) == SW_ERR_KEY,
+           "and is not short");
+
+    Book hub_book, book, plain_book;
+    sealwire::node hub = open(hub_book), node = open(book), plain = open(plain_book);
+    const sealwire::listener listener = hub.listen("tcp://127.0.0.1:0");
+    const std::string ticket = hub_book.wait(1).at(0);
+    node.connect(ticket);
+    plain.connect(ticket);
+    book.has("connected");
+    plain_book.has("connected");
+    hub_book.wait(3);
+    sealwire::topic_options options;
+    options.secret = damaged;
+    tap_ok(result_of([&] { node.join("news", options); }) == SW_ERR_KEY, "it is not joined by a damaged one");
+
+    options = into(hub_book, node.id());
+    options.secret = secret;
+    options.keep_last = true;
+    const sealwire::topic from = hub.join("news", std::move(options));
+    from.publish("kept");
+    const sealwire::topic unsealed = plain.join("news", into(plain_book, hub.id()));
+    sealwire::topic_options wrong;
+    wrong.secret = other;
+    wrong.on_joined = [&](sealwire::topic, const sw_event_topic&) { plain_book.put("joined with another"); };
+    wrong.on_message = [&](const sealwire::topic_message&) { plain_book.put("heard with another"); };
+    const sealwire::topic mistaken = plain.join("news", wrong);
+    options = into(book, hub.id());
+    options.secret = secret;
+    options.want_last = true;
+    options.on_message = [&](const sealwire::topic_message& message) {
+        book.put(std::string(message.body()) + (message.id() == hub.id() ? " of the hub" : " of another") +
+                 (message.last_value() ? ", kept" : "") + (message.type() == SW_BODY_JSON ? ", JSON" : ""));
+    };
+    const sealwire::topic to = node.join("news", std::move(options));
+    tap_ok(book.has("kept of the hub, kept") && to.members().size() == 1, "the last message comes with the secret");
+    tap_ok(plain_book.has("joined, 1") && plain_book.has("joined with another"), "others join topics of that name");
+    tap_ok(hub_book.has("comes a member") && from.members().size() == 1 && from.members()[0].id == node.id(),
+           "who has the secret is a member, and nobody else");
+    tap_ok(from.publish("{}", SW_BODY_JSON) == 1 && book.has("{} of the hub, JSON"), "what is published comes, signed");
+    tap_ok(unsealed.members().empty() && mistaken.members().empty() && unsealed.publish("x") == 0 &&
+               mistaken.publish("x") == 0,
+           "without the secret nobody is there");
+    sealwire::topic_options open_options;
+    open_options.on_joined = [&](sealwire::topic, const sw_event_topic&) { hub_book.put("joined beside"); };
+    open_options.on_left = [&](sealwire::topic) { hub_book.put("left beside"); };
+    const sealwire::topic beside = hub.join("news", std::move(open_options));
+    tap_ok(hub_book.has("joined beside") && beside.publish("open") == 1 && plain_book.has("news 0: open"),
+           "the topic of that name without a secret is another");
+    size_t heard = 0;
+    for (const std::string& one : plain_book.wait(0)) heard += one.find("news ") == 0 || one.find("heard") == 0;
+    tap_ok(heard == 1, "of what was sealed nothing is heard there");
+    hub.leave("news");
+    tap_ok(hub_book.has("left") && hub_book.has("left beside"), "a name is left with its secret and without");
+    tap_ok(result_of([&] { hub.leave("news"); }) == SW_ERR_STATE, "at once");
+    plain.close();
+    node.close();
+    hub.close();
+}
+
 }  // namespace
 
 int main() {
@@ -204,5 +289,6 @@ int main() {
     waits();
     refuses();
     rights();
+    secrets();
     return tap_done();
 }

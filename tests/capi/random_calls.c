@@ -1078,6 +1078,9 @@ static void open_all(void) {
     for (int i = 5; i < 8; ++i) memcpy(P.tickets[i], P.tickets[i - 5], sizeof P.tickets[i]);
     MUST(CALL(network_from_passphrase, text("correct horse battery staple"), secret));
     MUST(CALL(network_check, text(secret)));
+    char topic_secret[SW_TOPIC_SECRET_TEXT_SIZE];
+    MUST(CALL(topic_secret_from_passphrase, text("correct horse battery staple"), text("news"), topic_secret));
+    MUST(CALL(topic_secret_check, text(topic_secret)));
 }
 
 static void close_all(void) {

@@ -22,6 +22,7 @@
     X(limits_options_init) X(limits_create) X(limits_set) X(limits_free) X(limits_get_counts) X(listener_set_addresses) \
     X(pipe_options_init) X(node_connect_pipe) X(node_accept_pipe) X(pipe_give) X(pipe_take) X(pipe_end) X(pipe_fail) \
     X(topic_options_init) X(topic_join) X(publish_options_init) X(topic_publish) X(topic_each_member) X(topic_leave) X(node_leave_topic) X(node_set_topic_rules) X(node_decide_topic) \
+    X(topic_secret_generate) X(topic_secret_from_passphrase) X(topic_secret_check) \
     X(node_find_peer) X(broadcast_options_init) X(node_broadcast) \
     X(hasher_create) X(hasher_add) X(hasher_digest) X(hasher_free)
 /* clang-format on */

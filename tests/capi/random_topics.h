@@ -34,7 +34,25 @@ static inline void forget_topic(sw_topic topic) {
     unlock();
 }
 
+/* Mostly the same few, so that nodes meet in them. */
+static inline sw_text a_topic_secret(char room[SW_TOPIC_SECRET_TEXT_SIZE]) {
+    static char secrets[2][SW_TOPIC_SECRET_TEXT_SIZE];
+    const unsigned kind = below(100), which = below(2);
+    if (kind < 60) return no_text();
+    if (kind == 60) return some_words();
+    if (kind == 61) CALL(topic_secret_from_passphrase, text("short"), a_topic_name(), room);
+    if (kind < 64) return CALL(topic_secret_generate, percent(95) ? room : NULL) == SW_OK ? text(room) : no_text();
+    lock();
+    if (!secrets[which][0]) MUST(CALL(topic_secret_generate, secrets[which]));
+    memcpy(room, secrets[which], sizeof secrets[which]);
+    unlock();
+    if (percent(2)) room[20] ^= 1;
+    CALL(topic_secret_check, text(room));
+    return text(room);
+}
+
 static inline void a_join(void) {
+    char room[SW_TOPIC_SECRET_TEXT_SIZE] = "";
     sw_topic topic = {0};
     sw_topic_options options;
     sw_topic_options_init(&options);
@@ -47,6 +65,7 @@ static inline void a_join(void) {
     options.keep_last = percent(20);
     options.want_last = percent(20);
     options.user = &P;
+    options.secret = a_topic_secret(room);
     if (CALL(topic_join, percent(20) ? queued : a_node(), a_topic_name(), percent(80) ? &options : NULL,
              percent(98) ? &topic : NULL) == SW_OK) {
         keep_topic(topic);

@@ -148,6 +148,15 @@ static void last_value(void) {
     n = wait_topic(&other, SW_EVENT_TOPIC_MESSAGE, 2, to);
     tap_ok(strcmp(n.bytes, "new") == 0 && n.code == 0, "then what is new");
     leave(&other, to);
+    /* At once, so that the peer has mostly not been told of the leaving. */
+    int anew = 1;
+    for (int i = 0; i < 50; ++i) {
+        const sw_topic again = join_with(&other, "last", &options);
+        n = wait_topic(&other, SW_EVENT_TOPIC_MESSAGE, 1, again);
+        anew = anew && strcmp(n.bytes, "new") == 0 && n.code == 1 && n.first == 0;
+        leave(&other, again);
+    }
+    tap_ok(anew, "who has left joins anew, and gets it again");
     leave(&hub, from);
 }
 

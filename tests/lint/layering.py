@@ -14,7 +14,7 @@ MAY = {
     "node": (set(LAYERS) - {"relay"}, {"libuv", "system"}),
     "relay": (set(LAYERS), {"libuv", "system"}),
 }
-CAPI_MAY = ("node/", "base/", "protocol/events.h", "crypto/hash.h", "crypto/identity.h", "crypto/network.h", "crypto/ticket.h")
+CAPI_MAY = ("node/", "base/", "protocol/events.h", "crypto/hash.h", "crypto/identity.h", "crypto/network.h", "crypto/secret_code.h", "crypto/ticket.h")
 LIBRARIES = {
     "libsodium": re.compile(r"sodium(\.h|/)"),
     "libuv": re.compile(r"uv(\.h|/)"),

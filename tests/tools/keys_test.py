@@ -4,12 +4,13 @@
 import json
 import os
 import re
+import subprocess
 
 import command
 from command import ToolCase, run
 
-COMMANDS = ["keygen", "id", "network", "listen", "send", "request", "call", "pub", "sub", "push", "receive", "stream", "ping", "bench",
-            "doctor", "demo", "version"]
+COMMANDS = ["keygen", "id", "network", "secret", "listen", "send", "request", "call", "pub", "sub", "push", "receive", "stream", "ping",
+            "bench", "doctor", "demo", "version"]
 
 
 class Keys(ToolCase):
@@ -73,6 +74,63 @@ class Networks(ToolCase):
     def test_a_short_and_a_missing_passphrase_are_refused(self):
         self.fails(run("network", "from-passphrase", stdin="short\n"), 8, "passphrase of a network has at least 12 bytes, this one 5")
         self.fails(run("network", "from-passphrase"), 2, "passphrase for the network")
+
+
+class Secrets(ToolCase):
+    def secret(self, *words, **more):
+        """What `sealwire secret` wrote."""
+        path = self.folder / f"secret-{len(list(self.folder.iterdir()))}"
+        made = run("secret", path, *words, **more)
+        self.assertEqual((made.status, made.out, made.err), (0, "", ""))
+        return path.read_text()
+
+    def test_a_new_secret_is_in_a_file_for_its_owner_alone(self):
+        path = self.folder / "topic.secret"
+        self.assertEqual(run("secret", path, "--json").json(), [{"event": "secret", "file": str(path)}])
+        self.assertEqual(path.stat().st_mode & 0o777, 0o600)
+        self.assertRegex(path.read_text(), r"\Aswtopic1[a-z2-7]{58}\n\Z")
+        self.assertNotEqual(self.secret(), path.read_text())
+
+    def test_no_file_is_overwritten(self):
+        path = self.folder / "topic.secret"
+        path.write_text("what was there\n")
+        self.fails(run("secret", path), 8, f"the file {path} is not overwritten", "name another file")
+        (error,) = run("secret", path, "--json").json()
+        self.assertEqual((error["event"], error["error"], error["exit"]), ("error", "file_exists", 8))
+        self.assertEqual(path.read_text(), "what was there\n")
+        link = self.folder / "link"
+        link.symlink_to(self.folder / "none")
+        self.fails(run("secret", link), 8, "is not overwritten")
+        self.assertFalse((self.folder / "none").exists())
+
+    def test_a_folder_that_is_missing_is_named(self):
+        self.fails(run("secret", self.folder / "none" / "x"), 8, f"the file {self.folder}/none/x cannot be written: No such file")
+
+    def test_a_full_disk_leaves_no_file(self):
+        path = self.folder / "topic.secret"
+        limited = subprocess.run(["/bin/sh", "-c", 'trap "" XFSZ; ulimit -f 0; exec "$@"', "sh", command.TOOL, "secret", path], text=True,
+                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=command.PATIENCE_S)
+        self.fails(command.Result(limited), 8, "cannot be written: File too large")
+        self.assertFalse(path.exists())
+
+    def test_a_passphrase_makes_the_same_secret_of_one_topic_each_time(self):
+        words = ("--passphrase", "--topic")
+        one, again, other, phrase = (self.secret(*words, topic, stdin=said + "\n")
+                                     for topic, said in (("news", "correct horse battery staple"), ("news", "correct horse battery staple"),
+                                                         ("News", "correct horse battery staple"), ("news", "correct horse battery stapl")))
+        self.assertEqual(one, again)
+        self.assertEqual(len({one, other, phrase}), 3)
+
+    def test_a_short_and_a_missing_passphrase_are_refused(self):
+        path = self.folder / "topic.secret"
+        words = ("secret", path, "--passphrase", "--topic", "news")
+        self.fails(run(*words, stdin="short\n"), 8, "passphrase of a topic has at least 12 bytes, this one 5")
+        self.fails(run(*words), 2, "no passphrase for the topic")
+        self.fails(run("secret", path, "--passphrase", stdin="correct horse battery staple\n"), 2, "belong together")
+        self.fails(run("secret", path, "--topic", "news"), 2, "belong together")
+        self.fails(run("secret", path, "--passphrase", "--topic", "x" * 256, stdin="correct horse\n"), 2, "1 to 255 bytes")
+        self.fails(run("secret"), 2, "file for the secret")
+        self.assertFalse(path.exists())
 
 
 class CommandLine(ToolCase):

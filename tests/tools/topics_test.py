@@ -467,6 +467,111 @@ class Topics(ToolCase):
                 self.assertEqual((error["error"], error["exit"]), ("interrupted", 130))
                 self.assertEqual(waits.process.wait(PATIENCE_S), status)
 
+    def new_secret(self, name="topic.secret"):
+        path = self.folder / name
+        self.assertEqual(run("secret", path).status, 0)
+        return path
+
+    def test_with_the_secret_what_is_published_is_read_and_signed_by_its_publisher(self):
+        secret = self.new_secret()
+        key, key_id = self.new_key()
+        with Subscriber("news", "--secret-file", secret, "--count", 3) as sub:
+            self.assertEqual(publish("news", "one", "", "three", "--secret-file", secret, "--connect", sub.ticket, "--key", key).status, 0)
+            for number, body in enumerate(("one", "", "three")):
+                message = sub.expect("message")
+                self.assertEqual((message["topic"], message["peer"], message["number"], message["dropped"], message["type"], message["body"]),
+                                 ("news", key_id, number, 0, "text", body))
+            self.assertEqual(sub.wait(), 0)
+        with Plain("news", *HERE, "--secret-file", secret, "--from", "--count", 1) as sub:
+            self.assertEqual(publish("news", "one", "--secret-file", secret, "--connect", sub.ticket, "--key", key).status, 0)
+            self.assertEqual(sub.finish()[:2], (0, f"news {key_id[:8]}: one\n".encode()))
+
+    def test_a_secret_may_have_white_space_around_it_and_an_editors_mark(self):
+        secret = self.new_secret()
+        edited = self.new_secret("edited.secret")
+        edited.write_bytes(b"\xef\xbb\xbf \r\n" + secret.read_bytes().strip() + b"\t\r\n\r\n")
+        with Plain("news", *HERE, "--secret-file", edited, "--count", 1) as sub:
+            self.assertEqual(publish("news", "one", "--secret-file", secret, "--connect", sub.ticket).status, 0)
+            self.assertEqual(sub.finish()[:2], (0, b"one\n"))
+
+    def test_one_secret_is_for_all_topics_of_a_subscriber(self):
+        secret = self.new_secret()
+        with Plain("a", "b", *HERE, "--secret-file", secret, "--count", 2) as sub:
+            for topic in ("a", "b"):
+                self.assertEqual(publish(topic, topic, "--secret-file", secret, "--connect", sub.ticket).status, 0)
+            out = sub.finish()[1]
+            self.assertEqual([line.split(b": ")[1] for line in out.splitlines()], [b"a", b"b"])
+
+    def test_the_last_message_of_a_topic_with_a_secret_is_kept(self):
+        secret = self.new_secret()
+        with Publisher("news", "--secret-file", secret, "--keep") as pub, Running("sub", "news", "--secret-file", secret,
+                                                                                  "--connect", pub.ticket) as first:
+            first.expect("joined")
+            pub.say("old\nnew\n")
+            self.assertEqual([first.expect("message")["body"] for _ in range(2)], ["old", "new"])
+            late = run("sub", "news", "--secret-file", secret, "--connect", pub.ticket, "--last", "--count", "1", "--json")
+            message = next(event for event in late.json() if event["event"] == "message")
+            self.assertEqual((late.status, message["body"], message["last"]), (0, "new", True))
+
+    def test_without_the_secret_or_with_another_nothing_is_read(self):
+        secret, other = self.new_secret(), self.new_secret("other.secret")
+        with Publisher("news", "--secret-file", secret) as pub:
+            with Running("sub", "news", "--secret-file", secret, "--connect", pub.ticket) as reads, \
+                    Running("sub", "news", "--connect", pub.ticket) as bare, \
+                    Running("sub", "news", "--secret-file", other, "--connect", pub.ticket) as foreign:
+                for sub in (reads, bare, foreign):
+                    sub.expect("joined")
+                pub.say("one\n")
+                self.assertEqual(reads.expect("message")["body"], "one")
+                pub.process.stdin.close()
+                self.assertEqual(pub.wait(), 0)
+                for sub in (bare, foreign):
+                    self.assertEqual(sub.wait(), 0)
+                    events = list(sub.events.queue)
+                    self.assertFalse([event for event in events if event["event"] == "message"], events)
+        for words in ((), ("--secret-file", other)):
+            with Subscriber("news", "--secret-file", secret) as sub:
+                self.fails(run("pub", "news", "x", "--connect", sub.ticket, *words), 1, "nobody has joined news")
+
+    def test_a_secret_that_cannot_be_used_names_the_option_and_the_file(self):
+        secret = self.new_secret()
+        where = ("--connect", f"unix://{self.folder}/none#" + self.new_key()[1])
+        text = secret.read_text().strip()
+        changed = text[:20] + ("a" if text[20] != "a" else "b") + text[21:]
+        for name, content, why in (("typing", changed, "has a typing error"), ("short", text[:-1], "58 characters after swtopic1, this one 57"),
+                                   ("capital", text.replace(text[8:], text[8:].upper()), "a-z and 2-7 only"),
+                                   ("network", run("network", "new").out, "starts with swtopic1"), ("nothing", "", "starts with swtopic1")):
+            path = self.folder / name
+            path.write_text(content)
+            path.chmod(0o600)
+            for words in (("sub", "news"), ("pub", "news", "x")):
+                with self.subTest(name=name, words=words):
+                    result = run(*words, *where, "--secret-file", path)
+                    self.fails(result, 8, f"--secret-file {path}: ", why)
+                    self.assertNotIn(text[8:-1], result.err)
+        missing = self.folder / "missing"
+        large = self.folder / "large"
+        large.write_text(" " * 4097)
+        for words in (("sub", "news"), ("pub", "news", "x")):
+            with self.subTest(words=words):
+                self.fails(run(*words, *where, "--secret-file", missing), 8, f"--secret-file: the file {missing} cannot be read: No such file")
+                self.fails(run(*words, *where, "--secret-file", large), 8, f"--secret-file: the file {large} has more than 4096 bytes")
+                for mode in (0o644, 0o640, 0o602):
+                    secret.chmod(mode)
+                    self.fails(run(*words, *where, "--secret-file", secret), 8, f"--secret-file: the file {secret} has mode {mode:04o}",
+                               f"chmod 600 {secret}")
+                secret.chmod(0o600)
+                self.fails(run(*words, *where, "--secret-file", secret), 3, "nothing is listening")
+
+    def test_the_largest_message_has_room_for_what_the_secret_takes(self):
+        secret = self.new_secret()
+        most = 16 * 1024 * 1024 - 178
+        with Plain("news", *HERE, "--secret-file", secret, "--raw", "--count", 1) as sub:
+            words = ("news", "--secret-file", secret, "--connect", sub.ticket)
+            self.fails(publish(*words, "--null", piped=b"x" * (most + 1)), 7, "less 178 bytes")
+            self.assertEqual(publish(*words, "--null", piped=b"x" * most).status, 0)
+            self.assertEqual(sub.finish()[1] == b"x" * most, True)
+
     def test_who_is_not_allowed_is_refused(self):
         _, other = self.new_key()
         with Listener("--listen", "tcp://127.0.0.1:0", "--allow", other, command="sub", address="news") as sub:

@@ -1,4 +1,4 @@
-// Identities, networks and tickets.
+// Identities, networks, secrets of topics and tickets.
 import { argumentError } from './errors.js'
 import { native, type NativeIdentity } from './native.js'
 
@@ -76,6 +76,20 @@ export const network = {
   check(text: string): void {
     if (typeof text !== 'string') throw argumentError('network is not a string')
     native.networkCheck(text)
+  },
+}
+
+/** Secrets of topics, for `node.join(name, { secret })`: only members who join with the same one read what is published. */
+export const topicSecret = {
+  /** A new one: a text that starts with swtopic1. */
+  generate(): string {
+    return native.topicSecretGenerate()
+  },
+  /** That of a passphrase, at least 12 bytes, for the topic of that name, by Argon2id: about a second, off the main thread. */
+  fromPassphrase(passphrase: string, topic: string): Promise<string> {
+    if (typeof passphrase !== 'string') throw argumentError('passphrase is not a string')
+    if (typeof topic !== 'string') throw argumentError('a topic is a string')
+    return native.topicSecretFromPassphrase(passphrase, topic)
   },
 }
 

@@ -52,7 +52,7 @@ const names = {
   close: namesOf<ClosePeerOptions>({ code: 1, text: 1, deadline: 1 }),
   route: namesOf<RouteOptions>({ use: 1, maxHandlers: 1, tellErrors: 1 }),
   expose: namesOf<ExposeOptions>({ withRequest: 1 }),
-  topic: namesOf<TopicOptions>({ slow: 1, queueBytes: 1, creditBytes: 1, publishOnly: 1, keepLast: 1, wantLast: 1, signal }),
+  topic: namesOf<TopicOptions>({ slow: 1, queueBytes: 1, creditBytes: 1, publishOnly: 1, keepLast: 1, wantLast: 1, secret: 1, signal }),
   publish: namesOf<PublishOptions>({ to: 1, filter: 1, signal }),
   topicRule: namesOf<TopicRule>({ pattern: 1, peer: 1, rights: 1, verdict: 1 }),
   topicRules: namesOf<TopicRulesOptions>({ onAsk: 1 }),

@@ -133,7 +133,8 @@ export interface NativeNode {
   pipeTake(number: number): Uint8Array | number
   pipeEnd(number: number): number
   pipeFail(number: number, why: string): number
-  joinTopic(number: number, name: string, slow: number, queue: number, credit: number, publishOnly: boolean, keepLast: boolean, wantLast: boolean): void
+  joinTopic(number: number, name: string, slow: number, queue: number, credit: number, publishOnly: boolean, keepLast: boolean, wantLast: boolean,
+    secret: string | undefined): void
   leaveTopic(number: number): number
   leaveTopics(name: string): void
   setTopicRules(rules: unknown[] | undefined): void
@@ -175,6 +176,9 @@ export interface Native {
   networkGenerate(): string
   networkCheck(network: string): void
   networkFromPassphrase(passphrase: string): Promise<string>
+  topicSecretGenerate(): string
+  topicSecretCheck(secret: string): void
+  topicSecretFromPassphrase(passphrase: string, topic: string): Promise<string>
   ticketMake(address: string, id: string): string
   ticketSplit(ticket: string): [address: string, id: string]
   openFile(path: string, name: string, progress: number): Promise<[NativeFile, string, number] | [number, string]>

@@ -5,6 +5,7 @@ export const COMMAND_ROW = 10
 export const MAX_EVENTS = 256
 export const MAX_COMMANDS = 1024
 export const TEXT_BYTES = 256 * 1024
+export const SEALED_TOPIC = 2 ** 30 // in a topic's number: it has a secret
 
 /** The places of a row that tells of an event. */
 export const enum E {

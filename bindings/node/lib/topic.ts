@@ -29,6 +29,11 @@ export interface TopicOptions {
   keepLast?: boolean
   /** What publishers have kept so comes first. */
   wantLast?: boolean
+  /**
+   * Of `topicSecret.generate` or `topicSecret.fromPassphrase`: only who joins with the same one reads what is published here, and sees who has
+   * published it. The same name with another secret, or without one, is another topic.
+   */
+  secret?: string
   /** Aborting leaves the topic again; loops over its messages throw the reason. */
   signal?: AbortSignal
 }
@@ -73,7 +78,7 @@ export class TopicMessage extends Message {
   constructor(
     /** The name of the topic. */
     readonly topic: string,
-    /** Who published it; `peer.id` is proved. */
+    /** That has sent it; `peer.id` is proved. */
     readonly peer: Peer,
     buffer: ArrayBuffer | undefined,
     offset: number,
@@ -87,8 +92,14 @@ export class TopicMessage extends Message {
     readonly lastValue: boolean,
     /** @internal Where it waits to be taken. */
     readonly place: number,
+    private readonly signer: string | undefined, // where that is not the peer
   ) {
     super(buffer, offset, length, bodyType)
+  }
+
+  /** The id of who published it, proved: the peer's, or of a topic with a secret that of whoever has signed it, who need not be the peer. */
+  get publisher(): string {
+    return this.signer ?? this.peer.id
   }
 }
 

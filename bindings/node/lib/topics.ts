@@ -2,13 +2,19 @@
 import type { Core } from './core.js'
 import { argumentError, errorOf } from './errors.js'
 import { check } from './known.js'
+import { native } from './native.js'
 import { onAbort, size, truth } from './options.js'
 import type { Peer } from './peer.js'
-import { E, EventType, R } from './table.js'
+import { E, EventType, R, SEALED_TOPIC } from './table.js'
 import { Topic, TopicMessage, type TopicOptions } from './topic.js'
 import { TopicRules } from './topic_rules.js'
 
 const slows = ['dropOldest', 'dropNewest', 'block', 'disconnect'] // sw_slow
+
+function checkSecret(secret: string): void {
+  if (typeof secret !== 'string') throw argumentError('secret is not a string')
+  native.topicSecretCheck(secret) // '' is none, which a program that means to have one is told
+}
 
 interface Told {
   id: string
@@ -38,16 +44,17 @@ export class Topics {
     return new Promise((resolve, reject) => {
       if (typeof name !== 'string') throw argumentError('a topic is a string')
       check(options, 'topic')
-      const { slow = 'dropOldest', signal } = options
+      const { slow = 'dropOldest', secret, signal } = options
       const publishOnly = truth(options.publishOnly, 'publishOnly')
       if (!slows.includes(slow)) throw argumentError(`slow is none of ${slows.join(', ')}`)
+      if (secret !== undefined) checkSecret(secret)
       if (signal?.aborted) throw signal.reason
       const { core } = this
       if (core.closing) throw core.closedError()
       const topic = new Topic(core, name, publishOnly)
-      topic.number = this.next++
+      topic.number = this.next++ + (secret === undefined ? 0 : SEALED_TOPIC)
       core.box.joinTopic(topic.number, name, slows.indexOf(slow), size(options.queueBytes, 'queueBytes'),
-        size(options.creditBytes, 'creditBytes'), publishOnly, truth(options.keepLast, 'keepLast'), truth(options.wantLast, 'wantLast'))
+        size(options.creditBytes, 'creditBytes'), publishOnly, truth(options.keepLast, 'keepLast'), truth(options.wantLast, 'wantLast'), secret)
       this.all.set(topic.number, topic)
       core.commands.hold() // until it is joined
       const end = (then: () => void) => {
@@ -76,7 +83,7 @@ export class Topics {
     const topic = this.all.get(row[at + E.tag]!)
     const type = row[at + E.type] as EventType
     if (type === EventType.topicMessage) {
-      if (topic && peer) this.message(topic, peer, row, at, buffer)
+      if (topic && peer) this.message(topic, peer, row, at, buffer, extra as string | undefined)
       else this.core.take(row[at + E.code]!)
       return
     }
@@ -127,12 +134,12 @@ export class Topics {
     }
   }
 
-  private message(topic: Topic, peer: Peer, row: Int32Array, at: number, buffer: ArrayBuffer | undefined): void {
+  private message(topic: Topic, peer: Peer, row: Int32Array, at: number, buffer: ArrayBuffer | undefined, signer: string | undefined): void {
     const length = row[at + E.length]!
     const flags = row[at + E.result]!
     topic.message(new TopicMessage(topic.name, peer, length === 0 ? undefined : buffer, row[at + E.offset]!, length, row[at + E.bodyType]!,
       (row[at + E.low]! >>> 0) + row[at + E.high]! * 2 ** 32, (row[at + E.time]! >>> 0) + (flags >>> 1) * 2 ** 32, (flags & 1) === 1,
-      row[at + E.code]!))
+      row[at + E.code]!, signer))
   }
 
   connected(peer: Peer): void {

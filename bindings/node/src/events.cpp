@@ -332,7 +332,8 @@ Napi::Value NodeBox::extra(Napi::Env env, const sw_event& event, int32_t* row) {
             row[kResult] = static_cast<int32_t>(message.last_value | static_cast<uint32_t>(message.dropped >> 32) << 1);
             row[kTime] = static_cast<int32_t>(static_cast<uint32_t>(message.dropped));
             put64(row, kLow, message.number);
-            return {};
+            const bool sealed = (row[kTag] & static_cast<int32_t>(kSealedTopic)) != 0;
+            return sealed ? topic_signer(env, event) : Napi::Value();
         }
         default: return topic_extra(env, event);
     }

@@ -1,5 +1,7 @@
-// Identities, peer ids, networks and tickets for JavaScript.
+// Identities, peer ids, networks, secrets of topics and tickets for JavaScript.
+#include <algorithm>
 #include <cstring>
+#include <optional>
 
 #include "addon.h"
 
@@ -76,8 +78,11 @@ void network_check(const Napi::CallbackInfo& info) { check(info.Env(), sw_networ
 // About a second of work: done on a thread of the runtime's pool.
 class Passphrase final : public Napi::AsyncWorker {
 public:
-    Passphrase(Napi::Env env, std::string passphrase)
-        : Napi::AsyncWorker(env, "sealwire.passphrase"), passphrase_(std::move(passphrase)), promise_(env) {}
+    Passphrase(Napi::Env env, std::string passphrase, std::optional<std::string> topic)
+        : Napi::AsyncWorker(env, "sealwire.passphrase"),
+          passphrase_(std::move(passphrase)),
+          topic_(std::move(topic)),
+          promise_(env) {}
     ~Passphrase() override {
         explicit_bzero(passphrase_.data(), passphrase_.size());
         explicit_bzero(text_, sizeof text_);
@@ -86,7 +91,8 @@ public:
 
 private:
     void Execute() override {
-        result_ = sw_network_from_passphrase(text_of(passphrase_), text_);
+        result_ = topic_ ? sw_topic_secret_from_passphrase(text_of(passphrase_), text_of(*topic_), text_)
+                         : sw_network_from_passphrase(text_of(passphrase_), text_);
         if (result_ != SW_OK) detail_ = sw_error_detail();  // of this thread
     }
     void OnOK() override {
@@ -95,13 +101,31 @@ private:
     }
 
     std::string passphrase_, detail_;
+    std::optional<std::string> topic_;  // none: of a network
     Napi::Promise::Deferred promise_;
     sw_result result_ = SW_OK;
-    char text_[SW_NETWORK_TEXT_SIZE] = {};
+    char text_[std::max(SW_NETWORK_TEXT_SIZE, SW_TOPIC_SECRET_TEXT_SIZE)] = {};
 };
 
 Napi::Value network_from_passphrase(const Napi::CallbackInfo& info) {
-    auto* work = new Passphrase(info.Env(), text_arg(info[0]));
+    auto* work = new Passphrase(info.Env(), text_arg(info[0]), std::nullopt);
+    work->Queue();
+    return work->promise();
+}
+
+Napi::Value topic_secret_generate(const Napi::CallbackInfo& info) {
+    char text[SW_TOPIC_SECRET_TEXT_SIZE];
+    check(info.Env(), sw_topic_secret_generate(text));
+    return Napi::String::New(info.Env(), text);
+}
+
+void topic_secret_check(const Napi::CallbackInfo& info) {
+    check(info.Env(), sw_topic_secret_check(text_of(text_arg(info[0]))));
+}
+
+// (passphrase, name of the topic)
+Napi::Value topic_secret_from_passphrase(const Napi::CallbackInfo& info) {
+    auto* work = new Passphrase(info.Env(), text_arg(info[0]), text_arg(info[1]));
     work->Queue();
     return work->promise();
 }
@@ -152,6 +176,9 @@ void add_keys(Napi::Env env, Napi::Object exports) {
     add("networkGenerate", network_generate);
     add_void("networkCheck", network_check);
     add("networkFromPassphrase", network_from_passphrase);
+    add("topicSecretGenerate", topic_secret_generate);
+    add_void("topicSecretCheck", topic_secret_check);
+    add("topicSecretFromPassphrase", topic_secret_from_passphrase);
     add("ticketMake", ticket_make);
     add("ticketSplit", ticket_split);
 }

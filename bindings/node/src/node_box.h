@@ -18,6 +18,7 @@ inline constexpr uint32_t kMaxEvents = 256;         // fetched in one turn
 inline constexpr uint32_t kMaxCommands = 1024;      // of one batch
 inline constexpr uint32_t kTextBytes = 256 * 1024;  // routes and bodies of one batch
 inline constexpr uint32_t kHeldRoute = 1u << 30;    // in a route's number: its messages are kept until they are taken
+inline constexpr uint32_t kSealedTopic = 1u << 30;  // in a topic's number: it has a secret
 inline constexpr size_t kOwnBuffer = 16 * 1024;  // a body from here on gets a buffer of its own: views keep no others
 
 // Memory that both halves write: rows of events, rows of commands, failed commands, and the bytes of commands.
@@ -133,6 +134,7 @@ private:
     Napi::Value publish(const Napi::CallbackInfo& info);
     Napi::Value topic_members(const Napi::CallbackInfo& info);
     Napi::Value topic_extra(Napi::Env env, const sw_event& event);
+    Napi::Value topic_signer(Napi::Env env, const sw_event& event);
     sw_topic topic_arg(const Napi::CallbackInfo& info) const;
 
     // ---- broadcast.cpp ----

@@ -1,5 +1,6 @@
 // NodeBox: topics; lib/topics.ts has them as objects.
 #include <algorithm>
+#include <cstring>
 
 #include "node_box.h"
 
@@ -31,7 +32,7 @@ sw_topic NodeBox::topic_arg(const Napi::CallbackInfo& info) const {
     return found == topics_.end() ? sw_topic{} : found->second;
 }
 
-// (number, name, slow, queue, credit, publish only, keep last, want last)
+// (number, name, slow, queue, credit, publish only, keep last, want last, secret or undefined)
 void NodeBox::join_topic(const Napi::CallbackInfo& info) {
     const uint32_t number = u32_arg(info[0]);
     const std::string name = text_arg(info[1]);
@@ -44,6 +45,8 @@ void NodeBox::join_topic(const Napi::CallbackInfo& info) {
     options.publish_only = info[5].ToBoolean();
     options.keep_last = info[6].ToBoolean();
     options.want_last = info[7].ToBoolean();
+    const std::string secret = info[8].IsString() ? text_arg(info[8]) : std::string();
+    options.secret = text_of(secret);
     sw_topic topic{};
     check(info.Env(), sw_topic_join(node_, text_of(name), &options, &topic));
     topics_[number] = topic;
@@ -124,6 +127,14 @@ Napi::Value NodeBox::topic_members(const Napi::CallbackInfo& info) {
         all.Set(count++, js_number(env, each.publisher));
     }
     return all;
+}
+
+// Of a message of a topic with a secret, where that is not the peer, or the peer is gone.
+Napi::Value NodeBox::topic_signer(Napi::Env env, const sw_event& event) {
+    const sw_peer_id& signer = event.as.topic_message.id;
+    sw_peer_id peer{};
+    if (sw_peer_get_id(event.peer, &peer) == SW_OK && std::memcmp(&peer, &signer, sizeof peer) == 0) return {};
+    return to_js(env, signer);
 }
 
 // Of all events of topics but messages. TOPIC_LEFT: its number is free.

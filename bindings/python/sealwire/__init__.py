@@ -12,7 +12,7 @@ from sealwire._errors import (AccessError, ArgumentError, ArgumentTypeError, Can
                               HandlerFailed, KeyFileError, NoRouteError, NotAllowedError, ProtocolError, QueueFull, RefusedError, ResourceError, SessionError,
                               StateError, Status, TlsError, TooBigError, TooManyError, UnsupportedError)
 from sealwire._durations import NEVER
-from sealwire._keys import Identity, Ticket, network_from_passphrase, network_new
+from sealwire._keys import Identity, Ticket, network_from_passphrase, network_new, topic_secret_new, topic_secret_from_passphrase
 from sealwire._inbox import Messages
 from sealwire._limits import ConnectionCounts, ConnectionLimits
 from sealwire._listener import Listener
@@ -46,5 +46,5 @@ __all__ = [
     "KeyFileError", "Link", "Listener", "Member", "Messages", "NEVER", "NO_FUNCTION", "NoRouteError", "Node", "NodeStats", "NotAllowedError", "Part", "Peer", "PeerStats", "Pong",
     "ProtocolError", "QueueFull", "RefusedError", "Reject", "Replies", "Reply", "Request", "ResourceError", "Results", "RouteLike", "RouteStats", "Running", "Said", "SessionError", "Slow",
     "StateError", "Status", "Stream", "Talk", "Ticket", "Tls", "TlsError", "TooBigError", "TooManyError", "Topic", "TopicAsking", "TopicMessage", "TopicRule", "Undelivered", "UnsupportedError", "__version__", "build_info",
-    "encode", "network_from_passphrase", "network_new",
+    "encode", "network_from_passphrase", "network_new", "topic_secret_new", "topic_secret_from_passphrase",
 ]

@@ -1,4 +1,4 @@
-"""Identities, networks and tickets."""
+"""Identities, networks, tickets, and the secrets of topics."""
 
 import os
 from typing import NamedTuple, Union
@@ -79,3 +79,13 @@ def network_new() -> str:
 def network_from_passphrase(passphrase: str) -> str:
     """The secret network of a passphrase; takes about a second and 256 MiB."""
     return _native.network_from_passphrase(_errors.text(passphrase, "passphrase"))
+
+
+def topic_secret_new() -> str:
+    """A new secret of a topic, for `node.join(name, secret=...)`: only members who join with it read what is published."""
+    return _native.topic_secret_generate()
+
+
+def topic_secret_from_passphrase(passphrase: str, topic: str) -> str:
+    """The secret of a passphrase for the topic of that name, at least 12 bytes; takes about a second and 256 MiB."""
+    return _native.topic_secret_from_passphrase(_errors.text(passphrase, "passphrase"), _errors.text(topic, "a topic"))

@@ -170,12 +170,12 @@ class Joins:
     _mutex: Any
 
     def join(self, name: str, *, slow: Slow = "drop_oldest", queue_bytes: int = 0, credit_bytes: int = 0, publish_only: bool = False,
-             keep_last: bool = False, want_last: bool = False, on_joined: Optional[Callable[[Member], Any]] = None,
-             on_left: Optional[Callable[[Member], Any]] = None, on_dropped: Optional[Callable[[Dropped], Any]] = None,
-             on_refused: "Optional[Callable[[Peer, _errors.Error], Any]]" = None) -> Topic:
+             keep_last: bool = False, want_last: bool = False, secret: Optional[str] = None,
+             on_joined: Optional[Callable[[Member], Any]] = None, on_left: Optional[Callable[[Member], Any]] = None,
+             on_dropped: Optional[Callable[[Dropped], Any]] = None, on_refused: "Optional[Callable[[Peer, _errors.Error], Any]]" = None) -> Topic:
         """Joins a topic at all peers, those that connect later included, and returns when all that are connected have answered; as `join` of
         sealwire.Node. The functions are called one after the other by a thread of the topic's own, which may wait."""
-        made = options(slow, queue_bytes, credit_bytes, publish_only, keep_last, want_last)
+        made = options(slow, queue_bytes, credit_bytes, publish_only, keep_last, want_last, secret)
         joining = Outcome()
         with self._mutex:
             topic = Topic(self, self._opened(), name, made, (on_joined, on_left, on_dropped, on_refused), joining)  # type: ignore[attr-defined]

@@ -46,7 +46,8 @@ class TopicMessage(Published):
     """What a peer has published.
 
     topic       the name of the topic
-    peer        who published it; `publisher` is its id
+    peer        that has sent it
+    publisher   id of who published it, proved: the peer's, or of a topic with a secret that of whoever has signed it, who need not be the peer
     body        bytes; `view` is a memoryview that copies nothing
     number      how many of this publisher stand before it; counted anew when the topic is joined or its session begins
     dropped     how many of them, directly before it, did not come as this node was too slow
@@ -234,9 +235,9 @@ class Joins:
     _topics: Topics
 
     def join(self, name: str, *, slow: Slow = "drop_oldest", queue_bytes: int = 0, credit_bytes: int = 0, publish_only: bool = False,
-             keep_last: bool = False, want_last: bool = False, on_joined: Optional[Callable[[Member], Any]] = None,
-             on_left: Optional[Callable[[Member], Any]] = None, on_dropped: Optional[Callable[[Dropped], Any]] = None,
-             on_refused: "Optional[Callable[[Peer, _errors.Error], Any]]" = None) -> Joining:
+             keep_last: bool = False, want_last: bool = False, secret: Optional[str] = None,
+             on_joined: Optional[Callable[[Member], Any]] = None, on_left: Optional[Callable[[Member], Any]] = None,
+             on_dropped: Optional[Callable[[Dropped], Any]] = None, on_refused: "Optional[Callable[[Peer, _errors.Error], Any]]" = None) -> Joining:
         """Joins a topic at all peers, those that connect later included: `async with node.join("news") as topic`, or `topic = await
         node.join("news")`, which returns when all that are connected have answered. What they publish from then on is not missed. A name has
         1 to 255 bytes; any number of joins may have one, and each gets every message, but none what its own node publishes.
@@ -250,13 +251,15 @@ class Joins:
         publish_only  nothing is delivered here
         keep_last     the last message to all that this node publishes is kept for those who join later
         want_last     what publishers have kept so comes first
+        secret        of `topic_secret_new` or `topic_secret_from_passphrase`: only who joins with the same one reads what is published here,
+                      and sees who has published it; the same name with another secret, or without one, is another topic
         on_joined     called with the Member when a peer has joined: at first, before this returns, for those that are there already
         on_left       called with the Member when it has left, or is gone
         on_dropped    called with a Dropped when messages that this node published do not reach a member
         on_refused    called with a Peer that came later and does not let this node join, and why
         They are plain functions, or async ones, which become tasks.
         """
-        made = options(slow, queue_bytes, credit_bytes, publish_only, keep_last, want_last)
+        made = options(slow, queue_bytes, credit_bytes, publish_only, keep_last, want_last, secret)
         return Joining(self._join(name, made, (on_joined, on_left, on_dropped, on_refused)))
 
     async def _join(self, name: str, made: Any, calls: Any) -> Topic:

@@ -16,13 +16,15 @@ Slow = Literal["drop_oldest", "drop_newest", "block", "disconnect"]
 _SLOWS = ("drop_oldest", "drop_newest", "block", "disconnect")  # of sw_slow
 
 
-def options(slow: str, queue_bytes: int, credit_bytes: int, publish_only: bool, keep_last: bool,
-            want_last: bool) -> Tuple[int, int, int, bool, bool, bool]:
+def options(slow: str, queue_bytes: int, credit_bytes: int, publish_only: bool, keep_last: bool, want_last: bool,
+            secret: Optional[str] = None) -> Tuple[int, int, int, bool, bool, bool, Optional[str]]:
     """Those of a join, as the native half has them."""
+    if secret is not None:
+        _native.topic_secret_check(_errors.text(secret, "secret"))  # "" is none, which a program that means to have one is told
     if slow not in _SLOWS:
         raise _errors.argument(f"slow is none of {', '.join(_SLOWS)}")
     return (_SLOWS.index(slow), _errors.whole(queue_bytes, "queue_bytes"), _errors.whole(credit_bytes, "credit_bytes"),
-            _errors.truth(publish_only, "publish_only"), _errors.truth(keep_last, "keep_last"), _errors.truth(want_last, "want_last"))
+            _errors.truth(publish_only, "publish_only"), _errors.truth(keep_last, "keep_last"), _errors.truth(want_last, "want_last"), secret)
 
 
 def _face(one: object) -> str:
@@ -36,8 +38,8 @@ class Published(Readable, _native.TopicMessage):
 
     @property
     def publisher(self) -> str:
-        """Id of who published it, proved by the handshake."""
-        id: str = self.peer.id
+        """Id of who published it: the peer's, proved by the handshake, or of a topic with a secret that of whoever has signed it."""
+        id: str = self._signer or self.peer.id
         return id
 
     def __repr__(self) -> str:

@@ -70,6 +70,7 @@ struct TopicMessage {
     PyObject* body;                // bytes; null while only `held` has it
     const sw_event* held;          // retained, of large bodies
     const sw_event* untaken;       // fetched: it waits in an inbox
+    sw_peer_id* signer;            // of a topic with a secret; else null: that is the peer
     uint64_t number, dropped;
     uint32_t type;
     bool last_value;
@@ -79,7 +80,8 @@ struct TopicMessage {
 struct TopicInbox {
     PyObject* name = nullptr;
     std::deque<TopicMessage*> waiting;
-    bool freed = false;  // those that wait and those that come count as taken
+    bool freed = false;   // those that wait and those that come count as taken
+    bool sealed = false;  // with a secret: a message says who has signed it
 };
 
 // A message in an inbox. Its peer is kept because the session may end before somebody looks.

@@ -26,6 +26,7 @@ void message_dealloc(PyObject* object) {
     PyTypeObject* type = Py_TYPE(object);
     taken(self);
     if (self->held) sw_event_release(self->held);
+    PyMem_Free(self->signer);
     Py_XDECREF(self->peer);
     Py_XDECREF(self->topic);
     Py_XDECREF(self->body);
@@ -54,6 +55,15 @@ int get_buffer(PyObject* object, Py_buffer* view, int flags) {
 
 PyObject* get_view(PyObject* object, void*) { return PyMemoryView_FromObject(object); }
 
+// Its id; None: the peer's.
+PyObject* get_signer(PyObject* object, void*) {
+    const sw_peer_id* signer = topic_message_of(object)->signer;
+    if (!signer) Py_RETURN_NONE;
+    char id[SW_PEER_ID_TEXT_SIZE];
+    const sw_result result = sw_peer_id_text(signer, id);
+    return result == SW_OK ? PyUnicode_FromString(id) : raise_result(result);
+}
+
 PyMemberDef topic_message_members[] = {
     {"peer", T_OBJECT, offsetof(TopicMessage, peer), READONLY, nullptr},
     {"topic", T_OBJECT, offsetof(TopicMessage, topic), READONLY, nullptr},
@@ -67,6 +77,7 @@ PyMemberDef topic_message_members[] = {
 PyGetSetDef topic_message_getters[] = {
     {"body", get_body, nullptr, nullptr, nullptr},
     {"view", get_view, nullptr, nullptr, nullptr},
+    {"_signer", get_signer, nullptr, nullptr, nullptr},
     {},
 };
 
@@ -81,17 +92,28 @@ PyType_Slot topic_message_slots[] = {
 PyType_Spec topic_message_spec = {"sealwire._native.TopicMessage", sizeof(TopicMessage), 0,
                                   Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, topic_message_slots};
 
+bool note_signer(TopicMessage* self, const sw_peer_id& id) {
+    self->signer = PyMem_New(sw_peer_id, 1);
+    if (!self->signer) return PyErr_NoMemory() != nullptr;
+    *self->signer = id;
+    return true;
+}
+
 // Null with an exception set. The event may be released afterwards.
-TopicMessage* make_message(CoreState* state, PyObject* peer, PyObject* name, const sw_event* event) {
+TopicMessage* make_message(CoreState* state, PyObject* peer, const TopicInbox& inbox, const sw_event* event) {
     TopicMessage* self = topic_message_of(state->topic_message->tp_alloc(state->topic_message, 0));
     if (!self) return nullptr;
     const sw_event_topic_message& message = event->as.topic_message;
     self->peer = Ref::borrow(peer).release();
-    self->topic = Ref::borrow(name).release();
+    self->topic = Ref::borrow(inbox.name).release();
     self->number = message.number;
     self->dropped = message.dropped;
     self->type = message.type;
     self->last_value = message.last_value != 0;
+    if (inbox.sealed && !note_signer(self, message.id)) {
+        Py_DECREF(reinterpret_cast<PyObject*>(self));
+        return nullptr;
+    }
     if (message.body.size >= kCopyBelow && sw_event_retain(event, &self->held) == SW_OK) return self;
     self->held = nullptr;
     self->body = bytes_of(message.body);
@@ -128,6 +150,44 @@ uint32_t note_present(sw_peer peer, const sw_peer_id*, uint32_t publisher, void*
     return 0;
 }
 
+// ---- Secrets: functions of the module ----
+
+PyObject* secret_or_error(sw_result result, const char* secret) {
+    return result == SW_OK ? PyUnicode_FromString(secret) : raise_result(result);
+}
+
+PyObject* topic_secret_generate(PyObject*, PyObject*) {
+    char out[SW_TOPIC_SECRET_TEXT_SIZE];
+    return secret_or_error(sw_topic_secret_generate(out), out);
+}
+
+// (passphrase, name of the topic)
+PyObject* topic_secret_from_passphrase(PyObject*, PyObject* const* args, Py_ssize_t count) {
+    sw_text passphrase{}, name{};
+    if (!takes(count, 2) || !text_of(args[0], passphrase) || !text_of(args[1], name)) return nullptr;
+    char out[SW_TOPIC_SECRET_TEXT_SIZE];
+    sw_result result = SW_OK;
+    Py_BEGIN_ALLOW_THREADS;
+    result = sw_topic_secret_from_passphrase(passphrase, name, out);
+    Py_END_ALLOW_THREADS;
+    return secret_or_error(result, out);
+}
+
+PyObject* topic_secret_check(PyObject*, PyObject* secret) {
+    sw_text text{};
+    if (!text_of(secret, text)) return nullptr;
+    const sw_result result = sw_topic_secret_check(text);
+    if (result != SW_OK) return raise_result(result);
+    Py_RETURN_NONE;
+}
+
+PyMethodDef secret_functions[] = {
+    {"topic_secret_generate", topic_secret_generate, METH_NOARGS, nullptr},
+    {"topic_secret_from_passphrase", fast(topic_secret_from_passphrase), METH_FASTCALL, nullptr},
+    {"topic_secret_check", topic_secret_check, METH_O, nullptr},
+    {},
+};
+
 }  // namespace
 
 uint32_t is_listed(sw_peer peer, const sw_peer_id*, uint32_t, void* user) {
@@ -150,7 +210,7 @@ bool on_topic_message(CoreState* state, const sw_event* event) {
     PyObject* peer = find_peer(state, event->peer.value);
     if (found == state->topics.end() || !peer) return false;
     TopicInbox& inbox = found->second;
-    TopicMessage* message = make_message(state, peer, inbox.name, event);
+    TopicMessage* message = make_message(state, peer, inbox, event);
     if (!message) return report_unraisable(inbox.name), false;
     const bool kept = !inbox.freed, first = inbox.waiting.empty();
     if (kept) message->untaken = event;
@@ -180,13 +240,14 @@ void clear_topics(CoreState* state, std::vector<Ref>& dropped) {
     state->topics.clear();
 }
 
-// (name, slow, queue_bytes, credit_bytes, publish_only, keep_last, want_last): its handle.
+// (name, slow, queue_bytes, credit_bytes, publish_only, keep_last, want_last, secret or None): its handle.
 PyObject* join_topic(PyObject* object, PyObject* args) {
-    PyObject* name = nullptr;
+    PyObject *name = nullptr, *secret = nullptr;
     unsigned slow = 0;
     unsigned long long queue = 0, credit = 0;
     int publish_only = 0, keep_last = 0, want_last = 0;
-    if (!PyArg_ParseTuple(args, "UIKKppp", &name, &slow, &queue, &credit, &publish_only, &keep_last, &want_last)) {
+    if (!PyArg_ParseTuple(args, "UIKKpppO", &name, &slow, &queue, &credit, &publish_only, &keep_last, &want_last,
+                          &secret)) {
         return raise_argument();
     }
     CoreState* state = state_of(core_of(object));
@@ -200,10 +261,13 @@ PyObject* join_topic(PyObject* object, PyObject* args) {
     options.publish_only = publish_only;
     options.keep_last = keep_last;
     options.want_last = want_last;
+    if (secret != Py_None && !text_of(secret, options.secret)) return nullptr;
     sw_topic topic{};
     const sw_result result = sw_topic_join(state->node, text, &options, &topic);
     if (result != SW_OK) return raise_result(result);
-    state->topics[topic.value].name = Ref::borrow(name).release();
+    TopicInbox& inbox = state->topics[topic.value];
+    inbox.name = Ref::borrow(name).release();
+    inbox.sealed = options.secret.size > 0;
     return PyLong_FromUnsignedLongLong(topic.value);
 }
 
@@ -351,7 +415,8 @@ bool add_topic_message_type(PyObject* module) {
     if (!topic_message_type) return false;
     topic_message_class = topic_message_type;
     Py_INCREF(topic_message_type);
-    return PyModule_AddObject(module, "TopicMessage", reinterpret_cast<PyObject*>(topic_message_type)) == 0;
+    return PyModule_AddObject(module, "TopicMessage", reinterpret_cast<PyObject*>(topic_message_type)) == 0 &&
+           PyModule_AddFunctions(module, secret_functions) == 0;
 }
 
 }  // namespace binding

@@ -176,8 +176,9 @@ typedef struct sw_text { /* UTF-8, no terminating zero needed */
 #define SW_PEER_ID_SIZE 32u
 #define SW_PEER_ID_TEXT_SIZE 53u /* 52 characters of base32 and a zero */
 #define SW_SEED_SIZE 32u
-#define SW_NETWORK_TEXT_SIZE 65u  /* "swnet1", 58 characters of base32 and a zero */
-#define SW_ADDRESS_TEXT_SIZE 320u /* an address or ticket and a zero */
+#define SW_NETWORK_TEXT_SIZE 65u      /* "swnet1", 58 characters of base32 and a zero */
+#define SW_TOPIC_SECRET_TEXT_SIZE 67u /* "swtopic1", 58 characters of base32 and a zero */
+#define SW_ADDRESS_TEXT_SIZE 320u     /* an address or ticket and a zero */
 
 typedef struct sw_peer_id { /* an Ed25519 public key */
     uint8_t bytes[SW_PEER_ID_SIZE];
@@ -588,14 +589,17 @@ typedef struct sw_event_log {
 /* Since 0.1. */
 typedef struct sw_event_topic_message {
     sw_topic topic;
-    sw_peer_id id; /* of the publisher, proved */
-    sw_text name;  /* of the topic */
+    /* Of the publisher, proved: the peer's own, or of a topic with a secret that of whom has signed the message, who need not be the
+     * peer that has sent it. */
+    sw_peer_id id;
+    sw_text name; /* of the topic */
     sw_bytes body;
     uint32_t type;       /* sw_body_type */
     uint32_t last_value; /* 1: it was published before this node had joined, and is the last one that was */
     /* Messages of a publisher to a topic are numbered from 0, anew when the topic is joined or its session begins: those before
      * this one are number, of which `dropped` directly before it did not come: this node was too slow, its max_message_bytes too
-     * small, or the publisher had no memory for them. */
+     * small, or the publisher had no memory for them. With a secret `dropped` counts what its signer has published, since it joined
+     * and whatever the session: it may be more than number, and what was refused as a replay has a number and counts as nothing. */
     uint64_t number;
     uint64_t dropped;
 } sw_event_topic_message;
@@ -1401,11 +1405,23 @@ typedef struct sw_topic_options {
     uint32_t want_last;    /* 1: deliver it first, of each publisher that keeps it and is joined from now on */
     uint32_t reserved;
     void *user;
+    /* Of sw_topic_secret_generate or _from_passphrase; empty: none. Only those who join with the same secret read what is published,
+     * whoever passes it on, and see who published it; replays are dropped. Each message has 178 bytes more, and costs its publisher
+     * and each member a signature. The same name with another secret, or without one, is another topic. Read before this returns.
+     * Since 0.1. */
+    sw_text secret;
 } sw_topic_options;
 
 static inline void sw_topic_options_init(sw_topic_options *options) {
     if (options) options->size = (uint32_t)sw_zero(options, sizeof *options);
 }
+/* The secret of a topic, a text that starts with swtopic1; SW_ERR_KEY from _check for any other text. Since 0.1. */
+SW_API sw_result sw_topic_secret_generate(char out[SW_TOPIC_SECRET_TEXT_SIZE]);
+/* That of a passphrase for the topic of that name, by Argon2id; takes about a second and 256 MiB. SW_ERR_KEY when the passphrase has
+ * less than 12 bytes. Since 0.1. */
+SW_API sw_result sw_topic_secret_from_passphrase(sw_text passphrase, sw_text name, char out[SW_TOPIC_SECRET_TEXT_SIZE]);
+SW_API sw_result sw_topic_secret_check(sw_text secret);
+
 /* Joins a topic at all peers, those that connect later included. A name is 1 to 255 bytes, any but a zero byte in UTF-8. Any number of
  * joins may have one name: each gets every message, and its own events. TOPIC_JOINED follows when all peers that are connected
  * have answered, each at once or when its application has decided: what they publish from then on is not missed, and what this node publishes reaches all of them who have joined.
@@ -1467,7 +1483,7 @@ typedef struct sw_topic_rule {
  * may not publish nothing is heard, and where it may do neither this node does not join. Also for those who have joined already; who was
  * refused tries again in the next session. Since 0.1. */
 SW_API sw_result sw_node_set_topic_rules(sw_node node, const sw_topic_rule *rules, size_t count);
-/* Answers TOPIC_ASKS: of what is asked `rights` are given, the others denied, while that session lasts; also where the peer has left
+/* Answers TOPIC_ASKS, of all topics of that name, whatever their secrets: of what is asked `rights` are given, the others denied, while that session lasts; also where the peer has left
  * meanwhile. Its join waits for it, and then it gets what was published meanwhile, as far as there was room. SW_ERR_STATE: nothing is asked,
  * the peer has gone, or this node has left the topic. Since 0.1. */
 SW_API sw_result sw_node_decide_topic(sw_node node, sw_text topic, sw_peer peer, uint32_t rights);

@@ -895,7 +895,9 @@ public:
         sw_topic out{};
         state_->add(state_->topics, {std::move(options)}, [&](detail::topic_entry& entry) {
             const sw_topic_options raw = entry.raw();
-            return sw_topic_join(raw_, text_of(name), &raw, &out);
+            const sw_result result = sw_topic_join(raw_, text_of(name), &raw, &out);
+            entry.forget_secret();
+            return result;
         });
         return sealwire::topic(out);
     }

@@ -28,6 +28,20 @@ struct topic_rule {
     sw_verdict verdict = SW_ALLOW;
 };
 
+// The secret of a topic, for topic_options::secret.
+inline std::string new_topic_secret() {
+    char out[SW_TOPIC_SECRET_TEXT_SIZE];
+    check(sw_topic_secret_generate(out));
+    return out;
+}
+// That of a passphrase for the topic of that name. Takes about a second and 256 MiB.
+inline std::string topic_secret_from_passphrase(std::string_view passphrase, std::string_view name) {
+    char out[SW_TOPIC_SECRET_TEXT_SIZE];
+    check(sw_topic_secret_from_passphrase(text_of(passphrase), text_of(name), out));
+    return out;
+}
+inline void check_topic_secret(std::string_view secret) { check(sw_topic_secret_check(text_of(secret))); }
+
 // A value: one join of a topic, whose handlers are in topic_options. Any thread.
 class topic {
 public:
@@ -100,7 +114,8 @@ public:
     explicit topic_message(const sw_event& event) : event_(event), message_(event.as.topic_message) {}
     sealwire::topic topic() const { return sealwire::topic(message_.topic); }
     std::string_view name() const { return view_of(message_.name); }
-    sw_peer peer() const { return event_.peer; }  // who has published it
+    sw_peer peer() const { return event_.peer; }  // that has sent it
+    // Who has published it: the peer, or of a topic with a secret whoever has signed it, who need not be that.
     peer_id id() const { return message_.id; }
     std::string_view body() const { return view_of(message_.body); }
     sw_body_type type() const { return static_cast<sw_body_type>(message_.type); }
@@ -133,6 +148,7 @@ struct topic_options {
     bool publish_only = false;
     bool keep_last = false;
     bool want_last = false;
+    std::string secret;  // of new_topic_secret or topic_secret_from_passphrase; empty: none
 };
 
 namespace detail {
@@ -159,8 +175,13 @@ struct topic_entry {
         out.publish_only = options.publish_only;
         out.keep_last = options.keep_last;
         out.want_last = options.want_last;
+        out.secret = text_of(options.secret);
         out.user = this;
         return out;
+    }
+    void forget_secret() {
+        options.secret.assign(options.secret.size(), 0);
+        options.secret.clear();
     }
     void deliver(const sw_event& event) const {
         const sw_event_topic& about = event.as.topic;

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { encode, Node } from 'sealwire'
-import { defer, nextLine, pair, program } from './support.mjs'
+import { encode, network, Node, TopicMessage, topicSecret } from 'sealwire'
+import { defer, nextLine, pair, program, transports } from './support.mjs'
 
 // The next `count` messages.
 async function take(topic, count) {
@@ -45,6 +45,7 @@ test('what is published arrives, with its topic, its publisher and its number', 
   assert.deepEqual(messages[1].json(), { two: 2 })
   messages.forEach((message, i) => {
     assert.deepEqual([message.number, message.dropped, message.lastValue, message.topic, message.peer], [i, 0, false, 'news', peer])
+    assert.equal(message.publisher, server.id)
   })
   assert.deepEqual(texts(await take(mine, 1)), ['back'])
 
@@ -327,7 +328,8 @@ test('options and names that are none are refused', async (t) => {
   const node = await Node.open()
   t.after(() => node.close(100))
   for (const name of ['', 'n'.repeat(256), 'a\0b', 1]) await assert.rejects(node.join(name), { code: 'argument' })
-  for (const options of [{ slow: 'never' }, { creditBytes: 1000 }, { queueBytes: -1 }, { queue: 1 }]) {
+  for (const options of [{ slow: 'never' }, { creditBytes: 1000 }, { queueBytes: -1 }, { queue: 1 }, { secret: 1 },
+    { secret: null }, { secret: false }]) {
     await assert.rejects(node.join('t', options), { code: 'argument' })
   }
   const topic = await node.join('n'.repeat(255))
@@ -369,4 +371,120 @@ test('a peer may join as many topics as the node says', async (t) => {
     await assert.rejects(Node.open({ limits: { [name]: 2 ** 32 } }), { code: 'argument' })
   }
   await assert.rejects(Node.open({ loopThreads: 2 ** 32 + 1 }), { code: 'argument' })
+})
+
+// ---- With a secret ----
+
+const secret = topicSecret.generate()
+const damaged = secret.slice(0, 20) + (secret[20] === 'a' ? 'b' : 'a') + secret.slice(21)
+
+for (const [transport, url] of Object.entries(transports)) {
+  test(`${transport}: members with the secret read, and others get nothing`, async (t) => {
+    const { server, client, peer, listener } = await pair(t, { url: url(), server: { allow: 'anyone' } })
+    const stranger = await Node.open({ network: 'tests' })
+    t.after(() => stranger.close(100))
+    await stranger.connect(listener.ticket)
+    const from = await server.join('news', { secret })
+    const plain = await stranger.join('news')
+    const wrong = await stranger.join('news', { secret: topicSecret.generate() })
+    assert.deepEqual([plain.joined, wrong.joined], [1, 1])
+    const strangers = [] // what they hear
+    plain.on('message', (message) => strangers.push(message.text()))
+    wrong.on('message', (message) => strangers.push(message.text()))
+    assert.equal(await from.publish('nobody has the secret'), 0)
+    const arrived = once(from, 'joined')
+    const to = await client.join('news', { secret })
+    assert.equal((await arrived).id, client.id)
+    assert.deepEqual([from, to, plain, wrong].map(({ members }) => members.map(({ id }) => id)), [[client.id], [server.id], [], []])
+    const large = Buffer.alloc(50_000, 'l') // in a buffer of its own
+    for (const value of ['one', { two: 2 }, large, undefined]) assert.equal(await from.publish(value), 1)
+    assert.deepEqual([await plain.publish('x'), await wrong.publish('x')], [0, 0])
+    const messages = await take(to, 4)
+    assert.deepEqual(texts(messages), ['one', '{"two":2}', large.toString(), ''])
+    assert.deepEqual(messages.map(({ type }) => type), ['utf8', 'json', 'bytes', 'bytes'])
+    messages.forEach((message, i) => {
+      assert.deepEqual([message.number, message.dropped, message.lastValue, message.topic, message.peer], [i, 0, false, 'news', peer])
+      assert.equal(message.publisher, server.id)
+    })
+    await to.publish('back')
+    const [back] = await take(from, 1)
+    assert.deepEqual([back.text(), back.publisher], ['back', client.id])
+    // What is published without a secret behind all that is the first that comes.
+    const beside = await server.join('news')
+    const heard = once(plain, 'message')
+    assert.equal(await beside.publish('without'), 1)
+    const first = await heard
+    assert.deepEqual([first.text(), first.number, first.publisher], ['without', 0, server.id])
+    assert.deepEqual(strangers, ['without'])
+    const gone = once(from, 'left')
+    await to.leave()
+    assert.equal((await gone).id, client.id)
+    assert.deepEqual(from.members, [])
+  })
+}
+
+test('who signed a message need not be the peer that has sent it', () => {
+  const message = (...signer) => new TopicMessage('news', { id: 'peer' }, undefined, 0, 0, 0, 0, 0, false, 0, ...signer)
+  assert.deepEqual([message('signer').publisher, message().publisher], ['signer', 'peer'])
+})
+
+test('the last value comes with the secret, also to one who joins anew', async (t) => {
+  const { server, client } = await pair(t)
+  const from = await server.join('state', { keepLast: true, secret })
+  await from.publish('old')
+  await from.publish({ kept: true })
+  for (let i = 0; i < 2; i++) {
+    const to = await client.join('state', { wantLast: true, secret })
+    const [kept] = await take(to, 1)
+    assert.deepEqual([kept.json(), kept.type, kept.lastValue, kept.publisher], [{ kept: true }, 'json', true, server.id])
+    await to.leave()
+  }
+  const plain = await client.join('state', { wantLast: true })
+  plain.on('message', assert.fail)
+  const to = await client.join('state', { wantLast: true, secret })
+  await from.publish('new')
+  const [, next] = await take(to, 2)
+  assert.deepEqual([next.text(), next.lastValue], ['new', false])
+})
+
+test('leaving a name leaves its topics with and without a secret', async (t) => {
+  const { client, from, to } = await joined(t, { secret }, { secret })
+  const plain = await client.join('news')
+  const another = await client.join('news', { secret: topicSecret.generate() })
+  const other = await client.join('other', { secret })
+  let open = true
+  void other.closed.then(() => (open = false))
+  const left = once(from, 'left')
+  await client.leave('news')
+  await Promise.all([to.closed, plain.closed, another.closed, left])
+  assert.ok(open)
+  await assert.rejects(client.leave('news'), { code: 'state' })
+  await other.leave()
+})
+
+test('a damaged secret is refused', async (t) => {
+  const node = await Node.open()
+  t.after(() => node.close(100))
+  for (const [wrong, detail] of [
+    [damaged, 'the topic secret has a typing error: its checksum does not fit'],
+    [secret.slice(0, -1), 'a topic secret has 58 characters after swtopic1, this one 57'],
+    [network.generate(), 'a topic secret starts with swtopic1'],
+    ['', 'a topic secret starts with swtopic1'],
+  ]) await assert.rejects(node.join('news', { secret: wrong }), { name: 'KeyError', code: 'key', detail })
+  await assert.rejects(node.leave('news'), { code: 'state' })
+})
+
+test('a passphrase is the secret of one topic', async (t) => {
+  const [one, same, other] = await Promise.all(['news', 'news', 'other'].map((topic) => topicSecret.fromPassphrase('correct horse', topic)))
+  assert.match(one, /^swtopic1[a-z2-7]{58}$/)
+  assert.match(secret, /^swtopic1[a-z2-7]{58}$/)
+  assert.deepEqual([one === same, one === other, secret === topicSecret.generate()], [true, false, false])
+  const detail = 'the passphrase of a topic has at least 12 bytes, this one 5'
+  await assert.rejects(topicSecret.fromPassphrase('short', 'news'), { code: 'key', detail })
+  for (const topic of ['', 'a\0b']) await assert.rejects(topicSecret.fromPassphrase('correct horse', topic), { code: 'argument' })
+  assert.throws(() => topicSecret.fromPassphrase(1, 'news'), { code: 'argument' })
+  assert.throws(() => topicSecret.fromPassphrase('correct horse'), { code: 'argument' })
+  const { from, to } = await joined(t, { secret: one }, { secret: one })
+  await from.publish('by passphrase')
+  assert.deepEqual(texts(await take(to, 1)), ['by passphrase'])
 })

@@ -9,7 +9,7 @@ import threading
 import pytest
 import sealwire
 from conftest import DEADLINE, run
-from pair import pair
+from pair import known, pair
 from sealwire import sync
 from sync_pair import in_thread, until
 from sync_pair import pair as sync_pair
@@ -441,6 +441,154 @@ def test_a_new_session_gets_the_joins_again_and_numbers_begin_anew():
     run(scenario)
 
 
+# ---- With a secret ----
+
+PASSPHRASE = "correct horse battery"
+SECRET = sealwire.topic_secret_new()
+
+
+def damaged(secret):
+    return secret[:20] + ("b" if secret[20] == "a" else "a") + secret[21:]
+
+
+@contextlib.asynccontextmanager
+async def three(url):
+    """(server, client, stranger): both others are connected to the server."""
+    async with pair(url) as (server, client, _), sealwire.Node(network="tests") as stranger:
+        await stranger.connect(next(iter(server._listeners.values())).ticket)
+        await known(server, 2)
+        yield server, client, stranger
+
+
+def test_members_with_the_secret_read_and_others_get_nothing(url):
+    async def scenario():
+        secret = sealwire.topic_secret_new()
+        async with three(url) as (server, client, stranger):
+            told = Told()
+            source = await server.join("news", secret=secret, on_joined=told.joined, on_left=told.left)
+            plain = await stranger.join("news")
+            wrong = await stranger.join("news", secret=sealwire.topic_secret_new())
+            assert (plain.joined, wrong.joined) == (1, 1)
+            assert await source.publish("nobody has the secret") == 0
+            to = await client.join("news", secret=secret)
+            assert (await told.next("joined")).id == client.id
+            assert [member.id for member in source.members()] == [client.id]
+            assert [member.id for member in to.members()] == [server.id]
+            assert plain.members() == wrong.members() == []
+            for value in ("one", {"two": 2}, b"3" * 5000):
+                assert await source.publish(value) == 1
+            assert await plain.publish("x") == await wrong.publish("x") == 0
+            messages = await take(to, 3)
+            assert [one.body for one in messages] == [b"one", b'{"two":2}', b"3" * 5000]
+            assert [(one.kind, one.type) for one in messages] == [("utf8", 1), ("json", 2), ("bytes", 0)]
+            for number, one in enumerate(messages):
+                assert (one.number, one.dropped, one.last_value, one.topic) == (number, 0, False, "news")
+                assert one.publisher == one.peer.id == server.id
+            assert repr(messages[0]) == f"<sealwire.TopicMessage 'news' 0 of {server.id[:8]}>"
+            assert await to.publish("back") == 1
+            (back,) = await take(source, 1)
+            assert (back.text(), back.publisher) == ("back", client.id)
+            # What is published without a secret behind all that is the first that comes.
+            async with server.join("news") as beside:
+                assert await beside.publish("without") == 1
+                (message,) = await take(plain, 1)
+                assert (message.text(), message.number, message.publisher) == ("without", 0, server.id)
+                assert wrong._next() is None
+            await to.leave()
+            assert (await told.next("left")).id == client.id
+            assert source.members() == []
+    run(scenario)
+
+
+def test_who_signed_a_message_is_known_when_its_peer_is_gone():
+    async def scenario():
+        async with joined(mine={"secret": SECRET}, theirs={"secret": SECRET}) as (server, _, peer, source, to, told):
+            await source.publish("last words")
+            reading = asyncio.ensure_future(take(to, 1))
+            await server.close()
+            (message,) = await reading
+            await peer.wait_closed()
+            assert message.publisher == server.id
+    run(scenario)
+
+
+def test_the_last_value_comes_with_the_secret_also_to_one_who_joins_anew():
+    async def scenario():
+        async with pair(URL) as (server, client, _):
+            source = await server.join("state", keep_last=True, secret=SECRET)
+            for value in ("old", {"kept": True}):
+                await source.publish(value)
+            for _ in range(2):
+                async with client.join("state", want_last=True, secret=SECRET) as to:
+                    (kept,) = await take(to, 1)
+                    assert (kept.json(), kept.kind, kept.last_value, kept.publisher) == ({"kept": True}, "json", True, server.id)
+            async with client.join("state", want_last=True) as plain, client.join("state", want_last=True, secret=SECRET) as to:
+                await take(to, 1)
+                await source.publish("new")
+                (new,) = await take(to, 1)
+                assert (new.text(), new.last_value) == ("new", False)
+                assert plain._next() is None and plain.members() == []
+    run(scenario)
+
+
+def test_leaving_a_name_leaves_its_topics_with_and_without_a_secret():
+    async def scenario():
+        async with joined(mine={"secret": SECRET}, theirs={"secret": SECRET}) as (_, client, _, source, sealed, told):
+            plain = await client.join("news")
+            another = await client.join("news", secret=sealwire.topic_secret_new())
+            other = await client.join("other", secret=SECRET)
+            await client.leave_topic("news")
+            assert sealed.closed and plain.closed and another.closed and not other.closed
+            assert (await told.next("left")).id == client.id
+            with pytest.raises(sealwire.StateError, match="was not joined"):
+                await client.leave_topic("news")
+    run(scenario)
+
+
+def test_a_damaged_secret_is_refused():
+    for wrong, detail in ((damaged(SECRET), "the topic secret has a typing error: its checksum does not fit"),
+                          (SECRET[:-1], "a topic secret has 58 characters after swtopic1, this one 57"),
+                          (SECRET.replace("swtopic1", "swnet1"), "a topic secret starts with swtopic1"),
+                          (sealwire.network_new(), "a topic secret starts with swtopic1"),
+                          ("", "a topic secret starts with swtopic1")):
+        async def scenario():
+            async with sealwire.Node() as node:
+                with pytest.raises(sealwire.ArgumentError) as caught:
+                    await node.join("news", secret=wrong)
+                assert (caught.value.code, caught.value.detail) == ("key", detail)
+                assert not node._topics.all
+        run(scenario)
+        with sync.Node() as node:
+            with pytest.raises(sealwire.ArgumentError) as caught:
+                node.join("news", secret=wrong)
+            assert (caught.value.code, caught.value.detail) == ("key", detail)
+            assert not node._topics.all
+
+
+def test_a_passphrase_is_the_secret_of_one_topic():
+    secret = sealwire.topic_secret_from_passphrase(PASSPHRASE, "news")
+    assert secret.startswith("swtopic1") and len(secret) == len(SECRET) == 66
+    assert secret == sealwire.topic_secret_from_passphrase(PASSPHRASE, "news")
+    assert secret != sealwire.topic_secret_from_passphrase(PASSPHRASE, "other")
+    assert secret != sealwire.topic_secret_from_passphrase(PASSPHRASE + "!", "news")
+    assert sealwire.topic_secret_new() != sealwire.topic_secret_new()
+    with pytest.raises(sealwire.ArgumentError) as caught:
+        sealwire.topic_secret_from_passphrase("short", "news")
+    assert (caught.value.code, caught.value.detail) == ("key", "the passphrase of a topic has at least 12 bytes, this one 5")
+    for wrong in (("", "news"), (PASSPHRASE, ""), (PASSPHRASE, "a\0b"), (PASSPHRASE, "\ud800")):
+        with pytest.raises(sealwire.ArgumentError):
+            sealwire.topic_secret_from_passphrase(*wrong)
+    for wrong in ((None, "news"), (b"correct horse battery", "news"), (PASSPHRASE, None)):
+        with pytest.raises(sealwire.ArgumentTypeError):
+            sealwire.topic_secret_from_passphrase(*wrong)
+
+    async def scenario():
+        async with joined(mine={"secret": secret}, theirs={"secret": secret}) as (_, _, _, source, to, _):
+            await source.publish("by passphrase")
+            assert texts(await take(to, 1)) == ["by passphrase"]
+    run(scenario)
+
+
 # ---- The end ----
 
 def test_leaving_while_iterating_ends_the_loop_behind_what_has_come():
@@ -533,9 +681,12 @@ def test_options_and_names_that_are_none_are_refused():
                 with pytest.raises(sealwire.ArgumentTypeError):
                     await node.join(wrong)
             for wrong in ({"slow": "never"}, {"slow": 1}, {"credit_bytes": 1000}, {"credit_bytes": 2**40}, {"queue_bytes": -1}, {"queue_bytes": "1"},
-                          {"publish_only": 1}, {"keep_last": None}, {"on_joined": 1}):
+                          {"publish_only": 1}, {"keep_last": None}, {"on_joined": 1}, {"secret": "\ud800"}):
                 with pytest.raises(sealwire.ArgumentError):
                     await node.join("t", **wrong)
+            for wrong in (1, b"swtopic1", False):
+                with pytest.raises(sealwire.ArgumentTypeError):
+                    await node.join("t", secret=wrong)
             with pytest.raises(TypeError):
                 node.join("t", queue=1)
             async with node.join("n" * 255) as topic:
@@ -667,6 +818,31 @@ def test_threads_publish_and_read():
         for wrong in ({"to": peer}, {"filter": 1}):
             with pytest.raises(sealwire.ArgumentTypeError):
                 source.publish("x", **wrong)
+
+
+def test_threads_have_topics_with_a_secret():
+    with sync_joined(mine={"secret": SECRET, "keep_last": True}, theirs={"secret": SECRET}) as (server, client, peer, source, to, told):
+        plain, wrong = client.join("news"), client.join("news", secret=sealwire.topic_secret_new())
+        assert source.publish({"one": 1}) == to.publish("back") == 1
+        message, back = next(to), next(source)
+        assert (message.json(), message.kind, message.publisher, message.peer) == ({"one": 1}, "json", server.id, peer)
+        assert (back.text(), back.publisher) == ("back", client.id)
+        to.leave()
+        with client.join("news", secret=SECRET, want_last=True) as again:
+            kept = next(again)
+            assert (kept.json(), kept.last_value, kept.publisher) == ({"one": 1}, True, server.id)
+        assert plain.members() == wrong.members() == [] and plain.publish("x") == wrong.publish("x") == 0
+        with server.join("news") as beside:
+            assert beside.publish("without") == 1
+            first = next(plain)
+            assert (first.text(), first.number, first.publisher) == ("without", 0, server.id)
+        assert wrong._next() is None
+        sealed = client.join("news", secret=SECRET)
+        client.leave_topic("news")
+        assert sealed.closed and plain.closed and wrong.closed
+        assert [told.get(timeout=DEADLINE)[0] for _ in range(5)] == ["left", "joined", "left", "joined", "left"]
+        with pytest.raises(sealwire.ArgumentTypeError):
+            client.join("news", secret=b"swtopic1")
 
 
 def test_threads_wait_for_room_and_nothing_is_lost():

@@ -45,6 +45,9 @@ async def main() -> None:
                 address: str = message.peer.address
                 missing: int = message.dropped
         again: sealwire.Topic = await node.join("news", on_dropped=lambda dropped: print(dropped.count, dropped.peer.id))
+        secret: str = sealwire.topic_secret_from_passphrase("correct horse battery", "news")
+        async with node.join("news", secret=sealwire.topic_secret_new()) as sealed, node.join("news", secret=secret):
+            signers: List[str] = [one.publisher async for one in sealed]
         batch: List[sealwire.TopicMessage] = [one async for ones in again.batches() for one in ones]
         print(text, body, ids, encoded.kind)
         WRONG
