@@ -312,29 +312,36 @@ void Meeting::give_up(Dial& dial, Ending why) {
 
 void Meeting::end(Dial& dial, Ending why, bool in_order) {
     dial.ended = true;
+    dial.waits = false;
     --alive_;
     if (orderly_) last_ = std::move(why);
     orderly_ = orderly_ && in_order;
 }
 
-// Of a --connect that is not dialled again.
-void Meeting::dial_closed(Dial& dial, const sw_event_closed& event) {
-    if (dial.loss && may_pass(event.result)) return end(dial, *dial.loss, false);
+// Of a --connect that is not dialled again. True: that is told.
+bool Meeting::dial_closed(Dial& dial, const sw_event_closed& event) {
+    if (dial.loss && may_pass(event.result)) return give_up(dial, *dial.loss), true;
     const bool had_session = !dial.loss && reached(dial.peer);
     Ending why(event, session_.new_key());
     if (!had_session && !dial.loss) fatal_ = why;
     end(dial, std::move(why), had_session && is_orderly(event));
+    if (!had_session || !is_orderly(event)) return false;
+    for (Dial& other : dials_) {  // other ways to a peer that has ended in order are not dialled again
+        if (!other.ended && other.loss && other.id == dial.id) end(other, *other.loss, true);
+    }
+    return false;
 }
 
 void Meeting::on_closed(sealwire::peer peer, const sw_event_closed& event) {
     const bool was_there = reached(peer);
-    bool own = false, again = false;
+    bool own = false, again = false, told = false;
     for (Dial& dial : dials_) {
         if (dial.peer != peer) continue;
         own = true;
+        if (dial.ended) continue;
         if (event.instead.value) found(dial, sealwire::peer(event.instead));  // two ways to one peer
         else if (redial(dial, event)) again = true;
-        else dial_closed(dial, event);
+        else told = dial_closed(dial, event) || told;
     }
     const bool lost = again && was_there;
     lost_.forget(peer);
@@ -345,7 +352,7 @@ void Meeting::on_closed(sealwire::peer peer, const sw_event_closed& event) {
     const std::string also = lost    ? "; what was published meanwhile did not come; it is dialled again"
                              : again ? "; it is dialled again"
                                      : "";
-    const bool loud = !is_orderly(event) && !event.instead.value && !ended() && (lost || !again);
+    const bool loud = !is_orderly(event) && !event.instead.value && !ended() && !told && (lost || !again);
     say("closed", event.id, words_of(event) + also, loud);
 }
 

@@ -72,7 +72,7 @@ private:
     void found(Dial& dial, sealwire::peer peer);
     // The same when that is so; else false.
     bool find(Dial& dial);
-    void dial_closed(Dial& dial, const sw_event_closed& event);
+    bool dial_closed(Dial& dial, const sw_event_closed& event);
     void end(Dial& dial, Ending why, bool in_order);
     // Ends it without an event of its peer.
     void give_up(Dial& dial, Ending why);

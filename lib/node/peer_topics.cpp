@@ -60,7 +60,7 @@ bool Peer::unseal(NodeEvent& out, const TopicAudience& audience, SealedTopic::Me
     if (refused) {
         const LogLevel level = refused.known ? LogLevel::info : LogLevel::warning;
         if (!node_.logs(level)) return false;
-        log(audience.sealed->refused_log(), level,
+        log(audience.sealed->refused_log(refused.known), level,
             {Errc::not_allowed, "a message of the topic " + audience.name + " is not taken: " + refused.why});
         return false;
     }

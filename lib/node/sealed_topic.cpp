@@ -23,7 +23,8 @@ SealedTopic::SealedTopic(const Secret<32>& secret, std::string_view name, std::s
       identity_(std::move(identity)),
       rng_(rng),
       heard_(rng),
-      refused_log_(kRefusedPace) {
+      refused_log_(kRefusedPace),
+      known_log_(kRefusedPace) {
     next_.publisher = identity_->id();
     Writer(origin_).le64(clock_ms());
     rng_.fill(MutableBytes(origin_).subspan(8));
@@ -60,7 +61,9 @@ SealedTopic::Refused SealedTopic::open(Bytes sealed, const PeerId& peer, bool la
             case TopicHeard::Verdict::replay: return {"it has come before", true};
             case TopicHeard::Verdict::stale: break;
         }
-        return {"its publisher was not heard before, and published it more than 5 minutes ago"};
+        return {
+            "its publisher was not heard before, and its time is more than 5 minutes from ours, or too many were "
+            "heard"};
     };
     if (!anew) {
         const std::lock_guard lock(hearing_);

@@ -55,7 +55,7 @@ public:
     };
     // What `peer` has sent.
     Refused open(Bytes sealed, const PeerId& peer, bool last_value, Message& out);
-    LogPace& refused_log() { return refused_log_; }
+    LogPace& refused_log(bool known) { return known ? known_log_ : refused_log_; }
 
     size_t handles = 0;  // the owner's, with its lock
 
@@ -72,7 +72,7 @@ private:
     TopicNote next_;         // of what is published next
     std::mutex hearing_;     // guards heard_
     TopicHeard heard_;
-    LogPace refused_log_;
+    LogPace refused_log_, known_log_;
 };
 
 }  // namespace sealwire

@@ -207,6 +207,7 @@ std::shared_ptr<const TopicAudience> TopicLink::renew_audience(uint64_t alias) {
     std::unique_ptr<Join>* const found = joins_.find(alias);
     Topics::Topic* const topic = found ? topics_.find((*found)->topic) : nullptr;
     if (!topic || !listens(*topic)) return nullptr;
+    if ((*found)->times_left != topic->times_left) return nullptr;  // who has joined since gets it by a join of its own
     (*found)->audience = topic->audience;
     (*found)->version = topics_.version();
     return topic->audience;
@@ -434,8 +435,10 @@ void TopicLink::erase_join(uint64_t alias, uint32_t code) {
     answer(join->waiting, code);
     Topics::Topic& topic = *topics_.find(join->topic);
     --topic.joins;
+    const std::vector<uint64_t>* const anew = wanted_by_.find(join->topic);  // those that wait for another join here
     for (TopicHandle* handle : topic.handles) {
-        if (code == 0 || !join->acked || handle->joined) continue;  // those who wait for others have counted it
+        if (code == 0 || !join->acked || handle->joined) continue;  // those who wait for other peers have counted it
+        if (anew && std::find(anew->begin(), anew->end(), handle->serial) != anew->end()) continue;
         --handle->answered;
         ++handle->refused;
         handle->refusal = code;

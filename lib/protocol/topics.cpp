@@ -134,7 +134,6 @@ Errc Topics::leave(TopicHandle& handle) {
         call_to_tell(group);
     }
     if (topic->handles.empty()) {
-        ++topic->times_left;
         release_all(*topic);
         topic->keep_last = topic->want_last = topic->has_last = false;
         topic->last = {};
@@ -142,6 +141,7 @@ Errc Topics::leave(TopicHandle& handle) {
     }
     // Peers learn of it when no join is left, or none that they are to publish to.
     const bool last = !handle.options.publish_only && topic->listeners == 0;
+    if (last || topic->handles.empty()) ++topic->times_left;
     for (Group& group : groups_) {
         if (!last && !topic->handles.empty()) break;
         for (TopicLink* link : group.links) link->want(topic->number);

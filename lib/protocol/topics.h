@@ -149,7 +149,7 @@ private:
         TopicLog log;
         uint64_t alias = TopicLog::kNoAlias;  // of most members, as far as can be guessed: their programs are alike
         std::vector<TopicHandle*> handles;
-        uint64_t times_left = 0;  // how often the last of them went
+        uint64_t times_left = 0;  // how often the last of them went, or the last listener
         uint32_t listeners = 0;   // of them
         SlowPeers slow = SlowPeers::drop_oldest;
         uint64_t queue = 0;

@@ -248,6 +248,7 @@ static void two_ways(void) {
     sw_topic_options blocks;
     sw_topic_options_init(&blocks);
     blocks.slow = SW_SLOW_BLOCK;
+    blocks.queue_bytes = 128 * 1024;
     const sw_topic from = join(&from_box, "twice", secret, &blocks), to = join(&to_box, "twice", secret, NULL);
     wait_topic(&from_box, SW_EVENT_TOPIC_MEMBER_JOINED, 2, from);
     unsigned rooms = 0;

@@ -157,6 +157,19 @@ static void last_value(void) {
         leave(&other, again);
     }
     tap_ok(anew, "who has left joins anew, and gets it again");
+    /* Also where it only publishes meanwhile. */
+    sw_topic_options silent;
+    sw_topic_options_init(&silent);
+    silent.publish_only = 1;
+    const sw_topic publishes = join_with(&other, "last", &silent);
+    for (int i = 0; i < 50; ++i) {
+        const sw_topic again = join_with(&other, "last", &options);
+        n = wait_topic(&other, SW_EVENT_TOPIC_MESSAGE, 1, again);
+        anew = anew && strcmp(n.bytes, "new") == 0 && n.code == 1 && n.first == 0;
+        leave(&other, again);
+    }
+    tap_ok(anew, "so does a listener beside one that only publishes");
+    leave(&other, publishes);
     leave(&hub, from);
 }
 
