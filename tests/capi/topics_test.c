@@ -132,6 +132,21 @@ static void to_some(void) {
     leave(&other, from);
 }
 
+/* Again and again it gets that last value first. It joins at once, so that the peer has mostly not been told of the leaving. */
+static int joins_anew(const char *name, const char *last) {
+    sw_topic_options options;
+    sw_topic_options_init(&options);
+    options.want_last = 1;
+    int anew = 1;
+    for (int i = 0; i < 50; ++i) {
+        const sw_topic again = join_with(&other, name, &options);
+        const note n = wait_topic(&other, SW_EVENT_TOPIC_MESSAGE, 1, again);
+        anew = anew && strcmp(n.bytes, last) == 0 && n.code == 1 && n.first == 0;
+        leave(&other, again);
+    }
+    return anew;
+}
+
 static void last_value(void) {
     sw_topic_options options;
     sw_topic_options_init(&options);
@@ -148,27 +163,13 @@ static void last_value(void) {
     n = wait_topic(&other, SW_EVENT_TOPIC_MESSAGE, 2, to);
     tap_ok(strcmp(n.bytes, "new") == 0 && n.code == 0, "then what is new");
     leave(&other, to);
-    /* At once, so that the peer has mostly not been told of the leaving. */
-    int anew = 1;
-    for (int i = 0; i < 50; ++i) {
-        const sw_topic again = join_with(&other, "last", &options);
-        n = wait_topic(&other, SW_EVENT_TOPIC_MESSAGE, 1, again);
-        anew = anew && strcmp(n.bytes, "new") == 0 && n.code == 1 && n.first == 0;
-        leave(&other, again);
-    }
-    tap_ok(anew, "who has left joins anew, and gets it again");
+    tap_ok(joins_anew("last", "new"), "who has left joins anew, and gets it again");
     /* Also where it only publishes meanwhile. */
     sw_topic_options silent;
     sw_topic_options_init(&silent);
     silent.publish_only = 1;
     const sw_topic publishes = join_with(&other, "last", &silent);
-    for (int i = 0; i < 50; ++i) {
-        const sw_topic again = join_with(&other, "last", &options);
-        n = wait_topic(&other, SW_EVENT_TOPIC_MESSAGE, 1, again);
-        anew = anew && strcmp(n.bytes, "new") == 0 && n.code == 1 && n.first == 0;
-        leave(&other, again);
-    }
-    tap_ok(anew, "so does a listener beside one that only publishes");
+    tap_ok(joins_anew("last", "new"), "so does a listener beside one that only publishes");
     leave(&other, publishes);
     leave(&hub, from);
 }

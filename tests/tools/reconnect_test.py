@@ -153,16 +153,21 @@ class Reconnect(ToolCase):
         self.assertEqual((out, sub.returncode), ("three\n", 0), err)
         self.assertRegex(err, f"{name} .*what was published meanwhile did not come; it is dialled again\n{name} connected anew to")
 
+    def started_anew_thrice(self, sub, pub):
+        """Each time behind a message that comes. Returns the publisher that runs in the end."""
+        for body in ("one", "two", "three"):
+            self.say(pub, body + "\n")
+            self.assertEqual(sub.expect("message")["body"], body)
+            self.end(pub)
+            pub = self.publisher()
+            self.assertIn("it is dialled again", sub.expect("closed")["text"])
+            self.assertIn("connected anew", sub.expect("connected")["text"])
+        return pub
+
     def test_a_publisher_that_was_started_anew_is_dialled_again_and_joined(self):
         pub = self.publisher()
         with Running("sub", "news", "--connect", self.ticket) as sub:
-            for body in ("one", "two", "three"):
-                self.say(pub, body + "\n")
-                self.assertEqual(sub.expect("message")["body"], body)
-                self.end(pub)
-                pub = self.publisher()
-                self.assertIn("it is dialled again", sub.expect("closed")["text"])
-                self.assertIn("connected anew", sub.expect("connected")["text"])
+            pub = self.started_anew_thrice(sub, pub)
             pub.process.stdin.close()
             self.assertEqual((pub.process.wait(PATIENCE_S), sub.wait()), (0, 0))
 
@@ -170,13 +175,7 @@ class Reconnect(ToolCase):
         pub = self.publisher()
         line, ticket = self.line()
         with Running("sub", "news", "--connect", self.ticket, "--connect", ticket) as sub:
-            for body in ("one", "two", "three"):
-                self.say(pub, body + "\n")
-                self.assertEqual(sub.expect("message")["body"], body)
-                self.end(pub)
-                pub = self.publisher()
-                self.assertIn("it is dialled again", sub.expect("closed")["text"])
-                self.assertIn("connected anew", sub.expect("connected")["text"])
+            pub = self.started_anew_thrice(sub, pub)
             pub.process.stdin.close()  # while the other way still waits
             self.assertEqual((pub.process.wait(PATIENCE_S), sub.wait()), (0, 0))
 
