@@ -48,6 +48,13 @@ uint32_t left_until(Dial::Clock::time_point end) {
     return static_cast<uint32_t>(std::clamp<int64_t>(left, 0, SW_NEVER - 1));
 }
 
+void close_peer(sealwire::peer peer, uint32_t deadline_ms) {
+    try {
+        peer.close(0, "", deadline_ms);
+    } catch (const sealwire::error&) {  // it has ended
+    }
+}
+
 }  // namespace
 
 Meeting::Meeting(const Arguments& arguments, bool redials, ClosedFn on_closed)
@@ -152,12 +159,10 @@ int Meeting::join(const std::string& name, sealwire::topic_options options, seal
 
 void Meeting::hang_up(uint32_t deadline_ms) {
     closing_ = true;
-    for (const sealwire::peer& peer : std::vector<sealwire::peer>(connected_)) {
-        try {
-            peer.close(0, "", deadline_ms);
-        } catch (const sealwire::error&) {  // it has ended
-        }
+    for (Dial& dial : dials_) {
+        if (dial.loss && !dial.ended) leave(dial, *dial.loss);
     }
+    for (const sealwire::peer& peer : std::vector<sealwire::peer>(connected_)) close_peer(peer, deadline_ms);
 }
 
 void Meeting::close() {
@@ -208,7 +213,13 @@ void Meeting::on_event(const sw_event& event) {
     }
 }
 
+bool Meeting::left(sealwire::peer peer) const {
+    const auto of = [&](const Dial& dial) { return dial.ended && dial.peer == peer; };
+    return std::any_of(dials_.begin(), dials_.end(), of);
+}
+
 void Meeting::on_connected(sealwire::peer peer, const sw_event_connected& event) {
+    if (left(peer)) return;
     bool own = false, again = false;
     for (Dial& dial : dials_) {
         if (dial.peer != peer && !(dial.waits && dial.id == event.id)) continue;
@@ -310,6 +321,11 @@ void Meeting::give_up(Dial& dial, Ending why) {
     say("given_up", dial.id, words, !ended());
 }
 
+void Meeting::leave(Dial& dial, Ending why) {
+    if (!dial.waits) close_peer(dial.peer, 1);
+    end(dial, std::move(why), true);
+}
+
 void Meeting::end(Dial& dial, Ending why, bool in_order) {
     dial.ended = true;
     dial.waits = false;
@@ -318,27 +334,26 @@ void Meeting::end(Dial& dial, Ending why, bool in_order) {
     orderly_ = orderly_ && in_order;
 }
 
-// Of a --connect that is not dialled again. True: that is told.
 bool Meeting::dial_closed(Dial& dial, const sw_event_closed& event) {
     if (dial.loss && may_pass(event.result)) return give_up(dial, *dial.loss), true;
     const bool had_session = !dial.loss && reached(dial.peer);
     Ending why(event, session_.new_key());
     if (!had_session && !dial.loss) fatal_ = why;
-    end(dial, std::move(why), had_session && is_orderly(event));
-    if (!had_session || !is_orderly(event)) return false;
+    const bool in_order = had_session && is_orderly(event);
+    end(dial, why, in_order);
     for (Dial& other : dials_) {  // other ways to a peer that has ended in order are not dialled again
-        if (!other.ended && other.loss && other.id == dial.id) end(other, *other.loss, true);
+        if (in_order && !other.ended && other.loss && other.id == dial.id) leave(other, why);
     }
     return false;
 }
 
 void Meeting::on_closed(sealwire::peer peer, const sw_event_closed& event) {
+    if (left(peer)) return;
     const bool was_there = reached(peer);
     bool own = false, again = false, told = false;
     for (Dial& dial : dials_) {
         if (dial.peer != peer) continue;
         own = true;
-        if (dial.ended) continue;
         if (event.instead.value) found(dial, sealwire::peer(event.instead));  // two ways to one peer
         else if (redial(dial, event)) again = true;
         else told = dial_closed(dial, event) || told;
@@ -348,7 +363,6 @@ void Meeting::on_closed(sealwire::peer peer, const sw_event_closed& event) {
     std::erase(connected_, peer);
     if (!own || again) std::erase(reached_, peer);  // whom nobody waits for
     if (told_closed_) told_closed_(peer, event);
-    if (closing_ && !was_there) return;  // a dial that this program ends
     const std::string also = lost    ? "; what was published meanwhile did not come; it is dialled again"
                              : again ? "; it is dialled again"
                                      : "";

@@ -61,6 +61,8 @@ public:
 private:
     sealwire::node_options handlers(const Arguments& arguments);
     bool is_connected(sealwire::peer peer) const;
+    // It was dialled by a --connect that has ended before it: of that nothing is told.
+    bool left(sealwire::peer peer) const;
     // It is or was connected.
     bool reached(sealwire::peer peer) const;
     void on_event(const sw_event& event);
@@ -72,10 +74,13 @@ private:
     void found(Dial& dial, sealwire::peer peer);
     // The same when that is so; else false.
     bool find(Dial& dial);
+    // One that is not dialled again, and in good order the other ways to its peer. Returns whether it is told, or is to be.
     bool dial_closed(Dial& dial, const sw_event_closed& event);
     void end(Dial& dial, Ending why, bool in_order);
     // Ends it without an event of its peer.
     void give_up(Dial& dial, Ending why);
+    // Ends one whose session was lost, with what it has dialled.
+    void leave(Dial& dial, Ending why);
     // Dials those whose time has come; returns in how many ms the next is due, SW_NEVER: none is.
     uint32_t dial_due();
     void on_connected(sealwire::peer peer, const sw_event_connected& event);

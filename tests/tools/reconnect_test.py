@@ -2,6 +2,8 @@
 """sealwire sub, pub and listen when connections break: what they tell, and how sub comes back to a peer that was started anew."""
 
 import os
+import select
+import signal
 import socket
 import subprocess
 import threading
@@ -108,8 +110,22 @@ class Reconnect(ToolCase):
         while "it is dialled again" not in sub.expect("closed")["text"]:
             pass
 
-    def line(self):
-        line = Line(self.folder / "line", self.socket)
+    @staticmethod
+    def kinds_until(sub, last):
+        """Of the events up to the next of this kind."""
+        kinds = []
+        while last not in kinds:
+            kinds.append(sub.events.get(timeout=PATIENCE_S)["event"])
+        return kinds
+
+    def another(self, name="another"):
+        """A publisher with a key of its own, and its ticket."""
+        key, peer_id = self.new_key(name + ".key")
+        path = self.folder / name
+        return self.publisher(path=path, key=key), f"unix://{path}#{peer_id}"
+
+    def line(self, name="line"):
+        line = Line(self.folder / name, self.socket)
         self.addCleanup(lambda: line.server.close())
         self.addCleanup(line.cut)
         return line, f"unix://{line.path}#{self.peer_id}"
@@ -182,8 +198,80 @@ class Reconnect(ToolCase):
         line, ticket = self.line()
         with Running("sub", "news", "--connect", self.ticket, "--connect", ticket) as sub:
             pub = self.started_anew_thrice(sub, pub)
-            pub.process.stdin.close()  # while the other way still waits
+            pub.process.stdin.close()
             self.assertEqual((pub.process.wait(PATIENCE_S), sub.wait()), (0, 0))
+
+    def two_ways(self):
+        pairs = [self.line("one"), self.line("other")]
+        return [line for line, _ in pairs], [word for _, ticket in pairs for word in ("--connect", ticket)]
+
+    def lost_by_two_ways(self, sub, lines, old):
+        """Another publisher takes the place of the old one, and has said that it does not know the session. Who dials the lines then
+        is taken by the servers that are returned."""
+        servers, pub = self.another_in_its_place(lines, old)
+        ready, _, _ = select.select(servers, [], [], PATIENCE_S)
+        lines[0].join(ready[0].accept()[0])
+        self.expect_loss(sub)
+        return servers, pub
+
+    def back_by_one_of_two_ways(self, sub, lines, old):
+        """The same, and both ways have dialled it, but only the first got an answer to its HELLO. What the other has dialled, which the
+        library turns away from 2 s later, is returned besides."""
+        servers, pub = self.lost_by_two_ways(sub, lines, old)
+        near, far = servers[1].accept()[0], socket.socket(socket.AF_UNIX)
+        for end in (near, far):
+            self.addCleanup(end.close)
+            end.settimeout(PATIENCE_S)
+        far.connect(lines[1].target)
+        for source, sink in ((near, far), (far, near), (near, far)):
+            sink.sendall(source.recv(65536))
+        lines[0].join(servers[0].accept()[0])
+        self.assertIn("connected anew", sub.expect("connected")["text"])
+        return pub, near
+
+    def test_a_peer_that_closes_while_another_way_to_it_is_dialled_has_closed(self):
+        for words, status in ((), 0), (("--count", "10"), 5):
+            with self.subTest(words):
+                pub = self.publisher()
+                lines, ways = self.two_ways()
+                with Running("sub", "news", *ways, *words) as sub:
+                    sub.expect("joined")
+                    pub, _ = self.back_by_one_of_two_ways(sub, lines, pub)
+                    pub.process.stdin.close()
+                    if status:
+                        self.assertEqual(sub.expect("error")["error"], "peer_closed")
+                    self.assertEqual(sub.wait(), status)
+                self.end(pub)
+                for line in lines:
+                    line.close()
+
+    def test_what_is_dialled_ends_with_a_peer_that_has_closed_and_is_not_told_of(self):
+        pub, (another, another_ticket) = self.publisher(), self.another()
+        lines, ways = self.two_ways()
+        with Running("sub", "news", *ways, "--connect", another_ticket) as sub:
+            sub.expect("joined")
+            pub, dialled = self.back_by_one_of_two_ways(sub, lines, pub)
+            pub.process.stdin.close()
+            self.assertIn("in good order", sub.expect("closed")["text"])
+            while dialled.recv(65536):
+                pass
+            self.say(another, "two\n")
+            self.assertNotIn("closed", self.kinds_until(sub, "message"))
+
+    def test_what_becomes_of_dials_behind_an_interrupt_is_not_told(self):
+        pub, (another, another_ticket), (slow, slow_ticket) = self.publisher(), self.another(), self.another("slow")
+        lines, ways = self.two_ways()
+        with Running("sub", "news", *ways, "--connect", another_ticket, "--connect", slow_ticket) as sub:
+            sub.expect("joined")
+            servers, _ = self.lost_by_two_ways(sub, lines, pub)
+            fails, succeeds = [server.accept()[0] for server in servers]
+            slow.process.send_signal(signal.SIGSTOP)  # its end is waited for
+            sub.process.send_signal(signal.SIGINT)
+            another.expect("closed")
+            fails.close()
+            lines[1].join(succeeds)
+            self.assertEqual(sub.wait(), 0)
+            self.assertFalse({"given_up", "connected"}.intersection(event["event"] for event in sub.rest()))
 
     def test_who_is_not_there_is_told_of_before_anything_is_published_or_joined(self):
         for _ in range(10):
@@ -218,17 +306,14 @@ class Reconnect(ToolCase):
             self.say(pub, "one\n")
             sub.expect("message")
             self.shut_out_after_resumption(sub, line, pub)
-            line.server = silence = socket.socket(socket.AF_UNIX)
-            silence.bind(line.path)
-            silence.listen()  # the dial that it takes ends with the lease as well
+            line.server = self.server(line.path)  # the dial that it takes ends with the lease as well
             error = sub.expect("error")
             self.assertEqual((error["error"], error["exit"], sub.wait()), ("lease", 5, 5))
 
     def test_of_several_the_others_go_on(self):
-        key, peer_id = self.new_key("another.key")
-        pub, another = self.publisher(), self.publisher(path=self.folder / "another", key=key)
+        pub, (another, another_ticket) = self.publisher(), self.another()
         line, ticket = self.line()
-        with Running("sub", "news", "--connect", ticket, "--connect", f"unix://{self.folder}/another#{peer_id}", *LEASE) as sub:
+        with Running("sub", "news", "--connect", ticket, "--connect", another_ticket, *LEASE) as sub:
             self.say(pub, "one\n")
             sub.expect("message")
             self.shut_out_after_resumption(sub, line, pub)
@@ -241,20 +326,31 @@ class Reconnect(ToolCase):
             error = sub.expect("error")
             self.assertEqual((error["error"], error["exit"], sub.wait()), ("lease", 5, 5))
 
-    def shut_out_after_resumption(self, sub, line, old):
-        """Another publisher takes the place of the old one; nobody is let in once it has said that it does not know the session."""
-        line.close()
-        line.server = server = socket.socket(socket.AF_UNIX)
+    @staticmethod
+    def server(path):
+        server = socket.socket(socket.AF_UNIX)
         server.settimeout(PATIENCE_S)
-        server.bind(line.path)
+        server.bind(path)
         server.listen()
-        pub = self.publisher(path=self.folder / "second")  # before the lease begins, which may be short
-        line.target = str(self.folder / "second")
+        return server
+
+    def another_in_its_place(self, lines, old):
+        """Another publisher takes the place of the old one. Who dials a line then is taken by the server of it that is returned."""
+        second = self.folder / "second"
+        for line in lines:
+            line.close()
+            line.server, line.target = self.server(line.path), str(second)
+        pub = self.publisher(path=second)  # before the lease begins, which may be short
         self.end(old)
+        return [line.server for line in lines], pub
+
+    def shut_out_after_resumption(self, sub, line, old):
+        """The same, but nobody is let in once it has said that it does not know the session."""
+        (server,), pub = self.another_in_its_place([line], old)
         near, _ = server.accept()
         line.close()
         line.join(near)
-        self.assertIn("it is dialled again", sub.expect("closed")["text"])
+        self.expect_loss(sub)
         return pub
 
     def test_who_is_not_let_in_any_more_when_it_is_dialled_anew_ends_with_that(self):
