@@ -318,6 +318,8 @@ void Meeting::dial_again(Dial& dial) {
 void Meeting::give_up(Dial& dial, Ending why) {
     const std::string words = std::string("is not dialled any more: ") + sw_result_text(why.result);
     end(dial, std::move(why), false);
+    const auto goes_on = [&](const Dial& other) { return other.id == dial.id && !other.ended; };
+    if (std::any_of(dials_.begin(), dials_.end(), goes_on)) return;
     say("given_up", dial.id, words, !ended());
 }
 

@@ -77,7 +77,7 @@ private:
     // One that is not dialled again, and in good order the other ways to its peer. Returns whether it is told, or is to be.
     bool dial_closed(Dial& dial, const sw_event_closed& event);
     void end(Dial& dial, Ending why, bool in_order);
-    // Ends it without an event of its peer.
+    // Ends it without an event of its peer, and tells that with the last way to it.
     void give_up(Dial& dial, Ending why);
     // Ends one whose session was lost, with what it has dialled.
     void leave(Dial& dial, Ending why);
