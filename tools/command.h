@@ -18,6 +18,6 @@ struct Command {
 };
 
 extern const Command kKeygen, kId, kNetwork, kSecret, kListen, kSend, kRequest, kCall, kPing, kDoctor, kDemo, kVersion,
-    kPub, kSub, kPush, kReceive, kBench, kStream;
+    kPub, kSub, kHub, kPush, kReceive, kBench, kStream;
 
 }  // namespace tool

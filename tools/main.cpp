@@ -14,9 +14,9 @@
 namespace tool {
 namespace {
 
-const Command* const kCommands[] = {&kKeygen,  &kId,   &kNetwork, &kSecret, &kListen, &kSend,
-                                    &kRequest, &kCall, &kPub,     &kSub,    &kPush,   &kReceive,
-                                    &kStream,  &kPing, &kBench,   &kDoctor, &kDemo,   &kVersion};
+const Command* const kCommands[] = {&kKeygen, &kId,    &kNetwork, &kSecret, &kListen, &kSend,    &kRequest,
+                                    &kCall,   &kPub,   &kSub,     &kHub,    &kPush,   &kReceive, &kStream,
+                                    &kPing,   &kBench, &kDoctor,  &kDemo,   &kVersion};
 
 const Command* find(std::string_view name) {
     for (const Command* command : kCommands) {

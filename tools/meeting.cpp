@@ -13,10 +13,17 @@
 
 namespace tool {
 
-std::vector<Option> with_meeting_options(std::vector<Option> own) {
+std::vector<Option> with_topic_options(std::vector<Option> own) {
     own.push_back({"--connect", "TICKET", "a peer to connect to; may be given several times"});
-    own.push_back({"--listen", "ADDRESS", "where others connect to, with --allow, --allow-file or --anyone; likewise"});
+    own.push_back(
+        {"--via", "TICKET", "the same, a hub that is trusted to pass on messages (see `sealwire hub`); likewise"});
     own.push_back({"--secret-file", "FILE", "the topic's secret (see `sealwire secret`): who has none reads nothing"});
+    return with_meeting_options(std::move(own));
+}
+
+std::vector<Option> with_meeting_options(std::vector<Option> own) {
+    own.push_back({"--listen", "ADDRESS",
+                   "where others connect to, with --allow, --allow-file or --anyone; may be given several times"});
     own.push_back({"--verbose", "", "tell on standard error who comes and goes"});
     own = with_node_options(std::move(own), true);
     own.push_back({"--tls-client-ca", "FILE", "of --listen: who connects needs a certificate of this CA"});
@@ -48,6 +55,9 @@ uint32_t left_until(Dial::Clock::time_point end) {
     return static_cast<uint32_t>(std::clamp<int64_t>(left, 0, SW_NEVER - 1));
 }
 
+// Not an id.
+bool is_ticket(std::string_view text) { return text.find('#') != text.npos; }
+
 void close_peer(sealwire::peer peer, uint32_t deadline_ms) {
     try {
         peer.close(0, "", deadline_ms);
@@ -57,11 +67,12 @@ void close_peer(sealwire::peer peer, uint32_t deadline_ms) {
 
 }  // namespace
 
-Meeting::Meeting(const Arguments& arguments, bool redials, ClosedFn on_closed)
-    : json_(arguments.json()),
+Meeting::Meeting(const Arguments& arguments, Part part, ClosedFn on_closed)
+    : part_(part),
+      json_(arguments.json()),
       verbose_(arguments.has("--verbose")),
       listens_(arguments.has("--listen")),
-      lease_(!redials || arguments.value("--lease") == "0" ? 0 : arguments.duration_ms("--lease", 60'000)),
+      lease_(arguments.value("--lease") == "0" ? 0 : arguments.duration_ms("--lease", 60'000)),
       dial_options_(arguments),
       told_closed_(std::move(on_closed)),
       session_(arguments, handlers(arguments)) {
@@ -69,17 +80,19 @@ Meeting::Meeting(const Arguments& arguments, bool redials, ClosedFn on_closed)
 }
 
 sealwire::node_options Meeting::handlers(const Arguments& arguments) {
-    if (!listens_ && !arguments.has("--connect")) {
-        throw UsageError("say where the others are: --connect TICKET, or --listen ADDRESS for them to come");
+    if (!listens_ && !arguments.has("--connect") && !arguments.has("--via")) {
+        throw UsageError(
+            "say where the others are: --connect TICKET, --via TICKET of a hub, or --listen ADDRESS for them to come");
     }
     if (!listens_) check_no_access(arguments);
     sealwire::node_options options;
     if (listens_) {
         check_access(arguments);
         set_access(arguments, options);
-        options.on_log = [this](const sw_event_log& event) { print_log(event, json_); };
-        options.limits.log_level = SW_LOG_WARNING;
     }
+    name_hubs(arguments, options);
+    options.on_log = [this](const sw_event_log& event) { on_log(event); };
+    options.limits.log_level = SW_LOG_WARNING;
     options.on_listening = [this](const sw_event_listening& event) {
         ++listening_;
         if (json_) return print_listening(event, session_.node().id());
@@ -95,13 +108,46 @@ sealwire::node_options Meeting::handlers(const Arguments& arguments) {
     return options;
 }
 
-int Meeting::connect(const Arguments& arguments) {
-    for (const std::string& ticket : arguments.all("--connect")) {
-        const sealwire::peer peer = connect_by_option(session_.node(), ticket, dial_options_.options);
-        dials_.push_back({ticket, sealwire::ticket::parse(ticket).id, peer});
+void Meeting::name_hubs(const Arguments& arguments, sealwire::node_options& options) {
+    for (const char* const option : {"--via", "--hub"}) {
+        for (const std::string& text : arguments.all(option)) {
+            naming(option + (" " + text), [&] {
+                const bool id = part_ == Part::hub && !is_ticket(text);
+                options.hubs.push_back(id ? sealwire::peer_id(text) : sealwire::ticket::parse(text).id);
+            });
+        }
+    }
+    options.hub = part_ == Part::hub;
+    options.limits.topics_per_peer = arguments.number("--topics-per-peer", 0, 1'048'576);
+    if (!options.hubs.empty()) options.limits.several_sessions = 1;  // with a hub, whose peers may share a key file
+}
+
+// Where nobody comes only that what was published is not taken: all else is told by events.
+void Meeting::on_log(const sw_event_log& event) const {
+    if (listens_ || sealwire::view_of(event.text).rfind("a message of ", 0) == 0) print_log(event, json_);
+}
+
+Again Meeting::again_of(std::string_view option) const {
+    if (part_ == Part::hub) return Again::always;
+    if (lease_.count() == 0) return Again::never;
+    if (option == "--via") return Again::closed;
+    return part_ == Part::subscriber ? Again::anew : Again::never;
+}
+
+void Meeting::dial(const Arguments& arguments) {
+    for (const char* const option : {"--connect", "--via", "--hub"}) {
+        for (const std::string& ticket : arguments.all(option)) {
+            if (part_ == Part::hub && !is_ticket(ticket)) continue;
+            const sealwire::peer peer = connect_by_option(session_.node(), option, ticket, dial_options_.options);
+            dials_.push_back({again_of(option), ticket, sealwire::ticket::parse(ticket).id, peer});
+        }
     }
     alive_ = dials_.size();
     dialled_all_ = true;
+}
+
+int Meeting::connect(const Arguments& arguments) {
+    dial(arguments);
     const auto done = [this](const Dial& dial) { return dial.ended || reached(dial.peer); };
     return explain(run_until([&] { return !fatal_ && std::all_of(dials_.begin(), dials_.end(), done); }));
 }
@@ -158,7 +204,7 @@ int Meeting::join(const std::string& name, sealwire::topic_options options, seal
 }
 
 void Meeting::hang_up(uint32_t deadline_ms) {
-    closing_ = true;
+    dial_no_more();
     for (Dial& dial : dials_) {
         if (dial.loss && !dial.ended) leave(dial, *dial.loss);
     }
@@ -261,9 +307,11 @@ bool Meeting::find(Dial& dial) {
 
 bool Meeting::redial(Dial& dial, const sw_event_closed& event) {
     const auto now = Dial::Clock::now();
-    if (lease_.count() == 0 || closing_) return false;
-    if (reached(dial.peer)) {
-        if (!was_started_anew(event)) return false;
+    const bool always = dial.again == Again::always;
+    if (dial.again == Again::never || closing_) return false;
+    if (reached(dial.peer) || (always && !dial.loss)) {
+        const bool closed = dial.again == Again::closed && is_orderly(event);
+        if (!always && !closed && !was_started_anew(event)) return false;
         dial.loss.emplace(event);
         dial.lost_at = now;
         if (now - dial.connected_at >= kHealthy) dial.attempts = 0;
@@ -271,12 +319,16 @@ bool Meeting::redial(Dial& dial, const sw_event_closed& event) {
         return false;
     } else if (find(dial)) {
         return true;
-    } else if (!may_pass(event.result) || now - dial.lost_at >= lease_) {
+    } else if (!always && (!may_pass(event.result) || now >= end_of(dial))) {
         return false;
     }
-    dial_later(dial, now, dial.lost_at + lease_);
+    dial_later(dial, now, end_of(dial));
     dial_waits_ = true;
     return true;
+}
+
+Dial::Clock::time_point Meeting::end_of(const Dial& dial) const {
+    return dial.again == Again::always ? Dial::Clock::time_point::max() : dial.lost_at + lease_;
 }
 
 uint32_t Meeting::dial_due() {
@@ -298,7 +350,7 @@ uint32_t Meeting::dial_due() {
 void Meeting::dial_again(Dial& dial) {
     constexpr uint32_t kConnectTimeout = 20'000;  // ms, the library's
     dial.waits = false;
-    const auto end = dial.lost_at + lease_;
+    const auto end = end_of(dial);
     const uint32_t left = left_until(end);
     if (left == 0) return give_up(dial, *dial.loss);
     sw_connect_options options = dial_options_.options;
@@ -352,12 +404,12 @@ bool Meeting::dial_closed(Dial& dial, const sw_event_closed& event) {
 void Meeting::on_closed(sealwire::peer peer, const sw_event_closed& event) {
     if (left(peer)) return;
     const bool was_there = reached(peer);
-    bool own = false, again = false, told = false;
+    bool own = false, again = false, told = false, first = false;
     for (Dial& dial : dials_) {
         if (dial.peer != peer) continue;
         own = true;
         if (event.instead.value) found(dial, sealwire::peer(event.instead));  // two ways to one peer
-        else if (redial(dial, event)) again = true;
+        else if (redial(dial, event)) again = true, first = first || dial.attempts == 0;
         else told = dial_closed(dial, event) || told;
     }
     const bool lost = again && was_there;
@@ -365,10 +417,10 @@ void Meeting::on_closed(sealwire::peer peer, const sw_event_closed& event) {
     std::erase(connected_, peer);
     if (!own || again) std::erase(reached_, peer);  // whom nobody waits for
     if (told_closed_) told_closed_(peer, event);
-    const std::string also = lost    ? "; what was published meanwhile did not come; it is dialled again"
-                             : again ? "; it is dialled again"
-                                     : "";
-    const bool loud = !is_orderly(event) && !event.instead.value && !ended() && !told && (lost || !again);
+    std::string also = lost && part_ == Part::subscriber ? "; what was published meanwhile did not come" : "";
+    if (again) also += "; it is dialled again";
+    const bool news = lost || first || (!is_orderly(event) && !again);
+    const bool loud = news && !event.instead.value && !ended() && !told;
     say("closed", event.id, words_of(event) + also, loud);
 }
 

@@ -1,4 +1,4 @@
-// A node among several peers, as `pub` and `sub` have it: it dials those of --connect and takes who comes to --listen.
+// A node among several peers, as `pub`, `sub` and `hub` have it: it dials those it is told of and takes who comes to --listen.
 #pragma once
 
 #include <cstdint>
@@ -13,8 +13,10 @@
 
 namespace tool {
 
-// --connect, --listen, --verbose, and what commands have that connect or listen.
+// --listen, --verbose, and what commands have that connect or listen.
 std::vector<Option> with_meeting_options(std::vector<Option> own);
+// The same, and --connect, --via and --secret-file.
+std::vector<Option> with_topic_options(std::vector<Option> own);
 
 // A name that topics can have; else a UsageError.
 std::string checked_topic(const std::string& name);
@@ -23,12 +25,16 @@ std::string topic_secret_of(const Arguments& arguments);
 
 class Meeting {
 public:
-    // `on_closed` is told of each peer that ends. With `redials` a peer of --connect that was started anew is dialled again while
-    // run_until waits, for the time of --lease since its session was lost.
+    enum class Part { publisher, subscriber, hub };
+    // `on_closed` is told of each peer that ends. While run_until waits, peers are dialled again as Again says: a subscriber's of --connect
+    // that were started anew, those of --via that have closed as well, and both for the time of --lease since their session was
+    // lost; a hub's always.
     using ClosedFn = std::function<void(sealwire::peer, const sw_event_closed&)>;
-    explicit Meeting(const Arguments& arguments, bool redials, ClosedFn on_closed = nullptr);
+    explicit Meeting(const Arguments& arguments, Part part, ClosedFn on_closed = nullptr);
 
-    // Returns kDone when all of --connect are connected, or the exit code after saying why not.
+    // Begins to dial all of --connect and --via, or of a hub those of --hub that are tickets.
+    void dial(const Arguments& arguments);
+    // The same; returns kDone when all are connected, or the exit code after saying why not.
     int connect(const Arguments& arguments);
     // Joins at all who are connected, and tells who comes and goes, as it does the handlers of `options`; others are set here. Returns
     // likewise.
@@ -41,6 +47,8 @@ public:
     void close();
     // Begins that, also in a handler.
     void hang_up(uint32_t deadline_ms);
+    // Nobody is dialled again.
+    void dial_no_more() { closing_ = true; }
 
     enum class Until { over, input, ended, interrupted, late };
     Until run_until(const std::function<bool()>& over, uint32_t timeout_ms = SW_NEVER, int input = -1);
@@ -60,15 +68,20 @@ public:
 
 private:
     sealwire::node_options handlers(const Arguments& arguments);
+    void name_hubs(const Arguments& arguments, sealwire::node_options& options);
+    void on_log(const sw_event_log& event) const;
+    Again again_of(std::string_view option) const;
     bool is_connected(sealwire::peer peer) const;
-    // It was dialled by a --connect that has ended before it: of that nothing is told.
+    // It was dialled by one of dials_ that has ended before it: of that nothing is told.
     bool left(sealwire::peer peer) const;
     // It is or was connected.
     bool reached(sealwire::peer peer) const;
     void on_event(const sw_event& event);
     void on_link(sealwire::peer peer, sw_event_type type, const sw_event_link& event);
-    // Of the --connect whose session or dial has ended: whether it is dialled again.
+    // Of the one whose session or dial has ended: whether it is dialled again.
     bool redial(Dial& dial, const sw_event_closed& event);
+    // Until then.
+    Dial::Clock::time_point end_of(const Dial& dial) const;
     void dial_again(Dial& dial);
     // Its peer is connected, by its dial or by that of another ticket.
     void found(Dial& dial, sealwire::peer peer);
@@ -89,20 +102,21 @@ private:
     void say_refused(const std::string& topic, const sw_event_topic& about) const;
     void say_member(const char* what, const std::string& topic, const sealwire::topic_member& member) const;
 
+    const Part part_;
     const bool json_, verbose_, listens_;
     const std::chrono::milliseconds lease_;  // for which it dials again; 0: not at all
     const DialOptions dial_options_;
     const ClosedFn told_closed_;
     std::vector<sealwire::listener> listeners_;
-    std::vector<Dial> dials_;                // of --connect
+    std::vector<Dial> dials_;                // of --connect, --via or --hub
     std::vector<sealwire::peer> connected_;  // all who are
-    std::vector<sealwire::peer> reached_;    // who are, and those of --connect who were
+    std::vector<sealwire::peer> reached_;    // who are, and those of dials_ who were
     LostLinks lost_;
     size_t listening_ = 0, alive_ = 0;
     bool dial_waits_ = false;  // since dial_due
     bool dialled_all_ = false, orderly_ = true, closed_ = false, late_ = false, closing_ = false;
     std::optional<Ending> fatal_;  // one that was not reached, or a listener that failed
-    std::optional<Ending> last_;   // of those of --connect: the first that was lost, or else the last
+    std::optional<Ending> last_;   // of those of dials_: the first that was lost, or else the last
     Session session_;
 };
 

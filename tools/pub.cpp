@@ -52,11 +52,11 @@ public:
           json_(arguments.json()),
           keep_(arguments.has("--keep")),
           slow_(slow_of(arguments)),
-          patient_(arguments.has("--listen") || arguments.has("--wait")),
+          patient_(arguments.has("--listen") || arguments.has("--via") || arguments.has("--wait")),
           need_(need_of(arguments)),
           timeout_ms_(arguments.duration_ms("--timeout", SW_NEVER)),
           secret_(topic_secret_of(arguments)),
-          meeting_(arguments, false,
+          meeting_(arguments, Meeting::Part::publisher,
                    [this](sealwire::peer peer, const sw_event_closed& event) { on_closed(peer, event); }) {}
 
     int run(const std::vector<Body>& bodies) {
@@ -128,7 +128,9 @@ private:
         const std::string text =
             lost ? "all have left " + name_ + " after " + messages(published_) : "nobody has joined " + name_;
         const Exit exit = lost ? kLost : kFailed;
-        const char* const hint = "subscribe first, or wait for it with --wait 1; --wait 0 publishes nevertheless";
+        const char* const hint =
+            "subscribe first, or wait for it with --wait 1; --wait 0 publishes nevertheless; a hub has to be named by "
+            "--via";
         return explain_own(exit, "no_members", text, hint, json_);
     }
 
@@ -187,7 +189,9 @@ private:
             // That all have gone matters once there is something to publish.
             Session& session = meeting_.session();
             reads_ = true;
-            session.run_until([&] { return session.interrupted(); }, SW_NEVER, STDIN_FILENO);
+            const Meeting::Until until = meeting_.run_until([] { return false; }, SW_NEVER, STDIN_FILENO);
+            if (until == Meeting::Until::ended)
+                session.run_until([&] { return session.interrupted(); }, SW_NEVER, STDIN_FILENO);
             reads_ = false;
             if (session.interrupted()) return meeting_.explain(Meeting::Until::interrupted);
             const ssize_t size = read(STDIN_FILENO, block, sizeof block);
@@ -241,6 +245,7 @@ private:
     int finish(int status) {
         at_the_end_ = present();
         closing_ = true;
+        meeting_.dial_no_more();
         Session& session = meeting_.session();
         if (!session.interrupted()) {
             session.node().shutdown(timeout_ms_);
@@ -315,13 +320,13 @@ const Command kPub{
     "TOPIC [MESSAGE...]",
     "publish messages to a topic",
     "Publishes each MESSAGE, or else each line of standard input, to all who have joined TOPIC among the peers\n"
-    "that it connects to (--connect) and those that connect to it (--listen). MESSAGE is the text itself, @FILE\n"
-    "for the content of a file, - for the whole of standard input, @@TEXT for a text that begins with one @; write\n"
-    "-- before one that begins with a minus. With the first that has more than 16 MiB it ends. Else it ends when the\n"
-    "members have got all, and fails if they have not, or if there are none: with --listen or --wait it waits for\n"
-    "them.",
-    with_meeting_options(
-        {{"--wait", "N", "publish once so many have joined (1); 0: also for nobody"},
+    "that it connects to (--connect, --via) and those that connect to it (--listen). MESSAGE is the text itself,\n"
+    "@FILE for the content of a file, - for the whole of standard input, @@TEXT for a text that begins with one @;\n"
+    "write -- before one that begins with a minus. With the first that has more than 16 MiB it ends. Else it ends\n"
+    "when the members have got all, and fails if they have not, or if there are none: with --listen, --via or --wait\n"
+    "it waits for them. A hub (--via) is one member while somebody listens behind it.",
+    with_topic_options(
+        {{"--wait", "N", "publish once so many have joined (1), a hub being one; 0: also for nobody"},
          {"--slow", "POLICY", "of slow members: block, drop-oldest, drop-newest or disconnect (block)"},
          {"--keep", "", "keep the last message for who joins later with `sub --last`, until interrupted"},
          {"--timeout", "SECONDS", "how long to wait for members: to join, to take messages, and at the end"},

@@ -1,4 +1,4 @@
-// When `sub` dials a peer of --connect again.
+// When a peer is dialled again.
 #include "redial.h"
 
 #include <algorithm>

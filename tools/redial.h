@@ -1,4 +1,4 @@
-// When `sub` dials a peer of --connect again, since it was started anew and knows nothing of the session.
+// When a peer is dialled again with which the session was lost: by `sub`, and a hub by all.
 #pragma once
 
 #include <sealwire/sealwire.hpp>
@@ -11,13 +11,18 @@
 
 namespace tool {
 
-// One --connect: whom it leads to, and since its session was lost, how its dials go.
+// When it is dialled again: never; when it was started anew and knows nothing of the session; also when it has closed, as a hub does that is
+// to be started anew; whatever happens, without an end.
+enum class Again { never, anew, closed, always };
+
+// One --connect, --via or --hub: whom it leads to, and since its session was lost, how its dials go.
 struct Dial {
     using Clock = std::chrono::steady_clock;
+    Again again;
     std::string ticket;
     sealwire::peer_id id;
     sealwire::peer peer;
-    std::optional<Ending> loss{};  // of the session; nothing while there is one, or was none
+    std::optional<Ending> loss{};  // of the session, or why there is none; nothing while there is one, or was none
     Clock::time_point connected_at{}, lost_at{}, next{};
     unsigned attempts = 0;  // since it was last connected for some time
     bool waits = false;     // for `next`, to be dialled

@@ -306,8 +306,9 @@ std::optional<sealwire::identity> identity_of(const Arguments& arguments) {
     return naming("--key", [&] { return std::optional(sealwire::identity::load(arguments.value("--key"))); });
 }
 
-sealwire::peer connect_by_option(sealwire::node& node, const std::string& ticket, const sw_connect_options& options) {
-    return naming("--connect " + ticket, [&] { return node.connect(ticket, options); });
+sealwire::peer connect_by_option(sealwire::node& node, std::string_view option, const std::string& ticket,
+                                 const sw_connect_options& options) {
+    return naming(std::string(option) + " " + ticket, [&] { return node.connect(ticket, options); });
 }
 
 DialOptions::DialOptions(const Arguments& arguments) : tls_(tls_of(arguments, false)) {

@@ -133,8 +133,9 @@ std::string words_of(const sw_event_closed& event);
 // --key; nothing when it is not given.
 std::optional<sealwire::identity> identity_of(const Arguments& arguments);
 
-// Dials a ticket that --connect gives; what is wrong with it names that.
-sealwire::peer connect_by_option(sealwire::node& node, const std::string& ticket, const sw_connect_options& options);
+// Dials a ticket that this option gives; what is wrong with it names that.
+sealwire::peer connect_by_option(sealwire::node& node, std::string_view option, const std::string& ticket,
+                                 const sw_connect_options& options);
 
 // The options of a dial, with the certificates and the time that the command line says. It stays where it was made.
 struct DialOptions {

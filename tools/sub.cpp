@@ -23,7 +23,7 @@ public:
           readable_(isatty(STDOUT_FILENO) && !raw_),
           count_(arguments.number("--count", 0, 1'000'000'000)),
           secret_(topic_secret_of(arguments)),
-          meeting_(arguments, true) {}
+          meeting_(arguments, Meeting::Part::subscriber) {}
 
     int run(const Arguments& arguments) {
         if (const int failed = meeting_.connect(arguments)) return failed;
@@ -54,6 +54,7 @@ private:
     }
 
     int ended(int status) {
+        meeting_.dial_no_more();
         if (got_all()) meeting_.session().node().close();  // it wants no more
         else meeting_.close();
         if (unwritten()) return meeting_.session().broken_status();
@@ -87,13 +88,16 @@ private:
             .number("number", static_cast<int64_t>(message.number()))
             .number("dropped", static_cast<int64_t>(message.dropped()))
             .flag("last", message.last_value())
+            .flag("passed_on", message.passed_on())
             .body(message.body(), message.type())
             .line();
     }
 
     std::string text_of(const sealwire::topic_message& message) const {
         std::string line;
-        if (from_ && !raw_) line = std::string(message.name()) + " " + short_id(message.id()) + ": ";
+        // Without a secret nobody proves who has published what a hub passed on.
+        const char* const by = message.passed_on() && secret_.empty() ? " via " : " ";
+        if (from_ && !raw_) line = std::string(message.name()) + by + short_id(message.id()) + ": ";
         line += readable_ ? printable(message.body(), SIZE_MAX) : std::string(message.body());
         if (!raw_) line += end_;
         return line;
@@ -127,18 +131,18 @@ const Command kSub{
     "sub",
     "TOPIC...",
     "print what is published to topics",
-    "Joins each TOPIC at the peers that it connects to (--connect) and those that connect to it (--listen), and\n"
-    "prints what they publish, a message on a line; with several topics behind its topic and its publisher's id.\n"
-    "Nothing is passed on: what comes was published by the peer at the other end, and with --secret-file by whom\n"
-    "has signed it. Messages that did not come, as this end was too slow for a publisher that drops, are told on\n"
-    "standard error. It ends, with exit status 0, on SIGINT and SIGTERM, when all that it has connected to have\n"
-    "closed and nobody can come, and when nobody reads its output any more. A peer of --connect that was started\n"
-    "anew is dialled again, for --lease.",
-    with_meeting_options({{"--count", "N", "end after so many messages"},
-                          {"--last", "", "print first what was published last, of publishers that keep it"},
-                          {"--from", "", "before each message: its topic and who published it"},
-                          {"--null", "", "end messages with a zero byte in place of a newline"},
-                          {"--raw", "", "add nothing to the bodies, not even a newline"}}),
+    "Joins each TOPIC at the peers that it connects to (--connect, --via) and those that connect to it (--listen),\n"
+    "and prints what they publish, a message on a line; with several topics behind its topic and its publisher's\n"
+    "id. What comes was published by the peer at the other end, or passed on by a hub that --via names, and with\n"
+    "--secret-file by whom has signed it. Messages that did not come, as this end was too slow for a publisher\n"
+    "that drops, are told on standard error. It ends, with exit status 0, on SIGINT and SIGTERM, when all that it\n"
+    "has connected to have closed and nobody can come, and when nobody reads its output any more. A peer that was\n"
+    "started anew is dialled again, for --lease, and so is a hub that has closed.",
+    with_topic_options({{"--count", "N", "end after so many messages"},
+                        {"--last", "", "print first what was published last, of publishers that keep it"},
+                        {"--from", "", "before each message: its topic and who published it"},
+                        {"--null", "", "end messages with a zero byte in place of a newline"},
+                        {"--raw", "", "add nothing to the bodies, not even a newline"}}),
     run_sub};
 
 }  // namespace tool

@@ -348,8 +348,9 @@ void EventBox::show(const NodeEvent& event) {
             face.size = size_with(face.as.pipe_closed);
             break;
         case NodeEventKind::topic_message:
-            face.as.topic_message = {{event.topic}, id_or_zero(event.id), text_of(event.text), bytes_of(event.body),
-                                     event.type,    event.last,           event.number,        event.first};
+            face.as.topic_message = {
+                {event.topic}, id_or_zero(event.id), text_of(event.text), bytes_of(event.body), event.type,
+                event.last,    event.number,         event.first,         event.of_hub,         0};
             face.size = size_with(face.as.topic_message);
             break;
         case NodeEventKind::topic_joined:
@@ -367,6 +368,7 @@ void EventBox::show(const NodeEvent& event) {
             topic.result = result_of_event(event);
             topic.code = event.code;
             topic.publisher = event.allowed;
+            topic.hub = event.of_hub;
             (event.kind == NodeEventKind::topic_asks ? topic.rights : topic.refused) =
                 static_cast<uint32_t>(event.number);
             topic.count = event.first;

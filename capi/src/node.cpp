@@ -80,6 +80,8 @@ Result<NodeConfig> config_of(const sw_node_options& options) {
     if (options.allowed_count > 0 && !options.allowed) return fail(Errc::argument, "allowed is null");
     if (options.allowed_count > SSIZE_MAX / sizeof(sw_peer_id))
         return fail(Errc::argument, "allowed_count is too large");
+    if (options.hubs_count > 0 && !options.hubs) return fail(Errc::argument, "hubs is null");
+    if (options.hubs_count > SSIZE_MAX / sizeof(sw_peer_id)) return fail(Errc::argument, "hubs_count is too large");
     if (options.memory_bytes && options.memory_bytes < kLeastMemoryBytes) {
         return fail(Errc::argument, "memory_bytes is below 1 MiB");
     }
@@ -99,6 +101,8 @@ Result<NodeConfig> config_of(const sw_node_options& options) {
                       .access = static_cast<Access>(options.access),
                       .limits = *limits,
                       .user = options.user};
+    config.hub = options.hub != 0;
+    for (size_t i = 0; i < options.hubs_count; ++i) config.hubs.push_back(id_of(options.hubs[i]));
     for (size_t i = 0; i < options.allowed_count; ++i) config.allowed.push_back(id_of(options.allowed[i]));
     const Bytes accept_data = view(options.accept_data);
     config.accept_data.assign(accept_data.begin(), accept_data.end());

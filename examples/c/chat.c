@@ -1,8 +1,11 @@
-/* Chat: a server relays what is said in a room, which is a route, to the others there.
+/* Chat: who is in a room, which is a topic, hears what is said there; all meet at a hub, and nobody is connected to another.
  *
- *   chat                     a server and three who talk, in one program
- *   chat serve [ADDRESS]     a server; prints its ticket
- *   chat TICKET NAME ROOM    what is typed is said; talks with the programs in Python and Node.js, too
+ *   chat                              a hub and three who talk, in one program
+ *   chat hub [ADDRESS]                a hub; prints its ticket
+ *   chat TICKET NAME ROOM [SECRET]    what is typed is said; talks with the programs in Python and Node.js, too. With the room's
+ *                                     secret, at least 12 bytes, the hub reads nothing, and each line has the id that it is signed by
+ *
+ * Messages are "hello NAME", which each who is there answers by "here ITS-NAME: NAME", "say NAME: WORDS" and "bye NAME".
  */
 #include <sealwire/sealwire.h>
 #include <semaphore.h>
@@ -10,237 +13,236 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MEMBERS 64
+static const sw_bytes nothing = {NULL, 0};
 
 static sw_text text(const char *words) { return (sw_text){words, strlen(words)}; }
 static sw_bytes bytes(const char *words) { return (sw_bytes){words, strlen(words)}; }
-static void keep(char *out, size_t size, sw_bytes words) {
-    snprintf(out, size, "%.*s", (int)words.size, (const char *)words.data);
+
+static void complain(sw_result result, sw_text detail) {
+    fprintf(stderr, "%s: %.*s\n", sw_result_text(result), (int)detail.size, detail.data);
 }
 
-/* ---- The server; all of it runs on its node's thread ---- */
+/* ---- The hub, which only passes on ---- */
 
 static sem_t listening; /* or it does not, and the ticket is empty; again when it does no more */
 static char ticket[SW_ADDRESS_TEXT_SIZE];
-static struct {
-    sw_peer peer;
-    char name[2049]; /* that came with the handshake: 2 KiB at most */
-} people[MEMBERS];
-static struct {
-    sw_peer peer;
-    char room[256]; /* as long as routes may be */
-} members[MEMBERS];
 
-static const char *name_of(sw_peer peer) {
-    for (int i = 0; i < MEMBERS; ++i) {
-        if (people[i].peer.value == peer.value) return people[i].name;
-    }
-    return "?";
-}
-
-static void come(sw_peer peer, sw_bytes name) {
-    for (int i = 0; i < MEMBERS; ++i) {
-        if (people[i].peer.value != 0) continue;
-        people[i].peer = peer;
-        keep(people[i].name, sizeof people[i].name, name);
-        return;
-    }
-}
-
-static void go(sw_peer peer) {
-    for (int i = 0; i < MEMBERS; ++i) {
-        if (people[i].peer.value == peer.value) people[i].peer.value = 0;
-        if (members[i].peer.value == peer.value) members[i].peer.value = 0;
-    }
-}
-
-static void join(const sw_event_message *request, sw_peer peer) {
-    char room[256], count[16];
-    int free_place = -1, own_place = -1, there = 0;
-    keep(room, sizeof room, request->body);
-    for (int i = 0; i < MEMBERS; ++i) {
-        if (members[i].peer.value == 0) {
-            free_place = i;
-        } else if (strcmp(members[i].room, room) == 0) {
-            ++there;
-            if (members[i].peer.value == peer.value) own_place = i;
-        }
-    }
-    if (own_place < 0) {
-        if (free_place < 0) {
-            sw_exchange_status(request->exchange, 64, text("there is no room left"));
-            return;
-        }
-        members[free_place].peer = peer;
-        memcpy(members[free_place].room, room, sizeof room);
-        ++there;
-    }
-    snprintf(count, sizeof count, "%d", there);
-    sw_exchange_reply(request->exchange, bytes(count), NULL);
-}
-
-static void relay(const sw_event_message *message, sw_peer from) {
-    const char *name = name_of(from);
-    const size_t before = strlen(name) + 2;
-    char room[256], *words = malloc(before + 1 + message->body.size);
-    if (words == NULL) return;
-    snprintf(room, sizeof room, "%.*s", (int)message->route.size, message->route.data);
-    snprintf(words, before + 1, "%s: ", name);
-    if (message->body.size > 0) memcpy(words + before, message->body.data, message->body.size);
-    for (int i = 0; i < MEMBERS; ++i) {
-        const sw_peer peer = members[i].peer;
-        if (peer.value == 0 || peer.value == from.value || strcmp(members[i].room, room) != 0) continue;
-        /* Who does not keep up misses it. */
-        sw_peer_send(peer, message->route, (sw_bytes){words, before + message->body.size}, NULL);
-    }
-    free(words);
-}
-
-static void on_server_event(const sw_event *event, void *user) {
+static void on_hub_event(const sw_event *event, void *user) {
     (void)user;
     if (event->type == SW_EVENT_LISTENING) {
         snprintf(ticket, sizeof ticket, "%.*s", (int)event->as.listening.ticket.size, event->as.listening.ticket.data);
         sem_post(&listening);
     } else if (event->type == SW_EVENT_LISTENER_CLOSED && event->as.closed.result != SW_OK) {
-        fprintf(stderr, "%s: %.*s\n", sw_result_text(event->as.closed.result), (int)event->as.closed.detail.size,
-                event->as.closed.detail.data);
+        complain(event->as.closed.result, event->as.closed.detail);
         sem_post(&listening);
-    } else if (event->type == SW_EVENT_PEER_CONNECTED) {
-        come(event->peer, event->as.connected.data);
-    } else if (event->type == SW_EVENT_PEER_CLOSED) {
-        go(event->peer);
-    } else if (event->type == SW_EVENT_MESSAGE) {
-        if (event->as.message.expects) join(&event->as.message, event->peer);
-        else relay(&event->as.message, event->peer);
     }
 }
 
-static sw_node serve(const char *address) {
+static sw_node open_hub(const char *address) {
     sw_node_options options;
     sw_node node = {0};
     sw_listener listener;
     sw_node_options_init(&options);
     options.network = text("chat");
     options.access = SW_ACCESS_ANYONE;
-    options.on_event = on_server_event;
+    options.hub = 1;
+    options.on_event = on_hub_event;
     sem_init(&listening, 0, 0);
     sw_node_open(&options, &node);
-    sw_node_route(node, text("join"), NULL, NULL);
-    sw_node_route(node, text(""), NULL, NULL); /* every other route is a room */
     if (sw_node_listen(node, text(address), NULL, &listener) != SW_OK) fprintf(stderr, "%s\n", sw_error_detail());
     else sem_wait(&listening);
     return node;
 }
 
-/* ---- Somebody who is connected to the server ---- */
+/* ---- Somebody who is at the hub ---- */
 
 typedef struct person {
-    const char *name, *room; /* that is joined now */
+    const char *name;
     sw_node node;
-    sw_peer peer;
-    sem_t joined, heard, told;
-    sw_result outcome; /* of what was said last */
+    sem_t connected; /* or it is not, and has gone */
+    sem_t gone;
 } person;
 
-static void on_person_event(const sw_event *event, void *user) {
-    person *self = user;
-    if (event->type == SW_EVENT_MESSAGE) {
-        const sw_event_message *message = &event->as.message;
-        printf("%s hears in %.*s: %.*s\n", self->name, (int)message->route.size, message->route.data,
-               (int)message->body.size, (const char *)message->body.data);
-        fflush(stdout);
-        sem_post(&self->heard);
-    } else if (event->type == SW_EVENT_DONE) {
-        const sw_event_done *done = &event->as.done;
-        if (done->result != SW_OK) printf("%s does not join: %s\n", self->name, sw_result_text(done->result));
-        else
-            printf("%s joins %s: %.*s there\n", self->name, self->room, (int)done->body.size,
-                   (const char *)done->body.data);
-        fflush(stdout);
-        sem_post(&self->joined);
-    } else if (event->type == SW_EVENT_RECEIPT) {
-        self->outcome = event->as.receipt.result;
-        sem_post(&self->told);
-    }
-}
+typedef struct room {
+    person *who;
+    const char *name;
+    sw_topic topic;
+    int proved; /* it has a secret, and messages are signed */
+    sem_t joined, told;
+} room;
 
-static void join_room(person *self, const char *room) {
-    self->room = room;
-    if (sw_peer_request(self->peer, text("join"), bytes(room), NULL, NULL) == SW_OK) sem_wait(&self->joined);
-}
-
-static void arrive(person *self, const char *name, const char *to, const char *room) {
-    sw_node_options options;
-    sw_connect_options connecting;
-    sw_node_options_init(&options);
-    sw_connect_options_init(&connecting);
-    options.network = text("chat");
-    options.on_event = on_person_event;
-    options.user = self;
-    connecting.data = bytes(name);
-    self->name = name;
-    sem_init(&self->joined, 0, 0);
-    sem_init(&self->heard, 0, 0);
-    sem_init(&self->told, 0, 0);
-    sw_node_open(&options, &self->node);
-    sw_node_route(self->node, text(""), NULL, NULL);
-    if (sw_node_connect(self->node, text(to), &connecting, &self->peer) != SW_OK)
-        fprintf(stderr, "%s\n", sw_error_detail());
-    join_room(self, room);
-}
-
-/* Waits until the server has taken it. */
-static int say(person *self, const char *room, const char *words) {
-    sw_send_options options;
-    sw_send_options_init(&options);
-    options.receipt = SW_RECEIPT_ACKNOWLEDGED;
+/* Publishes "WHAT NAME: WORDS", or without words "WHAT NAME". */
+static int put(room *self, const char *what, sw_bytes words) {
+    const size_t size = strlen(what) + strlen(self->who->name) + words.size + 4;
+    char *body = malloc(size);
+    sw_publish_options options;
+    if (body == NULL) return 1;
+    sw_publish_options_init(&options);
     options.type = SW_BODY_UTF8;
-    sw_result result = sw_peer_send(self->peer, text(room), bytes(words), &options);
-    if (result == SW_OK) {
-        sem_wait(&self->told);
-        result = self->outcome;
-    }
+    const size_t head = (size_t)snprintf(body, size, "%s %s%s", what, self->who->name, words.data ? ": " : "");
+    if (words.size > 0) memcpy(body + head, words.data, words.size);
+    const sw_result result = sw_topic_publish(self->topic, (sw_bytes){body, head + words.size}, &options);
     if (result != SW_OK) fprintf(stderr, "%s\n", sw_result_text(result));
+    free(body);
     return result != SW_OK;
 }
 
-int main(int argc, char **argv) {
-    if (argc == 4) {
-        char *line = NULL;
-        size_t room_for = 0;
-        int failed = 0;
-        person self;
-        arrive(&self, argv[2], argv[1], argv[3]);
-        while (!failed && getline(&line, &room_for, stdin) >= 0) {
-            line[strcspn(line, "\n")] = 0;
-            failed = say(&self, argv[3], line);
-        }
-        free(line);
-        return sw_node_close(self.node, 2000, NULL) != SW_OK || failed;
+static void tell(room *self, const char *by, sw_bytes words, const char *what) {
+    printf("[%s, %s] %s%.*s%s\n", self->who->name, self->name, by, (int)words.size, (const char *)words.data, what);
+    fflush(stdout);
+    sem_post(&self->told);
+}
+
+static void hear(room *self, const sw_event_topic_message *message) {
+    const char *body = message->body.data;
+    const char *space = message->body.size ? memchr(body, ' ', message->body.size) : NULL;
+    char id[SW_PEER_ID_TEXT_SIZE], by[16] = "";
+    if (space == NULL) return;
+    const size_t kind = (size_t)(space - body), own = strlen(self->who->name);
+    sw_bytes rest = {space + 1, message->body.size - kind - 1};
+    if (self->proved && sw_peer_id_text(&message->id, id) == SW_OK) snprintf(by, sizeof by, "%.8s ", id);
+    if (kind == 3 && memcmp(body, "say", kind) == 0) {
+        tell(self, by, rest, "");
+    } else if (kind == 5 && memcmp(body, "hello", kind) == 0) {
+        tell(self, by, rest, " has come");
+        put(self, "here", rest);
+    } else if (kind == 4 && memcmp(body, "here", kind) == 0 && rest.size > own + 2) {
+        rest.size -= own + 2;
+        if (memcmp(space + 1 + rest.size + 2, self->who->name, own) == 0) tell(self, by, rest, " is here");
+    } else if (kind == 3 && memcmp(body, "bye", kind) == 0) {
+        tell(self, by, rest, " has gone");
     }
-    sw_node server = serve(argc > 2 ? argv[2] : "tcp://127.0.0.1:0");
+}
+
+static void on_person_event(const sw_event *event, void *user) {
+    if (event->type == SW_EVENT_PEER_CONNECTED) {
+        sem_post(&((person *)user)->connected);
+    } else if (event->type == SW_EVENT_PEER_CLOSED && event->as.closed.result != SW_OK) {
+        complain(event->as.closed.result, event->as.closed.detail);
+        sem_post(&((person *)user)->gone);
+        sem_post(&((person *)user)->connected);
+    } else if (event->type == SW_EVENT_TOPIC_JOINED) {
+        sem_post(&((room *)event->user)->joined);
+    } else if (event->type == SW_EVENT_TOPIC_MESSAGE) {
+        hear(event->user, &event->as.topic_message);
+    }
+}
+
+static int has_gone(person *self) {
+    if (sem_trywait(&self->gone) != 0) return 0;
+    sem_post(&self->gone);
+    return 1;
+}
+
+static int arrive(person *self, const char *name, const char *to) {
+    char address[SW_ADDRESS_TEXT_SIZE];
+    sw_peer_id hub;
+    sw_peer peer;
+    sw_node_options options;
+    sw_node_options_init(&options);
+    options.network = text("chat");
+    options.hubs = &hub; /* that is trusted to pass on messages */
+    options.hubs_count = 1;
+    options.on_event = on_person_event;
+    options.user = self;
+    self->name = name;
+    sem_init(&self->connected, 0, 0);
+    sem_init(&self->gone, 0, 0);
+    self->node.value = 0;
+    if (sw_ticket_split(text(to), address, &hub) != SW_OK || sw_node_open(&options, &self->node) != SW_OK ||
+        sw_node_connect(self->node, text(to), NULL, &peer) != SW_OK) {
+        fprintf(stderr, "%s\n", sw_error_detail());
+        return 1;
+    }
+    sem_wait(&self->connected);
+    return has_gone(self);
+}
+
+/* Returns when all who are there hear what is said from now on. */
+static int enter(room *self, person *who, const char *name, const char *passphrase) {
+    char secret[SW_TOPIC_SECRET_TEXT_SIZE];
+    sw_topic_options options;
+    sw_topic_options_init(&options);
+    options.user = self;
+    self->who = who;
+    self->name = name;
+    self->proved = passphrase != NULL;
+    sem_init(&self->joined, 0, 0);
+    sem_init(&self->told, 0, 0);
+    sw_result result = SW_OK;
+    if (passphrase) {
+        result = sw_topic_secret_from_passphrase(text(passphrase), text(name), secret);
+        options.secret = text(secret);
+    }
+    if (result == SW_OK) result = sw_topic_join(who->node, text(name), &options, &self->topic);
+    if (result != SW_OK) {
+        fprintf(stderr, "%s\n", sw_error_detail());
+        return 1;
+    }
+    sem_wait(&self->joined);
+    printf("[%s, %s] you are here\n", who->name, name);
+    fflush(stdout);
+    return put(self, "hello", nothing);
+}
+
+static int talk(const char *to, const char *name, const char *room_name, const char *secret) {
+    person self;
+    room here;
+    char *line = NULL;
+    size_t room_for = 0;
+    int failed = arrive(&self, name, to) || enter(&here, &self, room_name, secret);
+    while (!failed && getline(&line, &room_for, stdin) >= 0) {
+        line[strcspn(line, "\n")] = 0;
+        failed = has_gone(&self) || put(&here, "say", bytes(line));
+    }
+    free(line);
+    failed = failed || put(&here, "bye", nothing);
+    if (self.node.value != 0) failed = sw_node_close(self.node, 2000, NULL) != SW_OK || failed;
+    return failed;
+}
+
+static void leave(room *self) {
+    put(self, "bye", nothing);
+    sw_topic_leave(self->topic);
+}
+
+int main(int argc, char **argv) {
+    if (argc > 3) return talk(argv[1], argv[2], argv[3], argc > 4 ? argv[4] : NULL);
+    sw_node hub = open_hub(argc > 2 ? argv[2] : "tcp://127.0.0.1:0");
     if (argc > 1 && ticket[0]) {
         printf("%s\n", ticket);
         fflush(stdout);
         sem_wait(&listening); /* until it is interrupted, or listens no more */
     }
     if (argc > 1 || !ticket[0]) {
-        sw_node_close(server, 2000, NULL);
+        sw_node_close(hub, 2000, NULL);
         return 1;
     }
     person ada, bob, eve;
-    arrive(&ada, "Ada", ticket, "tea");
-    arrive(&bob, "Bob", ticket, "tea");
-    join_room(&bob, "music");
-    arrive(&eve, "Eve", ticket, "music");
-    say(&ada, "tea", "hello");
-    sem_wait(&bob.heard);
-    say(&bob, "tea", "hi Ada");
-    sem_wait(&ada.heard);
-    say(&bob, "music", "a song?");
-    sem_wait(&eve.heard);
+    room tea_of_ada, tea_of_bob, music_of_bob, music_of_eve;
+    arrive(&ada, "Ada", ticket);
+    arrive(&bob, "Bob", ticket);
+    arrive(&eve, "Eve", ticket);
+    enter(&tea_of_ada, &ada, "tea", NULL);
+    enter(&tea_of_bob, &bob, "tea", NULL);
+    sem_wait(&tea_of_ada.told); /* that he has come */
+    sem_wait(&tea_of_bob.told); /* that she is here */
+    enter(&music_of_bob, &bob, "music", NULL);
+    enter(&music_of_eve, &eve, "music", NULL);
+    sem_wait(&music_of_bob.told);
+    sem_wait(&music_of_eve.told);
+    put(&tea_of_ada, "say", bytes("hello"));
+    sem_wait(&tea_of_bob.told);
+    put(&tea_of_bob, "say", bytes("hi Ada"));
+    sem_wait(&tea_of_ada.told);
+    put(&music_of_bob, "say", bytes("a song?"));
+    sem_wait(&music_of_eve.told);
+    leave(&tea_of_ada);
+    sem_wait(&tea_of_bob.told);
+    leave(&music_of_bob);
+    sem_wait(&music_of_eve.told);
     sw_node_close(ada.node, 2000, NULL);
     sw_node_close(bob.node, 2000, NULL);
     sw_node_close(eve.node, 2000, NULL);
-    return sw_node_close(server, 2000, NULL) != SW_OK;
+    return sw_node_close(hub, 2000, NULL) != SW_OK;
 }

@@ -1,75 +1,99 @@
-// Chat: a server relays what is said in a room, which is a route, to the others there.
-//   chat.mjs                     a server and three who talk, in one program
-//   chat.mjs serve [ADDRESS]     a server; prints its ticket
-//   chat.mjs TICKET NAME ROOM    what is typed is said; talks with the programs in C and Python, too
+// Chat: who is in a room, which is a topic, hears what is said there; all meet at a hub, and nobody is connected to another.
+//   chat.mjs                              a hub and three who talk, in one program
+//   chat.mjs hub [ADDRESS]                a hub; prints its ticket
+//   chat.mjs TICKET NAME ROOM [SECRET]    what is typed is said; talks with the programs in C and Python, too. With the room's secret, at
+//                                         least 12 bytes, the hub reads nothing, and each line has the id that it is signed by
+// Messages are "hello NAME", which each who is there answers by "here ITS-NAME: NAME", "say NAME: WORDS" and "bye NAME".
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 
-import { Node } from 'sealwire'
+import { Node, ticket, topicSecret } from 'sealwire'
 
-function serve(node) {
-  const rooms = new Map() // sets of peers, by name; a peer's name came with its handshake
-
-  node.on('peer', (peer) => peer.on('close', () => {
-    for (const [room, members] of rooms) if (members.delete(peer) && members.size === 0) rooms.delete(room)
-  }))
-  node.route('join', (request) => {
-    const members = (rooms.get(request.text()) ?? new Set()).add(request.peer)
-    rooms.set(request.text(), members)
-    return String(members.size)
-  })
-  node.route('', (message) => { // every other route is a room
-    const text = `${Buffer.from(message.peer.data)}: ${message.text()}`
-    for (const peer of rooms.get(message.route) ?? []) {
-      if (peer === message.peer) continue
-      try {
-        peer.trySend(message.route, text) // who does not keep up misses it
-      } catch {} // it has gone
-    }
-  })
+// Somebody who is at the hub.
+async function arrive(name, to) {
+  const node = await Node.open({ network: 'chat', hubs: [ticket.split(to).id] }) // that is trusted to pass on messages
+  return { name, node, peer: await node.connect(to) }
 }
 
-// Somebody who is connected to the server.
-class Person {
-  heard = new EventTarget()
+class Room extends EventTarget {
+  constructor(who, name) {
+    super()
+    Object.assign(this, { who, name })
+  }
 
-  async join(name, ticket, ...rooms) {
-    this.node = await Node.open({ network: 'chat' })
-    this.node.route('', (message) => {
-      console.log(`${name} hears in ${message.route}: ${message.text()}`)
-      this.heard.dispatchEvent(new Event('heard'))
-    })
-    this.peer = await this.node.connect(ticket, { data: Buffer.from(name) })
-    for (const room of rooms) {
-      console.log(`${name} joins ${room}: ${(await this.peer.request('join', room)).text()} there`)
+  async enter(passphrase) {
+    const secret = passphrase && (await topicSecret.fromPassphrase(passphrase, this.name))
+    this.topic = await this.who.node.join(this.name, { secret }) // all who are there hear what is said from now on
+    console.log(`[${this.who.name}, ${this.name}] you are here`)
+    this.topic.on('message', (message) => this.hear(message, secret ? `${message.publisher.slice(0, 8)} ` : ''))
+    await this.put('hello')
+  }
+
+  put(what, words) {
+    return this.topic.publish(`${what} ${this.who.name}${words === undefined ? '' : `: ${words}`}`)
+  }
+
+  async hear(message, by) {
+    const [, kind, rest] = /^(\w+) (.*)$/s.exec(message.text()) ?? []
+    const end = `: ${this.who.name}`
+    if (kind === 'say') this.tell(by + rest)
+    else if (kind === 'here' && rest.endsWith(end)) this.tell(`${by}${rest.slice(0, -end.length)} is here`)
+    else if (kind === 'bye') this.tell(`${by}${rest} has gone`)
+    else if (kind === 'hello') {
+      this.tell(`${by}${rest} has come`)
+      await this.put('here', rest)
     }
-    return this
+  }
+
+  tell(words) {
+    console.log(`[${this.who.name}, ${this.name}] ${words}`)
+    this.dispatchEvent(new Event('told'))
+  }
+
+  async leave() {
+    await this.put('bye')
+    await this.topic.leave()
   }
 }
 
 const listen = async (address) => {
-  const node = await Node.open({ network: 'chat', allow: 'anyone' })
-  serve(node)
+  const node = await Node.open({ network: 'chat', allow: 'anyone', hub: true })
   return [node, (await node.listen(address)).ticket]
 }
 
-const [what, name, room] = process.argv.slice(2)
-if (room !== undefined) {
-  const person = await new Person().join(name, what, room)
-  for await (const line of createInterface({ input: process.stdin })) await person.peer.send(room, line, { receipt: true })
+const [what, name, where, secret] = process.argv.slice(2)
+if (where !== undefined) {
+  const person = await arrive(name, what)
+  const room = new Room(person, where)
+  await room.enter(secret)
+  const lines = createInterface({ input: process.stdin })
+  person.peer.on('close', () => lines.close())
+  for await (const line of lines) await room.put('say', line)
+  if (person.peer.reason) throw person.peer.reason // the hub has gone
+  await room.leave()
   await person.node.close()
 } else if (what !== undefined) {
   console.log((await listen(name ?? 'tcp://127.0.0.1:0'))[1]) // until it is interrupted
 } else {
-  const [server, ticket] = await listen('tcp://127.0.0.1:0')
-  const ada = await new Person().join('Ada', ticket, 'tea')
-  const bob = await new Person().join('Bob', ticket, 'tea', 'music')
-  const eve = await new Person().join('Eve', ticket, 'music')
-  for (const [speaker, where, text, listener] of [[ada, 'tea', 'hello', bob], [bob, 'tea', 'hi Ada', ada], [bob, 'music', 'a song?', eve]]) {
-    const heard = once(listener.heard, 'heard')
-    await speaker.peer.send(where, text)
-    await heard
+  const [hub, to] = await listen('tcp://127.0.0.1:0')
+  const [ada, bob, eve] = [await arrive('Ada', to), await arrive('Bob', to), await arrive('Eve', to)]
+  const [tea, hisTea, music, herMusic] = [new Room(ada, 'tea'), new Room(bob, 'tea'), new Room(bob, 'music'), new Room(eve, 'music')]
+  for (const [one, other] of [[tea, hisTea], [music, herMusic]]) {
+    await one.enter()
+    const told = [once(one, 'told'), once(other, 'told')] // that the other has come, and that this one is here
+    await other.enter()
+    await Promise.all(told)
+  }
+  for (const [speaker, words, listener] of [[tea, 'hello', hisTea], [hisTea, 'hi Ada', tea], [music, 'a song?', herMusic]]) {
+    const told = once(listener, 'told')
+    await speaker.put('say', words)
+    await told
+  }
+  for (const [room, listener] of [[tea, hisTea], [music, herMusic]]) {
+    const told = once(listener, 'told')
+    await room.leave()
+    await told
   }
   for (const person of [ada, bob, eve]) await person.node.close()
-  await server.close()
+  await hub.close()
 }

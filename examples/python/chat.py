@@ -1,100 +1,114 @@
-"""Chat: a server relays what is said in a room, which is a route, to the others there.
+"""Chat: who is in a room, which is a topic, hears what is said there; all meet at a hub, and nobody is connected to another.
 
-    chat.py                     a server and three who talk, in one program
-    chat.py serve [ADDRESS]     a server; prints its ticket
-    chat.py TICKET NAME ROOM    what is typed is said; talks with the programs in C and Node.js, too
+    chat.py                              a hub and three who talk, in one program
+    chat.py hub [ADDRESS]                a hub; prints its ticket
+    chat.py TICKET NAME ROOM [SECRET]    what is typed is said; talks with the programs in C and Node.js, too. With the room's secret, at
+                                         least 12 bytes, the hub reads nothing, and each line has the id that it is signed by
+
+Messages are "hello NAME", which each who is there answers by "here ITS-NAME: NAME", "say NAME: WORDS" and "bye NAME".
 """
 
 import asyncio
 import sys
-from typing import Dict, List
+from typing import Optional
 
 import sealwire
 
 
-def serve(node: sealwire.Node) -> None:
-    rooms: Dict[str, List[sealwire.Peer]] = {}  # by name; a peer's name came with its handshake
-
-    async def leave(peer: sealwire.Peer) -> None:
-        await peer.wait_closed()
-        for room in [room for room, members in rooms.items() if peer in members]:
-            rooms[room].remove(peer)
-            if not rooms[room]:
-                del rooms[room]
-
-    node.on_peer = leave
-
-    @node.route("join")
-    def join(request: sealwire.Request) -> str:
-        members = rooms.setdefault(request.text(), [])
-        if request.peer not in members:
-            members.append(request.peer)
-        return str(len(members))
-
-    @node.route("")  # every other route is a room
-    def say(message: sealwire.Request) -> None:
-        text = f"{message.peer.data.decode(errors='replace')}: {message.text()}"
-        for peer in rooms.get(message.route, ()):
-            if peer is not message.peer:
-                try:
-                    peer.send_nowait(message.route, text)
-                except sealwire.Error:
-                    pass  # who does not keep up misses it, or it has gone
-
-
 class Person:
-    """Somebody who is connected to the server."""
+    """Somebody who is at the hub."""
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.heard = asyncio.Event()
-        self.node = sealwire.Node(network="chat")
-        self.node.route("")(self.hear)
 
-    def hear(self, message: sealwire.Request) -> None:
-        print(f"{self.name} hears in {message.route}: {message.text()}", flush=True)
-        self.heard.set()
+    async def arrive(self, ticket: str) -> None:
+        hub = sealwire.Ticket.parse(ticket).id  # that is trusted to pass on messages
+        self.node = sealwire.Node(network="chat", hubs=[hub]).open()
+        self.peer = await self.node.connect(ticket)
 
-    async def join(self, ticket: str, *rooms: str) -> None:
-        self.peer = await self.node.open().connect(ticket, data=self.name.encode())
-        for room in rooms:
-            there = await self.peer.request("join", room)
-            print(f"{self.name} joins {room}: {there.text()} there", flush=True)
+
+class Room:
+    def __init__(self, who: Person, name: str) -> None:
+        self.who, self.name = who, name
+        self.told = asyncio.Semaphore(0)
+
+    async def enter(self, passphrase: Optional[str] = None) -> None:
+        secret = sealwire.topic_secret_from_passphrase(passphrase, self.name) if passphrase else None
+        self.topic = await self.who.node.join(self.name, secret=secret)  # all who are there hear what is said from now on
+        print(f"[{self.who.name}, {self.name}] you are here", flush=True)
+        self.task = asyncio.ensure_future(self.hear(proved=secret is not None))
+        await self.put("hello")
+
+    async def put(self, what: str, words: Optional[str] = None) -> None:
+        await self.topic.publish(f"{what} {self.who.name}" + ("" if words is None else f": {words}"))
+
+    async def hear(self, proved: bool) -> None:
+        async for message in self.topic:
+            kind, _, rest = message.body.decode(errors="replace").partition(" ")
+            by = f"{message.publisher[:8]} " if proved else ""
+            if kind == "say":
+                self.tell(by + rest)
+            elif kind == "hello":
+                self.tell(f"{by}{rest} has come")
+                await self.put("here", rest)
+            elif kind == "here" and rest.endswith(f": {self.who.name}"):
+                self.tell(f"{by}{rest[:-len(self.who.name) - 2]} is here")
+            elif kind == "bye":
+                self.tell(f"{by}{rest} has gone")
+
+    def tell(self, words: str) -> None:
+        print(f"[{self.who.name}, {self.name}] {words}", flush=True)
+        self.told.release()
+
+    async def leave(self) -> None:
+        await self.put("bye")
+        await self.topic.leave()
 
 
 async def everybody() -> None:
-    async with sealwire.Node(network="chat", allow="anyone") as server:
-        serve(server)
-        ticket = (await server.listen("tcp://127.0.0.1:0")).ticket
-        ada, bob, eve = Person("Ada"), Person("Bob"), Person("Eve")
-        await ada.join(ticket, "tea")
-        await bob.join(ticket, "tea", "music")
-        await eve.join(ticket, "music")
-        for speaker, room, text, listener in ((ada, "tea", "hello", bob), (bob, "tea", "hi Ada", ada), (bob, "music", "a song?", eve)):
-            await speaker.peer.send(room, text)
-            await listener.heard.wait()
-        for person in (ada, bob, eve):
+    async with sealwire.Node(network="chat", allow="anyone", hub=True) as hub:
+        ticket = (await hub.listen("tcp://127.0.0.1:0")).ticket
+        ada, bob, eve = people = Person("Ada"), Person("Bob"), Person("Eve")
+        for person in people:
+            await person.arrive(ticket)
+        tea, his_tea, music, her_music = Room(ada, "tea"), Room(bob, "tea"), Room(bob, "music"), Room(eve, "music")
+        for one, other in (tea, his_tea), (music, her_music):
+            await one.enter()
+            await other.enter()
+            await one.told.acquire()  # that the other has come
+            await other.told.acquire()  # that this one is here
+        for speaker, words, listener in (tea, "hello", his_tea), (his_tea, "hi Ada", tea), (music, "a song?", her_music):
+            await speaker.put("say", words)
+            await listener.told.acquire()
+        for room, listener in (tea, his_tea), (music, her_music):
+            await room.leave()
+            await listener.told.acquire()
+        for person in people:
             await person.node.close()
 
 
-async def server(address: str) -> None:
-    async with sealwire.Node(network="chat", allow="anyone") as node:
-        serve(node)
-        print((await node.listen(address)).ticket, flush=True)
+async def serve(address: str) -> None:
+    async with sealwire.Node(network="chat", allow="anyone", hub=True) as hub:
+        print((await hub.listen(address)).ticket, flush=True)
         await asyncio.Event().wait()  # until it is interrupted
 
 
-async def talk(ticket: str, name: str, room: str) -> None:
+async def talk(ticket: str, name: str, room_name: str, secret: Optional[str] = None) -> None:
     person = Person(name)
-    await person.join(ticket, room)
+    await person.arrive(ticket)
+    room = Room(person, room_name)
+    await room.enter(secret)
     while line := await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline):
-        await person.peer.send(room, line.rstrip("\n"), receipt=True)
+        if person.peer.closed:
+            sys.exit(f"the hub has gone: {person.peer.reason}")
+        await room.put("say", line.rstrip("\n"))
+    await room.leave()
     await person.node.close()
 
 
-if len(sys.argv) == 4:
+if len(sys.argv) > 3:
     asyncio.run(talk(*sys.argv[1:]))
 elif len(sys.argv) > 1:
-    asyncio.run(server(*sys.argv[2:] or ["tcp://127.0.0.1:0"]))
+    asyncio.run(serve(*sys.argv[2:] or ["tcp://127.0.0.1:0"]))
 else:
     asyncio.run(everybody())

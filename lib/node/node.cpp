@@ -39,7 +39,7 @@ Node::Node(NodeConfig config, std::unique_ptr<EventSink> sink)
       queue_(EventQueue::create(config_.on_wake, config_.user)),
       routes_(config_.shards()),
       suspended_(config_.suspended),
-      placement_(config_.shards()),
+      placement_(config_.shards(), config_.hubs),
       tls_clients_(std::make_unique<TlsClientContexts>()),
       topics_(std::make_unique<NodeTopics>(*this)) {
     sink_->attach(queue_);

@@ -61,6 +61,8 @@ struct NodeConfig {
     bool ask_allowed = false;             // also about those that are let in: for the data of the answer
     std::vector<uint8_t> accept_data;     // for the application of who is let in without a question
     bool several_sessions = false;        // with one peer
+    bool hub = false;                     // passes on topics between its peers
+    std::vector<PeerId> hubs;             // peers that may pass on what others have published
     std::shared_ptr<ConnectionLimits> connection_limits;  // null: none
     SuspendedLimits suspended;
     RedialOptions redial;  // of sessions that have lost their channel; limits.lease says for how long

@@ -98,6 +98,7 @@ struct NodeEvent {
     bool asks = false;     // an answer that asks in turn
     bool allowed = false;  // asking: it is let in without a question, and only the answer's data are wanted
     bool owes = false;     // `taken` is to be given back when the application is done with it; false once it is held
+    bool of_hub = false;   // of topics: a hub has passed it on, or is the member
     LogLevel level = LogLevel::info;
     Errc errc = Errc::ok;
     uint32_t code = 0;

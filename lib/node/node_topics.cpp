@@ -6,12 +6,33 @@
 #include "node/node.h"
 #include "node/peer.h"
 #include "node/sealed_topic.h"
+#include "node/wall_clock.h"
 #include "protocol/codes.h"
 #include "protocol/topic_link.h"
 
 namespace sealwire {
 
-NodeTopics::NodeTopics(Node& node) : node_(node), table_(node.config().shards(), *this, node.rng(), node.budget()) {}
+namespace {
+
+constexpr uint64_t kHubQueue = 4 * 1024 * 1024;
+constexpr Pace kLogPace{.interval = 10 * kSecond, .burst = 1};
+
+TopicRouting routing_of(const Node& node) {
+    return {.self = node.id(),
+            .hub = node.config().hub,
+            .hubs = node.config().hubs,
+            .queue = kHubQueue,
+            .start_ms = static_cast<uint64_t>(std::max<int64_t>(0, wall_clock_ms()))};
+}
+
+}  // namespace
+
+NodeTopics::NodeTopics(Node& node)
+    : node_(node),
+      table_(node.config().shards(), *this, node.rng(), node.budget(), routing_of(node)),
+      foreign_log_(kLogPace),
+      refused_log_(kLogPace),
+      dropped_log_(kLogPace) {}
 
 NodeTopics::~NodeTopics() {
     for (const auto& [handle, topic] : handles_) HandleTable::process().retire(handle);
@@ -200,6 +221,7 @@ void NodeTopics::tell(Shard& shard, const TopicEvent& event) {
         }
         return NodeEventKind::topic_left;
     };
+    if (event.handle == 0) return log_of_hub(shard, event);
     NodeEvent out{.kind = kind_of(event.kind)};
     out.topic = event.handle;
     out.user = event.user;
@@ -210,6 +232,7 @@ void NodeTopics::tell(Shard& shard, const TopicEvent& event) {
     out.code = event.code;
     out.errc = event.code ? exchange_errc(event.code) : Errc::ok;
     out.allowed = event.publisher;
+    out.of_hub = event.hub;
     out.number = event.kind == TopicEvent::Kind::asks ? event.rights : event.refused;
     out.first = event.count;
     out.last_number = event.bytes;
@@ -223,6 +246,22 @@ void NodeTopics::tell(Shard& shard, const TopicEvent& event) {
     const std::lock_guard lock(mutex_);
     forget(event.handle);
     shard.bury();
+}
+
+void NodeTopics::log_of_hub(Shard& shard, const TopicEvent& event) {
+    const bool refused = event.kind == TopicEvent::Kind::refused;
+    if (!node_.logs(LogLevel::warning)) return;
+    const Error error =
+        refused
+            ? Error{exchange_errc(event.code),
+                    event.code == static_cast<uint32_t>(WireCode::not_allowed)
+                        ? "this hub may not join a topic there: the peer has to name it as a hub"
+                        : "this hub could not join a topic there: what is published to it is not passed on"}
+            : Error{Errc::slow, std::to_string(event.count) + " messages of a topic, " + std::to_string(event.bytes) +
+                                    " bytes, that others have published did not leave for it"};
+    LogPace& pace = refused ? refused_log_ : dropped_log_;
+    const std::optional<uint64_t> left_out = pace.allows(shard.loop().now());
+    if (left_out) shard.log(LogLevel::warning, error.code, &event.peer, {}, error.detail + left_out_words(*left_out));
 }
 
 }  // namespace sealwire

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "node/half_open.h"
 #include "node/handle_table.h"
 #include "node/node_event.h"
 #include "protocol/topics.h"
@@ -44,6 +45,7 @@ public:
     // ---- Loop threads ----
     std::mutex& mutex() { return mutex_; }
     Topics& table() { return table_; }
+    LogPace& foreign_log() { return foreign_log_; }
     bool has_work(const Shard& shard) const;
     // Has the peers of that shard send what they have.
     void serve(Shard& shard);
@@ -67,6 +69,8 @@ private:
     std::vector<TopicTag> tags_of(std::string_view name) const;
     void wake(size_t group) override;
     void tell(Shard& shard, const TopicEvent& event);
+    // What befell a topic that only others have joined.
+    void log_of_hub(Shard& shard, const TopicEvent& event);
 
     Node& node_;
     std::mutex mutex_;  // guards all below; taken within the lock of a handle's slot
@@ -75,6 +79,7 @@ private:
     std::unordered_map<std::string, std::vector<std::shared_ptr<SealedTopic>>> sealed_;  // by name
     bool closed_ = false;
     bool stopped_ = false;
+    LogPace foreign_log_, refused_log_, dropped_log_;
 };
 
 }  // namespace sealwire

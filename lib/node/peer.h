@@ -249,6 +249,7 @@ private:
     NodeEvent& topic_event(const Event& event, const TopicAudience& audience);
     // Of a topic with a secret: what its body hides, in `message`, takes the place of that. False: it is not for the application.
     bool unseal(NodeEvent& out, const TopicAudience& audience, SealedTopic::Message& message);
+    bool is_fresh(const Event& event, uint64_t& dropped);
     bool tell_topic_message(NodeEvent& out, const TopicAudience& audience);
     void tell_several(NodeEvent& out, const TopicAudience& audience);
     void sync_topics();

@@ -52,11 +52,12 @@ NodeEvent& Peer::topic_event(const Event& event, const TopicAudience& audience) 
     out.text = audience.name;
     out.first = event.kind == EventKind::topic_run ? 0 : event.last_number;
     out.taken = event.taken;
+    out.of_hub = event.route && event.route->hops < kMostHops;
     return out;
 }
 
 bool Peer::unseal(NodeEvent& out, const TopicAudience& audience, SealedTopic::Message& message) {
-    const SealedTopic::Refused refused = audience.sealed->open(out.body, id_, out.last, message);
+    const SealedTopic::Refused refused = audience.sealed->open(out.body, id_, out.last, audience.since, message);
     if (refused) {
         const LogLevel level = refused.known ? LogLevel::info : LogLevel::warning;
         if (!node_.logs(level)) return false;
@@ -98,11 +99,32 @@ void Peer::tell_several(NodeEvent& out, const TopicAudience& audience) {
     out.taken = whole;
 }
 
+// A message that may come in several ways. A hub passes it on here.
+bool Peer::is_fresh(const Event& event, uint64_t& dropped) {
+    NodeTopics& topics = node_.topics();
+    if (event.foreign) {
+        if (!node_.logs(LogLevel::warning)) return false;
+        log(topics.foreign_log(), LogLevel::warning,
+            {Errc::not_allowed,
+             "a message of a topic is not taken: it passes on what others have published, and is not "
+             "named as a hub here"});
+        return false;
+    }
+    if (!topics.table().routed()) return true;
+    const std::lock_guard lock(topics.mutex());
+    const TopicPassed passed = connection_->pass_on(event);
+    dropped = passed.dropped;
+    return passed.fresh;
+}
+
 void Peer::on_topic_message(const Event& event) {
     node_.topics().tell(*shard_);
+    uint64_t dropped = event.last_number;
+    if (event.route && !is_fresh(event, dropped)) return connection_->taken(event.taken);
     const std::shared_ptr<const TopicAudience> audience = audience_of(event);
     if (!audience) return connection_->taken(event.taken);
     NodeEvent& out = topic_event(event, *audience);
+    if (event.route) out.first = dropped;
     out.type = event.type;
     out.body = event.body;
     out.number = event.first;

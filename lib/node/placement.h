@@ -1,4 +1,4 @@
-// Placement: on which of a node's loop threads a peer lives: where others with its key do, else where the fewest are.
+// Placement: on which of a node's loop threads a peer lives: where others with its key do, or other hubs, else where the fewest are.
 #pragma once
 
 #include <cstddef>
@@ -12,11 +12,12 @@
 namespace sealwire {
 
 // So whatever belongs to one key (its dials, newcomers, sessions, attempts to resume) is one thread's and needs no lock. A key is
-// P and -P. Any thread.
+// P and -P. Hubs are together, too: what several of them pass on of one publisher is taken in order, and is told in order by one
+// thread. Any thread.
 class Placement {
 public:
     // Where there are several the first one has the listeners and handshakes, and no peers.
-    explicit Placement(size_t shards) : loads_(shards) {}
+    explicit Placement(size_t shards, const std::vector<PeerId>& hubs = {});
 
     // A peer's place, until it is destroyed.
     class Place {
@@ -50,10 +51,13 @@ private:
         size_t shard;
         size_t peers;
     };
+    // What counts as its key: the same one for all hubs.
+    PeerId key_of(const PeerId& id) const;
     size_t enter(const PeerId& id);
     void leave(const PeerId& id);
 
-    std::mutex mutex_;  // guards all below but the size of loads_
+    std::vector<PeerId> hubs_;  // without the sign, sorted
+    std::mutex mutex_;          // guards all below but the size of loads_
     std::vector<size_t> loads_;
     std::unordered_map<PeerId, Key> keys_;  // without the sign
 };

@@ -45,7 +45,8 @@ void SealedTopic::count(const TopicMessage& message) {
     if (!message.only) ++next_.before;
 }
 
-SealedTopic::Refused SealedTopic::open(Bytes sealed, const PeerId& peer, bool last_value, Message& out) {
+SealedTopic::Refused SealedTopic::open(Bytes sealed, const PeerId& peer, bool last_value, uint64_t since,
+                                       Message& out) {
     constexpr Refused kForeign{"it was sealed without the topic's secret, or altered"};
     if (sealed.size() < TopicSeal::kCost) return kForeign;
     out.chunk = ChunkRef::create(sealed.size() - TopicSeal::kClear);
@@ -71,7 +72,8 @@ SealedTopic::Refused SealedTopic::open(Bytes sealed, const PeerId& peer, bool la
     }
     if (!seal_.is_signed(out.opened)) return {"it was not signed by the publisher that it names"};
     const std::lock_guard lock(hearing_);
-    if (anew) return heard_.take_last(note, now), Refused{};
+    heard_.listen_since(since);
+    if (anew) return out.dropped = heard_.take_last(note, now), Refused{};
     const TopicHeard::Taken taken = heard_.take(note, proved, now);  // another thread may have had it meanwhile
     out.dropped = taken.dropped;
     return refused(taken.verdict);

@@ -53,8 +53,8 @@ public:
         bool known = false;         // it has been here: as when it comes in two ways
         explicit operator bool() const { return why != nullptr; }
     };
-    // What `peer` has sent.
-    Refused open(Bytes sealed, const PeerId& peer, bool last_value, Message& out);
+    // What `peer` has sent. `since`: of those whom it is for (TopicAudience).
+    Refused open(Bytes sealed, const PeerId& peer, bool last_value, uint64_t since, Message& out);
     LogPace& refused_log(bool known) { return known ? known_log_ : refused_log_; }
 
     size_t handles = 0;  // the owner's, with its lock

@@ -140,6 +140,8 @@ public:
     // held, by renew_audience().
     std::shared_ptr<const TopicAudience> audience(const Event& event, uint64_t version) const;
     std::shared_ptr<const TopicAudience> renew_audience(const Event& event);
+    // A topic_message with a route, in its turn, with the lock held: a hub passes it on.
+    TopicPassed pass_on(const Event& event);
 
     void sync(Time now);
     bool wants_sync() const;

@@ -62,6 +62,7 @@ void Connection::lose_channel(Time now, Error why) {
     give_up_channel();
     close_transport_ = true;
     set_phase(Phase::suspended, kNever);
+    topics_due_ = true;  // others do not wait for it
     if (lease_deadline_ == kNever) lease_deadline_ = after(now, config_.limits.lease);
     loss_ = why.detail.empty() ? std::string(describe(why.code).text) : why.detail;
     if (now >= lease_deadline_) return end(now, {Errc::lease, "not resumed in time, " + loss_});

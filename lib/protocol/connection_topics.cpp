@@ -67,4 +67,8 @@ std::shared_ptr<const TopicAudience> Connection::renew_audience(const Event& eve
     return topic_link_ ? topic_link_->renew_audience(event.number) : nullptr;
 }
 
+TopicPassed Connection::pass_on(const Event& event) {
+    return topic_link_ ? topic_link_->pass_on(event) : TopicPassed{};
+}
+
 }  // namespace sealwire

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string_view>
 
 #include "base/buffer.h"
 #include "base/errc.h"
 #include "protocol/part.h"
+#include "protocol/topic_route.h"
 
 namespace sealwire {
 
@@ -86,6 +88,8 @@ struct Event {
     uint32_t part_count = 0;
     void* user = nullptr;
     Taken taken{};
+    std::shared_ptr<const TopicRoute> route{};  // of a topic_message that others may pass on
+    bool foreign = false;                       // ... and did, without being a hub that this node was told of
 
     // What to share for keeping text and body longer; null: nothing needs to be.
     Chunk* keeper() const { return chunk ? chunk.get() : lent; }

@@ -101,6 +101,14 @@ void message_fields(Coder& c, F& f) {
     c.sized(f.body, kMaxFrameBody);
 }
 
+// Of a publisher, and up to which of its messages.
+template <class Coder, class F>
+void origin(Coder& c, F& f) {
+    c.raw(f.tlvs, kOriginSize);
+    c.varint(f.route);
+    c.varint(f.number);
+}
+
 template <class Coder, class F>
 void publish_fields(Coder& c, F& f) {
     using namespace publish_flag;
@@ -112,14 +120,21 @@ void publish_fields(Coder& c, F& f) {
         if (!f.has(last)) c.varint(f.total);
         if (f.has(gap)) c.varint(f.amount);
         if (f.has(routed)) {
-            c.raw(f.tlvs, kOriginSize);
-            c.varint(f.number);
-            c.varint(f.code);  // hops left
+            origin(c, f);
+            c.varint(f.code);
+            c.check(f.code >= 1 && f.code <= kMostHops);
         }
     } else {
         c.check((f.flags & ~last) == 0);
     }
     c.sized(f.body, kMaxFrameBody);
+}
+
+// From a hub to its nearest listener, in sessions.
+template <class Coder, class F>
+void distance(Coder& c, F& f) {
+    c.varint(f.number);
+    c.check(f.number >= 1 && f.number < kMostHops);
 }
 
 template <class Coder, class F>
@@ -177,14 +192,21 @@ void fields(Coder& c, F& f) {
         case FrameKind::join:
             c.raw(f.body, kTopicTagSize);
             c.varint(f.flags);
-            c.check(f.flags < 4);
+            c.check(f.flags < 8 && (!f.has(join_flag::hub) || !f.has(join_flag::publisher)));
             c.varint(f.amount);
+            if (f.has(join_flag::hub)) distance(c, f);
             return;
         case FrameKind::joined:
             c.varint(f.id), c.varint(f.code);
             c.check(f.code <= 4095);
+            c.varint(f.flags);
+            c.check(f.flags == 0 || (f.flags == joined_flag::origin && f.code == 0));
+            if (f.has(joined_flag::origin)) origin(c, f);
             return;
         case FrameKind::leave: c.varint(f.id); return;
+        case FrameKind::distance: c.varint(f.id), distance(c, f); return;
+        case FrameKind::reach: c.raw(f.tlvs, kWaveSize), c.raw(f.body, kTopicTagSize); return;
+        case FrameKind::reached: c.raw(f.tlvs, kWaveSize); return;
         case FrameKind::publish: return publish_fields(c, f);
         case FrameKind::receipt:
             c.varint(f.flags);

@@ -24,6 +24,9 @@ enum class FrameKind : uint8_t {
     leave = 14,
     publish = 15,
     receipt = 16,
+    distance = 17,
+    reach = 18,
+    reached = 19,
     hello = 0x41,
     accept = 0x42,
     reject = 0x43,
@@ -60,7 +63,10 @@ namespace credit_flag {
 inline constexpr uint64_t grant = 1;
 }
 namespace join_flag {
-inline constexpr uint64_t last_value = 1, publisher = 2;
+inline constexpr uint64_t last_value = 1, publisher = 2, hub = 4;
+}
+namespace joined_flag {
+inline constexpr uint64_t origin = 1;
 }
 namespace publish_flag {
 inline constexpr uint64_t first = 1, last = 2, gap = 4, last_value = 8, routed = 16;
@@ -92,16 +98,19 @@ inline constexpr uint64_t kRouteFirst = 2;     // 2 + i: entry i
 struct Frame {
     FrameKind kind{};
     uint64_t flags = 0;
-    uint64_t id = 0;          // exchange; alias of topics; token of PING and PONG; received of WINDOW
-    uint64_t number = 0;      // answered or receipted message; part; limit of WINDOW; clock of PING; parts of SLOTS
-    uint64_t route = 0;       // reference
+    uint64_t id = 0;  // exchange; alias of topics; token of PING and PONG; received of WINDOW
+    uint64_t number =
+        0;  // answered or receipted message; part; limit of WINDOW; clock of PING; parts of SLOTS; distance of a hub;
+            // of PUBLISH and JOINED
+    uint64_t route = 0;       // reference; join of PUBLISH and JOINED
     std::string_view text{};  // route literal; name of a PART; text of STATUS, REJECT, CLOSE
     uint64_t type = 0;        // of the body; of STATUS details
     uint64_t total = 0;       // of the message, in its first frame when not the last; size of a PART
-    uint64_t code = 0;
-    uint64_t amount = 0;  // of credit; count of RECEIPT and of parts; dropped of PUBLISH; received of CLOSE
-    Bytes tlvs{};         // of messages, HELLO and ACCEPT; details of STATUS; digest of DATA; routing of PUBLISH
-    Bytes body{};         // also the tag of JOIN
+    uint64_t code = 0;        // also hops that a routed PUBLISH has left
+    uint64_t amount = 0;      // of credit; count of RECEIPT and of parts; dropped of PUBLISH; received of CLOSE
+    Bytes
+        tlvs{};  // of messages, HELLO and ACCEPT; details of STATUS; digest of DATA; origin of PUBLISH and JOINED; wave of REACH, REACHED
+    Bytes body{};  // also the tag of JOIN and REACH
 
     bool has(uint64_t flag) const { return (flags & flag) != 0; }
 };

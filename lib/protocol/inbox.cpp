@@ -60,6 +60,9 @@ bool Inbox::take(Time now, const Frame& frame, size_t size, const ChunkRef& chun
         case FrameKind::leave:
         case FrameKind::publish:
         case FrameKind::credit_topic:
+        case FrameKind::distance:
+        case FrameKind::reach:
+        case FrameKind::reached:
             if (topics_) return topics_->take(frame, chunk) || fail(topics_->failure(), topics_->failure_text());
             [[fallthrough]];
         default: return fail(WireCode::protocol, "a frame of a feature that was not negotiated");

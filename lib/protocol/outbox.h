@@ -246,16 +246,16 @@ public:
     bool has_output() const { return sequence_end_ != handed_ || may_encode(); }
 
     // ---- Topics: what their link has for the peer ----
-    // More may be published: behind it there is room for what else is to be sent.
-    bool topic_room() const {
+    bool topic_room() const {  // for more, with room behind it for what else is to be sent
         return sequence_end_ - handed_ < limits_.encoded_ahead / 2 && unreceived_bytes() < limits_.send_queue;
     }
     struct Publication {
         uint64_t alias = 0;
         uint64_t flags = 0;
         uint8_t type = 0;
-        uint64_t total = 0;    // of the message, where this is not all of it
-        uint64_t dropped = 0;  // messages that did not leave before it
+        uint64_t total = 0;                 // of the message, where this is not all of it
+        uint64_t dropped = 0;               // messages that did not leave before it
+        const TopicRoute* route = nullptr;  // null: it is not to be passed on
     };
     void publish(const Publication& head, Bytes body);
     void publish(Chunk* chunk, Bytes frames);

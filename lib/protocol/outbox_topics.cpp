@@ -15,7 +15,8 @@ void Outbox::publish(const Publication& head, Bytes body) {
     uint64_t flags = head.flags;
     const bool first = (flags & publish_flag::first) != 0;
     if (head.dropped > 0) flags |= publish_flag::gap;
-    uint8_t* at = reserve(kMaxFrameHead + body.size());
+    if (head.route) flags |= publish_flag::routed;
+    uint8_t* at = reserve(kMaxFrameHead + kOriginSize + body.size());
     *at++ = static_cast<uint8_t>(FrameKind::publish);
     at = put_varint(at, head.alias);
     *at++ = static_cast<uint8_t>(flags);  // below 128
@@ -23,6 +24,12 @@ void Outbox::publish(const Publication& head, Bytes body) {
         *at++ = head.type;
         if ((flags & publish_flag::last) == 0) at = put_varint(at, head.total);
         if (head.dropped > 0) at = put_varint(at, head.dropped);
+        if (head.route) {
+            copy_bytes(at, head.route->origin);
+            at = put_varint(at + kOriginSize, head.route->join);
+            at = put_varint(at, head.route->number);
+            *at++ = head.route->hops;
+        }
     }
     at = put_varint(at, body.size());
     copy_bytes(at, body);

@@ -39,8 +39,17 @@ void TopicLink::feed(Outbox& outbox) {
         const Fed fed = feed(member, outbox);
         note_left(member, outbox);
         if (fed == Fed::no_room) make_ready(member);
+        if (fed != Fed::all || !member.hub) continue;
+        member.cut_off = false;
+        leave_in_time(member.topic);
     }
     ready_.shrink();
+}
+
+// A hub has all that waited for it, or has left: what was put off for that is done.
+void TopicLink::leave_in_time(uint64_t number) {
+    const Topics::Topic* const topic = topics_.find(number);
+    if (topic && topic->handles.empty() && alias_of_.find(number)) want(number);
 }
 
 TopicLink::Fed TopicLink::feed(TopicMember& member, Outbox& outbox) {
@@ -52,8 +61,11 @@ TopicLink::Fed TopicLink::feed(TopicMember& member, Outbox& outbox) {
         member.wants_last = false;
         const View last = std::exchange(member.last, {});
         if (last.bytes.size() <= peer_message_) {
-            const Fed fed =
-                feed_whole(member, publish_flag::last_value, member.last_type, last.chunk.get(), last.bytes, outbox);
+            const TopicLog::Entry entry{.chunk = last.chunk.get(),
+                                        .body = last.bytes,
+                                        .type = member.last_type,
+                                        .route = std::move(member.last_route)};
+            const Fed fed = feed_whole(member, publish_flag::last_value, entry, outbox);
             if (fed != Fed::all) return fed;
         }
     }
@@ -88,11 +100,15 @@ TopicLink::Fed TopicLink::feed_log(TopicMember& member, const TopicLog& log, Out
         if (entry.body.size() <= kMaxFrameBody) {
             if (member.credit < entry.body.size() + kObjectCost) return Fed::no_credit;
             ++member.next;
-            send(member, publish_flag::first | publish_flag::last, entry.type, entry.body, outbox);
+            send(member, publish_flag::first | publish_flag::last, entry.type, entry.route.get(), entry.body, outbox);
             continue;
         }
         ++member.next;
-        const Fed fed = feed_whole(member, 0, entry.type, entry.chunk, entry.body, outbox);
+        if (!topics_.take_large(member, entry.body.size())) {
+            topics_.dropped(member, 1, entry.body.size());
+            continue;
+        }
+        const Fed fed = feed_whole(member, 0, entry, outbox);
         if (fed != Fed::all) return fed;
     }
     return Fed::all;
@@ -112,13 +128,14 @@ bool TopicLink::feed_run(TopicMember& member, const TopicLog& log, uint64_t most
 }
 
 // A message that is next, whatever becomes of the log meanwhile.
-TopicLink::Fed TopicLink::feed_whole(TopicMember& member, uint64_t flags, uint8_t type, Chunk* chunk, Bytes body,
+TopicLink::Fed TopicLink::feed_whole(TopicMember& member, uint64_t flags, const TopicLog::Entry& entry,
                                      Outbox& outbox) {
-    member.sending = {ChunkRef::share(chunk), body};
+    member.sending = {ChunkRef::share(entry.chunk), entry.body};
     member.under_way = true;
     member.offset = 0;
-    member.type = type;
+    member.type = entry.type;
     member.flags = flags;
+    member.route = entry.route;
     return feed_large(member, outbox);
 }
 
@@ -130,20 +147,24 @@ TopicLink::Fed TopicLink::feed_large(TopicMember& member, Outbox& outbox) {
         if (member.credit < piece.size() + (member.offset == 0 ? kObjectCost : 0)) return Fed::no_credit;
         uint64_t flags = member.offset == 0 ? member.flags | publish_flag::first : 0;
         if (member.offset + piece.size() == body.size()) flags |= publish_flag::last;
-        send(member, flags, member.type, piece, outbox);
+        send(member, flags, member.type, member.route.get(), piece, outbox);
         member.offset += piece.size();
     } while (member.offset < body.size());
     member.sending = {};
+    member.route.reset();
     member.under_way = false;
+    if (member.large_drawn > 0) topics_.give_large(member);
     return Fed::all;
 }
 
 // One frame, for which there is credit.
-void TopicLink::send(TopicMember& member, uint64_t flags, uint8_t type, Bytes body, Outbox& outbox) {
+void TopicLink::send(TopicMember& member, uint64_t flags, uint8_t type, const TopicRoute* route, Bytes body,
+                     Outbox& outbox) {
     Outbox::Publication head{.alias = member.alias, .flags = flags, .type = type};
     if ((flags & publish_flag::first) != 0) {
         member.credit -= kObjectCost;
         head.total = member.sending.bytes.size();
+        head.route = route;
         if ((flags & publish_flag::last_value) == 0) head.dropped = std::exchange(member.gap, 0);
     }
     member.credit -= body.size();

@@ -31,7 +31,8 @@ TopicHeard::Taken TopicHeard::take(const TopicNote& note, bool proved, uint64_t 
     const Verdict verdict = look(note, proved, now_ms);
     if (verdict != Verdict::fresh) return {verdict};
     if (Heard* const heard = find(note)) {
-        const uint64_t dropped = note.before > heard->next ? note.before - heard->next : 0;
+        const bool known = heard->since == since_ && note.before > heard->next;
+        const uint64_t dropped = known ? note.before - heard->next : 0;
         note_heard(*heard, note, now_ms);
         return {Verdict::fresh, false, dropped};
     }
@@ -43,15 +44,15 @@ TopicHeard::Taken TopicHeard::take(const TopicNote& note, bool proved, uint64_t 
     return {Verdict::fresh, true};
 }
 
-void TopicHeard::take_last(const TopicNote& note, uint64_t now_ms) {
-    Heard* const heard = find(note);
-    if (!heard) static_cast<void>(take(note, true, now_ms));
-    else if (note.number > heard->number) note_heard(*heard, note, now_ms);
+uint64_t TopicHeard::take_last(const TopicNote& note, uint64_t now_ms) {
+    const Heard* const heard = find(note);
+    return heard && note.number <= heard->number ? 0 : take(note, true, now_ms).dropped;
 }
 
-void TopicHeard::note_heard(Heard& heard, const TopicNote& note, uint64_t now_ms) {
+void TopicHeard::note_heard(Heard& heard, const TopicNote& note, uint64_t now_ms) const {
     heard.number = note.number;
     heard.next = note.before + (note.to_some ? 0 : 1);
+    heard.since = since_;
     heard.time_ms = std::max(heard.time_ms, std::min(note.time_ms, now_ms + kWindow));
 }
 

@@ -24,18 +24,22 @@ public:
 
     explicit TopicHeard(Rng& rng) : heard_(0, Hash(rng)) {}
 
+    // For whom it is taken from here on: what came for nobody before, or for others, has not been dropped for these.
+    void listen_since(uint64_t since) { since_ = since; }
+
     // `proved`: its publisher gives it over a session of its own, so that it is no replay of somebody else's. `now_ms`: by this
     // node's clock, since 1970. Asked before the signature is looked at, and changes nothing.
     Verdict look(const TopicNote& note, bool proved, uint64_t now_ms);
 
     struct Taken {
         Verdict verdict;
-        bool first = false;    // nothing was heard of its origin
-        uint64_t dropped = 0;  // messages to all directly before it that did not come; of the first one that is unknown
+        bool first = false;  // nothing was heard of its origin
+        uint64_t dropped =
+            0;  // messages to all directly before it that did not come; of the first one for them that is unknown
     };
     Taken take(const TopicNote& note, bool proved, uint64_t now_ms);
-    // The last value of a publisher, over a session of its own: it may have come before.
-    void take_last(const TopicNote& note, uint64_t now_ms);
+    // The last value of a publisher, over a session of its own: it may have come before. How many did not come directly before it.
+    uint64_t take_last(const TopicNote& note, uint64_t now_ms);
 
     size_t size() const { return size_; }
 
@@ -49,6 +53,7 @@ private:
         TopicOrigin origin;
         uint64_t number = 0;   // the highest
         uint64_t next = 0;     // messages to all members that are over
+        uint64_t since = 0;    // for whom it was taken
         uint64_t time_ms = 0;  // the latest, or kWindow ahead of this node's clock when that was behind
     };
     struct Publisher {
@@ -58,9 +63,10 @@ private:
 
     Heard* find(const TopicNote& note);  // null: it was never heard
     bool make_room(const TopicNote& note, uint64_t now_ms);
-    static void note_heard(Heard& heard, const TopicNote& note, uint64_t now_ms);
+    void note_heard(Heard& heard, const TopicNote& note, uint64_t now_ms) const;
 
     std::unordered_map<PeerId, Publisher, Hash> heard_;
+    uint64_t since_ = 0;
     size_t size_ = 0;         // origins of all of them
     uint64_t looked_ms_ = 0;  // when room was last looked for
 };

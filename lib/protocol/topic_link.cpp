@@ -16,7 +16,8 @@ TopicLink::TopicLink(Topics& topics, Inbox& inbox, const Limits& limits, uint64_
       number_(number),
       peer_(peer),
       peer_topics_(peer_topics),
-      peer_message_(peer_message) {}
+      peer_message_(peer_message),
+      is_hub_(topics.names_hub(peer)) {}
 
 TopicLink::~TopicLink() = default;
 
@@ -38,15 +39,24 @@ bool TopicLink::take(const Frame& frame, const ChunkRef& chunk) {
             incoming.alias = peer_aliases_++;
             incoming.amount = frame.amount;
             incoming.flags = frame.flags;
+            incoming.distance = static_cast<uint8_t>(frame.number);
             copy_bytes(incoming.tag.data(), frame.body);
             break;
+        case FrameKind::reach:
+            if (++peer_waves_ > kWavesPerTopic * limits_.topics)
+                return fail(WireCode::flow, "waves beyond the answers");
+            copy_bytes(incoming.tag.data(), frame.body);
+            [[fallthrough]];
+        case FrameKind::reached: copy_bytes(incoming.wave.data(), frame.tlvs); break;
         case FrameKind::joined:
             if (frame.id >= aliases_) return fail(WireCode::protocol, "an answer to no join");
             incoming.code = static_cast<uint32_t>(frame.code);
+            if (frame.has(joined_flag::origin)) incoming.first = route_of(frame);
             break;
-        default:  // leave, credit_topic
+        default:  // leave, distance, credit_topic
             if (frame.id >= peer_aliases_) return fail(WireCode::protocol, "a topic that was not joined");
             incoming.amount = frame.amount;
+            incoming.distance = static_cast<uint8_t>(frame.number);
             incoming.behind = frame.kind == FrameKind::leave ? inbox_.made_events() : 0;
             break;
     }
@@ -90,7 +100,6 @@ size_t TopicLink::take_run(Bytes in, const ChunkRef& chunk, size_t most) {
 bool TopicLink::on_publish(const Frame& frame, const ChunkRef& chunk) {
     using namespace publish_flag;
     if (frame.id >= aliases_) return fail(WireCode::protocol, "a message of a topic that was not joined");
-    if (frame.has(routed)) return fail(WireCode::protocol, "a message of a feature that was not negotiated");
     std::unique_ptr<Join>* const found = joins_.find(frame.id);
     if (!found) return inbox_.count_late(), true;  // left meanwhile
     Join& join = **found;
@@ -111,6 +120,7 @@ bool TopicLink::on_publish(const Frame& frame, const ChunkRef& chunk) {
     event->last = frame.has(last_value);
     event->has_body = true;
     event->last_number = frame.has(gap) ? frame.amount : 0;
+    if (frame.has(routed)) note_route(join, frame, *event);
     join.next += event->last_number;
     event->first = join.next++;
     event->taken.number = frame.id;
@@ -207,7 +217,8 @@ std::shared_ptr<const TopicAudience> TopicLink::renew_audience(uint64_t alias) {
     std::unique_ptr<Join>* const found = joins_.find(alias);
     Topics::Topic* const topic = found ? topics_.find((*found)->topic) : nullptr;
     if (!topic || !listens(*topic)) return nullptr;
-    if ((*found)->times_left != topic->times_left) return nullptr;  // who has joined since gets it by a join of its own
+    if ((*found)->since != topic->since)
+        return nullptr;  // not for who has joined since: that one has a join of its own
     (*found)->audience = topic->audience;
     (*found)->version = topics_.version();
     return topic->audience;
@@ -221,6 +232,7 @@ bool TopicLink::sync(Outbox& outbox, size_t group, bool up) {
         attached_ = true;
         topics_.add(*this);
     }
+    if (std::exchange(up_, up) && !up) release_holds();
     size_t applied = 0;  // who leaves does so behind its messages
     while (applied < incoming_.size() && incoming_[applied].behind <= inbox_.told_events()) apply(incoming_[applied++]);
     incoming_.erase(incoming_.begin(), incoming_.begin() + static_cast<ptrdiff_t>(applied));
@@ -230,8 +242,7 @@ bool TopicLink::sync(Outbox& outbox, size_t group, bool up) {
     // Who does not read what we send is granted and answered nothing more.
     if (up && outbox.unreceived_bytes() < limits_.send_queue) {
         for (; !answers_.empty(); answers_.pop_front()) {
-            const auto [alias, code] = answers_.front();
-            outbox.put({.kind = FrameKind::joined, .id = alias, .code = code});
+            answer_join(answers_.front().first, answers_.front().second, outbox);
         }
         for (; !revoked_.empty(); revoked_.pop_front()) {
             outbox.put({.kind = FrameKind::joined, .id = revoked_.front().first, .code = revoked_.front().second});
@@ -247,11 +258,19 @@ bool TopicLink::sync(Outbox& outbox, size_t group, bool up) {
         }
         credit_due_.clear();
         // JOIN goes before what is published, LEAVE behind it.
-        while (!todo_.empty() && reconcile(todo_.front(), outbox, false)) todo_.pop_front();
+        while (!todo_.empty() && reconcile(todo_.front(), outbox, false)) {
+            listed_todo_.erase(todo_.front());
+            todo_.pop_front();
+        }
         todo_.shrink();
         feed(outbox);
-        while (!leaving_.empty() && reconcile(leaving_.front(), outbox, true)) leaving_.pop_front();
+        for (size_t i = leaving_.size(); i > 0; --i) {  // each once: one that has to wait holds up no other
+            const uint64_t number = leaving_.front();
+            leaving_.pop_front();
+            if (!reconcile(number, outbox, true)) leaving_.push_back(number);
+        }
         leaving_.shrink();
+        spread_waves(outbox);
     }
     return true;
 }
@@ -267,13 +286,26 @@ void TopicLink::apply(const Incoming& incoming) {
             if (incoming.code != 0) return erase_join(incoming.alias, incoming.code);
             if (join.acked) return;
             join.acked = true;
+            if (incoming.first && is_own(join, incoming.first->origin))
+                topics_.note_direct(join.topic, *this, *incoming.first);
+            for (const uint64_t serial : join.waiting) count_for(join, serial);
             return answer(std::exchange(join.waiting, {}), 0);
+        }
+        case FrameKind::reach: return topics_.reach(*this, incoming.wave, incoming.tag);
+        case FrameKind::reached: return on_reached(incoming.wave);
+        case FrameKind::distance: {
+            std::unique_ptr<TopicMember>* const found = members_.find(incoming.alias);
+            if (found && (*found)->hub) topics_.set_distance(**found, incoming.distance);
+            return;
         }
         case FrameKind::leave: {
             std::unique_ptr<TopicMember>* const found = members_.find(incoming.alias);
             if (!found) return;
             if ((*found)->unanswered) answers_.push_back({incoming.alias, 0});
-            return erase_member(**found);
+            if ((*found)->cut_off) topics_.read_all(*topics_.find((*found)->topic), **found);
+            const uint64_t topic = (*found)->topic;
+            erase_member(**found);
+            return leave_in_time(topic);
         }
         default: {
             std::unique_ptr<TopicMember>* const found = members_.find(incoming.alias);
@@ -288,6 +320,8 @@ void TopicLink::apply(const Incoming& incoming) {
 void TopicLink::peer_joins(const Incoming& incoming) {
     const auto answer = [&](WireCode code) { answers_.push_back({incoming.alias, static_cast<uint32_t>(code)}); };
     if (members_.size() >= limits_.topics) return answer(WireCode::limit);
+    const bool hub = (incoming.flags & join_flag::hub) != 0;
+    if (hub && !is_hub_) return answer(WireCode::not_allowed);  // it would pass on what is published here
     Topics::Topic& topic = topics_.topic_of(incoming.tag);
     if (member_of_.find(topic.number)) return answer(WireCode::protocol);  // it has joined it already
     auto made = std::make_unique<TopicMember>();
@@ -298,162 +332,28 @@ void TopicLink::peer_joins(const Incoming& incoming) {
     member.credit = std::min(incoming.amount, UINT64_MAX / 2);
     member.publisher = (incoming.flags & join_flag::publisher) != 0;
     member.wants_last = (incoming.flags & join_flag::last_value) != 0;
+    member.hub = hub;
+    member.distance = incoming.distance;
+    refused_.erase(topic.number);
     members_.insert(incoming.alias) = std::move(made);
     member_of_.insert(topic.number) = &member;
     topics_.member_joined(topic, member);
     if (draining_) topics_.stop(member);
     topics_.judge(topic, member);
+    if (topics_.is_hub()) want(topic.number);
 }
 
 void TopicLink::erase_member(TopicMember& member) {
     unready(member);
+    topics_.drop_hold(member.hold);
+    if (member.large_drawn > 0) topics_.give_large(member);
+    refused_.erase(member.topic);
     member_of_.erase(member.topic);
     topics_.member_left(member);
     members_.erase(member.alias);
 }
 
-// ---- Joins of this node ----
-
-// `topic` has one handle more. It waits for the peer's answer, where that is not there yet.
-void TopicLink::wait_for(Topics::Topic& topic, TopicHandle& handle) {
-    if (draining_) return;
-    if (hides(topic)) {
-        if (!alias_of_.find(topic.number)) hidden_.insert(topic.number) = true;
-        return;
-    }
-    const uint64_t* const alias = alias_of_.find(topic.number);
-    Join* const join = alias ? joins_.find(*alias)->get() : nullptr;
-    const bool right = join && join->times_left == topic.times_left && (!join->publisher || !listens(topic));
-    if (right && join->acked) {
-        ++handle.answered;
-        return;
-    }
-    ++handle.pending;
-    if (right) return join->waiting.push_back(handle.serial);
-    wanted_by_.insert(topic.number).push_back(handle.serial);
-    want(topic.number);
-}
-
-void TopicLink::answer(const std::vector<uint64_t>& serials, uint32_t code) {
-    for (const uint64_t serial : serials) topics_.answered(serial, code, group_);
-}
-
-void TopicLink::want(uint64_t topic) {
-    todo_.push_back(topic);
-    // What was published before goes before.
-    TopicMember* const* const member = member_of_.find(topic);
-    if (member) ready_if_due(*topics_.find(topic), **member);
-    topics_.flag(*this);
-}
-
-// Brings what the peer knows of a topic up to date, before or after what may be published now. False: not now.
-bool TopicLink::reconcile(uint64_t number, Outbox& outbox, bool fed) {
-    Topics::Topic* const topic = topics_.find(number);
-    const bool open = topic && !topic->handles.empty() && !draining_;
-    const bool wanted = open && !hides(*topic);
-    const uint64_t* const alias = alias_of_.find(number);
-    Join* const join = alias ? joins_.find(*alias)->get() : nullptr;
-    const bool publisher = wanted && !listens(*topic);
-    const auto give_up = [&](WireCode code) {
-        std::vector<uint64_t>* const waiting = wanted_by_.find(number);
-        if (!waiting) return;
-        const std::vector<uint64_t> serials = std::move(*waiting);
-        wanted_by_.erase(number);
-        answer(serials, static_cast<uint32_t>(code));
-    };
-    if (join && (!wanted || join->publisher != publisher || join->times_left != topic->times_left)) {
-        // Who only becomes another kind of member waits for no more than one turn: it may publish forever.
-        TopicMember* const* const member = member_of_.find(number);
-        if (member && (*member)->ready && !(fed && wanted)) {
-            if (!fed) leaving_.push_back(number);
-            return !fed;
-        }
-        leave_alias(*alias, outbox);
-    } else if (join) {
-        if (join->acked) return give_up(WireCode::ok), true;
-        if (std::vector<uint64_t>* const waiting = wanted_by_.find(number)) {
-            join->waiting.insert(join->waiting.end(), waiting->begin(), waiting->end());
-            wanted_by_.erase(number);
-        }
-        return true;
-    }
-    if (!wanted) {
-        if (open) hidden_.insert(number) = true;
-        return give_up(WireCode::closing), true;
-    }
-    if (joins_.size() >= peer_topics_) {
-        if (!wanted_by_.find(number)) tell_refused(*topic, static_cast<uint32_t>(WireCode::limit));
-        return give_up(WireCode::limit), true;
-    }
-    joins_wait_ = unanswered_.size() >= peer_topics_;
-    if (joins_wait_) return false;
-    this->join(*topic, outbox);
-    return true;
-}
-
-void TopicLink::join(Topics::Topic& topic, Outbox& outbox) {
-    const uint64_t alias = aliases_;
-    auto made = std::make_unique<Join>();
-    made->topic = topic.number;
-    made->times_left = topic.times_left;
-    made->publisher = !listens(topic);
-    made->window = made->granted = made->publisher ? 0 : std::max(topic.credit, kLeastTopicCredit);
-    if (std::vector<uint64_t>* const waiting = wanted_by_.find(topic.number)) {
-        made->waiting = std::move(*waiting);
-        wanted_by_.erase(topic.number);
-    }
-    Frame frame{.kind = FrameKind::join, .amount = made->window, .body = topic.tag};
-    frame.flags = (made->publisher ? join_flag::publisher : 0) | (topic.want_last ? join_flag::last_value : 0);
-    joins_.insert(alias) = std::move(made);
-    alias_of_.insert(topic.number) = alias;
-    hidden_.erase(topic.number);
-    outbox.put(frame);
-    ++aliases_;
-    unanswered_.insert(alias) = true;
-    ++topic.joins;
-}
-
-void TopicLink::leave_alias(uint64_t alias, Outbox& outbox) {
-    outbox.put({.kind = FrameKind::leave, .id = alias});
-    Join& join = **joins_.find(alias);
-    if (!join.waiting.empty()) {  // they wait for what comes in its place
-        std::vector<uint64_t>& waiting = wanted_by_.insert(join.topic);
-        waiting.insert(waiting.end(), join.waiting.begin(), join.waiting.end());
-        join.waiting.clear();
-    }
-    erase_join(alias, 0);
-}
-
-// `code`: why the peer has ended it; 0: this side has.
-void TopicLink::erase_join(uint64_t alias, uint32_t code) {
-    const std::unique_ptr<Join> join = std::move(*joins_.find(alias));
-    joins_.erase(alias);
-    alias_of_.erase(join->topic);
-    if (join->assembling && join->granted_large) {
-        inbox_.return_large({.large = static_cast<uint32_t>(join->large())});
-    }
-    answer(join->waiting, code);
-    Topics::Topic& topic = *topics_.find(join->topic);
-    --topic.joins;
-    const std::vector<uint64_t>* const anew = wanted_by_.find(join->topic);  // those that wait for another join here
-    for (TopicHandle* handle : topic.handles) {
-        if (code == 0 || !join->acked || handle->joined) continue;  // those who wait for other peers have counted it
-        if (anew && std::find(anew->begin(), anew->end(), handle->serial) != anew->end()) continue;
-        --handle->answered;
-        ++handle->refused;
-        handle->refusal = code;
-    }
-    if (code != 0) tell_refused(topic, code);
-    topics_.erase_if_unused(topic);
-}
-
-void TopicLink::tell_refused(const Topics::Topic& topic, uint32_t code) {
-    for (TopicHandle* handle : topic.handles) {
-        if (!handle->joined) continue;  // it is told of all together
-        topics_.tell(*handle, group_,
-                     {.kind = TopicEvent::Kind::refused, .code = code, .link = number_, .peer = peer_});
-    }
-}
+// ---- The end ----
 
 TopicLink::Lost TopicLink::leave(uint64_t received) {
     Lost lost;
@@ -482,6 +382,8 @@ TopicLink::Lost TopicLink::leave(uint64_t received) {
     wanted_by_.for_each(
         [&](uint64_t, std::vector<uint64_t>& each) { unheard.insert(unheard.end(), each.begin(), each.end()); });
     wanted_by_.clear();
+    for (const Asked& each : asked_) unheard.push_back(each.serial);
+    asked_.clear();
     answer(unheard, static_cast<uint32_t>(WireCode::closing));
     return lost;
 }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "base/flat_map.h"
@@ -22,15 +23,23 @@ struct TopicMember {
     bool ready = false;       // stands among those of its link that have something to send
     bool held = false;        // the application is asked whether it may
     bool unanswered = false;  // ... and the peer waits for that
+    uint64_t hold = 0;        // ... or for other peers of this hub: serial of what is owed; 0: nothing
+    bool hub = false;         // it passes on what it gets
+    bool cut_off = false;     // ... and leaves because this node has left: what still waits for it is lost
+    TopicRoute first{};       // of this node: what is published from there on is for it
+    bool counted = false;     // among those that a hub hears for
+    uint8_t distance = 0;     // of a hub: sessions to its nearest listener
     bool wants_last = false;  // what was the last value when it joined
     View last;
     uint8_t last_type = 0;
+    std::shared_ptr<const TopicRoute> last_route{};
     uint64_t credit = 0;            // bytes that it still takes
     uint64_t next = 0;              // message of the log
     uint64_t gap = 0;               // messages that it does not get, before the next one that it gets
     uint64_t gap_behind = 0;        // ... behind its own log
     std::unique_ptr<TopicLog> own;  // drop_newest: what it still gets, and then it goes on with what is published then
     uint64_t drawn = 0;             // of the node's budget, for that
+    uint64_t large_drawn = 0;       // ... for the message under way, of a hub
 
     // The message under way, of several frames.
     bool under_way = false;
@@ -38,6 +47,7 @@ struct TopicMember {
     size_t offset = 0;
     uint8_t type = 0;
     uint64_t flags = 0;
+    std::shared_ptr<const TopicRoute> route{};
 
     // Of what was dropped for it.
     bool dropped_listed = false;
@@ -92,11 +102,12 @@ public:
     bool has_output() const {
         const bool to_tell = !todo_.empty() || !leaving_.empty();
         return !ready_.empty() || (to_tell && !joins_wait_) || !answers_.empty() || !verdicts_.empty() ||
-               !revoked_.empty() || !credit_due_.empty();
+               !revoked_.empty() || !credit_due_.empty() || !reached_.empty() || (!reach_.empty() && may_ask());
     }
     // All that was published has left.
     bool settled() const;
     std::shared_ptr<const TopicAudience> renew_audience(uint64_t alias);
+    TopicPassed pass_on(const Event& event);
     // Not all that came is delivered.
     bool unread() const { return inbox_.told_events() < inbox_.made_events(); }
     // The session is over; the peer had received so much of what was sent. What it did not get is told.
@@ -113,16 +124,20 @@ private:
     // A topic that this node has joined at the peer.
     struct Join {
         uint64_t topic = 0;
-        uint64_t times_left = 0;  // of the topic, when it was made: what was left and joined again since is joined anew
+        uint64_t since = 0;  // of the topic, when it was made: a first listener that came later joins anew
+        TopicTag tag{};
+        uint8_t distance = 0;  // that the peer knows, of this hub
         bool publisher = false;
         bool acked = false;
         std::vector<uint64_t> waiting;  // handles, by serial
+        std::vector<uint64_t> counted;  // ... that have counted its answer, and wait for other peers
         uint64_t window = 0;            // credit beyond what is taken
         uint64_t granted = 0;           // in all, the window included
         uint64_t used = 0;
-        uint64_t taken = 0;  // not granted again yet
-        uint64_t grant = 0;  // for a large message, not told yet
-        uint64_t next = 0;   // number of the next message
+        uint64_t taken = 0;        // not granted again yet
+        uint64_t grant = 0;        // for a large message, not told yet
+        uint64_t next = 0;         // number of the next message
+        uint64_t unexplained = 0;  // messages that were dropped, of publishers that are not known yet
         bool credit_listed = false;
         // A message of several frames.
         ChunkRef buffer;
@@ -146,6 +161,19 @@ private:
         uint32_t code = 0;
         uint64_t behind = 0;  // events of the inbox
         TopicTag tag{};
+        TopicWave wave{};
+        uint8_t distance = 0;
+        std::optional<TopicRoute> first{};
+    };
+    // How a topic is to be joined at the peer.
+    struct Wish {
+        bool any = false;
+        bool publisher = false;
+        uint8_t distance = 0;  // as a hub
+    };
+    struct Asked {
+        TopicWave wave;
+        uint64_t serial;  // who waits for the answer
     };
 
     bool fail(WireCode code, const char* text);
@@ -157,7 +185,22 @@ private:
     void apply(const Incoming& incoming);
     void peer_joins(const Incoming& incoming);
     bool reconcile(uint64_t topic, Outbox& outbox, bool fed);
-    void join(Topics::Topic& topic, Outbox& outbox);
+    Wish wish(const Topics::Topic& topic) const;
+    bool is_of_before(const Join& join, const Topics::Topic& topic, const Wish& wish) const;
+    static void tell_distance(uint64_t alias, Join& join, uint8_t distance, Outbox& outbox);
+    void join(Topics::Topic& topic, const Wish& wish, Outbox& outbox);
+    static TopicRoute route_of(const Frame& frame);
+    void note_route(const Join& join, const Frame& frame, Event& event);
+    bool is_own(const Join& join, const TopicOrigin& origin);
+    bool is_heard(const Topics::Topic& topic) const;
+    void answer_join(uint64_t alias, uint32_t code, Outbox& outbox);
+    // Of what one topic has: hubs that ask at once.
+    static constexpr uint64_t kWavesPerTopic = 16;
+    bool may_ask() const { return todo_.empty() && waves_out_ < kWavesPerTopic * peer_topics_; }
+    void ask_reach(const TopicWave& wave, const TopicTag& tag, uint64_t serial);
+    void on_reached(const TopicWave& wave);
+    void release_holds();
+    void spread_waves(Outbox& outbox);
     void leave_alias(uint64_t alias, Outbox& outbox);
     void erase_join(uint64_t alias, uint32_t code);
     void tell_refused(const Topics::Topic& topic, uint32_t code);
@@ -169,18 +212,21 @@ private:
     bool is_to_change(const Topics::Topic& topic) const;
     void forget_rights(uint64_t topic);
     void feed(Outbox& outbox);
+    void leave_in_time(uint64_t number);
     enum class Fed : uint8_t { all, no_credit, no_room };
     Fed feed(TopicMember& member, Outbox& outbox);
     Fed feed_log(TopicMember& member, const TopicLog& log, Outbox& outbox);
     bool feed_run(TopicMember& member, const TopicLog& log, uint64_t most, Outbox& outbox);
     Fed feed_large(TopicMember& member, Outbox& outbox);
-    Fed feed_whole(TopicMember& member, uint64_t flags, uint8_t type, Chunk* chunk, Bytes body, Outbox& outbox);
-    void send(TopicMember& member, uint64_t flags, uint8_t type, Bytes body, Outbox& outbox);
+    Fed feed_whole(TopicMember& member, uint64_t flags, const TopicLog::Entry& entry, Outbox& outbox);
+    void send(TopicMember& member, uint64_t flags, uint8_t type, const TopicRoute* route, Bytes body, Outbox& outbox);
     static void note_left(TopicMember& member, const Outbox& outbox);
     void make_ready(TopicMember& member);
     bool ready_if_due(const Topics::Topic& topic, TopicMember& member);
     bool has_something(const Topics::Topic& topic, const TopicMember& member) const;
     void answer(const std::vector<uint64_t>& serials, uint32_t code);
+    void count_for(Join& join, uint64_t serial);
+    std::vector<TopicHandle*> still_waiting(const Join& join);
     void wait_for(Topics::Topic& topic, TopicHandle& handle);
     void want(uint64_t topic);
 
@@ -192,12 +238,14 @@ private:
     const PeerId peer_;
     const uint64_t peer_topics_;
     const uint64_t peer_message_;
+    const bool is_hub_;      // this node was told that the peer is one
     size_t place_ = 0;       // among the links of its group
     bool attached_ = false;  // or it was, and is over
     bool over_ = false;
     bool listed_ = false;  // among those of its group that are ready
     bool too_slow_ = false;
     bool draining_ = false;
+    bool up_ = true;  // as far as was seen
     WireCode failure_ = WireCode::ok;
     const char* failure_text_ = "";
 
@@ -208,6 +256,9 @@ private:
     Ring<std::pair<uint64_t, uint32_t>> answers_;  // JOINED that wait: alias, code
     Ring<uint64_t> large_;                         // aliases whose messages wait for memory
     uint64_t peer_aliases_ = 0;                    // JOINs that came
+    uint64_t peer_waves_ = 0;                      // REACHs that came and are not answered
+    std::optional<TopicOrigin> own_origin_;        // of the peer, the last one that came
+    std::optional<uint64_t> start_ms_;             // in all of them
 
     // Both: changed by its thread with the lock held.
     FlatMap<std::unique_ptr<Join>> joins_;  // by own alias
@@ -227,11 +278,17 @@ private:
     };
     FlatMap<Rights> rights_;  // by topic, where the application is asked
     FlatMap<bool> hidden_;    // topics that are not joined at the peer, as it may do nothing there
+    FlatMap<bool> refused_;   // ... nor by this hub, as the peer has refused it
     Ring<std::pair<uint64_t, uint32_t>> verdicts_;  // answers to JOIN that wait for the link's thread
     Ring<std::pair<uint64_t, uint32_t>> revoked_;   // JOINED for those that were agreed to
     Ring<uint64_t> todo_;                           // topics to be joined or left at the peer
+    FlatMap<bool> listed_todo_;                     // those of it
     Ring<uint64_t> leaving_;                        // of them, those whose messages go before
     FlatMap<std::vector<uint64_t>> wanted_by_;      // handles that wait for a join that is still to be sent, by topic
+    Ring<std::pair<TopicWave, TopicTag>> reach_;    // waves that are to go to the peer, behind the JOINs
+    std::vector<Asked> asked_;                      // ... and are to come back
+    uint64_t waves_out_ = 0;                        // of them, those that were sent
+    Ring<TopicWave> reached_;                       // the peer's, that are to go back
 };
 
 }  // namespace sealwire

@@ -15,12 +15,13 @@ constexpr size_t kSlabSize = 64 * 1024;
 }  // namespace
 
 bool TopicLog::Entry::is_for(uint64_t link) const {
+    if (route && route->except == link) return false;
     return !only || std::binary_search(only->begin(), only->end(), link);
 }
 
 void TopicLog::append(const TopicMessage& message, uint64_t alias) {
     const size_t size = message.body.size();
-    Entry entry{.body = message.body, .type = message.type, .only = message.only};
+    Entry entry{.body = message.body, .type = message.type, .only = message.only, .route = message.route};
     if (message.owner) {
         return push(std::move(entry), ChunkRef::share(message.owner), message.cost());
     }
@@ -29,7 +30,7 @@ void TopicLog::append(const TopicMessage& message, uint64_t alias) {
         entry.body = copy.bytes;
         return push(std::move(entry), copy.chunk, message.cost());
     }
-    const bool framed = !message.only && alias < kNoAlias;
+    const bool framed = !message.only && !message.route && alias < kNoAlias;
     if (framed) entry.head = static_cast<uint8_t>(TopicRun::head_size(alias, size));
     uint8_t* to = reserve(entry.head + size);
     if (framed) to = begin_frame(entry, to, alias);

@@ -7,6 +7,7 @@
 #include "base/buffer.h"
 #include "base/ring.h"
 #include "protocol/limits.h"
+#include "protocol/topic_route.h"
 
 namespace sealwire {
 
@@ -17,6 +18,7 @@ struct TopicMessage {
     uint8_t type = 0;
     // Links by their numbers, sorted, that alone get it; null: all members.
     std::shared_ptr<const std::vector<uint64_t>> only{};
+    std::shared_ptr<const TopicRoute> route{};  // null: nobody passes it on
 
     uint64_t cost() const { return body.size() + kObjectCost; }
 };
@@ -35,6 +37,7 @@ public:
         uint8_t type = 0;
         uint8_t head = 0;  // bytes before the body that make it a frame for the run's alias; 0: it is none
         std::shared_ptr<const std::vector<uint64_t>> only{};
+        std::shared_ptr<const TopicRoute> route{};
 
         bool is_for(uint64_t link) const;
     };
@@ -50,7 +53,7 @@ public:
     // What all messages that were ever here did cost.
     uint64_t total() const { return cost_; }
 
-    // One that all members get is kept as the frame that those with that alias are sent.
+    // One that all members get, and nobody passes on, is kept as the frame that those with that alias are sent.
     void append(const TopicMessage& message, uint64_t alias);
     // Messages that lie behind each other as such frames.
     struct Run {

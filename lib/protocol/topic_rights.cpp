@@ -113,17 +113,18 @@ void Topics::hold(Topic& topic, TopicMember& member) {
     tell_all(topic, member.link->group_, about(TopicEvent::Kind::member_left, member));
     member.held = true;
     if (reads(member)) ++topic.held;
+    count(topic, member);
     member.link->unready(member);
     tell_room(topic, member.link->group_);
 }
 
 void Topics::release(Topic& topic, TopicMember& member) {
-    if (!member.held) return;
+    if (!member.held) return answer_in_time(topic, member);  // if there was no memory for that before
     TopicLink& link = *member.link;
-    if (member.unanswered) link.verdicts_.push_back({member.alias, 0});
-    member.unanswered = false;
     member.held = false;
     if (reads(member)) --topic.held;
+    count(topic, member);
+    answer_in_time(topic, member);
     tell_all(topic, link.group_, about(TopicEvent::Kind::member_joined, member));
     if (member.dropped > 0 && !std::exchange(member.dropped_listed, true)) {
         groups_[link.group_].dropped.push_back(&member);
@@ -136,6 +137,7 @@ void Topics::release(Topic& topic, TopicMember& member) {
 void Topics::hold_all(Topic& topic) {
     for_each_member(topic, [&](TopicMember& member) {
         if (!std::exchange(member.held, true) && reads(member)) ++topic.held;
+        count(topic, member);
         member.link->unready(member);
     });
 }
@@ -164,6 +166,7 @@ void Topics::undo_hold_all(Topic& topic) {
     topic.held = 0;
     for_each_member(topic, [&](TopicMember& member) {
         member.held = false;
+        count(topic, member);
         member.link->ready_if_due(topic, member);
     });
     for (Group& group : groups_) {
@@ -202,8 +205,9 @@ bool TopicLink::hides(const Topics::Topic& topic) const {
 // What the peer was told of a topic is no more what it should be.
 bool TopicLink::is_to_change(const Topics::Topic& topic) const {
     const uint64_t* const alias = alias_of_.find(topic.number);
-    if (!alias) return hidden_.find(topic.number) && !hides(topic);
-    return hides(topic) || (*joins_.find(*alias))->publisher == listens(topic);
+    const Wish wish = this->wish(topic);
+    if (!alias) return hidden_.find(topic.number) && wish.any;
+    return !wish.any || (*joins_.find(*alias))->publisher != wish.publisher;
 }
 
 void TopicLink::forget_rights(uint64_t topic) {

@@ -12,9 +12,6 @@
 
 namespace sealwire {
 
-// One publisher of one topic, from its joining to its leaving: when that began in ms (8), and random bytes (8).
-using TopicOrigin = std::array<uint8_t, 16>;
-
 // What a sealed message says beside its body.
 struct TopicNote {
     TopicOrigin origin{};

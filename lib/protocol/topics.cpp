@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "base/reader.h"
 #include "crypto/hash.h"
 #include "protocol/codes.h"
 #include "protocol/topic_link.h"
@@ -12,10 +13,20 @@ namespace sealwire {
 
 Topics::TagHash::TagHash(Rng& rng) { rng.fill(key); }
 
+size_t Topics::WaveHash::operator()(const TopicWave& wave) const {
+    return static_cast<size_t>(Reader(wave).le64());  // random, of hubs that this node was told of
+}
+
 size_t Topics::TagHash::operator()(const TopicTag& tag) const { return static_cast<size_t>(table_hash(key, tag)); }
 
-Topics::Topics(size_t groups, Wake& wake, Rng& rng, Budget* budget)
-    : groups_(groups), wake_(wake), budget_(budget), by_tag_(0, TagHash(rng)) {}
+Topics::Topics(size_t groups, Wake& wake, Rng& rng, Budget* budget, TopicRouting routing)
+    : groups_(groups),
+      wake_(wake),
+      rng_(rng),
+      budget_(budget),
+      routing_(std::move(routing)),
+      origins_(rng),
+      by_tag_(0, TagHash(rng)) {}
 
 Topics::~Topics() {
     for (auto& [number, topic] : topics_) {
@@ -33,6 +44,8 @@ Topics::Topic& Topics::topic_of(const TopicTag& tag) {
     auto topic = std::make_unique<Topic>();
     topic->number = next_topic_;
     topic->tag = tag;
+    reset_options(*topic);
+    begin_origin(*topic);
     topic->members.resize(groups_.size());
     topic->flagged.resize(groups_.size());
     Topic& made = *topics_.emplace(next_topic_, std::move(topic)).first->second;
@@ -46,9 +59,20 @@ Topics::Topic& Topics::topic_of(const TopicTag& tag) {
     return made;
 }
 
+// Of a topic that the application has not joined, which a hub may pass on all the same.
+void Topics::reset_options(Topic& topic) const {
+    topic.slow = SlowPeers::drop_oldest;
+    topic.queue = routing_.queue;
+    topic.credit = 0;
+    topic.keep_last = topic.want_last = topic.has_last = false;
+    topic.last = {};
+    topic.last_route.reset();
+}
+
 void Topics::erase_if_unused(Topic& topic) {
     if (!topic.handles.empty() || topic.joins > 0 || topic.present > 0) return;
     if (budget_) budget_->sending.give(topic.drawn);
+    for (TopicLink* hub : hub_links_) hub->refused_.erase(topic.number);
     by_tag_.erase(topic.tag);
     topics_.erase(topic.number);
 }
@@ -65,6 +89,7 @@ void Topics::open(const TopicTag& tag, std::string_view name, TopicHandle& handl
         std::erase(topic.handles, &handle);
         handles_.erase(handle.serial);
         handle.topic = 0;
+        const bool heard = listeners == 0 && topic.listeners > 0;
         topic.listeners = listeners;
         topic.audience = before;
         if (topic.handles.empty()) undo_hold_all(topic);
@@ -72,6 +97,7 @@ void Topics::open(const TopicTag& tag, std::string_view name, TopicHandle& handl
         for (Group& group : groups_) {
             std::erase_if(group.events, [&](const TopicEvent& event) { return event.handle == handle.id; });
         }
+        if (heard) note_near(topic, 0, false);
         erase_if_unused(topic);
         throw;
     }
@@ -79,16 +105,21 @@ void Topics::open(const TopicTag& tag, std::string_view name, TopicHandle& handl
 
 void Topics::open(Topic& topic, std::string_view name, TopicHandle& handle) {
     const uint64_t serial = next_serial_++;
+    handle.pending = 1;  // until all are asked
     topic.handles.push_back(&handle);
     handles_.emplace(serial, &handle);
     handle.serial = serial;
     handle.topic = topic.number;
     const TopicOptions& options = handle.options;
-    topic.slow = options.slow;
+    if (topic.handles.size() == 1) begin_join(topic);
+    topic.slow = is_hub() && options.slow == SlowPeers::block ? SlowPeers::drop_oldest : options.slow;
     topic.queue = options.queue;
     tell_room(topic, 0);
     if (!options.publish_only) {
-        ++topic.listeners;
+        if (topic.listeners++ == 0) {
+            topic.since = ++listens_;
+            note_near(topic, 0, true);
+        }
         topic.credit = std::max(topic.credit, options.credit);
     }
     topic.keep_last = topic.keep_last || options.keep_last;
@@ -97,13 +128,14 @@ void Topics::open(Topic& topic, std::string_view name, TopicHandle& handle) {
     for (Group& group : groups_) {
         for (TopicLink* link : group.links) link->wait_for(topic, handle);
     }
+    if (is_hub() && !options.publish_only) await_wave(topic, handle);
     // Who has joined already is told of as well.
     if (topic.handles.size() == 1) hold_all(topic);
     for_each_member(topic, [&](const TopicMember& member) {
         if (!member.held) tell(handle, member.link->group_, about(TopicEvent::Kind::member_joined, member));
     });
     if (topic.handles.size() == 1 || rules_) judge(topic);
-    if (handle.pending == 0) tell_joined(handle, 0);
+    if (--handle.pending == 0) tell_joined(handle, 0);
 }
 
 Errc Topics::leave(TopicHandle& handle) {
@@ -121,7 +153,7 @@ Errc Topics::leave(TopicHandle& handle) {
     }
     handle.topic = 0;
     std::erase(topic->handles, &handle);
-    if (!handle.options.publish_only) --topic->listeners;
+    if (!handle.options.publish_only && --topic->listeners == 0) note_near(*topic, 0, false);
     handle.groups_left = groups_.size();
     const std::shared_ptr<const TopicAudience> named = topic->audience;
     renew_audience(*topic, named->name);
@@ -133,15 +165,16 @@ Errc Topics::leave(TopicHandle& handle) {
                                          .topic = named});
         call_to_tell(group);
     }
+    if (topic->listeners == 0) {
+        topic->want_last = false;
+        topic->credit = 0;
+    }
     if (topic->handles.empty()) {
         release_all(*topic);
-        topic->keep_last = topic->want_last = topic->has_last = false;
-        topic->last = {};
-        topic->credit = 0;
+        reset_options(*topic);
     }
     // Peers learn of it when no join is left, or none that they are to publish to.
     const bool last = !handle.options.publish_only && topic->listeners == 0;
-    if (last || topic->handles.empty()) ++topic->times_left;
     for (Group& group : groups_) {
         if (!last && !topic->handles.empty()) break;
         for (TopicLink* link : group.links) link->want(topic->number);
@@ -177,34 +210,48 @@ Errc Topics::publish(TopicHandle& handle, const TopicMessage& message, uint64_t*
         if (members) *members = 0;
         return Errc::ok;
     }
-    const uint64_t cost = message.cost();
-    if (topic->reading + topic->stopped.size() > 0) {
-        if (!make_room(*topic, cost)) {
-            handle.again = topic->again = true;
-            return Errc::again;
-        }
-        topic->log.append(message, topic->alias);
-        topic->behind = topic->reading;
-        const TopicLog::Entry& entry = topic->log.at(topic->log.end() - 1);
-        for (TopicMember* member : topic->stopped) {
-            if (!entry.is_for(member->link->number())) continue;
-            dropped_behind(*member, 1, message.body.size());
-        }
-        for (size_t group = 0; group < groups_.size(); ++group) {
-            if (topic->members[group].empty() || topic->flagged[group]) continue;
-            topic->flagged[group] = true;
-            groups_[group].topics.push_back(topic->number);
-            call(group);
-        }
+    const bool read = topic->reading + topic->stopped.size() > 0;
+    if (read && !make_room(*topic, message.cost())) {
+        handle.again = topic->again = true;
+        return Errc::again;
     }
-    if (topic->keep_last && !message.only) {
-        topic->last = message.owner ? View{ChunkRef::share(message.owner), message.body} : View::copy_of(message.body);
-        topic->last_type = message.type;
-        topic->has_last = true;
+    if (routed() && !message.only) {
+        TopicMessage whole = message;
+        whole.route = std::make_shared<const TopicRoute>(topic->next);
+        ++topic->next.number;
+        give(*topic, whole);
+    } else {
+        give(*topic, message);
     }
     const size_t readers = topic->reading + topic->stopped.size() - topic->held;
     if (members) *members = message.only ? message.only->size() : readers;
     return Errc::ok;
+}
+
+void Topics::give(Topic& topic, const TopicMessage& message) {
+    if (topic.reading + topic.stopped.size() > 0) append(topic, message);
+    if (!topic.keep_last || message.only) return;
+    topic.last = message.owner ? View{ChunkRef::share(message.owner), message.body} : View::copy_of(message.body);
+    topic.last_type = message.type;
+    topic.last_route = message.route;
+    topic.has_last = true;
+}
+
+// There is room for it.
+void Topics::append(Topic& topic, const TopicMessage& message) {
+    topic.log.append(message, topic.alias);
+    topic.behind = topic.reading;
+    const TopicLog::Entry& entry = topic.log.at(topic.log.end() - 1);
+    for (TopicMember* member : topic.stopped) {
+        if (!entry.is_for(member->link->number())) continue;
+        dropped_behind(*member, 1, message.body.size());
+    }
+    for (size_t group = 0; group < groups_.size(); ++group) {
+        if (topic.members[group].empty() || topic.flagged[group]) continue;
+        topic.flagged[group] = true;
+        groups_[group].topics.push_back(topic.number);
+        call(group);
+    }
 }
 
 // ---- Members ----
@@ -215,6 +262,7 @@ void Topics::member_joined(Topic& topic, TopicMember& member) {
     topic.members[group].push_back(&member);
     ++topic.present;
     if (!member.publisher && topic.reading++ == 0) topic.alias = member.alias;
+    member.first = topic.next;
     // Whether it may is still to be seen.
     member.held = member.unanswered = true;
     if (!member.publisher) ++topic.held;
@@ -223,12 +271,15 @@ void Topics::member_joined(Topic& topic, TopicMember& member) {
     if (member.wants_last) {
         member.last = {ChunkRef::share(topic.last.chunk.get()), topic.last.bytes};
         member.last_type = topic.last_type;
+        member.last_route = topic.last_route;
     }
 }
 
 void Topics::member_left(TopicMember& member) {
     Topic& topic = *find(member.topic);
     const size_t group = member.link->group_;
+    count(topic, member, true);
+    if (is_hub()) member.link->want(topic.number);
     if (member.own) {
         std::erase(topic.stopped, &member);
         give_own(member);
@@ -293,71 +344,6 @@ void Topics::tell_room(Topic& topic, size_t group) {
     }
 }
 
-// ---- Telling ----
-
-void Topics::renew_audience(Topic& topic, std::string_view name) {
-    auto audience = std::make_shared<TopicAudience>();
-    audience->name = name;
-    if (!topic.handles.empty()) audience->sealed = topic.handles.front()->sealed;
-    for (const TopicHandle* handle : topic.handles) {
-        if (!handle->options.publish_only) audience->listeners.push_back({handle->id, handle->user});
-    }
-    topic.audience = std::move(audience);
-    version_.fetch_add(1, std::memory_order_release);
-}
-
-void Topics::tell(TopicHandle& handle, size_t group, TopicEvent event) {
-    Topic* topic = find(handle.topic);
-    if (!topic) return;
-    event.handle = handle.id;
-    event.user = handle.user;
-    event.topic = topic->audience;
-    groups_[group].events.push_back(std::move(event));
-    call_to_tell(group);
-}
-
-void Topics::tell_all(Topic& topic, size_t group, const TopicEvent& event) {
-    for (TopicHandle* handle : topic.handles) tell(*handle, group, event);
-}
-
-TopicEvent Topics::about(TopicEvent::Kind kind, const TopicMember& member) {
-    return {.kind = kind, .publisher = member.publisher, .link = member.link->number(), .peer = member.link->peer_};
-}
-
-void Topics::tell_dropped(TopicMember& member) {
-    TopicEvent event = about(TopicEvent::Kind::dropped, member);
-    event.count = std::exchange(member.dropped, 0);
-    event.bytes = std::exchange(member.dropped_bytes, 0);
-    member.dropped_listed = false;
-    tell_all(*find(member.topic), member.link->group_, event);
-}
-
-void Topics::call_to_tell(size_t group) {
-    groups_[group].told.store(true, std::memory_order_release);
-    call(group);
-}
-
-void Topics::tell_joined(TopicHandle& handle, size_t group) {
-    handle.joined = true;
-    TopicEvent event{.kind = TopicEvent::Kind::joined, .code = handle.refusal, .refused = handle.refused};
-    event.count = handle.answered;
-    tell(handle, group, std::move(event));
-}
-
-// A peer has answered for a handle that waits for it, or never will: closing.
-void Topics::answered(uint64_t serial, uint32_t code, size_t group) {
-    const auto found = handles_.find(serial);
-    if (found == handles_.end() || found->second->topic == 0) return;
-    TopicHandle& handle = *found->second;
-    if (code == 0) {
-        ++handle.answered;
-    } else if (code != static_cast<uint32_t>(WireCode::closing)) {
-        ++handle.refused;
-        handle.refusal = code;
-    }
-    if (--handle.pending == 0 && !handle.joined) tell_joined(handle, group);
-}
-
 // ---- Work ----
 
 void Topics::call(size_t group) {
@@ -416,8 +402,10 @@ void Topics::add(TopicLink& link) {
     link.place_ = groups_[link.group_].links.size();
     groups_[link.group_].links.push_back(&link);
     links_[link.number()] = &link;
+    const bool hub = is_hub() && link.is_hub_;
+    if (hub) hub_links_.push_back(&link);
     for (const auto& [number, topic] : topics_) {
-        if (!topic->handles.empty()) link.want(number);
+        if (hub || !topic->handles.empty()) link.want(number);
     }
 }
 
@@ -426,6 +414,7 @@ void Topics::remove(TopicLink& link) {
     links[link.place_] = links.back();
     links[link.place_]->place_ = link.place_;
     links.pop_back();
+    std::erase(hub_links_, &link);
     if (const auto found = links_.find(link.number()); found != links_.end() && found->second == &link)
         links_.erase(found);
     if (std::exchange(link.listed_, false)) std::erase(groups_[link.group_].ready, &link);

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "base/errc.h"
@@ -16,12 +17,15 @@
 #include "crypto/identity.h"
 #include "protocol/budget.h"
 #include "protocol/topic_log.h"
+#include "protocol/topic_origins.h"
+#include "protocol/topic_route.h"
 #include "protocol/topic_rules.h"
 #include "protocol/topic_tag.h"
 
 namespace sealwire {
 
 class SealedTopic;  // of the layer above
+struct Event;
 class TopicLink;
 struct TopicMember;
 
@@ -54,6 +58,15 @@ struct TopicHandle {
     size_t groups_left = 0;
     bool joined = false;  // was told
     bool again = false;
+    bool hold = false;  // it is a TopicHold
+};
+
+// What a hub owes for a JOIN, or a wave, of that link, and gives once nothing is pending.
+struct TopicHold : TopicHandle {
+    uint64_t link = 0;               // 0: it is a wave of this hub
+    uint64_t alias = 0;              // of the JOIN
+    TopicWave wave{};                // or all zero
+    std::vector<uint64_t> behind{};  // of a wave of this hub: who waits for it, by serial
 };
 
 // For whom messages of a topic are: a snapshot, replaced by another when that changes.
@@ -64,6 +77,7 @@ struct TopicAudience {
     };
     std::string name;
     std::shared_ptr<SealedTopic> sealed{};
+    uint64_t since = 0;  // changes with each first listener
     std::vector<Listener> listeners;
 };
 
@@ -79,9 +93,10 @@ struct TopicEvent {
         asks,      // a peer's rights that the application is to decide on
         left,      // last event of a handle
     };
-    Kind kind{};
+    Kind kind{};  // dropped and refused also of no handle: a hub's, for others
     uint8_t rights = 0;
     bool publisher = false;
+    bool hub = false;  // of a member
     uint32_t code = 0;
     uint32_t refused = 0;
     uint64_t handle = 0;
@@ -104,7 +119,7 @@ public:
         ~Wake() = default;
     };
     // `budget`, of the node, may be null.
-    Topics(size_t groups, Wake& wake, Rng& rng, Budget* budget = nullptr);
+    Topics(size_t groups, Wake& wake, Rng& rng, Budget* budget = nullptr, TopicRouting routing = {});
     ~Topics();
     Topics(const Topics&) = delete;
     Topics& operator=(const Topics&) = delete;
@@ -137,9 +152,14 @@ public:
     void take_events(size_t group, std::vector<TopicEvent>& events);
     // To be asked of each `left`, once its group has told of all before it: whether the other groups have, too. Then it is to be told.
     bool is_over(const TopicEvent& left);
+    // Topics that this node or a peer has joined.
+    size_t size() const { return topics_.size(); }
     bool has_events(size_t group) const { return groups_[group].told.load(std::memory_order_acquire); }
-    // Changes whenever any audience does. Any thread, no lock.
+    // Changes whenever any audience does. Any thread, no lock, as the next two.
     uint64_t version() const { return version_.load(std::memory_order_acquire); }
+    bool is_hub() const { return routing_.hub; }
+    // What this node publishes has routes, and what comes with one is looked at: hubs may pass it on.
+    bool routed() const { return is_hub() || !routing_.hubs.empty(); }
 
 private:
     friend class TopicLink;
@@ -149,8 +169,9 @@ private:
         TopicLog log;
         uint64_t alias = TopicLog::kNoAlias;  // of most members, as far as can be guessed: their programs are alike
         std::vector<TopicHandle*> handles;
-        uint64_t times_left = 0;  // how often the last of them went, or the last listener
-        uint32_t listeners = 0;   // of them
+        uint32_t listeners = 0;  // of them
+        uint64_t since = 0;      // changes with each first listener: what came before is not for it
+        TopicRoute next{};       // of what this node publishes
         SlowPeers slow = SlowPeers::drop_oldest;
         uint64_t queue = 0;
         uint64_t credit = 0;
@@ -159,6 +180,7 @@ private:
         bool want_last = false;
         View last;  // of what was published, if it is kept
         uint8_t last_type = 0;
+        std::shared_ptr<const TopicRoute> last_route;
         bool has_last = false;
         bool again = false;    // a handle was told so
         size_t reading = 0;    // members that read the log: not those who only publish, nor those with one of their own
@@ -166,9 +188,12 @@ private:
         size_t behind = 0;     // ... and have not read all of it
         size_t last_ones = 0;  // members that were where the log begins when that was looked at, and have not read on
         uint64_t trimmed = 0;  // what had been published, in cost, when it was last looked at what all have read
-        std::vector<TopicMember*> stopped;               // those with a log of their own
-        size_t joins = 0;                                // of links: ours at their peers, also those to be made
-        size_t present = 0;                              // of members, in all groups
+        std::vector<TopicMember*> stopped;       // those with a log of their own
+        std::array<uint32_t, kMostHops> near{};  // of a hub: listeners by their distance, this node as one of them
+        uint64_t wave = 0;                       // ... that asks the others, by serial; 0: none does
+        std::vector<uint64_t> behind_wave;       // ... who waits for the next one
+        size_t joins = 0;                        // of links: ours at their peers, also those to be made
+        size_t present = 0;                      // of members, in all groups
         std::vector<std::vector<TopicMember*>> members;  // by group
         std::vector<bool> flagged;                       // by group: it stands among its topics
         std::shared_ptr<const TopicAudience> audience;
@@ -192,17 +217,54 @@ private:
     Topic* find(uint64_t number);
     Topic& topic_of(const TopicTag& tag);
     void open(Topic& topic, std::string_view name, TopicHandle& handle);
+    void reset_options(Topic& topic) const;
     void erase_if_unused(Topic& topic);
     void renew_audience(Topic& topic, std::string_view name);
     void tell(TopicHandle& handle, size_t group, TopicEvent event);
-    void tell_all(Topic& topic, size_t group, const TopicEvent& event);
+    void tell_all(const Topic& topic, size_t group, const TopicEvent& event);
     void tell_dropped(TopicMember& member);
     static TopicEvent about(TopicEvent::Kind kind, const TopicMember& member);
     void call_to_tell(size_t group);
     void tell_joined(TopicHandle& handle, size_t group);
     void answered(uint64_t serial, uint32_t code, size_t group);
+    TopicHandle* waits(uint64_t serial);
     void call(size_t group);
     void flag(TopicLink& link);
+    void give(Topic& topic, const TopicMessage& message);
+    void append(Topic& topic, const TopicMessage& message);
+
+    // Hubs.
+    struct Nearest {
+        uint8_t first = kMostHops;   // distance of the nearest listener; kMostHops: there is none
+        uint8_t second = kMostHops;  // ... but that one
+        bool operator==(const Nearest&) const = default;
+    };
+    bool names_hub(const PeerId& peer) const;
+    void begin_origin(Topic& topic) const;
+    void begin_join(Topic& topic);
+    void note_direct(uint64_t topic, const TopicLink& link, const TopicRoute& first);
+    void pass_on(Topic& topic, const Event& event, uint64_t link);
+    static Nearest nearest(const Topic& topic);
+    uint8_t distance(const Topic& topic, const TopicLink& link) const;
+    void note_near(Topic& topic, uint8_t distance, bool more);
+    void count(Topic& topic, TopicMember& member, bool leaves = false);
+    void set_distance(TopicMember& member, uint8_t distance);
+    void answer_in_time(Topic& topic, TopicMember& member);
+    static void answer_now(TopicMember& member);
+    void reach(TopicLink& from, const TopicWave& wave, const TopicTag& tag);
+    TopicHold& begin_hold(const Topic& topic, uint64_t link);
+    void wait_for_clients(Topic& topic, TopicHandle& handle);
+    void await_wave(Topic& topic, TopicHandle& handle);
+    void begin_wave(Topic& topic, std::vector<uint64_t> behind);
+    void settle_wave(const TopicHold& hold);
+    void drop_hold(uint64_t serial);
+    void add_waiting(std::vector<uint64_t>& list, uint64_t serial);
+    bool take_large(TopicMember& member, uint64_t bytes);
+    void give_large(TopicMember& member);
+    void spread(const Topic& topic, TopicHold& hold, uint64_t except);
+    void settle_if_due(TopicHold& hold);
+    void settle(TopicHold& hold);
+    void tell_hub(size_t group, TopicEvent event);
 
     // Of links.
     void add(TopicLink& link);
@@ -256,7 +318,18 @@ private:
     bool unjudged_ = false;  // not all members by them
     std::vector<Group> groups_;
     Wake& wake_;
+    Rng& rng_;
     Budget* const budget_;
+    const TopicRouting routing_;
+    TopicOrigins origins_;
+    uint64_t joins_made_ = 0;  // first ones of a topic
+    uint64_t listens_ = 0;     // first listeners that there were
+    struct WaveHash {
+        size_t operator()(const TopicWave& wave) const;
+    };
+    std::unordered_set<TopicWave, WaveHash> waves_;  // that are here and not over
+    std::unordered_map<uint64_t, std::unique_ptr<TopicHold>> holds_;
+    std::vector<TopicLink*> hub_links_;  // of a hub: to others
     std::unordered_map<TopicTag, uint64_t, TagHash> by_tag_;
     std::unordered_map<uint64_t, std::unique_ptr<Topic>> topics_;
     std::unordered_map<uint64_t, TopicLink*> links_;      // by their numbers

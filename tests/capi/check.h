@@ -88,6 +88,7 @@ typedef struct note {
     sw_result result;
     uint32_t code;
     uint32_t number; /* suite, expects, body type, level: as the type wants */
+    uint32_t of_hub; /* of topics: passed_on, or hub */
     uint64_t first, last;
     size_t size; /* of the whole body */
     void *user;
@@ -128,6 +129,7 @@ static inline void note_topic(note *n, const sw_event *event) {
     n->id = message ? m->id : t->id;
     n->result = message ? SW_OK : t->result;
     n->code = message ? m->last_value : t->code;
+    n->of_hub = message ? m->passed_on : t->hub;
     n->number = message ? m->type : event->type == SW_EVENT_TOPIC_ASKS ? t->rights : t->publisher;
     n->first = message ? m->number : t->count;
     n->last = message ? m->dropped : t->bytes;

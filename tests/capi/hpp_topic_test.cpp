@@ -22,7 +22,7 @@ sealwire::topic_options into(Book& book, const sealwire::peer_id& other, std::sh
     options.on_message = [&book](const sealwire::topic_message& message) {
         book.put(std::string(message.name()) + " " + std::to_string(message.number()) + ": " +
                  std::string(message.body()) + (message.last_value() ? ", kept" : "") +
-                 (message.type() == SW_BODY_JSON ? ", JSON" : ""));
+                 (message.type() == SW_BODY_JSON ? ", JSON" : "") + (message.passed_on() ? ", passed on" : ""));
     };
     options.on_joined = [&book](sealwire::topic, const sw_event_topic& about) {
         book.put("joined, " + std::to_string(about.count));
@@ -37,8 +37,11 @@ sealwire::topic_options into(Book& book, const sealwire::peer_id& other, std::sh
     return options;
 }
 
-sealwire::node open(Book& book, sealwire::run_on handlers = sealwire::run_on::loop) {
+sealwire::node open(Book& book, sealwire::run_on handlers = sealwire::run_on::loop,
+                    std::vector<sealwire::peer_id> hubs = {}, bool hub = false) {
     sealwire::node_options options;
+    options.hub = hub;
+    options.hubs = std::move(hubs);
     options.network = "topics";
     options.access = SW_ACCESS_ANYONE;
     options.handlers = handlers;
@@ -281,6 +284,26 @@ void secrets() {
     hub.close();
 }
 
+void at_a_hub() {
+    Book hub_book, ada_book, bob_book;
+    sealwire::node hub = open(hub_book, sealwire::run_on::loop, {}, true);
+    const sealwire::listener listener = hub.listen("tcp://127.0.0.1:0");
+    const std::string ticket = hub_book.wait(1).at(0);
+    sealwire::node ada = open(ada_book, sealwire::run_on::loop, {hub.id()});
+    sealwire::node bob = open(bob_book, sealwire::run_on::loop, {hub.id()});
+    ada.connect(ticket), bob.connect(ticket);
+    tap_ok(ada_book.has("connected") && bob_book.has("connected"), "two are at a hub");
+    const sealwire::topic to = bob.join("news", into(bob_book, hub.id()));
+    tap_ok(bob_book.has("joined, 1"), "and join");
+    const sealwire::topic from = ada.join("news", into(ada_book, hub.id()));
+    tap_ok(ada_book.has("joined, 1"), "where the hub answers");
+    from.publish("to all");
+    tap_ok(bob_book.has("news 0: to all, passed on"), "what a hub passes on is said to be");
+    bob.close();
+    ada.close();
+    hub.close();
+}
+
 }  // namespace
 
 int main() {
@@ -290,5 +313,6 @@ int main() {
     refuses();
     rights();
     secrets();
+    at_a_hub();
     return tap_done();
 }

@@ -646,6 +646,9 @@ static void node_calls(int in_callback) {
             options.exchange_slots = percent(90) ? 0 : below(40);
             options.topics_per_peer = percent(90) ? 0 : below(3) * 1024 * 1024;
             options.ask_allowed = percent(20);
+            options.hub = percent(20);
+            options.hubs = percent(50) ? ids : NULL;
+            options.hubs_count = percent(50) ? 0 : below(4);
             options.application_data_bytes = percent(90) ? 0 : below(70000);
             options.accept_data = (sw_bytes){kBytes, percent(90) ? below(2000) : below(70000)};
             if (percent(20)) options.network = text("another network");
@@ -935,7 +938,8 @@ static void check_reached(void) {
 
 /* ---- Setting up ---- */
 
-static sw_node open_node(int fetched, uint32_t access) {
+/* It may be a hub, or one whose hub that is. */
+static sw_node open_node(int fetched, uint32_t access, const sw_peer_id *hub) {
     static const char *const kRoutes[] = {"echo", "status", "many", "keep", "cancel", "fail"};
     sw_node_options options;
     sw_node node;
@@ -949,6 +953,9 @@ static sw_node open_node(int fetched, uint32_t access) {
     options.padding_bytes = (const uint32_t[]){0, 64, 1024}[below(3)];
     options.several_sessions = (uint32_t)below(2);
     options.handshake_timeout_ms = 1000;
+    options.hub = hub ? 0 : (uint32_t)below(2);
+    options.hubs = hub;
+    options.hubs_count = hub ? below(2) : 0;
     MUST(CALL(node_open, &options, &node));
     for (unsigned i = 0; i < sizeof kRoutes / sizeof *kRoutes; ++i) {
         MUST(CALL(node_route, node, text(kRoutes[i]), NULL, NULL));
@@ -1060,9 +1067,10 @@ static void stall(void) {
 static void open_all(void) {
     sw_peer_id id;
     char secret[SW_NETWORK_TEXT_SIZE], address[SW_ADDRESS_TEXT_SIZE];
-    server = open_node(0, SW_ACCESS_ANYONE);
-    client = open_node(0, SW_ACCESS_ASK);
-    queued = open_node(1, SW_ACCESS_ASK);
+    server = open_node(0, SW_ACCESS_ANYONE, NULL);
+    MUST(sw_node_id(server, &id));
+    client = open_node(0, SW_ACCESS_ASK, &id);
+    queued = open_node(1, SW_ACCESS_ASK, &id);
     listen_for(server, 0);
     listen_for(queued, 1);
     listen_for(client, 2);

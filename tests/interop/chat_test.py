@@ -1,4 +1,4 @@
-"""The example chat in its three languages talks in one room.
+"""The example chat in its three languages talks in one room, at a hub of each.
 
     chat_test.py --c PROGRAM [--pythonpath DIR --python PYTHON] [--node NODE --node-package DIR]
 """
@@ -6,6 +6,7 @@
 import argparse
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,7 @@ import tap  # noqa: E402
 
 PATIENCE_S = 60
 LONG = "a" + "ü" * 3000
+SECRET = "correct horse battery"
 
 
 def commands(options, folder):
@@ -55,7 +57,12 @@ class Program:
         self.process.wait()
 
 
-def talk(server, one, other, environment):
+def told(name, words, secret):
+    """The line by which somebody in the room is told that, with an id where there is a secret."""
+    return re.compile(f"\\[{name}, tea\\] " + (r"(?P<id>[a-z2-7]{8}) " if secret else "") + re.escape(words))
+
+
+def talk(hub, one, other, secret, environment):
     programs = []
 
     def start(command, *words):
@@ -63,25 +70,37 @@ def talk(server, one, other, environment):
         return programs[-1]
 
     try:
-        ticket = start(server, "serve").line()
-        heard = []
-        ada = start(one, ticket, "Ada", "tea")
-        heard.append(ada.line())
-        bob = start(other, ticket, "Bob", "tea")
-        heard.append(bob.line())
-        ada.type("hello, Grüße")
-        heard.append(bob.line())
+        ticket = start(hub, "hub").line()
+        ids = {"Ada": set(), "Bob": set()}
+
+        def hears(program, name, speaker, words):
+            line = program.line()
+            match = told(name, speaker + words, secret).fullmatch(line)
+            if not match:
+                yield f"{name} was told '{line}' in place of '{speaker}{words}'"
+            elif secret:
+                ids[speaker].add(match["id"])
+
+        ada = start(one, ticket, "Ada", "tea", *secret)
+        if (line := ada.line()) != "[Ada, tea] you are here":
+            yield f"Ada was told '{line}' at first"
+        bob = start(other, ticket, "Bob", "tea", *secret)
+        if (line := bob.line()) != "[Bob, tea] you are here":
+            yield f"Bob was told '{line}' at first"
+        yield from hears(ada, "Ada", "Bob", " has come")
+        yield from hears(bob, "Bob", "Ada", " is here")
+        for words in "hello, Grüße", "", LONG:
+            ada.type(words)
+            yield from hears(bob, "Bob", "Ada", ": " + words)
         bob.type("hi Ada")
-        heard.append(ada.line())
-        ada.type(LONG)
-        heard.append(bob.line())
-        wanted = ["Ada joins tea: 1 there", "Bob joins tea: 2 there", "Bob hears in tea: Ada: hello, Grüße",
-                  "Ada hears in tea: Bob: hi Ada", "Bob hears in tea: Ada: " + LONG]
-        if heard != wanted:
-            yield f"said {heard} in place of {wanted}"
-        for name, program in (("Ada", ada), ("Bob", bob)):
-            if program.leave() != 0:
-                yield f"{name} ended with status {program.process.returncode}"
+        yield from hears(ada, "Ada", "Bob", ": hi Ada")
+        if ada.leave() != 0:
+            yield f"Ada ended with status {ada.process.returncode}"
+        yield from hears(bob, "Bob", "Ada", " has gone")
+        if bob.leave() != 0:
+            yield f"Bob ended with status {bob.process.returncode}"
+        if secret and (len(ids["Ada"]), len(ids["Bob"]), len(ids["Ada"] | ids["Bob"])) != (1, 1, 2):
+            yield f"each has one id, not {ids}"
     finally:
         for program in programs:
             program.end()
@@ -89,7 +108,7 @@ def talk(server, one, other, environment):
 
 def does_not_listen(command, environment):
     for address in ("nonsense", "unix:///no/such/folder/socket"):
-        run = subprocess.run([*command, "serve", address], env={**os.environ, **environment}, capture_output=True, timeout=PATIENCE_S)
+        run = subprocess.run([*command, "hub", address], env={**os.environ, **environment}, capture_output=True, timeout=PATIENCE_S)
         if run.returncode <= 0 or run.stdout or not run.stderr:
             yield f"{address}: status {run.returncode}, said {run.stdout}, and of the failure {run.stderr}"
 
@@ -104,12 +123,13 @@ def main():
         all_of_them = commands(options, pathlib.Path(folder))
         names = list(all_of_them)
         tests = {}
-        for place, server in enumerate(names):
+        for place, hub in enumerate(names):
             one, other = names[(place + 1) % len(names)], names[(place + 2) % len(names)]
-            tests[f"chat: {one} and {other} at a server in {server}"] = \
-                lambda s=server, a=one, b=other: talk(all_of_them[s], all_of_them[a], all_of_them[b], environment)
+            for secret in (), (SECRET,):
+                tests[f"chat: {one} and {other} at a hub in {hub}{', with a secret' if secret else ''}"] = \
+                    lambda h=hub, a=one, b=other, s=secret: talk(all_of_them[h], all_of_them[a], all_of_them[b], s, environment)
         for name, command in all_of_them.items():
-            tests[f"chat: a server in {name} that cannot listen says so and ends"] = \
+            tests[f"chat: a hub in {name} that cannot listen says so and ends"] = \
                 lambda c=command: does_not_listen(c, environment)
         return tap.run(tests)
 

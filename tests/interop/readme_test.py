@@ -107,7 +107,7 @@ def command_lines(options, folder):
     ticket, servers, answers = "TICKET", [], 0
     try:
         for line in blocks(options)["sh"].splitlines():
-            if line.startswith(("sealwire listen ", "sealwire sub ")):
+            if line.startswith(("sealwire listen ", "sealwire sub ", "sealwire hub ")):
                 servers.append(subprocess.Popen(["sh", "-c", "exec " + line], cwd=folder, env=environment, text=True,
                                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT))
                 ticket = next((word for shown in servers[-1].stdout for word in shown.split() if "#" in word), None)
@@ -120,8 +120,8 @@ def command_lines(options, folder):
             answers += '{"name":"Ada"}' in done.stdout
             if done.returncode:
                 yield f"{line}: status {done.returncode}, {done.stdout}"
-        if answers != 1 or len(servers) != 2:
-            yield f"{len(servers)} listeners and {answers} answers in place of two and one"
+        if answers != 1 or len(servers) != 3:
+            yield f"{len(servers)} listeners and {answers} answers in place of three and one"
             return
         servers[1].terminate()
         published = servers[1].communicate(timeout=PATIENCE_S)[0].split()

@@ -49,6 +49,19 @@ TEST_CASE("all of one key, and of its negative, live together as long as one of 
     CHECK(third.shard() == before);
 }
 
+TEST_CASE("hubs live together, where the fewest are when the first comes") {
+    Placement placement(4, {key(7), key(5), key(6)});
+    const Placement::Place other(placement, key(1));
+    Placement::Place first(placement, key(6));
+    const Placement::Place second(placement, negative(key(7)));
+    const Placement::Place next(placement, key(2));
+    CHECK(std::vector<size_t>{other.shard(), first.shard(), second.shard(), next.shard()} ==
+          std::vector<size_t>{1, 2, 2, 3});
+    first = Placement::Place();
+    const Placement::Place third(placement, key(5));
+    CHECK(third.shard() == 2);
+}
+
 TEST_CASE("who has left counts no more: the next goes where the fewest are") {
     Placement placement(3);
     Placement::Place a(placement, key(1));

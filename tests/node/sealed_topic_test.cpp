@@ -58,7 +58,7 @@ struct Node {
     // What the application gets; empty: why not is in `refused`.
     std::string hear(const Wire& wire, const PeerId& from, bool last_value = false) {
         got = {};
-        const SealedTopic::Refused why = topic.open(wire, from, last_value, got);
+        const SealedTopic::Refused why = topic.open(wire, from, last_value, since, got);
         refused = why ? why.why : "";
         return why ? "" : std::string(as_text(got.opened.body));
     }
@@ -67,6 +67,7 @@ struct Node {
     SealedTopic topic;
     SealedTopic::Message got;
     std::string refused;
+    uint64_t since = 0;  // of those who listen here
 };
 
 }  // namespace
@@ -235,6 +236,19 @@ TEST_CASE("publishers of several threads keep the order of their numbers") {
     CHECK(heard == wires.size());
 }
 
+TEST_CASE("who listens since is not told of what others before missed, and still hears nothing twice") {
+    Node publisher, member;
+    std::vector<Wire> wires;
+    for (int i = 0; i < 7; ++i) wires.push_back(publisher.publish(std::to_string(i)));
+    CHECK(member.hear(wires[0], publisher.id()) == "0");
+    member.since = 1;
+    CHECK(member.hear(wires[0], publisher.id()).empty());
+    CHECK(member.hear(wires[4], publisher.id()) == "4");
+    CHECK(member.got.dropped == 0);
+    CHECK(member.hear(wires[6], publisher.id()) == "6");
+    CHECK(member.got.dropped == 1);
+}
+
 TEST_CASE("what two threads hear at once counts once") {
     constexpr int kMessages = 200;
     Node publisher, member;
@@ -244,7 +258,7 @@ TEST_CASE("what two threads hear at once counts once") {
     const auto hear = [&] {
         for (int i = 0; i < kMessages; ++i) {
             SealedTopic::Message message;
-            if (!member.topic.open(wires[static_cast<size_t>(i)], publisher.id(), false, message))
+            if (!member.topic.open(wires[static_cast<size_t>(i)], publisher.id(), false, 0, message))
                 ++heard[static_cast<size_t>(i)];
         }
     };

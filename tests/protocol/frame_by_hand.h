@@ -17,15 +17,17 @@ inline constexpr FrameKind kAllKinds[] = {
     FrameKind::status,      FrameKind::cancel,       FrameKind::cancel_part, FrameKind::credit_exchange,
     FrameKind::credit_part, FrameKind::credit_topic, FrameKind::slots,       FrameKind::join,
     FrameKind::joined,      FrameKind::leave,        FrameKind::publish,     FrameKind::receipt,
-    FrameKind::hello,       FrameKind::accept,       FrameKind::reject,      FrameKind::window,
-    FrameKind::ping,        FrameKind::pong,         FrameKind::close,       FrameKind::pad,
+    FrameKind::distance,    FrameKind::reach,        FrameKind::reached,     FrameKind::hello,
+    FrameKind::accept,      FrameKind::reject,       FrameKind::window,      FrameKind::ping,
+    FrameKind::pong,        FrameKind::close,        FrameKind::pad,
 };
 
 inline const char* kind_name(FrameKind kind) {
     constexpr const char* kNames[] = {
-        "OPEN",        "MESSAGE",      "PART",   "DATA",   "STATUS", "CANCEL", "CANCEL_PART", "CREDIT_EXCHANGE",
-        "CREDIT_PART", "CREDIT_TOPIC", "SLOTS",  "JOIN",   "JOINED", "LEAVE",  "PUBLISH",     "RECEIPT",
-        "HELLO",       "ACCEPT",       "REJECT", "WINDOW", "PING",   "PONG",   "CLOSE",       "PAD"};
+        "OPEN",        "MESSAGE",      "PART",    "DATA",  "STATUS", "CANCEL", "CANCEL_PART", "CREDIT_EXCHANGE",
+        "CREDIT_PART", "CREDIT_TOPIC", "SLOTS",   "JOIN",  "JOINED", "LEAVE",  "PUBLISH",     "RECEIPT",
+        "DISTANCE",    "REACH",        "REACHED", "HELLO", "ACCEPT", "REJECT", "WINDOW",      "PING",
+        "PONG",        "CLOSE",        "PAD"};
     for (size_t i = 0; i < std::size(kAllKinds); ++i) {
         if (kAllKinds[i] == kind) return kNames[i];
     }
@@ -60,8 +62,9 @@ inline bool flags_allowed(FrameKind kind, uint64_t flags) {
         case FrameKind::part:
         case FrameKind::status:
         case FrameKind::receipt:
+        case FrameKind::joined:
         case FrameKind::credit_exchange: return flags < 2;
-        case FrameKind::join: return flags < 4;
+        case FrameKind::join: return flags < 6;
         case FrameKind::close: return flags == 1 || flags == 2;
         default: return flags == 0;
     }
@@ -120,8 +123,17 @@ inline std::vector<Field> layout(const Frame& f) {
         case FrameKind::credit_part: number(f.id), number(f.number), number(f.flags), number(f.amount); break;
         case FrameKind::credit_topic: number(f.id), number(f.flags), number(f.amount); break;
         case FrameKind::slots: number(f.amount), number(f.number); break;
-        case FrameKind::join: raw(f.body), number(f.flags), number(f.amount); break;
-        case FrameKind::joined: number(f.id), number(f.code); break;
+        case FrameKind::join:
+            raw(f.body), number(f.flags), number(f.amount);
+            if (bit(2)) number(f.number);
+            break;
+        case FrameKind::joined:
+            number(f.id), number(f.code), number(f.flags);
+            if (bit(0)) raw(f.tlvs), number(f.route), number(f.number);
+            break;
+        case FrameKind::distance: number(f.id), number(f.number); break;
+        case FrameKind::reach: raw(f.tlvs), raw(f.body); break;
+        case FrameKind::reached: raw(f.tlvs); break;
         case FrameKind::leave: number(f.id); break;
         case FrameKind::publish:
             number(f.id), number(f.flags);
@@ -129,7 +141,7 @@ inline std::vector<Field> layout(const Frame& f) {
                 number(f.type);
                 if (!bit(1)) number(f.total);
                 if (bit(2)) number(f.amount);
-                if (bit(4)) raw(f.tlvs), number(f.number), number(f.code);
+                if (bit(4)) raw(f.tlvs), number(f.route), number(f.number), number(f.code);
             }
             sized(f.body);
             break;
@@ -187,7 +199,10 @@ public:
                           : kind == FrameKind::message ? f.has(message_flag::tlvs)
                                                        : kind != FrameKind::data || f.has(data_flag::digest);
         f.id = value(), f.number = value(), f.total = value(), f.type = value();
-        f.code = kind == FrameKind::part ? rng_.below(2) : kind == FrameKind::publish ? value() : rng_.below(4096);
+        f.code = kind == FrameKind::part      ? rng_.below(2)
+                 : kind == FrameKind::publish ? 1 + rng_.below(8)
+                                              : rng_.below(4096);
+        if (kind == FrameKind::joined && flags != 0) f.code = 0;
         f.amount = value();
         f.route = rng_.below(4);
         if (f.route == 3) f.route = kRouteFirst + value() / 8;
@@ -195,8 +210,12 @@ public:
         f.text = text_;
         if (tlvs) f.tlvs = bytes(tlvs_, some(kind == FrameKind::data ? 64 : 2048));
         f.body = bytes(body_, some(kMaxFrameBody));
-        if (kind == FrameKind::join) f.body = bytes(body_, 16);
-        if (kind == FrameKind::publish) f.tlvs = bytes(tlvs_, 16);
+        if (kind == FrameKind::join || kind == FrameKind::reach) f.body = bytes(body_, 16);
+        if (kind == FrameKind::join || kind == FrameKind::distance) f.number = 1 + rng_.below(7);
+        if (kind == FrameKind::publish || kind == FrameKind::joined || kind == FrameKind::reach ||
+            kind == FrameKind::reached) {
+            f.tlvs = bytes(tlvs_, 16);
+        }
         if (kind == FrameKind::receipt) f.amount = f.has(receipt_flag::number) ? 1 : 1 + f.amount / 2;
         if (kind == FrameKind::open || kind == FrameKind::message) f.amount = 1 + rng_.below(64);
         if (kind == FrameKind::pad) f.amount = some(300);

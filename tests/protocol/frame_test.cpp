@@ -89,7 +89,7 @@ TEST_CASE("every kind with every flag is written as by hand, and read again") {
         }
     }
     // OPEN 49, MESSAGE 67, PUBLISH 18, DATA 3, CLOSE 2, four kinds with one free flag, JOIN 4, 14 without flags.
-    CHECK(allowed == 3 * (49 + 67 + 18 + 3 + 2 + 4 * 2 + 4 + 14));
+    CHECK(allowed == 3 * (49 + 67 + 18 + 3 + 2 + 5 * 2 + 6 + 16));
 }
 
 TEST_CASE("a frame that ends too early is refused, at every byte") {
@@ -126,7 +126,7 @@ TEST_CASE("varints that are too long or too large are refused at every field") {
             }
         }
     }
-    CHECK(fields_seen == 856);
+    CHECK(fields_seen == 878);
 }
 
 TEST_CASE("every byte of kind with every byte of flags is decided, with any tail") {
@@ -245,6 +245,26 @@ TEST_CASE("the words of REJECT and CLOSE have at most 1,024 bytes, a code is at 
         CHECK(refused(written(frame)));
         CHECK(encoded(frame).empty());
     }
+}
+
+TEST_CASE("a message has 1 to 8 hops left, a hub is 1 to 7 sessions from a listener and does not only publish") {
+    const Block bytes(16, 3);
+    const auto refuses = [&](Frame frame) {
+        frame.tlvs = bytes;
+        frame.body = frame.kind == FrameKind::publish ? Bytes() : Bytes(bytes);
+        CHECK(encoded(frame).empty() == refused(written(frame)));
+        return refused(written(frame));
+    };
+    for (const uint64_t hops : {0, 9, 128}) CHECK(refuses({.kind = FrameKind::publish, .flags = 19, .code = hops}));
+    for (const uint64_t hops : {1, 8}) CHECK_FALSE(refuses({.kind = FrameKind::publish, .flags = 19, .code = hops}));
+    for (const FrameKind kind : {FrameKind::join, FrameKind::distance}) {
+        const uint64_t flags = kind == FrameKind::join ? join_flag::hub : 0;
+        for (const uint64_t distance : {0, 8, 128}) CHECK(refuses({.kind = kind, .flags = flags, .number = distance}));
+        for (const uint64_t distance : {1, 7}) CHECK_FALSE(refuses({.kind = kind, .flags = flags, .number = distance}));
+    }
+    CHECK(refuses({.kind = FrameKind::join, .flags = join_flag::hub | join_flag::publisher, .number = 1}));
+    CHECK(refuses({.kind = FrameKind::joined, .flags = joined_flag::origin, .code = 4}));
+    CHECK_FALSE(refuses({.kind = FrameKind::joined, .code = 4}));
 }
 
 TEST_CASE("a route is UTF-8 without NUL, of 1 to 255 bytes") {
@@ -439,8 +459,14 @@ TEST_CASE("frame known answers") {
     add("joined", {.kind = FrameKind::joined, .id = 1});
     add("leave", {.kind = FrameKind::leave, .id = 1});
     add("publish", {.kind = FrameKind::publish, .flags = 7, .id = 1, .type = 1, .amount = 12}, {}, {}, body);
-    add("publish, routed", {.kind = FrameKind::publish, .flags = 19, .id = 1, .number = 5, .code = 8}, {}, Block(16, 3),
-        body);
+    add("publish, routed", {.kind = FrameKind::publish, .flags = 19, .id = 1, .number = 5, .route = 2, .code = 8}, {},
+        Block(16, 3), body);
+    add("join of a hub", {.kind = FrameKind::join, .flags = 4, .number = 2, .amount = 65'536}, {}, {}, Block(16, 9));
+    add("joined, with an origin", {.kind = FrameKind::joined, .flags = 1, .id = 1, .number = 5, .route = 2}, {},
+        Block(16, 3));
+    add("distance", {.kind = FrameKind::distance, .id = 1, .number = 3});
+    add("reach", {.kind = FrameKind::reach}, {}, Block(16, 5), Block(16, 9));
+    add("reached", {.kind = FrameKind::reached}, {}, Block(16, 5));
     add("receipt of a run", {.kind = FrameKind::receipt, .id = 4, .amount = 9});
     add("receipt of a reply", {.kind = FrameKind::receipt, .flags = 1, .id = 5, .number = 2, .amount = 1});
     add("hello", {.kind = FrameKind::hello}, {}, deadline);
@@ -460,7 +486,7 @@ TEST_CASE("frame known answers") {
     };
     bad("nothing", {});
     bad("kind 0", {0, 0});
-    bad("unknown kind", {17, 0});
+    bad("unknown kind", {20, 0});
     bad("expects 3", {1, 0x0F, 2, 0, 0});
     bad("end without last", {1, 0x08, 2, 0, 1, 0});
     bad("void with another flag", {1, 0x84, 0x01, 2, 0, 0});
@@ -500,7 +526,7 @@ TEST_CASE("frame known answers") {
         CHECK(sound(bytes));
         ++seen;
     }
-    CHECK(seen == 39 + 18 + 2);
+    CHECK(seen == 44 + 18 + 2);
 }
 
 }  // namespace frame_test

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -179,6 +180,7 @@ public:
         drive(now);
     }
     std::vector<Taken> owed;
+    std::vector<TopicPassed> passed;  // what became of messages with routes
 
     size_t count(EventKind kind) const {
         size_t found = 0;
@@ -198,6 +200,7 @@ public:
 private:
     void handle(Time now, const Event& event) {
         events.emplace_back(event);
+        if (event.route) passed.push_back(connection->pass_on(event));
         if (event.kind == EventKind::asks && accepts) connection->accept(now, as_bytes(application_data));
         if (event.has_body && event.kind != EventKind::asks && event.kind != EventKind::connected) {
             if (takes) connection->taken(event.taken);
@@ -297,10 +300,12 @@ public:
     End end;
     Time now = 1'000'000;
     uint64_t features = 0;  // that both ends have
+    std::optional<PeerId> id;
     std::vector<OwnedFrame> heard;
 
     void begin() {
         HandshakeResult result = keys_of(initiator_, features);
+        if (id) result.peer = *id;
         HandshakeResult ours = keys_of(!initiator_);
         end.begin(now);
         sealer_.emplace(ours.suite, std::move(ours.send_key), end.config.records);

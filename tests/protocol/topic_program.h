@@ -14,16 +14,18 @@ namespace sealwire::test {
 
 inline TopicTag tag_of(std::string_view name) { return topic_tag(keys().network.psk(), name); }
 
-class TopicProgram final : private Topics::Wake {
+class TopicProgram : private Topics::Wake {
 public:
-    explicit TopicProgram(Budget* budget = nullptr) : topics(1, *this, rng_, budget) {}
-    ~TopicProgram() {
+    explicit TopicProgram(Budget* budget = nullptr, TopicRouting routing = {})
+        : topics(1, *this, rng_, budget, std::move(routing)) {}
+    virtual ~TopicProgram() {
         for (const auto& hand : hands_) hand->end.connection->drop_topics();
     }
 
-    // `most`: topics that may be joined at the peer.
-    Hand& session(const Limits& limits = {}, uint64_t most = 2000) {
+    // `most`: topics that may be joined at the peer. `id`: nothing, one that all have.
+    Hand& session(const Limits& limits = {}, uint64_t most = 2000, std::optional<PeerId> id = {}) {
         Hand& hand = *hands_.emplace_back(std::make_unique<Hand>(true));
+        hand.id = id;
         hand.end.config.limits = limits;
         hand.end.topics = &topics;
         hand.end.topics_number = hands_.size();

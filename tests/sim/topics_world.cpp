@@ -1,4 +1,4 @@
-// The simulated programs of topics, their sessions and their books.
+// The simulated programs of topics and their books.
 #include "sim/topics_world.h"
 
 #include <algorithm>
@@ -6,13 +6,12 @@
 #include "base/reader.h"
 #include "base/writer.h"
 #include "protocol/handshake.h"
-#include "protocol/topic_run.h"
 
 namespace sealwire::sim {
 
 namespace {
 
-constexpr size_t kTopicHead = 20;  // publisher, topic, serial
+constexpr size_t kTopicHead = 28;  // serial, publisher, topic, the publisher's join
 
 uint8_t topic_filling(uint64_t serial, size_t i) { return static_cast<uint8_t>(serial * 31 + i * 7); }
 
@@ -20,170 +19,10 @@ std::string name_of(size_t topic) { return "topic " + std::to_string(topic); }
 
 }  // namespace
 
-// ---- Sessions ----
-
-TopicSession::~TopicSession() {
-    if (connection_) connection_->drop_topics();
-}
-
-void TopicSession::begin(Time now, bool dials, const PeerId& peer, Link& out) {
-    dials_ = dials;
-    out_ = &out;
-    outbox_ = std::make_unique<Outbox>(program_.config().limits, dials);
-    connection_ = dials ? Connection::initiator(program_.config(), peer, *outbox_, rng_, now, {})
-                        : Connection::responder(program_.config(), *outbox_, rng_, now);
-    connection_->set_topics(&program_.topics(), other_ + 1, this);
-    if (dials) connection_->transport_connected(now);
-    drive(now);
-}
-
-void TopicSession::drive(Time now) {
-    std::array<uint8_t, 3 * Connection::kOutputUnit> scratch;
-    for (unsigned rounds = 0; rounds < 10'000; ++rounds) {
-        if (connection_->wants_topics()) {
-            connection_->sync_topics(now, 0);
-            asked_ = connection_->has_topics();
-        }
-        connection_->sync(now);
-        while (!out_->full()) {
-            const size_t size = connection_->poll_output(scratch);
-            if (size == 0) break;
-            out_->push(now, Bytes(scratch.data(), size));
-            if (rng_.chance(70)) connection_->written();
-        }
-        while (Event* next = connection_->poll_event()) handle(now, Event(std::move(*next)));
-        if (connection_->wants_transport_shutdown() || connection_->wants_transport_close()) {
-            out_->close(now, LinkEnd::ended);
-        }
-        if (!connection_->wants_sync() || out_->full()) return;
-    }
-    program_.world().complain("a session never comes to rest");
-}
-
-void TopicSession::handle(Time now, const Event& event) {
-    if (closed_) return program_.world().complain("an event after closed");
-    switch (event.kind) {
-        case EventKind::asks: return connection_->accept(now, {});
-        case EventKind::connected: up_ = true; return;
-        case EventKind::resumed: ++program_.world().counts.resumed; return;
-        case EventKind::closed:
-            closed_ = true;
-            connection_->drop_topics();
-            return program_.lost_session(other_);
-        case EventKind::topic_message:
-        case EventKind::topic_run: {
-            std::shared_ptr<const TopicAudience> audience = connection_->audience(event, program_.topics().version());
-            if (!audience) audience = connection_->renew_audience(event);
-            if (audience && !audience->listeners.empty()) on_messages(event, *audience);
-            if (!settling_ && rng_.chance(program_.late_taken())) {
-                held_.push_back({now + static_cast<Time>(rng_.between(1, 200'000)), event.taken});
-            } else {
-                connection_->taken(event.taken);
-            }
-            return;
-        }
-        default: return;
-    }
-}
-
-void TopicSession::on_messages(const Event& event, const TopicAudience& audience) {
-    if (event.kind == EventKind::topic_message) return program_.on_message(other_, event, audience);
-    TopicRun run(event.body);
-    Event each;
-    each.first = event.first;
-    for (; run.next(); ++each.first) {
-        each.body = run.body();
-        program_.on_message(other_, each, audience);
-    }
-    if (each.first != event.first + event.last_number) program_.world().complain("a run of another length");
-}
-
-void TopicSession::arrive(Time now, const Link& out, Bytes bytes, LinkEnd end) {
-    Connection* const to = &out == out_                        ? connection_.get()
-                           : carrier_ && &out == carrier_->out ? carrier_->connection.get()
-                                                               : nullptr;
-    if (!to) return;
-    if (!bytes.empty()) to->receive(now, bytes);
-    if (end == LinkEnd::ended) to->transport_ended(now);
-    if (end == LinkEnd::broken) to->transport_failed(now, {Errc::peer_lost, "cut"});
-    if (to == connection_.get()) drive(now);
-    else drive_carrier(now);
-}
-
-void TopicSession::begin_carrier(Time now, bool dials, const PeerId& peer, Link& out) {
-    carrier_ = std::make_unique<Carrier>();
-    carrier_->outbox = std::make_unique<Outbox>(program_.config().limits, dials);
-    carrier_->out = &out;
-    carrier_->connection = dials ? Connection::initiator(program_.config(), peer, *carrier_->outbox, rng_, now, {})
-                                 : Connection::responder(program_.config(), *carrier_->outbox, rng_, now);
-    carrier_->connection->hello_on_demand();
-    if (dials) carrier_->connection->transport_connected(now);
-    drive_carrier(now);
-}
-
-void TopicSession::drive_carrier(Time now) {
-    std::array<uint8_t, 3 * Connection::kOutputUnit> scratch;
-    while (carrier_) {
-        Connection& carrier = *carrier_->connection;
-        carrier.sync(now);
-        while (const size_t size = carrier.poll_output(scratch)) carrier_->out->push(now, Bytes(scratch.data(), size));
-        while (Event* event = carrier.poll_event()) {
-            const bool asks = event->kind == EventKind::asks;
-            if (event->kind != EventKind::proved && !asks) continue;
-            const WireCode judged = closed_ ? WireCode::lease : asks ? connection_->judge(carrier) : WireCode::ok;
-            if (judged != WireCode::ok) {
-                if (asks) carrier.reject(now, static_cast<uint32_t>(judged), "");
-                else carrier.abort(now, {Errc::closed, "over"});
-                break;
-            }
-            connection_->resume(now, carrier);
-            if (!carrier.closed()) {
-                carrier.abort(now, {Errc::closed, "ending"});
-                break;
-            }
-            out_->close(now, LinkEnd::broken);
-            out_ = carrier_->out;
-            carrier_.reset();
-            return drive(now);
-        }
-        if (carrier.wants_transport_close()) {
-            carrier_->out->close(now, LinkEnd::broken);
-            if (carrier.closed()) return carrier_.reset();
-        }
-        if (!carrier.wants_sync()) return;
-    }
-}
-
-void TopicSession::close(Time now, Time deadline) {
-    if (closed_) return;
-    connection_->close(now, 0, "", deadline);
-    drive(now);
-}
-
-void TopicSession::tick(Time now) {
-    if (connection_->next_timeout() <= now) connection_->on_timeout(now);
-    if (carrier_ && carrier_->connection->next_timeout() <= now) {
-        carrier_->connection->on_timeout(now);
-        drive_carrier(now);
-    }
-    std::erase_if(held_, [&](const Held& held) {
-        if (held.at > now && !settling_) return false;
-        if (!closed_) connection_->taken(held.taken);
-        return true;
-    });
-    drive(now);
-}
-
-Time TopicSession::next() const {
-    Time next = connection_->next_timeout();
-    if (carrier_) next = std::min(next, carrier_->connection->next_timeout());
-    for (const Held& held : held_) next = std::min(next, settling_ ? 0 : held.at);
-    return next;
-}
-
 // ---- Programs ----
 
-TopicProgram::TopicProgram(TopicWorld& world, size_t number, const Identity& identity, SeededRng& rng, size_t programs)
+TopicProgram::TopicProgram(TopicWorld& world, size_t number, const Identity& identity, SeededRng& rng, size_t programs,
+                           TopicRouting routing)
     : world_(world),
       number_(number),
       identity_(identity),
@@ -191,7 +30,7 @@ TopicProgram::TopicProgram(TopicWorld& world, size_t number, const Identity& ide
       slow_(static_cast<SlowPeers>(rng.below(3))),
       queue_(rng.chance(50) ? 4 * 1024 * 1024 : rng.between(1'000, 40'000)),
       late_taken_(rng.chance(50) ? static_cast<unsigned>(rng.below(90)) : 0),
-      topics_(std::make_unique<Topics>(1, *this, rng)),
+      topics_(std::make_unique<Topics>(1, *this, rng, nullptr, std::move(routing))),
       sessions_(programs) {
     config_.identity = &identity_;
     config_.network = &world.network();
@@ -212,6 +51,8 @@ void TopicProgram::join(size_t name) {
     Join& join = *made;
     joins_[name] = std::move(made);
     join.handle.id = name + 1;
+    join.number = next_join_++;
+    join.whole = world_.all_connected();
     join.handle.user = &join;
     join.handle.options.slow = slow_;
     join.handle.options.queue = queue_;
@@ -234,9 +75,27 @@ void TopicProgram::leave(size_t name) {
     ++world_.counts.leaves;
 }
 
+void TopicProgram::leave_all() {
+    for (size_t name = 0; name < kNames; ++name) {
+        if (joins_[name]) leave(name);
+    }
+}
+
+bool TopicProgram::connected() const {
+    return std::all_of(sessions_.begin(), sessions_.end(),
+                       [](const auto& each) { return !each || (each->joins() && !each->is_cut()); });
+}
+
+void TopicProgram::cut() {
+    for (const auto& join : joins_) {
+        if (join && !join->told) join->whole = false;
+    }
+}
+
 void TopicProgram::act(Time now) {
     const size_t name = static_cast<size_t>(rng_.below(kNames));
     const unsigned dice = static_cast<unsigned>(rng_.below(100));
+    if (is_hub() && !world_.hubs_talk()) return;
     if (!joins_[name]) join(name);
     else if (dice < 4) leave(name);
     else publish(now, name);
@@ -256,6 +115,7 @@ void TopicProgram::publish(Time, size_t name) {
         out.le64(serial);
         out.le64(number_);
         out.le32(static_cast<uint32_t>(name));
+        out.le64(joins_[name]->number);
         for (size_t i = kTopicHead; i < size; ++i) body[i] = topic_filling(serial, i);
         const Errc errc = topics_->publish(joins_[name]->handle, {.body = body}, nullptr);
         if (errc == Errc::again) {
@@ -285,6 +145,12 @@ void TopicProgram::serve(Time now) {
 }
 
 void TopicProgram::told(const TopicEvent& event) {
+    if (event.handle == 0) {
+        if (event.kind == TopicEvent::Kind::dropped)
+            dropped_as_hub_[static_cast<size_t>(event.link) - 1] += event.count;
+        if (event.kind == TopicEvent::Kind::refused) world_.complain("a hub was refused");
+        return;
+    }
     Join& join = *static_cast<Join*>(event.user);
     const Pair pair(static_cast<size_t>(event.link) - 1, static_cast<size_t>(event.handle) - 1);
     switch (event.kind) {
@@ -299,7 +165,9 @@ void TopicProgram::told(const TopicEvent& event) {
             std::erase_if(leaving_, [&](const auto& each) { return each.get() == &join; });
             return;
         case TopicEvent::Kind::dropped:
-            if (blocks() && event.count > 0 && !world_.closing()) world_.complain("dropped where it blocks");
+            // A hub that is left without all that waits for it loses that also where the topic blocks.
+            if (blocks() && event.count > 0 && !event.hub && !world_.closing())
+                world_.complain("dropped where it blocks");
             dropped_[pair] += event.count;
             world_.counts.dropped += event.count;
             return;
@@ -307,22 +175,34 @@ void TopicProgram::told(const TopicEvent& event) {
     }
 }
 
-void TopicProgram::on_message(size_t from, const Event& event, const TopicAudience& audience) {
+void TopicProgram::on_message(size_t from, const Event& event, const TopicAudience& audience, uint64_t dropped) {
     Reader in(event.body);
     const uint64_t serial = in.le64();
     const uint64_t publisher = in.le64();
     const auto name = static_cast<size_t>(in.le32());
+    const uint64_t published_by = in.le64();
     ++world_.counts.delivered;
-    if (!in.ok() || publisher != from || name >= kNames || audience.name != name_of(name)) {
+    if (publisher != from) ++world_.counts.over_hubs;
+    const bool may = publisher == from || (world_.is_hub(from) && publisher != number_);
+    if (!in.ok() || !may || name >= kNames || audience.name != name_of(name)) {
         return world_.complain("a message of another publisher or topic");
     }
     for (size_t i = kTopicHead; i < event.body.size(); ++i) {
         if (event.body[i] != topic_filling(serial, i)) return world_.complain("a message came altered");
     }
-    const Pair pair(from, name);
-    if (serial <= last_[pair]) world_.complain("a message came twice or out of order");
-    last_[pair] = serial;
-    gaps_[pair] += event.last_number;
+    const Pair pair(static_cast<size_t>(publisher), name);
+    Last& last = last_[pair];
+    if (serial <= last.serial) world_.complain("a message came twice or out of order");
+    const uint64_t heard_by = joins_[name]->number;
+    if (event.route && last.published_by == published_by && last.heard_by == heard_by) {
+        const uint64_t gap = serial - last.serial - 1;
+        if (dropped != gap) {
+            world_.complain("a gap of " + std::to_string(gap) + " that was told as " + std::to_string(dropped));
+        }
+        for (uint64_t missed = last.serial + 1; missed < serial; ++missed) expected_[pair].erase(missed);
+    }
+    last = {serial, published_by, heard_by};
+    gaps_[pair] += dropped;
     expected_[pair].erase(serial);
 }
 
@@ -366,15 +246,30 @@ bool TopicProgram::over() const {
 
 // When everything has settled: what is missing was told as dropped.
 void TopicProgram::check(const std::vector<std::unique_ptr<TopicProgram>>& all) {
+    const auto told_to = [&](const TopicProgram& by, size_t of, size_t name) {
+        const auto found = by.dropped_.find({of, name});
+        const auto as_hub = by.dropped_as_hub_.find(of);
+        return (found == by.dropped_.end() ? 0 : found->second) +
+               (as_hub == by.dropped_as_hub_.end() ? 0 : as_hub->second);
+    };
     for (const auto& [pair, serials] : expected_) {
-        const auto& told = all[pair.first]->dropped_;
-        const auto found = told.find({number_, pair.second});
-        const uint64_t dropped = found == told.end() ? 0 : found->second;
+        uint64_t dropped = told_to(*all[pair.first], number_, pair.second);
+        for (const auto& hub : all) {  // on any way to it
+            if (!hub->is_hub()) continue;
+            dropped += told_to(*all[pair.first], hub->number(), pair.second) + told_to(*hub, number_, pair.second);
+            for (const auto& next : all) {
+                if (next->is_hub()) dropped += told_to(*hub, next->number(), pair.second);
+            }
+        }
         if (serials.size() <= dropped) continue;
         world_.complain("program " + std::to_string(number_) + " misses " + std::to_string(serials.size()) + " of " +
                         std::to_string(pair.first) + " on " + name_of(pair.second) + ", first " +
                         std::to_string(*serials.begin()) + "; told as dropped: " + std::to_string(dropped));
     }
+    for (const auto& join : joins_) {
+        if (join && !join->told) world_.complain("a join was never answered");
+    }
+    if (world_.has_hubs()) return;  // each gap was looked at when it came
     for (const auto& [pair, gap] : gaps_) {
         const auto& told = all[pair.first]->dropped_;
         const auto found = told.find({number_, pair.second});
@@ -384,11 +279,28 @@ void TopicProgram::check(const std::vector<std::unique_ptr<TopicProgram>>& all) 
 
 // ---- The world ----
 
-TopicWorld::TopicWorld(const std::vector<Identity>& identities, const Network& network, uint64_t seed)
-    : network_(network), rng_(seed * 0x2545F4914F6CDD1DULL + 5), actions_(rng_.between(20, 250)) {
-    const size_t count = static_cast<size_t>(rng_.between(2, identities.size()));
+TopicWorld::TopicWorld(const std::vector<Identity>& identities, const Network& network, uint64_t seed, size_t hubs)
+    : network_(network),
+      rng_(seed * 0x2545F4914F6CDD1DULL + 5),
+      hubs_(hubs == 0 ? 0 : static_cast<size_t>(rng_.between(1, hubs))),
+      hubs_talk_(rng_.chance(30)),
+      actions_(rng_.between(20, 250)) {
+    const size_t count = static_cast<size_t>(rng_.between(hubs_ + 2, identities.size()));
     for (size_t i = 0; i < count; ++i) {
-        programs_.push_back(std::make_unique<TopicProgram>(*this, i, identities[i], rng_, count));
+        for (size_t j = i + 1; j < count; ++j) {
+            const bool ring = hubs_ == 3 && !rng_.chance(50);
+            const unsigned chance = hubs_ == 0 ? 100 : j < hubs_ ? (j == i + 1 || ring ? 100 : 0) : i < hubs_ ? 50 : 20;
+            if (rng_.chance(chance)) linked_.insert({i, j});
+        }
+    }
+    for (size_t i = hubs_; hubs_ > 0 && i < count; ++i) linked_.insert({rng_.below(hubs_), i});
+    for (size_t i = 0; i < count; ++i) {
+        TopicRouting routing{.self = identities[i].id(), .hub = is_hub(i), .queue = rng_.between(100'000, 4'000'000)};
+        for (size_t hub = 0; hub < hubs_; ++hub) {
+            if (hub != i) routing.hubs.push_back(identities[hub].id());
+        }
+        routing.start_ms = static_cast<uint64_t>(now_ / kMillisecond);
+        programs_.push_back(std::make_unique<TopicProgram>(*this, i, identities[i], rng_, count, std::move(routing)));
     }
 }
 
@@ -410,27 +322,37 @@ TopicWorld::Way& TopicWorld::new_way(size_t dialler, size_t other) {
 void TopicWorld::published(size_t from, size_t name, uint64_t serial) {
     for (const auto& program : programs_) {
         const size_t to = program->number();
-        if (to == from || !program->listens(name, from)) continue;
+        if (to == from) continue;
+        if (program->hears_all(name) && programs_[from]->reaches_all(name)) program->expect(from, name, serial);
+        if (!program->has_session(from) || !program->listens(name, from)) continue;
         if (program->session(from).closed() || programs_[from]->session(to).closed()) continue;
         if (!programs_[from]->has_member(name, to)) complain("a join was answered by who does not know of it");
         program->expect(from, name, serial);
     }
 }
 
-std::string TopicWorld::run() {
-    for (size_t i = 0; i < programs_.size(); ++i) {
-        for (size_t j = i + 1; j < programs_.size(); ++j) {
-            programs_[i]->add_session(j);
-            programs_[j]->add_session(i);
-        }
+void TopicWorld::connect() {
+    for (const auto& [i, j] : linked_) {
+        programs_[i]->add_session(j);
+        programs_[j]->add_session(i);
     }
-    for (size_t i = 0; i < programs_.size(); ++i) {
-        for (size_t j = i + 1; j < programs_.size(); ++j) {
-            Way& way = new_way(i, j);
-            programs_[j]->session(i).begin(now_, false, {}, way.back);
-            programs_[i]->session(j).begin(now_, true, programs_[j]->id(), way.there);
-        }
+    for (const auto& [i, j] : linked_) {
+        Way& way = new_way(i, j);
+        programs_[j]->session(i).begin(now_, false, {}, way.back);
+        programs_[i]->session(j).begin(now_, true, programs_[j]->id(), way.there);
     }
+}
+
+bool TopicWorld::all_connected() const {
+    return std::all_of(programs_.begin(), programs_.end(), [](const auto& each) { return each->connected(); });
+}
+
+bool TopicWorld::is_broken(const Link* link) const {
+    return std::any_of(ways_.begin(), ways_.end(),
+                       [&](const Way& way) { return way.broken && (link == &way.there || link == &way.back); });
+}
+
+std::string TopicWorld::run_until_settled() {
     for (uint64_t steps = 0; complaint_.empty(); ++steps) {
         if (steps > 50'000) return "no end: " + state();
         step();
@@ -440,8 +362,20 @@ std::string TopicWorld::run() {
         }
         if (settling_ && settled()) break;
     }
+    return complaint_;
+}
+
+std::string TopicWorld::run() {
+    connect();
+    if (const std::string complaint = run_until_settled(); !complaint.empty()) return complaint;
     for (const auto& program : programs_) program->check(programs_);
     if (!complaint_.empty()) return complaint_;
+    // What nobody has joined any more is forgotten by all, rings of hubs included.
+    for (const auto& program : programs_) program->leave_all();
+    if (const std::string complaint = run_until_settled(); !complaint.empty()) return complaint;
+    for (const auto& program : programs_) {
+        if (program->topics().size() > 0) return "topics that nobody has joined are kept";
+    }
     closing_ = true;
     for (const auto& program : programs_) {
         for (size_t other = 0; other < programs_.size(); ++other) {
@@ -489,6 +423,7 @@ void TopicWorld::step() {
             Way& way = ways_[static_cast<size_t>(rng_.below(ways_.size()))];
             if (!std::exchange(way.broken, true)) {
                 ++counts.breaks;
+                for (const auto& program : programs_) program->cut();
                 way.there.close(now_, LinkEnd::broken);
                 way.back.close(now_, LinkEnd::broken);
             }

@@ -19,7 +19,7 @@ namespace sealwire::sim {
 
 struct TopicCounts {
     uint64_t published = 0, delivered = 0, dropped = 0, again = 0, joins = 0, leaves = 0, breaks = 0, resumed = 0,
-             large = 0, ended = 0;
+             large = 0, ended = 0, over_hubs = 0;
 };
 
 // One program's end of the session with another.
@@ -45,6 +45,7 @@ public:
     bool closed() const { return closed_; }
     // It is up, and what this end joins is asked of the other.
     bool joins() const { return up_ && !closed_ && asked_; }
+    bool is_cut() const;
     bool quiet() const { return closed_ || (connection_->established() && held_.empty() && outbox_->settled()); }
     std::string state() const {
         return std::string(up_ ? "up" : "not up") + (connection_->suspended() ? ", suspended" : "") +
@@ -62,7 +63,7 @@ private:
     void begin_carrier(Time now, bool dials, const PeerId& peer, Link& out);
     void drive_carrier(Time now);
     void handle(Time now, const Event& event);
-    void on_messages(const Event& event, const TopicAudience& audience);
+    void on_messages(const Event& event, const TopicAudience& audience, uint64_t dropped);
 
     TopicProgram& program_;
     const size_t other_;
@@ -84,7 +85,8 @@ class TopicProgram final : public Topics::Wake {
 public:
     static constexpr size_t kNames = 4;
 
-    TopicProgram(class TopicWorld& world, size_t number, const Identity& identity, SeededRng& rng, size_t programs);
+    TopicProgram(class TopicWorld& world, size_t number, const Identity& identity, SeededRng& rng, size_t programs,
+                 TopicRouting routing);
     ~TopicProgram();
 
     size_t number() const { return number_; }
@@ -101,13 +103,22 @@ public:
     // Does what topics ask for.
     void serve(Time now);
     void publish(Time now, size_t name);
-    void on_message(size_t from, const Event& event, const TopicAudience& audience);
+    void on_message(size_t from, const Event& event, const TopicAudience& audience, uint64_t dropped);
     void lost_session(size_t other);
     // It is to get all that `from` publishes.
     bool listens(size_t name, size_t from) const {
         const auto& join = joins_[name];
         return join && join->told && join->asked.contains(from) && !join->handle.options.publish_only;
     }
+    // ... also over hubs: all ways were there when it joined.
+    bool reaches_all(size_t name) const { return joins_[name] && joins_[name]->told && joins_[name]->whole; }
+    bool hears_all(size_t name) const { return reaches_all(name) && !joins_[name]->handle.options.publish_only; }
+    bool is_hub() const { return topics_->is_hub(); }
+    // All its sessions are up.
+    bool connected() const;
+    // A session of somebody has broken: nobody waits for that one.
+    void cut();
+    void leave_all();
     bool has_member(size_t name, size_t other) {
         for (const Topics::Present& each : topics_->members(joins_[name]->handle)) {
             if (each.link == other + 1) return true;
@@ -121,13 +132,15 @@ public:
     bool over() const;
     void expect(size_t from, size_t name, uint64_t serial) { expected_[{from, name}].insert(serial); }
     void check(const std::vector<std::unique_ptr<TopicProgram>>& all);
-    bool blocks() const { return slow_ == SlowPeers::block; }
+    bool blocks() const { return slow_ == SlowPeers::block && !is_hub(); }
 
 private:
     struct Join {
         TopicHandle handle;
         bool told = false;
         bool left = false;
+        bool whole = false;      // all sessions of all programs were up from its begin to its end
+        uint64_t number = 0;     // of all of this program
         std::set<size_t> asked;  // who was connected when it began
     };
     using Pair = std::pair<size_t, size_t>;  // a program and a topic
@@ -151,14 +164,22 @@ private:
     std::vector<std::unique_ptr<Join>> leaving_;
     std::array<uint64_t, kNames> serials_{};
     std::map<Pair, std::set<uint64_t>> expected_;  // what is published while this program's join is complete
-    std::map<Pair, uint64_t> last_;                // the last message of a publisher to a topic
-    std::map<Pair, uint64_t> gaps_;                // told by messages
-    std::map<Pair, uint64_t> dropped_;             // told to this program as the publisher, of another
+    struct Last {
+        uint64_t serial = 0;
+        uint64_t published_by = 0;  // the publisher's join
+        uint64_t heard_by = 0;      // this program's
+    };
+    std::map<Pair, Last> last_;                  // the last message of a publisher to a topic
+    std::map<Pair, uint64_t> gaps_;              // told by messages
+    std::map<Pair, uint64_t> dropped_;           // told to this program as the publisher, of another
+    std::map<size_t, uint64_t> dropped_as_hub_;  // ... as a hub
+    uint64_t next_join_ = 1;
 };
 
 class TopicWorld {
 public:
-    TopicWorld(const std::vector<Identity>& identities, const Network& network, uint64_t seed);
+    // Up to so many of them are hubs; what is not is up to the seed.
+    TopicWorld(const std::vector<Identity>& identities, const Network& network, uint64_t seed, size_t hubs = 0);
     ~TopicWorld();
     // What is wrong; empty: nothing.
     std::string run();
@@ -169,6 +190,12 @@ public:
     }
     const Network& network() const { return network_; }
     bool closing() const { return closing_; }
+    bool has_hubs() const { return hubs_ > 0; }
+    bool is_hub(size_t program) const { return program < hubs_; }
+    bool hubs_talk() const { return hubs_talk_; }
+    bool all_connected() const;
+    bool is_broken(const Link* link) const;
+    Time now() const { return now_; }
     void published(size_t from, size_t name, uint64_t serial);
 
 private:
@@ -181,10 +208,16 @@ private:
     void step();
     void move(Link& link, Link& answers, size_t from, size_t to);
     bool settled() const;
+    void connect();
+    bool linked(size_t i, size_t j) const { return linked_.contains({std::min(i, j), std::max(i, j)}); }
+    std::string run_until_settled();
     std::string state() const;
 
     const Network& network_;
     SeededRng rng_;
+    const size_t hubs_;     // the first ones
+    const bool hubs_talk_;  // they join and publish, too
+    std::set<std::pair<size_t, size_t>> linked_;
     std::vector<std::unique_ptr<TopicProgram>> programs_;
     std::deque<Way> ways_;
     Time now_ = 1'000'000;

@@ -9,7 +9,7 @@ import subprocess
 import command
 from command import ToolCase, run
 
-COMMANDS = ["keygen", "id", "network", "secret", "listen", "send", "request", "call", "pub", "sub", "push", "receive", "stream", "ping",
+COMMANDS = ["keygen", "id", "network", "secret", "listen", "send", "request", "call", "pub", "sub", "hub", "push", "receive", "stream", "ping",
             "bench", "doctor", "demo", "version"]
 
 

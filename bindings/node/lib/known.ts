@@ -26,7 +26,7 @@ const carried = { metadata: 1, trace: 1 } as const
 const names = {
   node: namesOf<NodeOptions>({
     identity: 1, network: 1, allow: 1, onAsk: 1, data: 1, log: 1, limits: 1, maxHandlers: 1, tellErrors: 1, onError: 1,
-    keyLog: 1, severalSessions: 1, connectionLimits: 1, loopThreads: 1,
+    keyLog: 1, severalSessions: 1, connectionLimits: 1, loopThreads: 1, hub: 1, hubs: 1,
   }),
   limits: namesOf<Limits>({
     sendQueueBytes: 1, maxMessageBytes: 1, windowBytes: 1, exchangeSlots: 1, handshakeTimeout: 1, decisionTimeout: 1, requestTimeout: 1,

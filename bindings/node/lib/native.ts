@@ -16,6 +16,8 @@ export interface NativeOptions {
   identity: NativeIdentity | undefined
   network: string
   allowed: Uint8Array
+  hub: number
+  hubs: Uint8Array
   log: number
   logLevel: number
   sendQueueBytes: number

@@ -59,6 +59,17 @@ export interface NodeOptions {
   severalSessions?: boolean
   /** Threads on which peers are spread, each staying on one; default 1, at most 64. Handlers run on the JavaScript thread as ever. */
   loopThreads?: number
+  /**
+   * This node passes on what its peers publish to a topic, to those of its other peers that have joined the same, by tags: it knows no
+   * name that it has not joined, and cannot read what has a secret. Several that name each other are one. On a hub slow 'block' is
+   * 'dropOldest'; what does not leave for a slow peer, 4 MiB a topic, is told in the log.
+   */
+  hub?: boolean
+  /**
+   * Ids of the peers that are hubs for this node: what it publishes these pass on, and what they pass on it takes. Others are refused,
+   * and both sides' logs say so. A hub could keep messages back, and of topics without a secret say what it likes.
+   */
+  hubs?: Iterable<string>
   /** How many connections may come in; shared with other nodes and listeners if they are given it, too. */
   connectionLimits?: ConnectionLimits
   /** A level turns `log` events on; a function, or an object such as `console`, gets the lines from `info` on. */
@@ -138,8 +149,8 @@ function checkData(data: unknown): void {
   throw argumentError('data is neither a Uint8Array nor a function')
 }
 
-function idsOf(ids: Iterable<string>): Uint8Array {
-  if (typeof ids === 'string') throw argumentError("allow is 'anyone' or a list of ids")
+function idsOf(ids: Iterable<string>, wanted = "allow is 'anyone' or a list of ids"): Uint8Array {
+  if (typeof ids === 'string') throw argumentError(wanted)
   return Buffer.concat([...ids].map((id) => native.peerIdBytes(String(id))))
 }
 
@@ -181,6 +192,8 @@ export class Node extends Emitter<NodeEvents> {
       askAllowed: typeof data === 'function' ? 1 : 0,
       severalSessions: truth(options.severalSessions, 'severalSessions') ? 1 : 0,
       loopThreads: count(options.loopThreads, 'loopThreads'),
+      hub: truth(options.hub, 'hub') ? 1 : 0,
+      hubs: idsOf(options.hubs ?? [], 'hubs is a list of ids'),
       keyLog,
       connectionLimits: limitsOf(options.connectionLimits),
     })

@@ -53,6 +53,8 @@ export interface Member {
   peer: Peer
   /** It only publishes. */
   publisher: boolean
+  /** It is a hub, and has joined for others that are not told of. */
+  hub: boolean
 }
 
 export interface TopicEvents {
@@ -62,8 +64,8 @@ export interface TopicEvents {
   joined: Member
   /** A member has left, or is gone. */
   left: Member
-  /** Messages that this node published do not reach a member: how many since the last of these events, and the bytes of their bodies. */
-  dropped: { peer: Peer; count: number; bytes: number }
+  /** Messages that this node published do not reach a member: how many since the last of these events, and the bytes of their bodies; whether it is a hub, for others. */
+  dropped: { peer: Peer; count: number; bytes: number; hub: boolean }
   /** A peer that came later does not let this node join. */
   refused: { peer: Peer; reason: SealwireError }
   /** There is room again, after publishNow() has thrown. */
@@ -90,6 +92,11 @@ export class TopicMessage extends Message {
     readonly dropped: number,
     /** It is the last one that was published before this node had joined. */
     readonly lastValue: boolean,
+    /**
+     * A hub has passed it on: `peer` is the hub, and without a secret so is `publisher`, as nobody proves who published it. `number`
+     * counts what the hub has sent, `dropped` what its publisher did.
+     */
+    readonly passedOn: boolean,
     /** @internal Where it waits to be taken. */
     readonly place: number,
     private readonly signer: string | undefined, // where that is not the peer
@@ -97,7 +104,7 @@ export class TopicMessage extends Message {
     super(buffer, offset, length, bodyType)
   }
 
-  /** The id of who published it, proved: the peer's, or of a topic with a secret that of whoever has signed it, who need not be the peer. */
+  /** The id of who published it, proved: the peer's, or of a topic with a secret that of whoever has signed it, who need not be the peer. Of what a hub has passed on without a secret: the hub's. */
   get publisher(): string {
     return this.signer ?? this.peer.id
   }
@@ -291,7 +298,9 @@ export class Topic extends Emitter<TopicEvents> implements AsyncIterable<TopicMe
     const present = this.core.box.topicMembers(this.number)
     for (let i = 0; i < present.length; i += 2) {
       const peer = this.core.peers[present[i]!]
-      if (peer && present[i + 1] === 0 && accepted(filter({ id: peer.id, peer, publisher: false }))) slots.push(peer.slot)
+      if (!peer || present[i + 1] !== 0) continue
+      const member = { id: peer.id, peer, publisher: false, hub: this.present.get(peer)?.hub ?? false }
+      if (accepted(filter(member))) slots.push(peer.slot)
     }
     return slots
   }
@@ -391,8 +400,8 @@ export class Topic extends Emitter<TopicEvents> implements AsyncIterable<TopicMe
   }
 
   /** @internal */
-  memberJoined(peer: Peer, publisher: boolean): void {
-    const member = { id: peer.id, peer, publisher }
+  memberJoined(peer: Peer, publisher: boolean, hub: boolean): void {
+    const member = { id: peer.id, peer, publisher, hub }
     this.present.set(peer, member)
     this.emit('joined', member)
   }

@@ -24,6 +24,7 @@ interface Told {
   bytes: number
   refused: number
   publisher: boolean
+  hub: boolean
 }
 
 export class Topics {
@@ -105,7 +106,7 @@ export class Topics {
         topic.waits = undefined
         break
       case EventType.topicMemberJoined:
-        if (peer?.up) topic.memberJoined(peer, told.publisher)
+        if (peer?.up) topic.memberJoined(peer, told.publisher, told.hub)
         else this.early.push({ topic, peer: peer ?? this.core.addPeer(row[at + E.peer]!), told })
         break
       case EventType.topicMemberLeft: {
@@ -122,7 +123,7 @@ export class Topics {
         break
       case EventType.topicDropped: {
         const member = whose()
-        if (member) topic.emit('dropped', { peer: member, count: told.count, bytes: told.bytes })
+        if (member) topic.emit('dropped', { peer: member, count: told.count, bytes: told.bytes, hub: told.hub })
         break
       }
       case EventType.topicLeft:
@@ -138,8 +139,8 @@ export class Topics {
     const length = row[at + E.length]!
     const flags = row[at + E.result]!
     topic.message(new TopicMessage(topic.name, peer, length === 0 ? undefined : buffer, row[at + E.offset]!, length, row[at + E.bodyType]!,
-      (row[at + E.low]! >>> 0) + row[at + E.high]! * 2 ** 32, (row[at + E.time]! >>> 0) + (flags >>> 1) * 2 ** 32, (flags & 1) === 1,
-      row[at + E.code]!, signer))
+      (row[at + E.low]! >>> 0) + row[at + E.high]! * 2 ** 32, (row[at + E.time]! >>> 0) + (flags >>> 2) * 2 ** 32, (flags & 1) === 1,
+      (flags & 2) === 2, row[at + E.code]!, signer))
   }
 
   connected(peer: Peer): void {
@@ -147,7 +148,7 @@ export class Topics {
     if (this.early.length === 0) return
     const early = this.early.filter((one) => one.peer === peer)
     this.early = this.early.filter((one) => one.peer !== peer)
-    for (const { topic, told } of early) if (this.all.has(topic.number)) topic.memberJoined(peer, told.publisher)
+    for (const { topic, told } of early) if (this.all.has(topic.number)) topic.memberJoined(peer, told.publisher, told.hub)
   }
 
   /** The node is closing: what has come can be read still, and holds nothing up. */

@@ -328,8 +328,9 @@ Napi::Value NodeBox::extra(Napi::Env env, const sw_event& event, int32_t* row) {
         case SW_EVENT_TOPIC_MESSAGE: {
             const sw_event_topic_message& message = event.as.topic_message;
             row[kBodyType] = static_cast<int32_t>(message.type);
-            // Whether it is a last value, and above that the upper half of what was dropped.
-            row[kResult] = static_cast<int32_t>(message.last_value | static_cast<uint32_t>(message.dropped >> 32) << 1);
+            // Whether it is a last value, whether it was passed on, and above that the upper half of what was dropped.
+            row[kResult] = static_cast<int32_t>(message.last_value | message.passed_on << 1 |
+                                                static_cast<uint32_t>(message.dropped >> 32) << 2);
             row[kTime] = static_cast<int32_t>(static_cast<uint32_t>(message.dropped));
             put64(row, kLow, message.number);
             const bool sealed = (row[kTag] & static_cast<int32_t>(kSealedTopic)) != 0;

@@ -122,6 +122,7 @@ void NodeBox::open(Napi::Env env, const Napi::Object& given) {
     const std::string network = text_arg(given.Get("network"));
     const std::string key_log = text_arg(given.Get("keyLog"));
     const std::vector<sw_peer_id> allowed = ids_arg(given.Get("allowed"));
+    const std::vector<sw_peer_id> hubs = ids_arg(given.Get("hubs"));
     const Napi::Value identity = given.Get("identity");
 
     sw_node_options options;
@@ -156,6 +157,9 @@ void NodeBox::open(Napi::Env env, const Napi::Object& given) {
     options.max_suspended_per_address = number("maxSuspendedPerAddress").Uint32Value();
     options.loop_threads = number("loopThreads").Uint32Value();
     options.topics_per_peer = number("topicsPerPeer").Uint32Value();
+    options.hub = number("hub").Uint32Value();
+    options.hubs = hubs.data();
+    options.hubs_count = hubs.size();
     options.application_data_bytes = number("applicationDataBytes").Uint32Value();
     options.key_log = text_of(key_log);
     options.connection_limits = limits_arg(given.Get("connectionLimits"));

@@ -157,6 +157,7 @@ Napi::Value NodeBox::topic_extra(Napi::Env env, const sw_event& event) {
         default: return {};
     }
     if (event.type != SW_EVENT_TOPIC_JOINED) extra.Set("id", to_js(env, topic.id));
+    extra.Set("hub", Napi::Boolean::New(env, topic.hub != 0));
     extra.Set("result", js_number(env, topic.result));
     extra.Set("code", js_number(env, topic.code));
     extra.Set("count", js_number(env, static_cast<double>(topic.count)));

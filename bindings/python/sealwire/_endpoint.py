@@ -73,7 +73,8 @@ class Endpoint(Generic[PeerT, RequestT]):
                  connection_limits: Optional[ConnectionLimits] = None, lease: Optional[float] = None,
                  redial: Union[None, float, Tuple[float, float]] = None, heartbeat: Optional[float] = None, heartbeats: int = 0,
                  refresh: Optional[float] = None, max_suspended_per_address: float = 0,
-                 on_link: Optional[Callable[[PeerT, Link], Any]] = None, loop_threads: int = 1, topics_per_peer: int = 0) -> None:
+                 on_link: Optional[Callable[[PeerT, Link], Any]] = None, loop_threads: int = 1, topics_per_peer: int = 0,
+                 hub: bool = False, hubs: Iterable[str] = ()) -> None:
         if identity is not None and not isinstance(identity, Identity):
             identity = Identity.load(identity)
         self.identity = identity if identity is not None else Identity.generate()
@@ -89,6 +90,8 @@ class Endpoint(Generic[PeerT, RequestT]):
             raise _errors.argument('allow is a list of ids, "anyone", or a function')
         self._access = 2 if allow == "anyone" else 1 if on_ask is None else 0  # of sw_access
         self._allowed: List[str] = [] if isinstance(allow, str) else _ids(allow)
+        if isinstance(hubs, str):
+            raise _errors.argument("hubs is a list of ids")
         first, longest = redial if isinstance(redial, tuple) else (redial, None)
         self._limits: Dict[str, Any] = {
             "connection_limits": native_limits(connection_limits),
@@ -101,7 +104,7 @@ class Endpoint(Generic[PeerT, RequestT]):
             "padding_bytes": limit(padding_bytes), "several_sessions": int(_errors.truth(several_sessions, "several_sessions")),
             "lease_ms": span(lease), "heartbeat_ms": span(heartbeat), "heartbeat_count": limit(heartbeats), "refresh_ms": span(refresh),
             "redial_ms": span(first), "redial_max_ms": span(longest), "loop_threads": limit(loop_threads),
-            "topics_per_peer": limit(topics_per_peer),
+            "topics_per_peer": limit(topics_per_peer), "hub": int(_errors.truth(hub, "hub")), "hubs": _ids(hubs),
             "max_suspended_per_address": limit(max_suspended_per_address),
             "memory_bytes": _errors.whole(memory_bytes, "memory_bytes"),
             "handshake_timeout_ms": milliseconds(handshake_timeout),

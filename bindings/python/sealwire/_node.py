@@ -65,6 +65,11 @@ class Node(Endpoint[Peer, Request], Handling, Waiting, Piping, Joins, Broadcasts
     refresh   after how long a connection is replaced by one with fresh keys; default 7,200; 0: never
     loop_threads   on which peers are spread, each staying on one; default 1, at most 64. Handlers run where they always do
     topics_per_peer  that a peer may have joined here; default 1,024, at most 1,048,576
+    hub       this node passes on what its peers publish to a topic, to those of its other peers that have joined the same, by tags: it
+              knows no name that it has not joined, and cannot read what has a secret. Several that name each other are one. On a hub slow
+              "block" is "drop_oldest"; what does not leave for a slow peer, 4 MiB a topic, is told in the log
+    hubs      ids of the peers that are hubs for this node: what it publishes these pass on, and what they pass on it takes. Others are
+              refused, and both sides' logs say so. A hub could keep messages back, and of topics without a secret say what it likes
     memory_bytes   that all peers may use together beyond what each is granted at first; default 1 GiB, at least 1 MiB
     padding_bytes  what is sent is filled up to multiples of 64, 256, 1024 or 4096 bytes, so that sizes tell less
     key_log   FOR DEBUGGING ONLY: the path of a file that gets the keys of all sessions (docs/PROTOCOL.md, "Key log"). Whoever has it can

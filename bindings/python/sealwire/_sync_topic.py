@@ -22,6 +22,7 @@ class Member(NamedTuple):
     id: str
     peer: "Peer"
     publisher: bool
+    hub: bool
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Dropped:
     peer: "Peer"
     count: int
     bytes: int
+    hub: bool
 
 
 class TopicMessage(Published):

@@ -22,11 +22,13 @@ class Member(NamedTuple):
     """A peer that has joined a topic.
 
     publisher  it only publishes: nothing is delivered to it
+    hub        it is a hub, and has joined for others that are not told of
     """
 
     id: str
     peer: "Peer"
     publisher: bool
+    hub: bool
 
 
 @dataclass(frozen=True)
@@ -35,11 +37,13 @@ class Dropped:
 
     count  how many since the last of these
     bytes  of their bodies
+    hub    the member is a hub, for others
     """
 
     peer: "Peer"
     count: int
     bytes: int
+    hub: bool
 
 
 class TopicMessage(Published):
@@ -52,6 +56,8 @@ class TopicMessage(Published):
     number      how many of this publisher stand before it; counted anew when the topic is joined or its session begins
     dropped     how many of them, directly before it, did not come as this node was too slow
     last_value  it was published before this node had joined, and is the last one that was
+    passed_on   a hub has passed it on: `peer` is the hub, and without a secret so is `publisher`, as nobody proves who published it. `number`
+                counts what the hub has sent, `dropped` what its publisher did
     """
 
     __slots__ = ()

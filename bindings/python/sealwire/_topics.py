@@ -38,7 +38,8 @@ class Published(Readable, _native.TopicMessage):
 
     @property
     def publisher(self) -> str:
-        """Id of who published it: the peer's, proved by the handshake, or of a topic with a secret that of whoever has signed it."""
+        """Id of who published it: the peer's, proved by the handshake, or of a topic with a secret that of whoever has signed it. Where a hub
+        passed it on (`passed_on`) and there is no secret it is the hub's."""
         id: str = self._signer or self.peer.id
         return id
 
@@ -113,7 +114,9 @@ class Join:
         chosen = []
         for handle, publisher in self._core.topic_members(self._handle):
             peer = self._core.get_peer(handle)
-            if not publisher and peer is not None and peer.suite and filter(self._member(peer.id, peer, False)):
+            known = self._present.get(handle)
+            if not publisher and peer is not None and peer.suite and \
+                    filter(self._member(peer.id, peer, False, known is not None and known.hub)):
                 chosen.append(handle)
         return chosen
 
@@ -156,8 +159,8 @@ class Join:
     def _call(self, function: Any, *arguments: Any) -> None:
         """As the face calls functions of the program; None is none."""
 
-    def _on_member_joined(self, handle: int, peer: Any, publisher: bool) -> None:
-        member = self._present[handle] = self._member(peer.id, peer, publisher)
+    def _on_member_joined(self, handle: int, peer: Any, publisher: bool, hub: bool) -> None:
+        member = self._present[handle] = self._member(peer.id, peer, publisher, hub)
         self._call(self.on_joined, member)
 
     def _on_member_left(self, handle: int) -> None:
@@ -165,8 +168,8 @@ class Join:
         if member is not None:
             self._call(self.on_left, member)
 
-    def _on_dropped(self, peer: Any, count: int, bytes: int) -> None:
-        self._call(self.on_dropped, self._drop(peer, count, bytes))
+    def _on_dropped(self, peer: Any, count: int, bytes: int, hub: bool) -> None:
+        self._call(self.on_dropped, self._drop(peer, count, bytes, hub))
 
     def _on_left(self, reason: _errors.Error) -> None:
         self._ready.extend(self._core.end_topic(self._handle))
@@ -183,7 +186,7 @@ class Topics:
         self.all: Dict[int, Any] = {}
         self.closing = False  # the node is
         self.rights = TopicRights()
-        self._early: Dict[int, List[Tuple[Any, bool]]] = {}  # members whose connection is told of next, by the handles of their peers
+        self._early: Dict[int, List[Tuple[Any, bool, bool]]] = {}  # members whose connection is told of next, by the handles of their peers
 
     def named(self, name: str) -> List[Any]:
         return [topic for topic in self.all.values() if topic.name == name]
@@ -200,7 +203,7 @@ class Topics:
             self._told(core, kind, topic, *fields)
 
     def _told(self, core: _native.Core, kind: int, topic: Any, handle: int, id: str, result: int, code: int, publisher: bool, refused: int,
-              count: int, bytes: int) -> None:
+              count: int, bytes: int, hub: bool) -> None:
         peer = core.get_peer(handle)
         if kind == _JOINED:
             topic.joined, topic.refused = count, refused
@@ -208,9 +211,9 @@ class Topics:
             settle(topic._joining, topic)
         elif kind == _MEMBER_JOINED:
             if peer is not None and peer.suite:
-                topic._on_member_joined(handle, peer, publisher)
+                topic._on_member_joined(handle, peer, publisher, hub)
             else:
-                self._early.setdefault(handle, []).append((topic, publisher))
+                self._early.setdefault(handle, []).append((topic, publisher, hub))
         elif kind == _MEMBER_LEFT:
             topic._on_member_left(handle)
             if handle in self._early:
@@ -219,14 +222,14 @@ class Topics:
             if handle in topic._present:
                 peer = topic._present[handle].peer  # which may be closed already
             if peer is not None:
-                topic._on_dropped(peer, count, bytes)
+                topic._on_dropped(peer, count, bytes, hub)
         elif kind == _REFUSED and peer is not None:
             topic._call(topic.on_refused, peer, _errors.make(result, status=code, peer=id, endpoint=peer.address))
 
     def on_connected(self, peer: Any) -> None:
-        for topic, publisher in self._early.pop(peer._handle, ()):
+        for topic, publisher, hub in self._early.pop(peer._handle, ()):
             if not topic.closed:
-                topic._on_member_joined(peer._handle, peer, publisher)
+                topic._on_member_joined(peer._handle, peer, publisher, hub)
         self.rights.on_connected(peer.node, peer.node._opened(), peer)
 
     def free(self) -> None:

@@ -164,6 +164,10 @@ void open(const py::handle& core, int descriptor, const Identity* identity, cons
     set("max_suspended_per_address", options.max_suspended_per_address);
     set("loop_threads", options.loop_threads);
     set("topics_per_peer", options.topics_per_peer);
+    set("hub", options.hub);
+    const auto hubs = limits.contains("hubs") ? parse_ids(limits["hubs"]) : std::vector<sw_peer_id>();
+    options.hubs = hubs.data();
+    options.hubs_count = hubs.size();
     const std::string accept_data = limits.contains("accept_data") ? limits["accept_data"].cast<std::string>() : "";
     options.accept_data = {accept_data.data(), accept_data.size()};
     const std::string key_log = limits.contains("key_log") ? limits["key_log"].cast<std::string>() : "";

@@ -73,7 +73,7 @@ struct TopicMessage {
     sw_peer_id* signer;            // of a topic with a secret; else null: that is the peer
     uint64_t number, dropped;
     uint32_t type;
-    bool last_value;
+    bool last_value, passed_on;
 };
 
 // The messages of one join, which nobody has taken.

@@ -71,6 +71,7 @@ PyMemberDef topic_message_members[] = {
     {"dropped", T_ULONGLONG, offsetof(TopicMessage, dropped), READONLY, nullptr},
     {"type", T_UINT, offsetof(TopicMessage, type), READONLY, nullptr},
     {"last_value", T_BOOL, offsetof(TopicMessage, last_value), READONLY, nullptr},
+    {"passed_on", T_BOOL, offsetof(TopicMessage, passed_on), READONLY, nullptr},
     {},
 };
 
@@ -110,6 +111,7 @@ TopicMessage* make_message(CoreState* state, PyObject* peer, const TopicInbox& i
     self->dropped = message.dropped;
     self->type = message.type;
     self->last_value = message.last_value != 0;
+    self->passed_on = message.passed_on != 0;
     if (inbox.sealed && !note_signer(self, message.id)) {
         Py_DECREF(reinterpret_cast<PyObject*>(self));
         return nullptr;
@@ -219,14 +221,15 @@ bool on_topic_message(CoreState* state, const sw_event* event) {
     return kept;
 }
 
-// (topic, peer, id, result, code, publisher, refused, count, bytes); of messages the topic alone: some wait now.
+// (topic, peer, id, result, code, publisher, refused, count, bytes, hub); of messages the topic alone: some wait now.
 PyObject* topic_fields(const sw_event* event) {
     if (event->type == SW_EVENT_TOPIC_MESSAGE) return Py_BuildValue("(K)", event->as.topic_message.topic.value);
     const sw_event_topic& topic = event->as.topic;
     char id[SW_PEER_ID_TEXT_SIZE] = "";
     if (event->peer.value != 0) sw_peer_id_text(&topic.id, id);
-    return Py_BuildValue("(KKsiINIKK)", topic.topic.value, event->peer.value, id, static_cast<int>(topic.result),
-                         topic.code, PyBool_FromLong(topic.publisher != 0), topic.refused, topic.count, topic.bytes);
+    return Py_BuildValue("(KKsiINIKKN)", topic.topic.value, event->peer.value, id, static_cast<int>(topic.result),
+                         topic.code, PyBool_FromLong(topic.publisher != 0), topic.refused, topic.count, topic.bytes,
+                         PyBool_FromLong(topic.hub != 0));
 }
 
 void clear_topics(CoreState* state, std::vector<Ref>& dropped) {

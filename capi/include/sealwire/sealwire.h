@@ -590,7 +590,7 @@ typedef struct sw_event_log {
 typedef struct sw_event_topic_message {
     sw_topic topic;
     /* Of the publisher, proved: the peer's own, or of a topic with a secret that of whom has signed the message, who need not be the
-     * peer that has sent it. */
+     * peer that has sent it. Where a hub passed it on (passed_on) and there is no secret: the hub's, as nobody proves who published it. */
     sw_peer_id id;
     sw_text name; /* of the topic */
     sw_bytes body;
@@ -602,6 +602,9 @@ typedef struct sw_event_topic_message {
      * and whatever the session: it may be more than number, and what was refused as a replay has a number and counts as nothing. */
     uint64_t number;
     uint64_t dropped;
+    uint32_t
+        passed_on; /* 1: by a hub. number counts what the hub sent; dropped, as with a secret, what the publisher did */
+    uint32_t reserved;
 } sw_event_topic_message;
 
 /* Of the other events of topics. Since 0.1. */
@@ -616,7 +619,7 @@ typedef struct sw_event_topic {
     uint64_t count;     /* JOINED: peers that have agreed; DROPPED: messages since the last of these events */
     uint64_t bytes;     /* DROPPED: of their bodies */
     uint32_t rights;    /* ASKS: those that are to be decided on, of sw_topic_right */
-    uint32_t reserved;
+    uint32_t hub;       /* MEMBER_JOINED, MEMBER_LEFT, DROPPED: 1: a hub, for others that are not told of */
 } sw_event_topic;
 
 /* Of PIPE_OUTPUT and PIPE_ROOM. Since 0.1. */
@@ -809,6 +812,18 @@ typedef struct sw_node_options {
     uint32_t loop_threads;
     /* Topics that a peer may have joined here, of any name: default 1,024, at most 1,048,576. Each takes some hundred bytes. Since 0.1. */
     uint32_t topics_per_peer;
+    /* 1: this node is a hub. What its peers publish to a topic it passes on to those of its other peers that have joined the same, by
+     * tags: it need not know the topic's name, and cannot read what has a secret. So all who are at it, or at others that name each
+     * other, publish to each other as if they were connected; nothing comes twice, and nothing goes around in circles (at most 8
+     * sessions). On a hub SW_SLOW_BLOCK is SW_SLOW_DROP_OLDEST; what does not leave for a slow peer, 4 MiB a topic, is told in the log.
+     * Between hubs every topic of their clients counts: see topics_per_peer. Since 0.1. */
+    uint32_t hub;
+    /* The peers that are hubs, for this node: these may join topics to pass on what it publishes, and give it what others have
+     * published. Not named, a hub is refused (SW_ERR_NOT_ALLOWED), and what it passes on is not taken; both stands in the log. It could
+     * keep messages back, and of topics without a secret say what it likes: name those that you trust so far. With several loop
+     * threads they are all on one, so that what several of them bring of a publisher comes in order. Copied. Since 0.1. */
+    const sw_peer_id *hubs;
+    size_t hubs_count;
 } sw_node_options;
 
 static inline void sw_node_options_init(sw_node_options *options) {

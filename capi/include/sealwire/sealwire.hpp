@@ -664,6 +664,8 @@ struct node_options {
     std::string network;
     sw_access access = SW_ACCESS_ALLOW_LIST;
     std::vector<peer_id> allowed;
+    bool hub = false;           // it passes on topics between its peers
+    std::vector<peer_id> hubs;  // peers that may pass on to this node what others have published
     run_on handlers = run_on::loop;
 
     std::function<void(const sw_event_listening&)> on_listening;
@@ -711,6 +713,10 @@ public:
         const std::vector<sw_peer_id> allowed(from.allowed.begin(), from.allowed.end());
         raw.allowed = allowed.data();
         raw.allowed_count = allowed.size();
+        const std::vector<sw_peer_id> hubs(from.hubs.begin(), from.hubs.end());
+        raw.hub = from.hub ? 1 : 0;
+        raw.hubs = hubs.data();
+        raw.hubs_count = hubs.size();
         raw.log = from.on_log ? 1 : 0;
         if (!from.key_log.empty()) raw.key_log = text_of(from.key_log);
         check(sw_node_open(&raw, &raw_));

@@ -115,13 +115,15 @@ public:
     sealwire::topic topic() const { return sealwire::topic(message_.topic); }
     std::string_view name() const { return view_of(message_.name); }
     sw_peer peer() const { return event_.peer; }  // that has sent it
-    // Who has published it: the peer, or of a topic with a secret whoever has signed it, who need not be that.
+    // Who has published it: the peer, or of a topic with a secret whoever has signed it, who need not be that. Without one, where a hub
+    // has passed it on: the hub.
     peer_id id() const { return message_.id; }
     std::string_view body() const { return view_of(message_.body); }
     sw_body_type type() const { return static_cast<sw_body_type>(message_.type); }
     uint64_t number() const { return message_.number; }
     uint64_t dropped() const { return message_.dropped; }  // directly before it, as this node was too slow
     bool last_value() const { return message_.last_value != 0; }
+    bool passed_on() const { return message_.passed_on != 0; }
     const sw_event& raw() const { return event_; }  // for `retained`, or sw_event_hold
 
 private:

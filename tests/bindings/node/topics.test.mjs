@@ -424,7 +424,7 @@ for (const [transport, url] of Object.entries(transports)) {
 }
 
 test('who signed a message need not be the peer that has sent it', () => {
-  const message = (...signer) => new TopicMessage('news', { id: 'peer' }, undefined, 0, 0, 0, 0, 0, false, 0, ...signer)
+  const message = (...signer) => new TopicMessage('news', { id: 'peer' }, undefined, 0, 0, 0, 0, 0, false, false, 0, ...signer)
   assert.deepEqual([message('signer').publisher, message().publisher], ['signer', 'peer'])
 })
 

@@ -70,8 +70,8 @@ def test_what_is_published_arrives_with_its_topic_its_publisher_and_its_number(u
                 theirs = await client.join("news")
                 (back,) = server.peers
                 member = await told.next("joined")
-                assert member == (client.id, back, False) and isinstance(member, sealwire.Member)
-                assert mine.members() == [member] and theirs.members() == [(server.id, peer, False)]
+                assert member == (client.id, back, False, False) and isinstance(member, sealwire.Member)
+                assert mine.members() == [member] and theirs.members() == [(server.id, peer, False, False)]
                 for value in ("one", {"two": 2}, b"three", sealwire.encode([4], "messagepack"), bytearray(b"five"), b"6" * 5000):
                     assert await mine.publish(value) == 1
                 assert await mine.publish() == 1
@@ -320,7 +320,7 @@ def test_a_peer_that_connects_later_gets_the_join():
             assert (source.joined, to.joined) == (0, 0)
             peer = await client.connect((await server.listen(URL)).ticket)
             assert (await there.next("joined")).id == client.id
-            assert await here.next("joined") == (server.id, peer, False)
+            assert await here.next("joined") == (server.id, peer, False, False)
             assert await source.publish("welcome") == 1
             assert texts(await take(to, 1)) == ["welcome"]
             await peer.close()
@@ -781,7 +781,7 @@ def sync_joined(theirs=None, mine=None):
         to = client.join("news", **(theirs or {}))
         kind, member = told.get(timeout=DEADLINE)
         (back,) = server.peers
-        assert kind == "joined" and member == (client.id, back, False) and isinstance(member, sync.Member)
+        assert kind == "joined" and member == (client.id, back, False, False) and isinstance(member, sync.Member)
         yield server, client, peer, source, to, told
 
 

@@ -1,0 +1,294 @@
+#!/usr/bin/env python3
+"""sealwire hub: what is published goes from one client to others, over one hub or several, with none of them connected to another."""
+
+import subprocess
+
+import command
+from command import Running, ToolCase, run
+
+
+class Hub(Running):
+    """`sealwire hub --json` on a unix socket, with a key of its own that is there before it is started."""
+
+    def __init__(self, ticket, key, *words):
+        super().__init__("hub", "--listen", ticket.partition("#")[0], "--key", key, *(words or ("--anyone",)))
+        self.ticket = self.expect("listening")["ticket"]
+
+
+class Publisher(Running):
+    """`sealwire pub --json` that publishes line by line."""
+
+    def __init__(self, *words):
+        super().__init__("pub", *words, stdin=subprocess.PIPE)
+
+    def say(self, text):
+        self.process.stdin.write(text + "\n")
+        self.process.stdin.flush()
+
+    def finish(self):
+        """What it says in the end, and its status."""
+        self.process.stdin.close()
+        return self.expect("published"), self.wait()
+
+
+class Hubs(ToolCase):
+    def place(self, name="hub"):
+        """Where a hub is to be, and its key."""
+        key, peer_id = self.new_key(name + ".key")
+        return f"unix://{self.folder / name}#{peer_id}", key
+
+    def start(self, running):
+        self.addCleanup(self.end, running)
+        return running
+
+    @staticmethod
+    def end(running):
+        if running.process.poll() is None:
+            running.process.kill()
+        if not running.process.stdout.closed:
+            running.wait()
+
+    def hub(self, *words):
+        return self.start(Hub(*self.place(), *words))
+
+    def subscriber(self, *words):
+        """That is joined."""
+        sub = self.start(Running("sub", *words))
+        sub.expect("joined")
+        return sub
+
+    @staticmethod
+    def id_of(ticket):
+        return ticket.partition("#")[2]
+
+    def assert_comes(self, sub, body, peer, passed_on=True):
+        message = sub.expect("message")
+        self.assertEqual((message["body"], message["peer"], message["passed_on"], message["dropped"]), (body, peer, passed_on, 0))
+
+    def test_what_is_published_at_a_hub_comes_to_all_others_there(self):
+        hub = self.hub()
+        subs = [self.subscriber("news", "--via", hub.ticket) for _ in range(2)]
+        other = self.subscriber("weather", "--via", hub.ticket, "--count", "1")
+        done = run("pub", "news", "one", "two", "--via", hub.ticket, "--json")
+        self.assertEqual(done.status, 0, done.err)
+        published = done.json()[-1]
+        self.assertEqual((published["messages"], published["dropped"], published["not_delivered"]), (2, 0, 0))
+        for sub in subs:
+            for body in ("one", "two"):
+                self.assert_comes(sub, body, self.id_of(hub.ticket))
+        self.assertEqual(run("pub", "weather", "rain", "--via", hub.ticket).status, 0)
+        self.assert_comes(other, "rain", self.id_of(hub.ticket))
+        self.assertEqual(hub.stop(), 0)
+        hub.expect("stopped")
+
+    def test_who_comes_and_goes_is_told(self):
+        hub = self.hub()
+        key, peer_id = self.new_key()
+        with Running("sub", "news", "--via", hub.ticket, "--key", key):
+            self.assertEqual(hub.expect("connected")["peer"], peer_id)
+        self.assertEqual(hub.expect("closed")["peer"], peer_id)
+
+    def test_programs_with_one_key_may_meet_at_a_hub(self):
+        hub = self.hub()
+        key, _ = self.new_key()
+        sub = self.subscriber("news", "--via", hub.ticket, "--key", key)
+        self.assertEqual(run("pub", "news", "one", "--via", hub.ticket, "--key", key).status, 0)
+        self.assert_comes(sub, "one", self.id_of(hub.ticket))
+
+    def test_a_publisher_waits_until_somebody_listens_behind_the_hub(self):
+        hub = self.hub()
+        done = run("pub", "news", "one", "--via", hub.ticket, "--timeout", "0.2")
+        self.fails(done, 6, "0 of 1 have joined news")
+        pub = self.start(Publisher("news", "one", "--via", hub.ticket))
+        self.assertEqual(pub.expect("joined")["peers"], 1)
+        sub = self.start(Running("sub", "news", "--via", hub.ticket))
+        self.assert_comes(sub, "one", self.id_of(hub.ticket))
+        published, status = pub.finish()
+        self.assertEqual((published["messages"], status), (1, 0))
+
+    def test_with_from_it_is_told_by_whom_it_came(self):
+        hub = self.hub()
+        plain = subprocess.Popen([command.TOOL, "sub", "news", "--from", "--via", hub.ticket, "--count", "1", "--verbose"],
+                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(plain.communicate)
+        self.addCleanup(plain.kill)
+        while not plain.stderr.readline().startswith("Joined news"):
+            self.assertIsNone(plain.poll())
+        self.assertEqual(run("pub", "news", "one", "--via", hub.ticket).status, 0)
+        out, err = plain.communicate(timeout=command.PATIENCE_S)
+        self.assertEqual((out, plain.returncode), (f"news via {self.id_of(hub.ticket)[:8]}: one\n", 0), err)
+
+    def secret(self):
+        path = self.folder / "secret"
+        self.assertEqual(run("secret", path).status, 0)
+        return path
+
+    def test_with_a_secret_it_is_proved_who_has_published_it(self):
+        hub, secret = self.hub(), self.secret()
+        key, peer_id = self.new_key()
+        sub = self.subscriber("news", "--via", hub.ticket, "--secret-file", secret)
+        foreign = self.subscriber("news", "--via", hub.ticket)
+        self.assertEqual(run("pub", "news", "sealed", "--via", hub.ticket, "--secret-file", secret, "--key", key).status, 0)
+        self.assert_comes(sub, "sealed", peer_id)
+        self.assertEqual(run("pub", "news", "open", "--via", hub.ticket).status, 0)
+        self.assert_comes(foreign, "open", self.id_of(hub.ticket))  # and nothing of what has a secret before it
+
+    def two_hubs(self):
+        """The one dials the other, which names it by its id alone; both know that they are connected."""
+        (first, first_key), (second, second_key) = self.place("first"), self.place("second")
+        one = self.start(Hub(first, first_key, "--anyone", "--hub", self.id_of(second)))
+        other = self.start(Hub(second, second_key, "--anyone", "--hub", first))
+        self.assertEqual(one.expect("connected")["peer"], self.id_of(second))
+        self.assertEqual(other.expect("connected")["peer"], self.id_of(first))
+        return one, other
+
+    def test_two_hubs_are_one(self):
+        one, other = self.two_hubs()
+        subs = [self.subscriber("news", "--via", hub.ticket) for hub in (one, other)]
+        for hub in (one, other):
+            key, peer_id = self.new_key(hub.ticket[-8:])
+            self.assertEqual(run("pub", "news", "one", "--via", hub.ticket, "--key", key).status, 0)
+            for sub, at in zip(subs, (one, other)):
+                self.assert_comes(sub, "one", self.id_of(at.ticket))
+
+    def test_who_is_at_both_of_two_hubs_gets_all_once(self):
+        one, other = self.two_hubs()
+        both = ("--via", one.ticket, "--via", other.ticket)
+        sub = self.subscriber("news", *both)
+        for body in ("one", "two"):
+            self.assertEqual(run("pub", "news", body, *both).status, 0)
+        bodies = [sub.expect("message")["body"] for _ in range(2)]
+        self.assertEqual(bodies, ["one", "two"])
+
+    def test_hubs_that_dial_each_other_find_each_other_whoever_is_first(self):
+        (first, first_key), (second, second_key) = self.place("first"), self.place("second")
+        one = self.start(Hub(first, first_key, "--anyone", "--hub", second))
+        self.assertIn("it is dialled again", one.expect("closed")["text"])
+        other = self.start(Hub(second, second_key, "--anyone", "--hub", first))
+        self.assertEqual(one.expect("connected")["peer"], self.id_of(second))
+        other.expect("connected")
+        sub = self.subscriber("news", "--via", one.ticket)
+        self.assertEqual(run("pub", "news", "one", "--via", other.ticket).status, 0)
+        self.assert_comes(sub, "one", self.id_of(one.ticket))
+
+    def expect_loss(self, running, stop):
+        """Of a hub that has closed, or was killed."""
+        if stop == self.end:
+            running.expect("suspended")
+        else:
+            self.assertIn("it is dialled again", running.expect("closed")["text"])
+
+    def test_a_hub_that_was_started_anew_is_dialled_again_by_another(self):
+        for stop in (Running.stop, self.end):
+            with self.subTest(stop.__name__):
+                one, other = self.two_hubs()
+                stop(one)
+                self.expect_loss(other, stop)
+                one = self.start(Hub(one.ticket, self.folder / "first.key", "--anyone", "--hub", self.id_of(other.ticket)))
+                self.assertIn("connected anew", other.expect("connected")["text"])
+                one.expect("connected")
+                sub = self.subscriber("news", "--via", one.ticket)
+                self.assertEqual(run("pub", "news", "one", "--via", other.ticket).status, 0)
+                self.assert_comes(sub, "one", self.id_of(one.ticket))
+                for path in self.folder.iterdir():
+                    path.unlink()
+
+    def test_publisher_and_subscriber_go_on_at_a_hub_that_was_started_anew(self):
+        place, key = self.place()
+        for stop in (Running.stop, self.end):
+            with self.subTest(stop.__name__):
+                hub = self.start(Hub(place, key))
+                sub = self.subscriber("news", "--via", place)
+                pub = self.start(Publisher("news", "--via", place))
+                pub.say("one")
+                self.assert_comes(sub, "one", self.id_of(place))
+                stop(hub)
+                for each in (sub, pub):
+                    self.expect_loss(each, stop)
+                hub = self.start(Hub(place, key))
+                for each in (sub, pub):
+                    self.assertIn("connected anew", each.expect("connected")["text"])
+                pub.expect("member_joined")  # the hub, for the subscriber
+                pub.say("two")
+                self.assert_comes(sub, "two", self.id_of(place))
+                published, status = pub.finish()
+                self.assertEqual((published["messages"], published["not_delivered"], status), (2, 0, 0))
+                self.end(hub)
+
+    def test_who_is_killed_holds_up_nobody_that_joins(self):
+        hub = self.hub()
+        pub = self.start(Publisher("news", "--via", hub.ticket))
+        pub.expect("joined")
+        self.end(pub)  # its session is kept for a minute
+        sub = self.subscriber("news", "--via", hub.ticket)
+        self.assertEqual(run("pub", "news", "one", "--via", hub.ticket).status, 0)
+        self.assert_comes(sub, "one", self.id_of(hub.ticket))
+
+    def test_a_hub_that_does_not_come_back_is_the_end_when_the_lease_is_over(self):
+        hub = self.hub()
+        sub = self.subscriber("news", "--via", hub.ticket, "--lease", "0.3")
+        self.assertEqual(hub.stop(), 0)
+        self.assertIn("is not dialled any more", sub.expect("given_up")["text"])
+        self.assertEqual((sub.expect("error")["error"], sub.wait()), ("peer_closed", 5))
+
+    def test_without_a_lease_a_hub_is_not_dialled_again(self):
+        hub = self.hub()
+        sub = self.subscriber("news", "--via", hub.ticket, "--lease", "0")
+        self.assertEqual((hub.stop(), sub.wait()), (0, 0))
+
+    def test_a_hub_that_a_subscriber_does_not_name_gives_it_nothing_and_it_says_why(self):
+        hub = self.hub()
+        sub = self.subscriber("news", "--connect", hub.ticket)
+        named = self.subscriber("news", "--via", hub.ticket)
+        self.assertEqual(run("pub", "news", "one", "--via", hub.ticket).status, 0)
+        self.assert_comes(named, "one", self.id_of(hub.ticket))
+        log = sub.expect("log")
+        self.assertEqual((log["error"], log["peer"]), ("not_allowed", self.id_of(hub.ticket)[:8]))
+        self.assertIn("is not named as a hub", log["text"])
+        self.assertEqual(sub.stop(), 0)
+        self.assertNotIn("message", [event["event"] for event in sub.rest()])
+
+    def test_a_hub_that_a_publisher_does_not_name_gets_nothing_and_says_why(self):
+        hub = self.hub()
+        sub = self.subscriber("news", "--via", hub.ticket)
+        self.fails(run("pub", "news", "one", "--connect", hub.ticket), 1, "nobody has joined news", "--via")
+        log = hub.expect("log")
+        self.assertEqual(log["error"], "not_allowed")
+        self.assertIn("has to name it as a hub", log["text"])
+        self.assertEqual(run("pub", "news", "two", "--via", hub.ticket).status, 0)
+        self.assert_comes(sub, "two", self.id_of(hub.ticket))
+
+    def test_hubs_that_are_not_named_in_both_directions_pass_nothing_on(self):
+        (first, first_key), (second, second_key) = self.place("first"), self.place("second")
+        one = self.start(Hub(first, first_key))
+        other = self.start(Hub(second, second_key, "--anyone", "--hub", first))
+        other.expect("connected")
+        self.subscriber("news", "--via", one.ticket)
+        self.fails(run("pub", "news", "one", "--via", other.ticket, "--timeout", "0.2"), 6, "0 of 1 have joined news")
+
+    def test_a_hub_lets_in_whom_it_is_told_to(self):
+        key, peer_id = self.new_key()
+        hub = self.hub("--allow", peer_id)
+        self.assertEqual(run("pub", "news", "one", "--wait", "0", "--via", hub.ticket, "--key", key).status, 0)
+        self.fails(run("pub", "news", "one", "--wait", "0", "--via", hub.ticket), 4, "does not allow this key")
+
+    def test_topics_of_a_peer_have_a_limit(self):
+        hub = self.hub("--anyone", "--topics-per-peer", "1")
+        self.fails(run("sub", "one", "two", "--via", hub.ticket, "--count", "1"), 4)
+
+    def test_a_hub_that_is_not_there_is_told(self):
+        place, _ = self.place()
+        self.fails(run("sub", "news", "--via", place), 3, "nothing is listening")
+
+    def test_a_wrong_command_line_is_explained(self):
+        self.fails(run("hub", "--anyone"), 2, "--listen ADDRESS")
+        self.fails(run("hub", "--listen", "tcp://127.0.0.1:0"), 2, "--anyone")
+        self.fails(run("hub", "news", "--listen", "tcp://127.0.0.1:0", "--anyone"), 2, "'news' is one argument too many")
+        self.fails(run("hub", "--listen", "tcp://127.0.0.1:0", "--anyone", "--hub", "nobody"), 8, "--hub nobody")
+        self.fails(run("sub", "news", "--via", "nobody"), 3, "--via nobody")
+        self.fails(run("sub", "news"), 2, "--via TICKET")
+        self.fails(run("hub", "--listen", "tcp://127.0.0.1:0", "--anyone", "--topics-per-peer", "0"), 2, "--topics-per-peer takes")
+
+
+if __name__ == "__main__":
+    command.main()
