@@ -251,17 +251,22 @@ void NodeTopics::tell(Shard& shard, const TopicEvent& event) {
 void NodeTopics::log_of_hub(Shard& shard, const TopicEvent& event) {
     const bool refused = event.kind == TopicEvent::Kind::refused;
     if (!node_.logs(LogLevel::warning)) return;
+    uint64_t messages = event.count, bytes = event.bytes;
+    if (!refused)
+        messages = unlogged_.fetch_add(event.count) + event.count,
+        bytes = unlogged_bytes_.fetch_add(event.bytes) + event.bytes;
     const Error error =
-        refused
-            ? Error{exchange_errc(event.code),
-                    event.code == static_cast<uint32_t>(WireCode::not_allowed)
-                        ? "this hub may not join a topic there: the peer has to name it as a hub"
-                        : "this hub could not join a topic there: what is published to it is not passed on"}
-            : Error{Errc::slow, std::to_string(event.count) + " messages of a topic, " + std::to_string(event.bytes) +
-                                    " bytes, that others have published did not leave for it"};
+        refused ? Error{exchange_errc(event.code),
+                        event.code == static_cast<uint32_t>(WireCode::not_allowed)
+                            ? "this hub may not join a topic there: the peer has to name it as a hub"
+                            : "this hub could not join a topic there: what is published to it is not passed on"}
+                : Error{Errc::slow, std::to_string(messages) + " messages of topics, " + std::to_string(bytes) +
+                                        " bytes, that others have published did not leave for it, or others before"};
     LogPace& pace = refused ? refused_log_ : dropped_log_;
     const std::optional<uint64_t> left_out = pace.allows(shard.loop().now());
-    if (left_out) shard.log(LogLevel::warning, error.code, &event.peer, {}, error.detail + left_out_words(*left_out));
+    if (!left_out) return;
+    if (!refused) unlogged_ -= messages, unlogged_bytes_ -= bytes;
+    shard.log(LogLevel::warning, error.code, &event.peer, {}, error.detail + left_out_words(*left_out));
 }
 
 }  // namespace sealwire

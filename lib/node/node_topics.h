@@ -1,6 +1,7 @@
 // NodeTopics: a node's topics: their table, its lock, the application's handles, and what its loop threads do for them.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -80,6 +81,7 @@ private:
     bool closed_ = false;
     bool stopped_ = false;
     LogPace foreign_log_, refused_log_, dropped_log_;
+    std::atomic<uint64_t> unlogged_{0}, unlogged_bytes_{0};  // dropped by this hub since the last line about that
 };
 
 }  // namespace sealwire

@@ -104,10 +104,6 @@ TopicLink::Fed TopicLink::feed_log(TopicMember& member, const TopicLog& log, Out
             continue;
         }
         ++member.next;
-        if (!topics_.take_large(member, entry.body.size())) {
-            topics_.dropped(member, 1, entry.body.size());
-            continue;
-        }
         const Fed fed = feed_whole(member, 0, entry, outbox);
         if (fed != Fed::all) return fed;
     }
@@ -153,7 +149,6 @@ TopicLink::Fed TopicLink::feed_large(TopicMember& member, Outbox& outbox) {
     member.sending = {};
     member.route.reset();
     member.under_way = false;
-    if (member.large_drawn > 0) topics_.give_large(member);
     return Fed::all;
 }
 

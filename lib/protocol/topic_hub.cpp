@@ -8,6 +8,21 @@
 
 namespace sealwire {
 
+namespace {
+
+// Of a large message: what the node's memory is charged until it has left for the last member.
+struct ChargedRoute : TopicRoute {
+    ChargedRoute(const TopicRoute& route, Budget& from, uint64_t bytes)
+        : TopicRoute(route), budget(from), taken(bytes) {}
+    ~ChargedRoute() { budget.sending.give(taken); }
+    ChargedRoute(const ChargedRoute&) = delete;
+    ChargedRoute& operator=(const ChargedRoute&) = delete;
+    Budget& budget;
+    uint64_t taken;
+};
+
+}  // namespace
+
 bool Topics::names_hub(const PeerId& peer) const {
     return std::find(routing_.hubs.begin(), routing_.hubs.end(), peer) != routing_.hubs.end();
 }
@@ -59,19 +74,19 @@ TopicRoute TopicLink::route_of(const Frame& frame) {
     return route;
 }
 
-void TopicLink::note_route(const Join& join, const Frame& frame, Event& event) {
+void TopicLink::note_route(Join& join, const Frame& frame, Event& event) {
     const auto route = std::make_shared<const TopicRoute>(route_of(frame));
     event.foreign = !is_hub_ && !is_own(join, route->origin);
     event.route = route;
 }
 
 // The peer's own: of the start that it had before, as sessions do not outlive their programs.
-bool TopicLink::is_own(const Join& join, const TopicOrigin& origin) {
-    if (own_origin_ == origin) return true;
+bool TopicLink::is_own(Join& join, const TopicOrigin& origin) {
+    if (join.origin == origin) return true;
     const uint64_t start_ms = Reader(origin).le64();
     if (start_ms != start_ms_.value_or(start_ms) || !is_origin_of(origin, peer_, join.tag)) return false;
     start_ms_ = start_ms;
-    own_origin_ = origin;
+    join.origin = origin;
     return true;
 }
 
@@ -85,7 +100,7 @@ TopicPassed TopicLink::pass_on(const Event& event) {
         return {};  // for none of those who listen now (renew_audience)
     const TopicRoute& route = *event.route;
     if (route.origin == topic->next.origin) return {};
-    const bool passes = topics_.is_hub() && topics_.distance(*topic, *this) > 0;
+    const bool passes = join.distance > 0 && topics_.distance(*topic, *this) > 0;
     // Another way may be shorter, so that it can be passed on.
     if (passes && route.hops == 1 && topic->listeners == 0) return {};
     const uint64_t direct = topics_.origins_.direct(topic->tag, route);
@@ -94,11 +109,11 @@ TopicPassed TopicLink::pass_on(const Event& event) {
         if (own != topics_.links_.end() && own->second->is_heard(*topic)) return {};
     }
     // What was dropped on this way is of any publisher: their numbers tell of whom, but for the first one of each.
-    join.unexplained += event.last ? 0 : event.last_number;
+    const uint64_t unexplained = join.unexplained + (event.last ? 0 : event.last_number);
     const auto missing = event.last ? topics_.origins_.take_last(topic->tag, join.since, route)
-                                    : topics_.origins_.take(topic->tag, join.since, route, join.unexplained);
-    if (!missing) return {};
-    join.unexplained -= std::min(join.unexplained, *missing);
+                                    : topics_.origins_.take(topic->tag, join.since, route, unexplained);
+    if (!missing) return {};  // another way has brought it, and maybe what was dropped here
+    join.unexplained = unexplained - std::min(unexplained, *missing);
     if (passes && route.hops > 1 && !event.last) topics_.pass_on(*topic, event, number_);
     return {true, *missing};
 }
@@ -109,24 +124,21 @@ void Topics::pass_on(Topic& topic, const Event& event, uint64_t link) {
     route.except = link;
     TopicMessage message{.body = event.body, .type = event.type};
     if (event.body.size() > TopicLog::kSharing) message.owner = event.keeper();
-    message.route = std::make_shared<const TopicRoute>(route);
     if (topic.reading + topic.stopped.size() == 0) return;
     make_room(topic, message.cost());  // a hub has no topics that block
-    if (draw(topic.log, topic.drawn, message.cost())) return append(topic, message);
+    const uint64_t large = event.body.size() > kSendFloor ? event.body.size() : 0;
+    if (!budget_ || large == 0) {
+        message.route = std::make_shared<const TopicRoute>(route);
+    } else if (budget_->sending.take(large)) {
+        message.route = std::make_shared<const ChargedRoute>(route, *budget_, large);
+    }
+    if (message.route && draw(topic.log, topic.drawn, message.cost())) return append(topic, message);
     for_each_member(topic, [&](TopicMember& member) {
-        if (!member.publisher && member.link->number() != link) dropped(member, 1, event.body.size());
+        if (member.publisher || member.link->number() == link) return;
+        if (member.own) dropped_behind(member, 1, event.body.size());
+        else dropped(member, 1, event.body.size());
     });
 }
-
-// A hub's message of several frames for a member that may take long for it. False: there is no memory.
-bool Topics::take_large(TopicMember& member, uint64_t bytes) {
-    if (!is_hub() || !budget_) return true;
-    if (!budget_->sending.take(bytes)) return false;
-    member.large_drawn = bytes;
-    return true;
-}
-
-void Topics::give_large(TopicMember& member) { budget_->sending.give(std::exchange(member.large_drawn, 0)); }
 
 // ---- Distances ----
 
@@ -231,6 +243,7 @@ void Topics::reach(TopicLink& from, const TopicWave& wave, const TopicTag& tag) 
     Topic& known = *find(topic->second);
     TopicHold& hold = begin_hold(known, from.number());
     try {
+        hold.of_wave = true;
         hold.wave = wave;
         waves_.insert(wave);
         wait_for_clients(known, hold);
@@ -251,13 +264,15 @@ void Topics::await_wave(Topic& topic, TopicHandle& handle) {
         return;
     }
     ++handle.pending;
-    begin_wave(topic, {handle.serial});
+    begin_wave(topic, handle.hold ? static_cast<TopicHold&>(handle).link : 0, {handle.serial});
 }
 
-void Topics::begin_wave(Topic& topic, std::vector<uint64_t> behind) {
-    TopicHold& hold = begin_hold(topic, 0);
+void Topics::begin_wave(Topic& topic, uint64_t link, std::vector<uint64_t> behind) {
+    TopicHold& hold = begin_hold(topic, link);
+    hold.own_wave = true;
     hold.behind = std::move(behind);
     topic.wave = hold.serial;
+    if (const auto at = links_.find(link); at != links_.end()) ++at->second->open_waves_;
     try {
         rng_.fill(hold.wave);
         waves_.insert(hold.wave);
@@ -278,8 +293,13 @@ TopicHold& Topics::begin_hold(const Topic& topic, uint64_t link) {
     hold.hold = true;
     hold.link = link;
     hold.pending = 1;  // until settle_if_due()
-    holds_.emplace(hold.serial, std::move(made));
     handles_.emplace(hold.serial, &hold);
+    try {
+        holds_.emplace(hold.serial, std::move(made));
+    } catch (...) {
+        handles_.erase(hold.serial);
+        throw;
+    }
     return hold;
 }
 
@@ -305,8 +325,8 @@ void Topics::settle_if_due(TopicHold& hold) {
 void Topics::settle(TopicHold& hold) {
     const auto at = links_.find(hold.link);
     TopicLink* const link = at == links_.end() ? nullptr : at->second;
-    if (hold.link == 0) return settle_wave(hold);
-    if (link && hold.wave != TopicWave{}) link->reached_.push_back(hold.wave);
+    if (hold.own_wave) return settle_wave(hold);
+    if (link && hold.of_wave) link->reached_.push_back(hold.wave);
     std::unique_ptr<TopicMember>* const member = link ? link->members_.find(hold.alias) : nullptr;
     if (member && (*member)->hold == hold.serial) {
         (*member)->hold = 0;
@@ -317,21 +337,31 @@ void Topics::settle(TopicHold& hold) {
 }
 
 void Topics::settle_wave(const TopicHold& hold) {
-    const std::vector<uint64_t> behind = hold.behind;
-    Topic* const topic = find(hold.topic);
+    std::vector<uint64_t> behind = hold.behind;
+    const uint64_t link = hold.link;
+    const uint64_t number = hold.topic;
+    Topic& topic = *find(number);  // which stays as long as its wave
+    topic.wave = 0;
     drop_hold(hold.serial);
-    if (topic) {
-        topic->wave = 0;
-        if (!topic->behind_wave.empty()) begin_wave(*topic, std::exchange(topic->behind_wave, {}));
+    std::vector<uint64_t> next = std::exchange(topic.behind_wave, {});
+    std::erase_if(next, [this](uint64_t serial) { return !waits(serial); });
+    try {
+        if (!next.empty()) begin_wave(topic, link, next);
+    } catch (const std::bad_alloc&) {
+        behind.insert(behind.end(), next.begin(), next.end());
     }
     for (const uint64_t serial : behind) answered(serial, static_cast<uint32_t>(WireCode::closing), 0);
+    if (Topic* const left = find(number)) erase_if_unused(*left);
 }
 
 // 0: there is none.
 void Topics::drop_hold(uint64_t serial) {
     const auto found = holds_.find(serial);
     if (found == holds_.end()) return;
-    waves_.erase(found->second->wave);
+    const TopicHold& hold = *found->second;
+    if (hold.of_wave || hold.own_wave) waves_.erase(hold.wave);
+    const auto link = hold.own_wave ? links_.find(hold.link) : links_.end();
+    if (link != links_.end()) --link->second->open_waves_;
     handles_.erase(serial);
     holds_.erase(found);
 }
@@ -351,17 +381,16 @@ void Topics::add_waiting(std::vector<uint64_t>& list, uint64_t serial) {
 // ---- Waves over a link ----
 
 void TopicLink::ask_reach(const TopicWave& wave, const TopicTag& tag, uint64_t serial) {
+    asked_[wave] = {serial};
     reach_.push_back({wave, tag});
-    asked_.push_back({wave, serial});
     topics_.flag(*this);
 }
 
 void TopicLink::on_reached(const TopicWave& wave) {
-    const auto asked = std::find_if(asked_.begin(), asked_.end(), [&](const Asked& each) { return each.wave == wave; });
-    if (asked == asked_.end()) return;
-    const uint64_t serial = asked->serial;
-    *asked = asked_.back();
-    asked_.pop_back();
+    const auto asked = asked_.find(wave);
+    if (asked == asked_.end() || !asked->second.sent) return;
+    const uint64_t serial = asked->second.serial;
+    asked_.erase(asked);
     --waves_out_;
     topics_.answered(serial, static_cast<uint32_t>(WireCode::closing), group_);  // no publisher more
 }
@@ -372,15 +401,26 @@ void TopicLink::release_holds() {
     const auto take = [&](std::vector<uint64_t>& waiting) {
         std::erase_if(waiting, [&](uint64_t serial) {
             const TopicHandle* const handle = topics_.waits(serial);
-            if (!handle || !handle->hold) return false;
+            if (!handle || !handle->hold || static_cast<const TopicHold*>(handle)->link == number_) return false;
             released.push_back(serial);
             return true;
         });
     };
     joins_.for_each([&](uint64_t, std::unique_ptr<Join>& join) { take(join->waiting); });
     wanted_by_.for_each([&](uint64_t, std::vector<uint64_t>& waiting) { take(waiting); });
-    for (Asked& each : asked_) released.push_back(std::exchange(each.serial, 0));
+    for (auto& [wave, each] : asked_) released.push_back(std::exchange(each.serial, 0));
+    std::erase_if(asked_, [](const auto& each) { return !each.second.sent; });
+    reach_.clear();
     answer(released, static_cast<uint32_t>(WireCode::closing));
+}
+
+// The session goes on: what has changed meanwhile is told.
+void TopicLink::want_anew() {
+    std::vector<uint64_t> topics;
+    alias_of_.for_each([&](uint64_t topic, uint64_t) { topics.push_back(topic); });
+    wanted_by_.for_each([&](uint64_t topic, const std::vector<uint64_t>&) { topics.push_back(topic); });
+    for (const uint64_t topic : topics) want(topic);
+    topics_.want_all(*this);
 }
 
 // Behind the JOINs that were to be sent before.
@@ -395,6 +435,7 @@ void TopicLink::spread_waves(Outbox& outbox) {
     }
     for (; !reach_.empty() && may_ask(); reach_.pop_front()) {
         outbox.put({.kind = FrameKind::reach, .tlvs = reach_.front().first, .body = reach_.front().second});
+        asked_[reach_.front().first].sent = true;
         ++waves_out_;
     }
     reach_.shrink();

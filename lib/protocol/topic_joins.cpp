@@ -17,12 +17,13 @@ void TopicLink::wait_for(Topics::Topic& topic, TopicHandle& handle) {
     const uint64_t* const alias = alias_of_.find(topic.number);
     Join* const join = alias ? joins_.find(*alias)->get() : nullptr;
     const bool right = join && !is_of_before(*join, topic, wish) && (!join->publisher || wish.publisher);
-    if (right) join->since = topic.since;
+    if (right) renew(*join, topic);
     if (right && join->acked) {
         ++handle.answered;
         return count_for(*join, handle.serial);
     }
-    if (handle.hold && !up_) return want(topic.number);
+    // Others are not held up by a peer that may be gone.
+    if (handle.hold && !up_ && static_cast<TopicHold&>(handle).link != number_) return want(topic.number);
     ++handle.pending;
     if (right) return topics_.add_waiting(join->waiting, handle.serial);
     topics_.add_waiting(wanted_by_.insert(topic.number), handle.serial);
@@ -49,7 +50,13 @@ std::vector<TopicHandle*> TopicLink::still_waiting(const Join& join) {
 
 void TopicLink::want(uint64_t topic) {
     if (over_) return;
-    if (!std::exchange(listed_todo_.insert(topic), true)) todo_.push_back(topic);
+    if (!up_ && topics_.is_hub()) {  // peers could make any number of them
+        unwanted_ = true;
+        return;
+    }
+    bool& listed = listed_todo_.insert(topic);
+    if (!listed) todo_.push_back(topic);
+    listed = true;
     // What was published before goes before.
     TopicMember* const* const member = member_of_.find(topic);
     if (member) ready_if_due(*topics_.find(topic), **member);
@@ -84,7 +91,7 @@ bool TopicLink::reconcile(uint64_t number, Outbox& outbox, bool fed) {
         leave_alias(*alias, outbox);
     } else if (join) {
         if (wish.distance > 0) tell_distance(*alias, *join, wish.distance, outbox);
-        join->since = topic->since;
+        renew(*join, *topic);
         if (join->acked) {
             if (const std::vector<uint64_t>* const waiting = wanted_by_.find(number)) {
                 for (const uint64_t serial : *waiting) count_for(*join, serial);
@@ -115,7 +122,14 @@ bool TopicLink::reconcile(uint64_t number, Outbox& outbox, bool fed) {
 // What was left and joined again is joined anew; not so by a hub, which has others to hear for, nor at one, which would leave in its
 // turn and not get what waits for it.
 bool TopicLink::is_of_before(const Join& join, const Topics::Topic& topic, const Wish& wish) const {
-    return wish.distance == 0 && !is_hub_ && !join.publisher && join.since != topic.since;
+    if (join.publisher || wish.publisher) return false;
+    if ((join.distance > 0) != (wish.distance > 0)) return true;  // for others, or not any more
+    return wish.distance == 0 && !is_hub_ && join.since != topic.since;
+}
+
+// For those who listen now, who have missed nothing yet.
+void TopicLink::renew(Join& join, const Topics::Topic& topic) {
+    if (std::exchange(join.since, topic.since) != topic.since) join.unexplained = 0;
 }
 
 void TopicLink::tell_distance(uint64_t alias, Join& join, uint8_t distance, Outbox& outbox) {
@@ -177,7 +191,8 @@ void TopicLink::erase_join(uint64_t alias, uint32_t code) {
     Topics::Topic& topic = *topics_.find(join->topic);
     --topic.joins;
     if (code != 0) {
-        if (join->distance > 0) refused_.insert(topic.number) = true;
+        const bool as_hub = join->distance > 0 && code == static_cast<uint32_t>(WireCode::not_allowed);
+        if (as_hub && (is_hub_ || member_of_.find(topic.number))) refused_.insert(topic.number) = true;
         tell_refused(topic, code);
         for (TopicHandle* handle : still_waiting(*join)) {
             --handle->answered;
@@ -186,7 +201,7 @@ void TopicLink::erase_join(uint64_t alias, uint32_t code) {
         }
     }
     answer(join->waiting, code);
-    topics_.erase_if_unused(topic);
+    if (Topics::Topic* const left = topics_.find(join->topic)) topics_.erase_if_unused(*left);
 }
 
 void TopicLink::tell_refused(const Topics::Topic& topic, uint32_t code) {

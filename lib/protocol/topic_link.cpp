@@ -232,7 +232,9 @@ bool TopicLink::sync(Outbox& outbox, size_t group, bool up) {
         attached_ = true;
         topics_.add(*this);
     }
-    if (std::exchange(up_, up) && !up) release_holds();
+    const bool was_up = std::exchange(up_, up);
+    if (was_up && !up) release_holds();
+    if (up && std::exchange(unwanted_, false)) want_anew();
     size_t applied = 0;  // who leaves does so behind its messages
     while (applied < incoming_.size() && incoming_[applied].behind <= inbox_.told_events()) apply(incoming_[applied++]);
     incoming_.erase(incoming_.begin(), incoming_.begin() + static_cast<ptrdiff_t>(applied));
@@ -263,6 +265,7 @@ bool TopicLink::sync(Outbox& outbox, size_t group, bool up) {
             todo_.pop_front();
         }
         todo_.shrink();
+        listed_todo_.shrink();
         feed(outbox);
         for (size_t i = leaving_.size(); i > 0; --i) {  // each once: one that has to wait holds up no other
             const uint64_t number = leaving_.front();
@@ -322,6 +325,7 @@ void TopicLink::peer_joins(const Incoming& incoming) {
     if (members_.size() >= limits_.topics) return answer(WireCode::limit);
     const bool hub = (incoming.flags & join_flag::hub) != 0;
     if (hub && !is_hub_) return answer(WireCode::not_allowed);  // it would pass on what is published here
+    if (open_waves_ >= limits_.topics) return answer(WireCode::limit);
     Topics::Topic& topic = topics_.topic_of(incoming.tag);
     if (member_of_.find(topic.number)) return answer(WireCode::protocol);  // it has joined it already
     auto made = std::make_unique<TopicMember>();
@@ -346,7 +350,6 @@ void TopicLink::peer_joins(const Incoming& incoming) {
 void TopicLink::erase_member(TopicMember& member) {
     unready(member);
     topics_.drop_hold(member.hold);
-    if (member.large_drawn > 0) topics_.give_large(member);
     refused_.erase(member.topic);
     member_of_.erase(member.topic);
     topics_.member_left(member);
@@ -382,7 +385,7 @@ TopicLink::Lost TopicLink::leave(uint64_t received) {
     wanted_by_.for_each(
         [&](uint64_t, std::vector<uint64_t>& each) { unheard.insert(unheard.end(), each.begin(), each.end()); });
     wanted_by_.clear();
-    for (const Asked& each : asked_) unheard.push_back(each.serial);
+    for (const auto& [wave, each] : asked_) unheard.push_back(each.serial);
     asked_.clear();
     answer(unheard, static_cast<uint32_t>(WireCode::closing));
     return lost;

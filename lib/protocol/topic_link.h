@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -39,7 +40,6 @@ struct TopicMember {
     uint64_t gap_behind = 0;        // ... behind its own log
     std::unique_ptr<TopicLog> own;  // drop_newest: what it still gets, and then it goes on with what is published then
     uint64_t drawn = 0;             // of the node's budget, for that
-    uint64_t large_drawn = 0;       // ... for the message under way, of a hub
 
     // The message under way, of several frames.
     bool under_way = false;
@@ -102,7 +102,8 @@ public:
     bool has_output() const {
         const bool to_tell = !todo_.empty() || !leaving_.empty();
         return !ready_.empty() || (to_tell && !joins_wait_) || !answers_.empty() || !verdicts_.empty() ||
-               !revoked_.empty() || !credit_due_.empty() || !reached_.empty() || (!reach_.empty() && may_ask());
+               !revoked_.empty() || !credit_due_.empty() || !reached_.empty() ||
+               (!reach_.empty() && !joins_wait_ && may_ask());
     }
     // All that was published has left.
     bool settled() const;
@@ -126,6 +127,7 @@ private:
         uint64_t topic = 0;
         uint64_t since = 0;  // of the topic, when it was made: a first listener that came later joins anew
         TopicTag tag{};
+        TopicOrigin origin{};  // the peer's own, once one came
         uint8_t distance = 0;  // that the peer knows, of this hub
         bool publisher = false;
         bool acked = false;
@@ -172,8 +174,8 @@ private:
         uint8_t distance = 0;  // as a hub
     };
     struct Asked {
-        TopicWave wave;
-        uint64_t serial;  // who waits for the answer
+        uint64_t serial = 0;  // who waits for the answer
+        bool sent = false;
     };
 
     bool fail(WireCode code, const char* text);
@@ -190,8 +192,9 @@ private:
     static void tell_distance(uint64_t alias, Join& join, uint8_t distance, Outbox& outbox);
     void join(Topics::Topic& topic, const Wish& wish, Outbox& outbox);
     static TopicRoute route_of(const Frame& frame);
-    void note_route(const Join& join, const Frame& frame, Event& event);
-    bool is_own(const Join& join, const TopicOrigin& origin);
+    void note_route(Join& join, const Frame& frame, Event& event);
+    bool is_own(Join& join, const TopicOrigin& origin);
+    static void renew(Join& join, const Topics::Topic& topic);
     bool is_heard(const Topics::Topic& topic) const;
     void answer_join(uint64_t alias, uint32_t code, Outbox& outbox);
     // Of what one topic has: hubs that ask at once.
@@ -200,6 +203,7 @@ private:
     void ask_reach(const TopicWave& wave, const TopicTag& tag, uint64_t serial);
     void on_reached(const TopicWave& wave);
     void release_holds();
+    void want_anew();
     void spread_waves(Outbox& outbox);
     void leave_alias(uint64_t alias, Outbox& outbox);
     void erase_join(uint64_t alias, uint32_t code);
@@ -245,7 +249,9 @@ private:
     bool listed_ = false;  // among those of its group that are ready
     bool too_slow_ = false;
     bool draining_ = false;
-    bool up_ = true;  // as far as was seen
+    bool up_ = true;           // as far as was seen
+    bool unwanted_ = false;    // what changed meanwhile is not in todo_
+    uint64_t open_waves_ = 0;  // of this hub, for JOINs of the peer
     WireCode failure_ = WireCode::ok;
     const char* failure_text_ = "";
 
@@ -257,8 +263,7 @@ private:
     Ring<uint64_t> large_;                         // aliases whose messages wait for memory
     uint64_t peer_aliases_ = 0;                    // JOINs that came
     uint64_t peer_waves_ = 0;                      // REACHs that came and are not answered
-    std::optional<TopicOrigin> own_origin_;        // of the peer, the last one that came
-    std::optional<uint64_t> start_ms_;             // in all of them
+    std::optional<uint64_t> start_ms_;             // in all origins of the peer
 
     // Both: changed by its thread with the lock held.
     FlatMap<std::unique_ptr<Join>> joins_;  // by own alias
@@ -286,7 +291,7 @@ private:
     Ring<uint64_t> leaving_;                        // of them, those whose messages go before
     FlatMap<std::vector<uint64_t>> wanted_by_;      // handles that wait for a join that is still to be sent, by topic
     Ring<std::pair<TopicWave, TopicTag>> reach_;    // waves that are to go to the peer, behind the JOINs
-    std::vector<Asked> asked_;                      // ... and are to come back
+    std::map<TopicWave, Asked> asked_;              // ... and are to come back
     uint64_t waves_out_ = 0;                        // of them, those that were sent
     Ring<TopicWave> reached_;                       // the peer's, that are to go back
 };

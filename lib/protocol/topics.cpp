@@ -70,7 +70,7 @@ void Topics::reset_options(Topic& topic) const {
 }
 
 void Topics::erase_if_unused(Topic& topic) {
-    if (!topic.handles.empty() || topic.joins > 0 || topic.present > 0) return;
+    if (!topic.handles.empty() || topic.joins > 0 || topic.present > 0 || topic.wave != 0) return;
     if (budget_) budget_->sending.give(topic.drawn);
     for (TopicLink* hub : hub_links_) hub->refused_.erase(topic.number);
     by_tag_.erase(topic.tag);
@@ -402,10 +402,15 @@ void Topics::add(TopicLink& link) {
     link.place_ = groups_[link.group_].links.size();
     groups_[link.group_].links.push_back(&link);
     links_[link.number()] = &link;
-    const bool hub = is_hub() && link.is_hub_;
-    if (hub) hub_links_.push_back(&link);
+    if (is_hub() && link.is_hub_) hub_links_.push_back(&link);
+    want_all(link);
+}
+
+// What the peer is to be told of all there is.
+void Topics::want_all(TopicLink& link) {
     for (const auto& [number, topic] : topics_) {
-        if (hub || !topic->handles.empty()) link.want(number);
+        const bool as_hub = is_hub() && (link.is_hub_ || link.member_of_.find(number));
+        if (as_hub || !topic->handles.empty()) link.want(number);
     }
 }
 

@@ -63,9 +63,11 @@ struct TopicHandle {
 
 // What a hub owes for a JOIN, or a wave, of that link, and gives once nothing is pending.
 struct TopicHold : TopicHandle {
-    uint64_t link = 0;               // 0: it is a wave of this hub
-    uint64_t alias = 0;              // of the JOIN
-    TopicWave wave{};                // or all zero
+    uint64_t link = 0;
+    uint64_t alias = 0;     // of the JOIN
+    bool of_wave = false;   // or of none: a wave of that link's
+    bool own_wave = false;  // or a wave of this hub, for a JOIN of that link
+    TopicWave wave{};
     std::vector<uint64_t> behind{};  // of a wave of this hub: who waits for it, by serial
 };
 
@@ -255,12 +257,11 @@ private:
     TopicHold& begin_hold(const Topic& topic, uint64_t link);
     void wait_for_clients(Topic& topic, TopicHandle& handle);
     void await_wave(Topic& topic, TopicHandle& handle);
-    void begin_wave(Topic& topic, std::vector<uint64_t> behind);
+    void begin_wave(Topic& topic, uint64_t link, std::vector<uint64_t> behind);
     void settle_wave(const TopicHold& hold);
     void drop_hold(uint64_t serial);
     void add_waiting(std::vector<uint64_t>& list, uint64_t serial);
-    bool take_large(TopicMember& member, uint64_t bytes);
-    void give_large(TopicMember& member);
+    void want_all(TopicLink& link);
     void spread(const Topic& topic, TopicHold& hold, uint64_t except);
     void settle_if_due(TopicHold& hold);
     void settle(TopicHold& hold);

@@ -272,6 +272,9 @@ TEST_CASE("hubs tell each other how far their listeners are, and forget who is t
     CHECK(second.count(FrameKind::leave) == 1);
     CHECK(hub.topics.size() == 1);
     hub.send(first, {leave(0)});
+    for (Hand* each : {&first, &second}) {  // of the wave for ada's join
+        hub.send(*each, {{.kind = FrameKind::reached, .tlvs = each->frame(FrameKind::reach).tlvs}});
+    }
     CHECK(hub.topics.size() == 0);
 }
 
@@ -405,6 +408,98 @@ TEST_CASE("who answers with another's origin does not keep that one's messages f
     program.send(eve, {routed(own, 0), routed(another, 0)});
     CHECK(eve.end.passed[0].fresh);
     CHECK_FALSE(eve.end.passed[1].fresh);
+}
+
+TEST_CASE("the origin that a peer has at one topic is not its own at another") {
+    Program hub(hub_of());
+    Hand& ada = hub.peer(kAda);
+    Hand& bob = hub.peer(kBob);
+    const TopicTag second = tag_of("second");
+    for (Hand* each : {&ada, &bob}) {
+        hub.send(*each, {join(), {.kind = FrameKind::join, .amount = kTopicCredit, .body = second}});
+    }
+    for (Hand* each : {&ada, &bob}) hub.send(*each, {joined(0), joined(1)});
+    const TopicOrigin origin = topic_origin(kBob, kTag, 5), at_second = topic_origin(kBob, second, 5);
+    const bool straight = bob.frame(FrameKind::join).body[0] == kTag[0];  // which of them the hub has joined first
+    const uint64_t alias = straight ? 0 : 1, other = 1 - alias;
+    hub.send(bob, {routed(origin, 0, 8, alias), routed(origin, 1, 8, other), routed(at_second, 2, 8, other)});
+    REQUIRE(bob.end.passed.size() == 3);
+    CHECK(bob.end.passed[0].fresh);
+    CHECK_FALSE(bob.end.passed[1].fresh);
+    CHECK(bob.end.passed[2].fresh);
+}
+
+TEST_CASE("what a hub's application has joined is not passed on from who has refused the hub") {
+    Program hub(hub_of());
+    Hand& ada = hub.peer(kAda);
+    Hand& eve = hub.peer(kCleo);
+    hub.send(eve, {join()});
+    hub.join("t");
+    CHECK(eve.frame(FrameKind::join).flags == join_flag::hub);
+    hub.send(eve, {{.kind = FrameKind::joined, .id = 0, .code = static_cast<uint64_t>(WireCode::not_allowed)}});
+    hub.send(ada, {joined(0), join()});
+    REQUIRE(eve.count(FrameKind::join) == 2);
+    CHECK(eve.frame(FrameKind::join, 1).flags == 0);  // for the application alone
+    const TopicOrigin origin = topic_origin(kCleo, kTag, 5);
+    hub.send(eve, {joined(1), routed(origin, 0, 8, 1)});
+    REQUIRE(eve.end.passed.size() == 1);
+    CHECK(eve.end.passed[0].fresh);
+    CHECK(ada.count(FrameKind::publish) == 0);
+}
+
+TEST_CASE("joins and leavings without end leave nothing behind") {
+    Program hub(hub_of({kHub}));
+    Hand& other = hub.peer(kHub);
+    Hand& silent = hub.peer(kBob);
+    Hand& eve = hub.peer(kCleo);
+    hub.send(silent, {join()});
+    for (uint64_t i = 0; i < 500; ++i) hub.send(eve, {join(), leave(i)});
+    CHECK(eve.count(FrameKind::joined) == 500);
+    CHECK(other.count(FrameKind::reach) <= 3);  // one under way, whoever waits for the next
+    for (size_t n = 0; n < other.count(FrameKind::reach); ++n) {
+        hub.send(other, {{.kind = FrameKind::reached, .tlvs = other.frame(FrameKind::reach, n).tlvs}});
+    }
+    hub.send(silent, {joined(0), leave(0)});
+    hub.send(other, {joined(0)});
+    for (size_t n = 0; n < other.count(FrameKind::reach); ++n) {
+        hub.send(other, {{.kind = FrameKind::reached, .tlvs = other.frame(FrameKind::reach, n).tlvs}});
+    }
+    CHECK(hub.topics.size() == 0);
+}
+
+TEST_CASE("a large message is charged once, whoever gets it, and given back when all have it") {
+    Budget budget(4 << 20, 4 << 20);
+    TopicProgram hub(&budget, hub_of());
+    Hand& ada = hub.session({}, 2000, kAda);
+    std::vector<Hand*> readers;
+    for (uint8_t i = 20; i < 30; ++i) readers.push_back(&hub.session({}, 2000, id_of(i)));
+    ada.send(join());
+    for (Hand* each : readers) each->send(join()), hub.serve();
+    for (Hand* each : readers) each->send(joined(0)), hub.serve();
+    ada.send(joined(0));
+    hub.serve();
+    const TopicOrigin origin = topic_origin(kAda, kTag, 5);
+    const std::string body = pattern(300'000, 3);
+    for (size_t at = 0; at < body.size(); at += 15'000) {
+        Frame frame = at == 0 ? routed(origin, 0) : Frame{.kind = FrameKind::publish};
+        frame.flags = at == 0 ? publish_flag::first | publish_flag::routed : at == 285'000 ? publish_flag::last : 0;
+        frame.total = at == 0 ? body.size() : 0;
+        frame.body = as_bytes(body).subspan(at, 15'000);
+        ada.send(frame);
+        hub.serve();
+    }
+    // Each has credit for a part of it.
+    for (const Hand* each : readers) CHECK(each->count(FrameKind::publish) > 0);
+    CHECK(budget.sending.used() >= body.size());
+    CHECK(budget.sending.used() < 3 * body.size());
+    for (Hand* each : readers) hub.grant(*each, 0, 1 << 20);
+    for (const Hand* each : readers) {
+        size_t got = 0;
+        for (const OwnedFrame& one : each->heard)
+            got += one.frame.kind == FrameKind::publish ? one.frame.body.size() : 0;
+        CHECK(got == body.size());
+    }
+    CHECK(budget.sending.used() == 0);
 }
 
 TEST_CASE("what a hub has dropped is told with the first message of a publisher that nobody has heard") {
