@@ -211,11 +211,7 @@ TopicLink::Wish TopicLink::wish(const Topics::Topic& topic) const {
 void Topics::answer_in_time(Topic& topic, TopicMember& member) {
     if (!member.unanswered || member.hold != 0) return;
     TopicLink& link = *member.link;
-    if (!is_hub() || link.is_hub_) {
-        member.unanswered = false;
-        link.verdicts_.push_back({member.alias, 0});
-        return;
-    }
+    if (!is_hub() || link.is_hub_) return answer_now(member);
     TopicHold& hold = begin_hold(topic, link.number());
     hold.alias = member.alias;
     member.hold = hold.serial;

@@ -8,13 +8,6 @@ static sw_peer_id hub_ids[2];
 static char tickets[2][SW_ADDRESS_TEXT_SIZE];
 static char secret[SW_TOPIC_SECRET_TEXT_SIZE];
 
-static sw_topic join_with(box *b, const char *name, const sw_topic_options *options) {
-    sw_topic topic = {0};
-    MUST(sw_topic_join(b->node, text(name), options, &topic));
-    wait_topic(b, SW_EVENT_TOPIC_JOINED, 1, topic);
-    return topic;
-}
-
 static sw_topic join(box *b, const char *name) { return join_with(b, name, NULL); }
 
 static int is(const sw_peer_id *id, const sw_peer_id *other) { return memcmp(id, other, sizeof *id) == 0; }

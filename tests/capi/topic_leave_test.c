@@ -7,14 +7,11 @@ static sw_topic leaving, source, rejoined;
 static unsigned taken, heard, bursts; /* of the old join, of the new one; sent */
 static char secret[SW_TOPIC_SECRET_TEXT_SIZE];
 
-static sw_topic join_with(box *b, const char *name, const char *with) {
-    sw_topic topic = {0};
+static sw_topic join_secret(box *b, const char *name, const char *secret_of_it) {
     sw_topic_options options;
     sw_topic_options_init(&options);
-    if (with) options.secret = text(with);
-    MUST(sw_topic_join(b->node, text(name), &options, &topic));
-    wait_topic(b, SW_EVENT_TOPIC_JOINED, 1, topic);
-    return topic;
+    if (secret_of_it) options.secret = text(secret_of_it);
+    return join_with(b, name, &options);
 }
 
 static sw_topic join(box *b, const char *name) { return join_with(b, name, NULL); }
@@ -63,8 +60,8 @@ static void rejoin_event(const sw_event *event, box *b) {
 
 static void joined_again_within_a_run(const char *secret_of_it) {
     with = secret_of_it;
-    source = join_with(&hub, "again", with);
-    leaving = join_with(&other, "again", with);
+    source = join_secret(&hub, "again", with);
+    leaving = join_secret(&other, "again", with);
     rejoined.value = taken = heard = bursts = 0;
     box_look(&other, rejoin_event);
     box_look(&hub, burst_event);

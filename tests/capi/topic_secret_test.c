@@ -6,14 +6,11 @@ static box hub, peers[PEERS];
 static char secret[SW_TOPIC_SECRET_TEXT_SIZE], another[SW_TOPIC_SECRET_TEXT_SIZE];
 
 static sw_topic join(box *b, const char *name, const char *with, const sw_topic_options *given) {
-    sw_topic topic = {0};
     sw_topic_options options;
     sw_topic_options_init(&options);
     if (given) options = *given;
     if (with) options.secret = text(with);
-    MUST(sw_topic_join(b->node, text(name), &options, &topic));
-    wait_topic(b, SW_EVENT_TOPIC_JOINED, 1, topic);
-    return topic;
+    return join_with(b, name, &options);
 }
 
 static int is_from(const note *n, const box *from) { return memcmp(&n->id, &from->id, sizeof n->id) == 0; }

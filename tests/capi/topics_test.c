@@ -5,13 +5,6 @@ static box hub, other;
 static char ticket[SW_ADDRESS_TEXT_SIZE];
 static sw_peer peer;
 
-static sw_topic join_with(box *b, const char *name, const sw_topic_options *options) {
-    sw_topic topic;
-    MUST(sw_topic_join(b->node, text(name), options, &topic));
-    wait_topic(b, SW_EVENT_TOPIC_JOINED, 1, topic);
-    return topic;
-}
-
 static sw_topic join(box *b, const char *name) { return join_with(b, name, NULL); }
 
 static void open_both(void) {
