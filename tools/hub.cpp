@@ -1,6 +1,7 @@
 // sealwire hub: passes on what its peers publish to topics, and joins other hubs.
 #include "command.h"
 #include "meeting.h"
+#include "metrics.h"
 #include "output.h"
 
 namespace tool {
@@ -12,8 +13,17 @@ int run_hub(const Arguments& arguments) {
     Meeting meeting(arguments, Meeting::Part::hub);
     if (const int failed = meeting.listen(arguments)) return failed;
     meeting.dial(arguments);
-    const Session& session = meeting.session();
-    const Meeting::Until until = meeting.run_until([&] { return session.broken(); });
+    Session& session = meeting.session();
+    const std::string metrics = arguments.value("--metrics");
+    const auto put_metrics = [&] {
+        if (!metrics.empty()) write_metrics(metrics, metrics_text(session.node(), meeting.peers()));
+    };
+    Meeting::Until until = Meeting::Until::late;
+    while (until == Meeting::Until::late) {
+        put_metrics();
+        until = meeting.run_until([&] { return session.broken(); }, metrics.empty() ? SW_NEVER : kMetricsMs);
+    }
+    put_metrics();
     if (until == Meeting::Until::ended) return meeting.explain(until);
     meeting.close();
     if (until == Meeting::Until::over && !session.interrupted()) return session.broken_status();
@@ -39,6 +49,7 @@ const Command kHub{
     "SIGINT and SIGTERM end it in good order, with exit status 0.",
     with_meeting_options(
         {{"--hub", "TICKET|ID", "another hub, that is trusted and has to name this one; may be given several times"},
+         {"--metrics", "FILE", "keep counters there, as Prometheus text"},
          {"--topics-per-peer", "N", "that each peer may have joined, another hub with all its clients' (1024)"}}),
     run_hub};
 

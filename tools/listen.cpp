@@ -140,8 +140,6 @@ private:
         }
     }
 
-    static constexpr uint32_t kMetricsMs = 5000;
-
     bool json_, echo_, quiet_;
     uint32_t at_once_ = 0;  // any number
     std::optional<Programs> programs_;

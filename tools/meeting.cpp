@@ -58,6 +58,11 @@ uint32_t left_until(Dial::Clock::time_point end) {
 // Not an id.
 bool is_ticket(std::string_view text) { return text.find('#') != text.npos; }
 
+std::string cannot_be_dialled(const sealwire::error& error) {
+    return std::string("cannot be dialled, which is tried again: ") + sw_result_text(error.code()) +
+           (error.detail().empty() ? "" : " (" + std::string(error.detail()) + ")");
+}
+
 void close_peer(sealwire::peer peer, uint32_t deadline_ms) {
     try {
         peer.close(0, "", deadline_ms);
@@ -122,9 +127,11 @@ void Meeting::name_hubs(const Arguments& arguments, sealwire::node_options& opti
     if (!options.hubs.empty()) options.limits.several_sessions = 1;  // with a hub, whose peers may share a key file
 }
 
-// Where nobody comes only that what was published is not taken: all else is told by events.
+// Where nobody comes only what it is about hubs, and that what was published is not taken: all else is told by events.
 void Meeting::on_log(const sw_event_log& event) const {
-    if (listens_ || sealwire::view_of(event.text).rfind("a message of ", 0) == 0) print_log(event, json_);
+    const std::string_view text = sealwire::view_of(event.text);
+    const bool of_topics = text.rfind("a message of ", 0) == 0 || text.rfind("the peer is a hub ", 0) == 0;
+    if (listens_ || of_topics) print_log(event, json_);
 }
 
 Again Meeting::again_of(std::string_view option) const {
@@ -137,7 +144,10 @@ Again Meeting::again_of(std::string_view option) const {
 void Meeting::dial(const Arguments& arguments) {
     for (const char* const option : {"--connect", "--via", "--hub"}) {
         for (const std::string& ticket : arguments.all(option)) {
-            if (part_ == Part::hub && !is_ticket(ticket)) continue;
+            if (part_ == Part::hub && !is_ticket(ticket)) {
+                say("waits_for", sealwire::peer_id(ticket), "has to connect by itself, as no ticket is given", true);
+                continue;
+            }
             const sealwire::peer peer = connect_by_option(session_.node(), option, ticket, dial_options_.options);
             dials_.push_back({again_of(option), ticket, sealwire::ticket::parse(ticket).id, peer});
         }
@@ -293,6 +303,7 @@ void Meeting::on_link(sealwire::peer peer, sw_event_type type, const sw_event_li
 void Meeting::found(Dial& dial, sealwire::peer peer) {
     dial.peer = peer;
     dial.loss.reset();
+    dial.failed = SW_OK;
     dial.waits = false;
     dial.connected_at = Dial::Clock::now();
 }
@@ -319,8 +330,9 @@ bool Meeting::redial(Dial& dial, const sw_event_closed& event) {
         return false;
     } else if (find(dial)) {
         return true;
-    } else if (!always && (!may_pass(event.result) || now >= end_of(dial))) {
-        return false;
+    } else {
+        dial.failed = event.result;
+        if (!always && (!may_pass(event.result) || now >= end_of(dial))) return false;
     }
     dial_later(dial, now, end_of(dial));
     dial_waits_ = true;
@@ -359,7 +371,12 @@ void Meeting::dial_again(Dial& dial) {
     try {
         dial.peer = session_.node().connect(dial.ticket, options);
     } catch (const sealwire::error& error) {  // all handles are in use, or a certificate was replaced by a wrong one
-        if (may_pass(error.code())) return dial_later(dial, Dial::Clock::now(), end);
+        const bool always = dial.again == Again::always;
+        if (always || may_pass(error.code())) {
+            const bool news = std::exchange(dial.failed, error.code()) != error.code();
+            if (always && news) say("not_dialled", dial.id, cannot_be_dialled(error), true);
+            return dial_later(dial, Dial::Clock::now(), end);
+        }
         sw_event_closed closed{};
         closed.result = error.code();
         closed.detail = sealwire::text_of(error.detail());
@@ -369,6 +386,10 @@ void Meeting::dial_again(Dial& dial) {
 
 void Meeting::give_up(Dial& dial, Ending why) {
     const std::string words = std::string("is not dialled any more: ") + sw_result_text(why.result);
+    if (dial.failed != SW_OK) {
+        why.detail += (why.detail.empty() ? "it" : "; it") +
+                      std::string(" was dialled in vain until --lease was over: ") + sw_result_text(dial.failed);
+    }
     end(dial, std::move(why), false);
     const auto goes_on = [&](const Dial& other) { return other.id == dial.id && !other.ended; };
     if (std::any_of(dials_.begin(), dials_.end(), goes_on)) return;
@@ -453,6 +474,7 @@ void Meeting::say_member(const char* what, const std::string& topic, const sealw
             .text("topic", topic)
             .text("peer", member.id.text())
             .flag("publisher", member.publisher)
+            .flag("hub", member.hub)
             .print();
     } else if (verbose_) {
         const bool joins = what == std::string_view("member_joined");

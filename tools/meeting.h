@@ -60,6 +60,7 @@ public:
     Session& session() { return session_; }
     const Session& session() const { return session_; }
     bool listens() const { return listens_; }
+    const std::vector<sealwire::peer>& peers() const { return connected_; }
     // Nobody is left, and nobody can come.
     bool ended() const { return fatal_ || (!listens_ && dialled_all_ && alive_ == 0); }
     // The node's last event has come; it was not in time.

@@ -244,6 +244,8 @@ std::string milliseconds(uint64_t microseconds) {
     return out;
 }
 
+std::string messages(uint64_t count) { return std::to_string(count) + (count == 1 ? " message" : " messages"); }
+
 std::string short_id(const sealwire::peer_id& id) { return id.text().substr(0, 8); }
 
 std::string printable(std::string_view body, size_t most) {

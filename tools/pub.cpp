@@ -36,7 +36,6 @@ sw_slow slow_of(const Arguments& arguments) {
     throw UsageError("--slow is block, drop-oldest, drop-newest or disconnect, not '" + name + "'");
 }
 
-std::string messages(uint64_t count) { return std::to_string(count) + (count == 1 ? " message" : " messages"); }
 // `unknown`: messages that have left, and were not acknowledged.
 std::string undelivered(uint64_t missing, uint64_t unknown) {
     std::string out = missing > 0 ? messages(missing) + " did not reach a member" : "";
@@ -52,6 +51,7 @@ public:
           json_(arguments.json()),
           keep_(arguments.has("--keep")),
           slow_(slow_of(arguments)),
+          via_(arguments.has("--via")),
           patient_(arguments.has("--listen") || arguments.has("--via") || arguments.has("--wait")),
           need_(need_of(arguments)),
           timeout_ms_(arguments.duration_ms("--timeout", SW_NEVER)),
@@ -134,9 +134,13 @@ private:
         return explain_own(exit, "no_members", text, hint, json_);
     }
 
-    // Waits while members are slow, and while there are none.
+    // Waits while members are slow, and while there are none: what is published to nobody counts all the same, and at a hub that
+    // comes back it would be missed.
     int publish(std::string_view bytes, sw_body_type type) {
         for (;;) {
+            if (via_ && need_ > 0 && present() == 0) {
+                if (const int failed = gather(1)) return failed;
+            }
             uint64_t members = 0;
             writable_ = false;
             bool taken = false;
@@ -290,7 +294,7 @@ private:
     const std::string name_;
     const bool json_, keep_;
     const sw_slow slow_;
-    const bool patient_;
+    const bool via_, patient_;
     const uint32_t need_, timeout_ms_;
     const std::string secret_;
     uint64_t published_ = 0, bytes_ = 0;

@@ -255,8 +255,8 @@ void print_log(const sw_event_log& event, bool json) {
     } else {
         std::string peer = printable(sealwire::view_of(event.peer));
         if (!peer.empty()) peer += ' ';
-        std::fprintf(stderr, "log: %s%s (%s)\n", peer.c_str(), printable(text, 1000).c_str(),
-                     printable(address).c_str());
+        const std::string at = address.empty() ? "" : " (" + printable(address) + ")";
+        std::fprintf(stderr, "log: %s%s%s\n", peer.c_str(), printable(text, 1000).c_str(), at.c_str());
     }
 }
 

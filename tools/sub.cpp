@@ -65,9 +65,8 @@ private:
     void on_message(const sealwire::topic_message& message) {
         if (got_all() || stuck_) return;
         if (message.dropped() > 0 && !json_) {
-            std::fprintf(stderr, "%llu messages of %s to %s did not come\n",
-                         static_cast<unsigned long long>(message.dropped()), short_id(message.id()).c_str(),
-                         std::string(message.name()).c_str());
+            std::fprintf(stderr, "%s of %s to %s did not come\n", messages(message.dropped()).c_str(),
+                         short_id(message.id()).c_str(), std::string(message.name()).c_str());
         }
         // While it is not written the message is not taken, which its publisher heeds. What has come before an interrupt is written.
         if (meeting_.session().write(STDOUT_FILENO, json_ ? json_of(message) : text_of(message))) ++got_;

@@ -21,9 +21,9 @@ sw_result check_route(Node& node, const OutMessage& message) {
 Connected::Filter broadcast_filter(const sw_broadcast_options& options) {
     if (!options.filter) return {};
     return [&options](const Connected::One& one) {
-        sw_peer_id id;
-        put_id(one.id, id);
-        return options.filter({one.peer}, &id, 0, options.filter_user) != 0;
+        sw_member member{.peer = {one.peer}, .id = {}, .publisher = 0, .hub = 0};
+        put_id(one.id, member.id);
+        return options.filter(&member, options.filter_user) != 0;
     };
 }
 

@@ -73,15 +73,24 @@ Result<Limits> limits_of(const sw_node_options& options) {
     return limits;
 }
 
+// Of the option of that name.
+Result<std::vector<PeerId>> ids_of(const std::string& name, const sw_peer_id* ids, size_t count) {
+    if (count > 0 && !ids) return fail(Errc::argument, name + " is null");
+    if (count > SSIZE_MAX / sizeof *ids) return fail(Errc::argument, name + "_count is too large");
+    std::vector<PeerId> all;
+    all.reserve(count);
+    for (size_t i = 0; i < count; ++i) all.push_back(id_of(ids[i]));
+    return all;
+}
+
 Result<NodeConfig> config_of(const sw_node_options& options) {
     if (options.access > SW_ACCESS_ANYONE) return fail(Errc::argument, "access is no value of sw_access");
     if (options.log_level > SW_LOG_NONE) return fail(Errc::argument, "log_level is no value of sw_log_level");
     if (!valid(options.network)) return fail(Errc::argument, "network is not a text");
-    if (options.allowed_count > 0 && !options.allowed) return fail(Errc::argument, "allowed is null");
-    if (options.allowed_count > SSIZE_MAX / sizeof(sw_peer_id))
-        return fail(Errc::argument, "allowed_count is too large");
-    if (options.hubs_count > 0 && !options.hubs) return fail(Errc::argument, "hubs is null");
-    if (options.hubs_count > SSIZE_MAX / sizeof(sw_peer_id)) return fail(Errc::argument, "hubs_count is too large");
+    auto allowed = ids_of("allowed", options.allowed, options.allowed_count);
+    if (!allowed) return Unexpected{std::move(allowed).error()};
+    auto hubs = ids_of("hubs", options.hubs, options.hubs_count);
+    if (!hubs) return Unexpected{std::move(hubs).error()};
     if (options.memory_bytes && options.memory_bytes < kLeastMemoryBytes) {
         return fail(Errc::argument, "memory_bytes is below 1 MiB");
     }
@@ -102,8 +111,8 @@ Result<NodeConfig> config_of(const sw_node_options& options) {
                       .limits = *limits,
                       .user = options.user};
     config.hub = options.hub != 0;
-    for (size_t i = 0; i < options.hubs_count; ++i) config.hubs.push_back(id_of(options.hubs[i]));
-    for (size_t i = 0; i < options.allowed_count; ++i) config.allowed.push_back(id_of(options.allowed[i]));
+    config.hubs = std::move(*hubs);
+    config.allowed = std::move(*allowed);
     const Bytes accept_data = view(options.accept_data);
     config.accept_data.assign(accept_data.begin(), accept_data.end());
     if (options.memory_bytes) config.memory = options.memory_bytes;
@@ -150,11 +159,9 @@ sw_result sw_node_id(sw_node node, sw_peer_id* out) {
 
 sw_result sw_node_set_allowed(sw_node node, const sw_peer_id* ids, size_t count) {
     return with_open_node(node, [&](Node& self) {
-        if (count > SSIZE_MAX / sizeof(sw_peer_id) || (count > 0 && !ids)) return bad("ids is null or count too large");
-        std::vector<PeerId> list;
-        list.reserve(count);
-        for (size_t i = 0; i < count; ++i) list.push_back(id_of(ids[i]));
-        self.allowed().set(list);
+        const auto list = ids_of("ids", ids, count);
+        if (!list) return failed(list.error());
+        self.allowed().set(*list);
         return SW_OK;
     });
 }

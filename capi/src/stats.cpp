@@ -56,6 +56,8 @@ sw_stats face_of(const Stats& stats) {
     out.refused_by_limit = stats.refused_by_limit;
     out.refused_busy = stats.refused_busy;
     out.resumed = stats.resumed;
+    out.topic_dropped = stats.topic_dropped;
+    out.topic_passed_on = stats.topic_passed_on;
     return out;
 }
 

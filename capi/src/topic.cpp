@@ -36,14 +36,19 @@ Result<std::optional<Secret<32>>> secret_of(sw_text text) {
     return out;
 }
 
+sw_member member_of(const Topics::Present& present) {
+    sw_member member{.peer = {present.link}, .id = {}, .publisher = present.publisher, .hub = present.hub};
+    put_id(present.id, member.id);
+    return member;
+}
+
 NodeTopics::Filter filter_of(const sw_publish_options& options) {
     if (!options.filter && options.to.value == 0) return {};
     return [&options](const Topics::Present& member) {
         if (options.to.value != 0 && options.to.value != member.link) return false;
         if (!options.filter) return true;
-        sw_peer_id id;
-        put_id(member.id, id);
-        return options.filter({member.link}, &id, member.publisher, options.filter_user) != 0;
+        const sw_member out = member_of(member);
+        return options.filter(&out, options.filter_user) != 0;
     };
 }
 
@@ -134,9 +139,8 @@ sw_result sw_topic_each_member(sw_topic topic, sw_member_fn fn, void* user) {
         const Errc errc = NodeTopics::members(topic.value, present);
         if (errc != Errc::ok) return failed(errc);
         for (const Topics::Present& each : present) {
-            sw_peer_id id;
-            put_id(each.id, id);
-            fn({each.link}, &id, each.publisher, user);
+            const sw_member member = member_of(each);
+            fn(&member, user);
         }
         return SW_OK;
     });

@@ -88,6 +88,10 @@ inline constexpr Field<sw_stats> kOfNodes[] = {
      "Peers refused as there were too many.", false},
     {"refused_busy", &sw_stats::refused_busy, Kind::counter, "refused_busy_total",
      "Handshakes refused as too many were under way.", false},
+    {"topic_dropped", &sw_stats::topic_dropped, Kind::counter, "topic_messages_dropped_total",
+     "Messages of topics that a member did not get, for each member.", false},
+    {"topic_passed_on", &sw_stats::topic_passed_on, Kind::counter, "topic_messages_passed_on_total",
+     "Messages of topics that this hub has passed on.", false},
 };
 inline constexpr Field<sw_route_stats> kOfRoutes[] = {
     {"messages_received", &sw_route_stats::messages_received, Kind::counter, "route_messages_received_total",

@@ -117,6 +117,10 @@ static void hear(room *self, const sw_event_topic_message *message) {
 static void on_person_event(const sw_event *event, void *user) {
     if (event->type == SW_EVENT_PEER_CONNECTED) {
         sem_post(&((person *)user)->connected);
+    } else if (event->type == SW_EVENT_PEER_SUSPENDED) {
+        fprintf(stderr, "the hub is out of reach; what is said waits for it\n");
+    } else if (event->type == SW_EVENT_PEER_RESUMED) {
+        fprintf(stderr, "the hub is back\n");
     } else if (event->type == SW_EVENT_PEER_CLOSED && event->as.closed.result != SW_OK) {
         complain(event->as.closed.result, event->as.closed.detail);
         sem_post(&((person *)user)->gone);
@@ -185,6 +189,17 @@ static int enter(room *self, person *who, const char *name, const char *passphra
     return put(self, "hello", nothing);
 }
 
+/* Returns 1 when not all that was said has come to the hub. */
+static int depart(person *self) {
+    sw_close_report report;
+    memset(&report, 0, sizeof report);
+    report.size = sizeof report;
+    if (sw_node_close(self->node, 2000, &report) != SW_OK) return 1;
+    const unsigned long long lost = report.not_sent + report.outcome_unknown;
+    if (lost > 0) fprintf(stderr, "%llu of what was said may not have come\n", lost);
+    return lost > 0;
+}
+
 static int talk(const char *to, const char *name, const char *room_name, const char *secret) {
     person self;
     room here;
@@ -197,7 +212,7 @@ static int talk(const char *to, const char *name, const char *room_name, const c
     }
     free(line);
     failed = failed || put(&here, "bye", nothing);
-    if (self.node.value != 0) failed = sw_node_close(self.node, 2000, NULL) != SW_OK || failed;
+    if (self.node.value != 0) failed = depart(&self) || failed;
     return failed;
 }
 
@@ -241,8 +256,6 @@ int main(int argc, char **argv) {
     sem_wait(&tea_of_bob.told);
     leave(&music_of_bob);
     sem_wait(&music_of_eve.told);
-    sw_node_close(ada.node, 2000, NULL);
-    sw_node_close(bob.node, 2000, NULL);
-    sw_node_close(eve.node, 2000, NULL);
-    return sw_node_close(hub, 2000, NULL) != SW_OK;
+    const int lost = depart(&ada) + depart(&bob) + depart(&eve);
+    return sw_node_close(hub, 2000, NULL) != SW_OK || lost;
 }

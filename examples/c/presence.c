@@ -97,9 +97,8 @@ static void join(person *self) {
     sem_wait(&told);
 }
 
-static uint32_t print_member(sw_peer member, const sw_peer_id *id, uint32_t publisher, void *servers) {
-    (void)member, (void)publisher;
-    printf("Bob sees %s\n", memcmp(id, servers, sizeof *id) == 0 ? "the server" : "somebody else");
+static uint32_t print_member(const sw_member *member, void *servers) {
+    printf("Bob sees %s\n", memcmp(&member->id, servers, sizeof member->id) == 0 ? "the server" : "somebody else");
     return 0;
 }
 

@@ -22,9 +22,8 @@ static void on_station_event(const sw_event *event, void *user) {
     }
 }
 
-static uint32_t is_whom(sw_peer member, const sw_peer_id *id, uint32_t publisher, void *user) {
-    (void)member, (void)publisher;
-    return memcmp(id, user, sizeof *id) == 0;
+static uint32_t is_whom(const sw_member *member, void *user) {
+    return memcmp(&member->id, user, sizeof member->id) == 0;
 }
 
 /* For how many members it is; only for the one that is said, if one is. */

@@ -12,7 +12,15 @@ import { Node, ticket, topicSecret } from 'sealwire'
 // Somebody who is at the hub.
 async function arrive(name, to) {
   const node = await Node.open({ network: 'chat', hubs: [ticket.split(to).id] }) // that is trusted to pass on messages
-  return { name, node, peer: await node.connect(to) }
+  const peer = await node.connect(to)
+  peer.on('suspended', () => console.error('the hub is out of reach; what is said waits for it'))
+  peer.on('resumed', () => console.error('the hub is back'))
+  return { name, node, peer }
+}
+
+async function depart({ node }) {
+  const { notSent, outcomeUnknown } = await node.close()
+  if (notSent + outcomeUnknown > 0) throw new Error(`${notSent + outcomeUnknown} of what was said may not have come`)
 }
 
 class Room extends EventTarget {
@@ -71,7 +79,7 @@ if (where !== undefined) {
   for await (const line of lines) await room.put('say', line)
   if (person.peer.reason) throw person.peer.reason // the hub has gone
   await room.leave()
-  await person.node.close()
+  await depart(person)
 } else if (what !== undefined) {
   console.log((await listen(name ?? 'tcp://127.0.0.1:0'))[1]) // until it is interrupted
 } else {
@@ -94,6 +102,6 @@ if (where !== undefined) {
     await room.leave()
     await told
   }
-  for (const person of [ada, bob, eve]) await person.node.close()
+  for (const person of [ada, bob, eve]) await depart(person)
   await hub.close()
 }

@@ -23,8 +23,19 @@ class Person:
 
     async def arrive(self, ticket: str) -> None:
         hub = sealwire.Ticket.parse(ticket).id  # that is trusted to pass on messages
-        self.node = sealwire.Node(network="chat", hubs=[hub]).open()
+        self.node = sealwire.Node(network="chat", hubs=[hub], on_link=self.on_link).open()
         self.peer = await self.node.connect(ticket)
+
+    def on_link(self, peer: sealwire.Peer, link: sealwire.Link) -> None:
+        if link.state == "suspended":
+            print("the hub is out of reach; what is said waits for it", file=sys.stderr)
+        elif link.state == "resumed":
+            print("the hub is back", file=sys.stderr)
+
+    async def depart(self) -> None:
+        report = await self.node.close()
+        if report and report.not_sent + report.outcome_unknown > 0:
+            sys.exit(f"{report.not_sent + report.outcome_unknown} of what was said may not have come")
 
 
 class Room:
@@ -84,7 +95,7 @@ async def everybody() -> None:
             await room.leave()
             await listener.told.acquire()
         for person in people:
-            await person.node.close()
+            await person.depart()
 
 
 async def serve(address: str) -> None:
@@ -103,7 +114,7 @@ async def talk(ticket: str, name: str, room_name: str, secret: Optional[str] = N
             sys.exit(f"the hub has gone: {person.peer.reason}")
         await room.put("say", line.rstrip("\n"))
     await room.leave()
-    await person.node.close()
+    await person.depart()
 
 
 if len(sys.argv) > 3:

@@ -107,7 +107,9 @@ constexpr auto kTable = std::to_array<ErrcInfo>({
     {Errc::limit, "limit", "a limit was reached",
      "The detail names it. Of a connect: the peer has as many connections as it takes, in all or from here; close "
      "some, or try "
-     "later. Of a session: it is the protocol's own, and no option raises it; connect again."},
+     "later. Of a topic: the peer lets each join no more than its topics_per_peer. Of a session: it is the protocol's "
+     "own, "
+     "and no option raises it; connect again."},
     {Errc::record, "record", "a record failed authentication",
      "Bytes were altered, repeated or lost between the two ends; connect again."},
     {Errc::silent, "silent", "nothing came from the peer for too long",

@@ -325,6 +325,8 @@ Stats Node::stats() const {
         sum.refused_by_limit += doors.by_limit.get();
         sum.refused_busy += doors.busy.get();
     }
+    sum.topic_dropped = topics_->table().dropped();
+    sum.topic_passed_on = topics_->table().passed_on();
     return sum;
 }
 

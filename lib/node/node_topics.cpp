@@ -15,6 +15,7 @@ namespace sealwire {
 namespace {
 
 constexpr uint64_t kHubQueue = 4 * 1024 * 1024;
+constexpr Time kHoldInterval = 10 * kSecond;
 constexpr Pace kLogPace{.interval = 10 * kSecond, .burst = 1};
 
 TopicRouting routing_of(const Node& node) {
@@ -127,10 +128,13 @@ Errc NodeTopics::leave_all(std::string_view name) {
     return errc;
 }
 
-void NodeTopics::leave_all() {
-    const std::lock_guard lock(mutex_);
-    closed_ = true;
-    for (const auto& [id, handle] : handles_) table_.leave(*handle);
+void NodeTopics::leave_all(Shard& front) {
+    {
+        const std::lock_guard lock(mutex_);
+        closed_ = true;
+        for (const auto& [id, handle] : handles_) table_.leave(*handle);
+    }
+    log_dropped(front, true);
 }
 
 Errc NodeTopics::members(uint64_t topic, std::vector<Topics::Present>& out) {
@@ -217,11 +221,12 @@ void NodeTopics::tell(Shard& shard, const TopicEvent& event) {
             case TopicEvent::Kind::writable: return NodeEventKind::topic_writable;
             case TopicEvent::Kind::dropped: return NodeEventKind::topic_dropped;
             case TopicEvent::Kind::asks: return NodeEventKind::topic_asks;
+            case TopicEvent::Kind::refuses:
             case TopicEvent::Kind::left: break;
         }
         return NodeEventKind::topic_left;
     };
-    if (event.handle == 0) return log_of_hub(shard, event);
+    if (event.handle == 0) return log(shard, event);
     NodeEvent out{.kind = kind_of(event.kind)};
     out.topic = event.handle;
     out.user = event.user;
@@ -248,25 +253,70 @@ void NodeTopics::tell(Shard& shard, const TopicEvent& event) {
     shard.bury();
 }
 
-void NodeTopics::log_of_hub(Shard& shard, const TopicEvent& event) {
-    const bool refused = event.kind == TopicEvent::Kind::refused;
+void NodeTopics::log(Shard& shard, const TopicEvent& event) {
+    if (event.kind != TopicEvent::Kind::dropped) return log_refused(shard, event);
+    {
+        const std::lock_guard lock(mutex_);
+        if (closed_) return;  // its report tells of what is left
+        unlogged_.messages += event.count;
+        unlogged_.bytes += event.bytes;
+        unlogged_.peer = event.peer;
+    }
+    log_dropped(shard);
+}
+
+void NodeTopics::log_dropped(Shard& shard, bool at_once) {
     if (!node_.logs(LogLevel::warning)) return;
-    uint64_t messages = event.count, bytes = event.bytes;
-    if (!refused)
-        messages = unlogged_.fetch_add(event.count) + event.count,
-        bytes = unlogged_bytes_.fetch_add(event.bytes) + event.bytes;
-    const Error error =
-        refused ? Error{exchange_errc(event.code),
-                        event.code == static_cast<uint32_t>(WireCode::not_allowed)
-                            ? "this hub may not join a topic there: the peer has to name it as a hub"
-                            : "this hub could not join a topic there: what is published to it is not passed on"}
-                : Error{Errc::slow, std::to_string(messages) + " messages of topics, " + std::to_string(bytes) +
-                                        " bytes, that others have published did not leave for it, or others before"};
-    LogPace& pace = refused ? refused_log_ : dropped_log_;
-    const std::optional<uint64_t> left_out = pace.allows(shard.loop().now());
+    Unlogged told;
+    {
+        const std::lock_guard lock(mutex_);
+        if (unlogged_.messages == 0) return;
+        if (!at_once && !dropped_log_.allows(shard.loop().now())) return shard.call_topics_in(kLogPace.interval);
+        told = std::exchange(unlogged_, {});
+    }
+    shard.log(LogLevel::warning, Errc::slow, &told.peer, {},
+              std::to_string(told.messages) + " messages of topics, " + std::to_string(told.bytes) +
+                  " bytes, were not passed on to slow peers, the last of them this one");
+}
+
+void NodeTopics::sync(Shard& shard, Connection& connection) {
+    const std::lock_guard lock(mutex_);
+    connection.sync_topics(shard.loop().now(), shard.number());
+    if (table_.has_holds()) shard.call_topics_in(kHoldInterval);
+}
+
+void NodeTopics::on_timer(Shard& shard) {
+    log_dropped(shard);
+    const std::lock_guard lock(mutex_);
+    if (!table_.has_holds()) return;
+    try {
+        table_.expire_holds(shard.loop().now());
+    } catch (const std::bad_alloc&) {  // it goes on next time
+    }
+    shard.call_topics_in(kHoldInterval);
+}
+
+void NodeTopics::log_refused(Shard& shard, const TopicEvent& event) {
+    if (!node_.logs(LogLevel::warning)) return;
+    const bool own = event.kind == TopicEvent::Kind::refused;  // a join of this hub
+    const auto why_refused = [&]() -> std::string_view {
+        switch (static_cast<WireCode>(event.code)) {
+            case WireCode::not_allowed:
+                return own ? "this hub may not join a topic there: the peer has to name it as a hub"
+                           : "the peer is a hub that this node does not name as one: it passes on nothing that is "
+                             "published here";
+            case WireCode::limit:
+                return own ? "this hub may join no more topics there: what is published to others is not passed on"
+                           : "the peer may join no more topics here: topics_per_peer is reached";
+            default:
+                return own ? "this hub could not join a topic there: what is published to it is not passed on"
+                           : "the peer joins a topic that it has joined";
+        }
+    };
+    const std::optional<uint64_t> left_out = refused_log_.allows(shard.loop().now());
     if (!left_out) return;
-    if (!refused) unlogged_ -= messages, unlogged_bytes_ -= bytes;
-    shard.log(LogLevel::warning, error.code, &event.peer, {}, error.detail + left_out_words(*left_out));
+    shard.log(LogLevel::warning, exchange_errc(event.code), &event.peer, {},
+              std::string(why_refused()) + left_out_words(*left_out));
 }
 
 }  // namespace sealwire

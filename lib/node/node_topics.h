@@ -19,6 +19,7 @@
 
 namespace sealwire {
 
+class Connection;
 class Node;
 class Shard;
 
@@ -46,13 +47,20 @@ public:
     // ---- Loop threads ----
     std::mutex& mutex() { return mutex_; }
     Topics& table() { return table_; }
+    const Topics& table() const { return table_; }
     LogPace& foreign_log() { return foreign_log_; }
     bool has_work(const Shard& shard) const;
     // Has the peers of that shard send what they have.
     void serve(Shard& shard);
     void tell(Shard& shard);
+    // What the connection has to do with topics.
+    void sync(Shard& shard, Connection& connection);
+    // Some time after there were joins that wait, or something was not logged.
+    void on_timer(Shard& shard);
+    // What this hub has dropped is told, at most once in 10 s; what is left is told then.
+    void log_dropped(Shard& shard, bool at_once = false);
     // The node ends.
-    void leave_all();
+    void leave_all(Shard& front);
     // Its loop threads have ended.
     void stop() { stopped_ = true; }
 
@@ -71,7 +79,8 @@ private:
     void wake(size_t group) override;
     void tell(Shard& shard, const TopicEvent& event);
     // What befell a topic that only others have joined.
-    void log_of_hub(Shard& shard, const TopicEvent& event);
+    void log(Shard& shard, const TopicEvent& event);
+    void log_refused(Shard& shard, const TopicEvent& event);
 
     Node& node_;
     std::mutex mutex_;  // guards all below; taken within the lock of a handle's slot
@@ -81,7 +90,12 @@ private:
     bool closed_ = false;
     bool stopped_ = false;
     LogPace foreign_log_, refused_log_, dropped_log_;
-    std::atomic<uint64_t> unlogged_{0}, unlogged_bytes_{0};  // dropped by this hub since the last line about that
+    struct Unlogged {
+        uint64_t messages = 0;
+        uint64_t bytes = 0;
+        PeerId peer{};
+    };
+    Unlogged unlogged_;  // dropped by this hub since the last line about that, for whom at last
 };
 
 }  // namespace sealwire

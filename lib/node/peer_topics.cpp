@@ -18,9 +18,7 @@ void Peer::serve_topics() {
 
 // Within the lock of its slot.
 void Peer::sync_topics() {
-    if (!connection_->wants_topics()) return;
-    const std::lock_guard lock(node_.topics().mutex());
-    connection_->sync_topics(shard_->loop().now(), shard_->number());
+    if (connection_->wants_topics()) node_.topics().sync(*shard_, *connection_);
 }
 
 void Peer::drop_topics() {

@@ -247,6 +247,13 @@ void Shard::sweep() {
     if (!all_idle) arm_sweep();
 }
 
+void Shard::call_topics_in(Time wait) {
+    if (!topics_timer_) {
+        topics_timer_ = std::make_unique<Timer>(loop_->timers(), [this] { node_.topics().on_timer(*this); });
+    }
+    if (!topics_timer_->armed()) topics_timer_->set(after(loop_->now(), wait));
+}
+
 // ---- Events ----
 
 void Shard::emit(NodeEvent& event, const Route* route) {
@@ -329,7 +336,8 @@ void Shard::begin_shutdown(Time deadline) {
     if (shutting_down_) return;
     shutting_down_ = true;
     sweep_timer_.reset();
-    if (number_ == 0) node_.shut_listeners_down(), node_.topics().leave_all();
+    topics_timer_.reset();
+    if (number_ == 0) node_.shut_listeners_down(), node_.topics().leave_all(*this);
     // Both lists may shrink meanwhile.
     for (size_t i = peers_.size(); i-- > 0;) {
         if (i < peers_.size()) peers_[i]->shut_down(deadline);
@@ -358,6 +366,7 @@ void Shard::on_deadline() {
 void Shard::end_timers() {
     deadline_timer_.reset();
     sweep_timer_.reset();
+    topics_timer_.reset();
 }
 
 }  // namespace sealwire

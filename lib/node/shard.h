@@ -96,7 +96,9 @@ public:
     // `peer`: whom it is about, proved; or null.
     void log(LogLevel level, Errc code, const PeerId* peer, std::string_view address, std::string_view text,
              std::string_view route = {});
-    // The same, whether there is a log or not.
+    // NodeTopics::on_timer, then.
+    void call_topics_in(Time wait);
+    // The same as log(), whether there is a log or not.
     void tell(LogLevel level, Errc code, const PeerId* peer, std::string_view address, std::string_view text,
               std::string_view route = {});
     void flush_events() { events_.flush(); }
@@ -158,6 +160,7 @@ private:
     bool shutting_down_ = false;
     std::unique_ptr<Timer> deadline_timer_;
     std::unique_ptr<Timer> sweep_timer_;
+    std::unique_ptr<Timer> topics_timer_;
 
     std::atomic<uint64_t> callbacks_{0};
     std::atomic<const std::string*> running_route_{nullptr};

@@ -57,6 +57,8 @@ struct Stats {
     uint64_t refused_by_address = 0;
     uint64_t refused_by_limit = 0;
     uint64_t refused_busy = 0;
+    uint64_t topic_dropped = 0;
+    uint64_t topic_passed_on = 0;
 
     // Those of one peer to the sums; `over`: it has gone, and only what it has done counts.
     void add(const Stats& peer, bool over);

@@ -81,7 +81,7 @@ bool TopicLink::reconcile(uint64_t number, Outbox& outbox, bool fed) {
         // Who only becomes another kind of member waits for no more than one turn: it may publish forever.
         TopicMember* const* const member = member_of_.find(number);
         if (member && (*member)->ready && !(fed && wish.any)) {
-            if (!fed) leaving_.push_back(number);
+            if (!fed) put_off(number);
             return !fed;
         }
         // A hub leaves, too, when this node does: first it gets all, as soon as it takes it (feed).
@@ -109,6 +109,7 @@ bool TopicLink::reconcile(uint64_t number, Outbox& outbox, bool fed) {
         return give_up(WireCode::closing), true;
     }
     if (joins_.size() >= peer_topics_) {
+        if (topics_.is_hub()) limited_.insert(number);
         if (topic->handles.empty() || !wanted_by_.find(number))
             tell_refused(*topic, static_cast<uint32_t>(WireCode::limit));
         return give_up(WireCode::limit), true;
@@ -155,12 +156,33 @@ void TopicLink::join(Topics::Topic& topic, const Wish& wish, Outbox& outbox) {
     frame.flags = (made->publisher ? join_flag::publisher : 0) | (topic.want_last ? join_flag::last_value : 0) |
                   (wish.distance > 0 ? join_flag::hub : 0);
     joins_.insert(alias) = std::move(made);
+    ++topic.joins;  // as long as it is there
     alias_of_.insert(topic.number) = alias;
     hidden_.erase(topic.number);
     outbox.put(frame);
     ++aliases_;
     unanswered_.insert(alias) = true;
-    ++topic.joins;
+    limited_.erase(topic.number);
+}
+
+void TopicLink::put_off(uint64_t topic) {
+    bool& listed = listed_leaving_.insert(topic);
+    if (!listed) leaving_.push_back(topic);
+    listed = true;
+}
+
+void TopicLink::forget_refusal(uint64_t topic) {
+    refused_.erase(topic);
+    limited_.erase(topic);
+}
+
+// There is room for a topic more. Some of them may not be wanted any more.
+void TopicLink::want_limited() {
+    for (int i = 0; i < 16 && !limited_.empty(); ++i) {
+        const uint64_t topic = *limited_.begin();
+        limited_.erase(limited_.begin());
+        want(topic);
+    }
 }
 
 void TopicLink::leave_alias(uint64_t alias, Outbox& outbox) {
@@ -190,6 +212,8 @@ void TopicLink::erase_join(uint64_t alias, uint32_t code) {
     }
     Topics::Topic& topic = *topics_.find(join->topic);
     --topic.joins;
+    if (code == static_cast<uint32_t>(WireCode::limit) && topics_.is_hub()) limited_.insert(topic.number);
+    else if (!over_) want_limited();
     if (code != 0) {
         const bool as_hub = join->distance > 0 && code == static_cast<uint32_t>(WireCode::not_allowed);
         if (as_hub && (is_hub_ || member_of_.find(topic.number))) refused_.insert(topic.number) = true;
@@ -200,7 +224,7 @@ void TopicLink::erase_join(uint64_t alias, uint32_t code) {
             handle->refusal = code;
         }
     }
-    answer(join->waiting, code);
+    answer(join->waiting, code ? code : static_cast<uint32_t>(WireCode::closing));
     if (Topics::Topic* const left = topics_.find(join->topic)) topics_.erase_if_unused(*left);
 }
 

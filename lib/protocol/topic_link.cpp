@@ -229,14 +229,17 @@ std::shared_ptr<const TopicAudience> TopicLink::renew_audience(uint64_t alias) {
 bool TopicLink::sync(Outbox& outbox, size_t group, bool up) {
     if (!attached_) {
         group_ = group;
-        attached_ = true;
         topics_.add(*this);
+        attached_ = true;
     }
     const bool was_up = std::exchange(up_, up);
     if (was_up && !up) release_holds();
     if (up && std::exchange(unwanted_, false)) want_anew();
     size_t applied = 0;  // who leaves does so behind its messages
-    while (applied < incoming_.size() && incoming_[applied].behind <= inbox_.told_events()) apply(incoming_[applied++]);
+    work_ = 0;
+    while (applied < incoming_.size() && incoming_[applied].behind <= inbox_.told_events() && work_ < kTurnWork) {
+        apply(incoming_[applied++]);
+    }
     incoming_.erase(incoming_.begin(), incoming_.begin() + static_cast<ptrdiff_t>(applied));
     credit_news_ = false;
     for (; !verdicts_.empty(); verdicts_.pop_front()) answers_.push_back(verdicts_.front());
@@ -270,9 +273,11 @@ bool TopicLink::sync(Outbox& outbox, size_t group, bool up) {
         for (size_t i = leaving_.size(); i > 0; --i) {  // each once: one that has to wait holds up no other
             const uint64_t number = leaving_.front();
             leaving_.pop_front();
-            if (!reconcile(number, outbox, true)) leaving_.push_back(number);
+            listed_leaving_.erase(number);
+            if (!reconcile(number, outbox, true)) put_off(number);
         }
         leaving_.shrink();
+        listed_leaving_.shrink();
         spread_waves(outbox);
     }
     return true;
@@ -307,6 +312,7 @@ void TopicLink::apply(const Incoming& incoming) {
             if ((*found)->unanswered) answers_.push_back({incoming.alias, 0});
             if ((*found)->cut_off) topics_.read_all(*topics_.find((*found)->topic), **found);
             const uint64_t topic = (*found)->topic;
+            work_ += topics_.find(topic)->present;
             erase_member(**found);
             return leave_in_time(topic);
         }
@@ -321,14 +327,18 @@ void TopicLink::apply(const Incoming& incoming) {
 }
 
 void TopicLink::peer_joins(const Incoming& incoming) {
-    const auto answer = [&](WireCode code) { answers_.push_back({incoming.alias, static_cast<uint32_t>(code)}); };
-    if (members_.size() >= limits_.topics) return answer(WireCode::limit);
+    const auto refuse = [&](WireCode why) {
+        const auto code = static_cast<uint32_t>(why);
+        answers_.push_back({incoming.alias, code});
+        topics_.tell_node(group_, {.kind = TopicEvent::Kind::refuses, .code = code, .link = number_, .peer = peer_});
+    };
     const bool hub = (incoming.flags & join_flag::hub) != 0;
-    if (hub && !is_hub_) return answer(WireCode::not_allowed);  // it would pass on what is published here
-    if (open_waves_ >= limits_.topics) return answer(WireCode::limit);
-    Topics::Topic& topic = topics_.topic_of(incoming.tag);
-    if (member_of_.find(topic.number)) return answer(WireCode::protocol);  // it has joined it already
+    if (hub && !is_hub_) return refuse(WireCode::not_allowed);  // it would pass on what is published here
+    if (members_.size() >= limits_.topics || open_waves_ >= limits_.topics) return refuse(WireCode::limit);
     auto made = std::make_unique<TopicMember>();
+    Topics::Topic& topic = topics_.topic_of(incoming.tag);
+    if (member_of_.find(topic.number)) return refuse(WireCode::protocol);  // it has joined it already
+    work_ += topic.present;
     TopicMember& member = *made;
     member.link = this;
     member.topic = topic.number;
@@ -338,10 +348,15 @@ void TopicLink::peer_joins(const Incoming& incoming) {
     member.wants_last = (incoming.flags & join_flag::last_value) != 0;
     member.hub = hub;
     member.distance = incoming.distance;
-    refused_.erase(topic.number);
-    members_.insert(incoming.alias) = std::move(made);
-    member_of_.insert(topic.number) = &member;
-    topics_.member_joined(topic, member);
+    forget_refusal(topic.number);
+    try {
+        members_.insert(incoming.alias) = std::move(made);
+        member_of_.insert(topic.number) = &member;
+        topics_.member_joined(topic, member);
+    } catch (...) {
+        abandon(member);
+        throw;
+    }
     if (draining_) topics_.stop(member);
     topics_.judge(topic, member);
     if (topics_.is_hub()) want(topic.number);
@@ -350,9 +365,22 @@ void TopicLink::peer_joins(const Incoming& incoming) {
 void TopicLink::erase_member(TopicMember& member) {
     unready(member);
     topics_.drop_hold(member.hold);
-    refused_.erase(member.topic);
+    forget_refusal(member.topic);
     member_of_.erase(member.topic);
-    topics_.member_left(member);
+    try {
+        topics_.member_left(member);
+    } catch (...) {
+        abandon(member);
+        throw;
+    }
+    members_.erase(member.alias);
+}
+
+// It is the table's no more.
+void TopicLink::abandon(TopicMember& member) {
+    unready(member);
+    member_of_.erase(member.topic);
+    topics_.abandon(member);
     members_.erase(member.alias);
 }
 
@@ -362,6 +390,22 @@ TopicLink::Lost TopicLink::leave(uint64_t received) {
     Lost lost;
     if (!attached_ || std::exchange(over_, true)) return lost;
     topics_.remove(*this);
+    try {
+        lose_members(received, lost);
+        answer_all();
+    } catch (const std::bad_alloc&) {  // those that are left are told of nothing
+        members_.for_each([&](uint64_t, std::unique_ptr<TopicMember>& member) {
+            unready(*member);
+            topics_.abandon(*member);
+        });
+        members_.clear();
+        member_of_.clear();
+        throw;
+    }
+    return lost;
+}
+
+void TopicLink::lose_members(uint64_t received, Lost& lost) {
     std::vector<TopicMember*> members;
     members_.for_each([&](uint64_t, std::unique_ptr<TopicMember>& member) { members.push_back(member.get()); });
     for (TopicMember* member : members) {
@@ -377,6 +421,10 @@ TopicLink::Lost TopicLink::leave(uint64_t received) {
         if (!member->held) lost.not_sent += member->dropped - before;
         erase_member(*member);
     }
+}
+
+// Nobody waits for this session any more.
+void TopicLink::answer_all() {
     std::vector<uint64_t> unheard;
     joins_.for_each([&](uint64_t, std::unique_ptr<Join>& join) {
         unheard.insert(unheard.end(), join->waiting.begin(), join->waiting.end());
@@ -388,7 +436,6 @@ TopicLink::Lost TopicLink::leave(uint64_t received) {
     for (const auto& [wave, each] : asked_) unheard.push_back(each.serial);
     asked_.clear();
     answer(unheard, static_cast<uint32_t>(WireCode::closing));
-    return lost;
 }
 
 void TopicLink::forget() {

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <unordered_set>
 #include <vector>
 
 #include "base/flat_map.h"
@@ -199,11 +200,20 @@ private:
     void answer_join(uint64_t alias, uint32_t code, Outbox& outbox);
     // Of what one topic has: hubs that ask at once.
     static constexpr uint64_t kWavesPerTopic = 16;
+    static constexpr size_t kTurnWork = 4096;
     bool may_ask() const { return todo_.empty() && waves_out_ < kWavesPerTopic * peer_topics_; }
     void ask_reach(const TopicWave& wave, const TopicTag& tag, uint64_t serial);
     void on_reached(const TopicWave& wave);
     void release_holds();
     void want_anew();
+    void want_memberships();
+    void forget_waves();
+    void forget_refusal(uint64_t topic);
+    void want_limited();
+    void put_off(uint64_t topic);
+    void abandon(TopicMember& member);
+    void lose_members(uint64_t received, Lost& lost);
+    void answer_all();
     void spread_waves(Outbox& outbox);
     void leave_alias(uint64_t alias, Outbox& outbox);
     void erase_join(uint64_t alias, uint32_t code);
@@ -251,6 +261,7 @@ private:
     bool draining_ = false;
     bool up_ = true;           // as far as was seen
     bool unwanted_ = false;    // what changed meanwhile is not in todo_
+    size_t work_ = 0;          // of this turn: members that were looked at for what came
     uint64_t open_waves_ = 0;  // of this hub, for JOINs of the peer
     WireCode failure_ = WireCode::ok;
     const char* failure_text_ = "";
@@ -281,14 +292,16 @@ private:
         uint8_t decided = 0;
         uint8_t given = 0;
     };
-    FlatMap<Rights> rights_;  // by topic, where the application is asked
-    FlatMap<bool> hidden_;    // topics that are not joined at the peer, as it may do nothing there
-    FlatMap<bool> refused_;   // ... nor by this hub, as the peer has refused it
+    FlatMap<Rights> rights_;                // by topic, where the application is asked
+    FlatMap<bool> hidden_;                  // topics that are not joined at the peer, as it may do nothing there
+    FlatMap<bool> refused_;                 // ... nor by this hub, as the peer has refused it
+    std::unordered_set<uint64_t> limited_;  // ... nor by it, as too many are joined: to be tried again
     Ring<std::pair<uint64_t, uint32_t>> verdicts_;  // answers to JOIN that wait for the link's thread
     Ring<std::pair<uint64_t, uint32_t>> revoked_;   // JOINED for those that were agreed to
     Ring<uint64_t> todo_;                           // topics to be joined or left at the peer
     FlatMap<bool> listed_todo_;                     // those of it
     Ring<uint64_t> leaving_;                        // of them, those whose messages go before
+    FlatMap<bool> listed_leaving_;                  // those of it
     FlatMap<std::vector<uint64_t>> wanted_by_;      // handles that wait for a join that is still to be sent, by topic
     Ring<std::pair<TopicWave, TopicTag>> reach_;    // waves that are to go to the peer, behind the JOINs
     std::map<TopicWave, Asked> asked_;              // ... and are to come back

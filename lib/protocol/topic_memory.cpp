@@ -12,7 +12,7 @@ bool Topics::make_room(Topic& topic, uint64_t cost) {
     const auto fits = [&] {
         if (topic.log.cost() == 0) return true;  // one of any size, whatever memory there is
         return topic.log.cost_behind_first(topic.log.begin()) + cost <= topic.queue &&
-               draw(topic.log, topic.drawn, cost);
+               draw(topic, topic.log, topic.drawn, cost);
     };
     if (topic.log.total() - topic.trimmed >= kTrim) drop_read(topic);
     if (fits()) return true;
@@ -22,7 +22,7 @@ bool Topics::make_room(Topic& topic, uint64_t cost) {
     const bool block = topic.slow == SlowPeers::block;
     if (block && topic.held == 0) return false;
     // Some more than is needed, so that not every message has to look at every member.
-    const uint64_t most = std::min(topic.queue, topic.drawn + kSendFloor);
+    const uint64_t most = std::min(topic.queue, topic.drawn + topic.floor);
     const uint64_t room = std::min(cost + topic.queue / 16, most);
     std::vector<TopicMember*> slow;
     for_each_member(topic, [&](TopicMember& member) {
@@ -38,7 +38,7 @@ bool Topics::make_room(Topic& topic, uint64_t cost) {
     }
     if (block) return fits();
     for (TopicMember* member : slow) {
-        if (member->own && !draw(*member->own, member->drawn, 0)) shed(*member);
+        if (member->own && !draw(topic, *member->own, member->drawn, 0)) shed(*member);
     }
     return true;
 }
@@ -109,7 +109,7 @@ void Topics::read_alone(Topic& topic, TopicMember& member) {
 // There is no memory for all that it was still to get.
 void Topics::shed(TopicMember& member) {
     auto kept = std::make_unique<TopicLog>();
-    kept->take_over(*member.own, member.next, member.link->number(), kSendFloor);
+    kept->take_over(*member.own, member.next, member.link->number(), find(member.topic)->floor);
     uint64_t bytes = 0;
     for (uint64_t number = member.next + kept->end(); number < member.own->end(); ++number) {
         bytes += member.own->at(number).body.size();
@@ -135,7 +135,7 @@ void Topics::stop(TopicMember& member) {
     if (member.held) --topic.held;
     if (member.own) return static_cast<void>(std::erase(topic.stopped, &member));
     read_alone(topic, member);
-    draw(*member.own, member.drawn, 0);  // else it has been there, and is kept all the same
+    draw(topic, *member.own, member.drawn, 0);  // else it has been there, and is kept all the same
 }
 
 uint64_t Topics::first_unread(Topic& topic, bool by_held) {
@@ -158,10 +158,10 @@ void Topics::drop_read(Topic& topic) {
 }
 
 // Beyond what any log has: the node's memory for what waits to be sent.
-bool Topics::draw(const TopicLog& log, uint64_t& drawn, uint64_t cost) {
+bool Topics::draw(const Topic& topic, const TopicLog& log, uint64_t& drawn, uint64_t cost) {
     const uint64_t needed = log.cost() + cost;
-    if (!budget_ || needed <= kSendFloor + drawn) return true;
-    const uint64_t missing = std::max(needed - kSendFloor - drawn, kSendStep);
+    if (!budget_ || needed <= topic.floor + drawn) return true;
+    const uint64_t missing = std::max(needed - topic.floor - drawn, topic.floor);
     if (!budget_->sending.take(missing)) return false;
     drawn += missing;
     return true;

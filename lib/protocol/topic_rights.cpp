@@ -26,10 +26,7 @@ void Topics::set_rules(std::optional<TopicRules> rules) {
 void Topics::judge_if_due() {
     if (!unjudged_) return;
     try {
-        std::vector<uint64_t> named;
-        for (const auto& [number, topic] : topics_) {
-            if (!topic->handles.empty()) named.push_back(number);
-        }
+        const std::vector<uint64_t> named(named_.begin(), named_.end());
         for (const uint64_t number : named) {
             Topic& topic = *find(number);
             judge(topic);

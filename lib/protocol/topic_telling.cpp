@@ -51,7 +51,11 @@ void Topics::tell_dropped(TopicMember& member) {
 
 // What is of a topic that only others have joined.
 void Topics::tell_hub(size_t group, TopicEvent event) {
-    if (!is_hub()) return;
+    if (is_hub()) tell_node(group, std::move(event));
+}
+
+// What is of no topic of the application's, and only logged.
+void Topics::tell_node(size_t group, TopicEvent event) {
     groups_[group].events.push_back(std::move(event));
     call_to_tell(group);
 }

@@ -11,6 +11,13 @@
 
 namespace sealwire {
 
+namespace {
+
+// Of a topic that peers alone have joined, who make any number of them.
+constexpr uint64_t kPassingFloor = 4 * 1024;
+
+}  // namespace
+
 Topics::TagHash::TagHash(Rng& rng) { rng.fill(key); }
 
 size_t Topics::WaveHash::operator()(const TopicWave& wave) const {
@@ -63,6 +70,7 @@ Topics::Topic& Topics::topic_of(const TopicTag& tag) {
 void Topics::reset_options(Topic& topic) const {
     topic.slow = SlowPeers::drop_oldest;
     topic.queue = routing_.queue;
+    topic.floor = kPassingFloor;
     topic.credit = 0;
     topic.keep_last = topic.want_last = topic.has_last = false;
     topic.last = {};
@@ -72,8 +80,9 @@ void Topics::reset_options(Topic& topic) const {
 void Topics::erase_if_unused(Topic& topic) {
     if (!topic.handles.empty() || topic.joins > 0 || topic.present > 0 || topic.wave != 0) return;
     if (budget_) budget_->sending.give(topic.drawn);
-    for (TopicLink* hub : hub_links_) hub->refused_.erase(topic.number);
+    for (TopicLink* hub : hub_links_) hub->forget_refusal(topic.number);
     by_tag_.erase(topic.tag);
+    named_.erase(topic.number);
     topics_.erase(topic.number);
 }
 
@@ -92,7 +101,10 @@ void Topics::open(const TopicTag& tag, std::string_view name, TopicHandle& handl
         const bool heard = listeners == 0 && topic.listeners > 0;
         topic.listeners = listeners;
         topic.audience = before;
-        if (topic.handles.empty()) undo_hold_all(topic);
+        if (topic.handles.empty()) {
+            named_.erase(topic.number);
+            undo_hold_all(topic);
+        }
         version_.fetch_add(1, std::memory_order_release);
         for (Group& group : groups_) {
             std::erase_if(group.events, [&](const TopicEvent& event) { return event.handle == handle.id; });
@@ -106,6 +118,7 @@ void Topics::open(const TopicTag& tag, std::string_view name, TopicHandle& handl
 void Topics::open(Topic& topic, std::string_view name, TopicHandle& handle) {
     const uint64_t serial = next_serial_++;
     handle.pending = 1;  // until all are asked
+    named_.insert(topic.number);
     topic.handles.push_back(&handle);
     handles_.emplace(serial, &handle);
     handle.serial = serial;
@@ -114,6 +127,7 @@ void Topics::open(Topic& topic, std::string_view name, TopicHandle& handle) {
     if (topic.handles.size() == 1) begin_join(topic);
     topic.slow = is_hub() && options.slow == SlowPeers::block ? SlowPeers::drop_oldest : options.slow;
     topic.queue = options.queue;
+    topic.floor = kSendFloor;
     tell_room(topic, 0);
     if (!options.publish_only) {
         if (topic.listeners++ == 0) {
@@ -170,6 +184,7 @@ Errc Topics::leave(TopicHandle& handle) {
         topic->credit = 0;
     }
     if (topic->handles.empty()) {
+        named_.erase(topic->number);
         release_all(*topic);
         reset_options(*topic);
     }
@@ -197,7 +212,7 @@ std::vector<Topics::Present> Topics::members(const TopicHandle& handle) {
     if (!topic) return present;
     for_each_member(*topic, [&](const TopicMember& member) {
         if (member.held) return;
-        present.push_back({member.link->number(), member.link->peer_, member.publisher});
+        present.push_back({member.link->number(), member.link->peer_, member.publisher, member.hub});
     });
     return present;
 }
@@ -302,8 +317,40 @@ void Topics::member_left(TopicMember& member) {
     erase_if_unused(topic);
 }
 
+// There is no memory to have it leave in order: it is nobody's member from here on, and nobody is told.
+void Topics::abandon(TopicMember& member) {
+    drop_hold(member.hold);
+    Topic& topic = *find(member.topic);
+    for (Group& group : groups_) std::erase(group.dropped, &member);
+    for (std::vector<TopicMember*>& members : topic.members) std::erase(members, &member);
+    std::erase(topic.stopped, &member);
+    give_own(member);
+    recount(topic);
+    want_later();
+    erase_if_unused(topic);
+}
+
+void Topics::recount(Topic& topic) {
+    topic.present = topic.reading = topic.held = topic.behind = topic.last_ones = 0;
+    topic.near = {};
+    if (topic.listeners > 0) ++topic.near[0];
+    for (std::vector<TopicMember*>& members : topic.members) {
+        for (size_t place = 0; place < members.size(); ++place) {
+            TopicMember& member = *members[place];
+            member.place = place;
+            ++topic.present;
+            if (member.counted) ++topic.near[member.distance];
+            if (member.held && reads(member)) ++topic.held;
+            if (member.publisher || member.own) continue;
+            ++topic.reading;
+            if (member.next < topic.log.end()) ++topic.behind;
+        }
+    }
+}
+
 void Topics::dropped(TopicMember& member, uint64_t count, uint64_t bytes) {
     if (count == 0) return;
+    dropped_.add(count);
     member.gap += count;
     member.dropped += count;
     member.dropped_bytes += bytes;
@@ -362,6 +409,7 @@ void Topics::take_work(size_t group, std::vector<TopicLink*>& links) {
     mine.woken = false;
     mine.flagged.store(false, std::memory_order_release);
     judge_if_due();
+    want_if_due();
     for (const uint64_t number : mine.topics) {
         Topic* topic = find(number);
         if (!topic) continue;
@@ -401,16 +449,38 @@ bool Topics::is_over(const TopicEvent& left) {
 void Topics::add(TopicLink& link) {
     link.place_ = groups_[link.group_].links.size();
     groups_[link.group_].links.push_back(&link);
-    links_[link.number()] = &link;
-    if (is_hub() && link.is_hub_) hub_links_.push_back(&link);
-    want_all(link);
+    try {
+        links_[link.number()] = &link;
+        if (is_hub() && link.is_hub_) hub_links_.push_back(&link);
+        want_all(link);
+    } catch (...) {
+        remove(link);
+        throw;
+    }
 }
 
 // What the peer is to be told of all there is.
 void Topics::want_all(TopicLink& link) {
-    for (const auto& [number, topic] : topics_) {
-        const bool as_hub = is_hub() && (link.is_hub_ || link.member_of_.find(number));
-        if (as_hub || !topic->handles.empty()) link.want(number);
+    for (const uint64_t number : named_) link.want(number);
+    if (!is_hub()) return;
+    if (!link.is_hub_) return link.want_memberships();
+    for (const auto& [number, topic] : topics_) link.want(number);
+}
+
+void Topics::want_later() {
+    unwanted_ = true;
+    call(0);
+}
+
+void Topics::want_if_due() {
+    if (!unwanted_) return;
+    try {
+        for (Group& group : groups_) {
+            for (TopicLink* link : group.links) link->want_anew();
+        }
+        unwanted_ = false;
+    } catch (const std::bad_alloc&) {
+        call(0);
     }
 }
 

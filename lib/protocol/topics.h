@@ -14,6 +14,8 @@
 
 #include "base/errc.h"
 #include "base/random.h"
+#include "base/tally.h"
+#include "base/time.h"
 #include "crypto/identity.h"
 #include "protocol/budget.h"
 #include "protocol/topic_log.h"
@@ -68,6 +70,7 @@ struct TopicHold : TopicHandle {
     bool of_wave = false;   // or of none: a wave of that link's
     bool own_wave = false;  // or a wave of this hub, for a JOIN of that link
     TopicWave wave{};
+    std::optional<Time> since{};     // when expire_holds() saw it first
     std::vector<uint64_t> behind{};  // of a wave of this hub: who waits for it, by serial
 };
 
@@ -93,6 +96,7 @@ struct TopicEvent {
         writable,  // once, after `again`
         dropped,   // messages of this node that a peer does not get: count, bytes
         asks,      // a peer's rights that the application is to decide on
+        refuses,   // of no handle, to be logged: this node does not let a peer join: code
         left,      // last event of a handle
     };
     Kind kind{};  // dropped and refused also of no handle: a hub's, for others
@@ -140,10 +144,15 @@ public:
         uint64_t link;
         PeerId id;
         bool publisher;
+        bool hub;
     };
     std::vector<Present> members(const TopicHandle& handle);
     // Who may join and publish here; none: everybody. Also for those who have joined already.
     void set_rules(std::optional<TopicRules> rules);
+    // Of a hub: joins that wait for peers. Whether there are some; to be called again from time to time then: those that have waited
+    // for kHoldPatience go on without who is silent.
+    bool has_holds() const { return !holds_.empty(); }
+    void expire_holds(Time now);
     // The answer to `asks`: of the rights that it asked for `given` are granted. state: nothing is asked, or not any more.
     Errc decide(const TopicTag& tag, uint64_t link, uint8_t given);
 
@@ -160,6 +169,9 @@ public:
     // Changes whenever any audience does. Any thread, no lock, as the next two.
     uint64_t version() const { return version_.load(std::memory_order_acquire); }
     bool is_hub() const { return routing_.hub; }
+    // Messages that members did not get, each for each, and those that this hub has passed on.
+    uint64_t dropped() const { return dropped_.get(); }
+    uint64_t passed_on() const { return passed_on_.get(); }
     // What this node publishes has routes, and what comes with one is looked at: hubs may pass it on.
     bool routed() const { return is_hub() || !routing_.hubs.empty(); }
 
@@ -178,6 +190,7 @@ private:
         uint64_t queue = 0;
         uint64_t credit = 0;
         uint64_t drawn = 0;  // of the node's budget
+        uint64_t floor = 0;  // that a log may cost without that, and the least that is drawn
         bool keep_last = false;
         bool want_last = false;
         View last;  // of what was published, if it is kept
@@ -251,13 +264,14 @@ private:
     void note_near(Topic& topic, uint8_t distance, bool more);
     void count(Topic& topic, TopicMember& member, bool leaves = false);
     void set_distance(TopicMember& member, uint8_t distance);
+    static constexpr Time kHoldPatience = 20 * kSecond;
     void answer_in_time(Topic& topic, TopicMember& member);
     static void answer_now(TopicMember& member);
     void reach(TopicLink& from, const TopicWave& wave, const TopicTag& tag);
     TopicHold& begin_hold(const Topic& topic, uint64_t link);
     void wait_for_clients(Topic& topic, TopicHandle& handle);
     void await_wave(Topic& topic, TopicHandle& handle);
-    void begin_wave(Topic& topic, uint64_t link, std::vector<uint64_t> behind);
+    bool begin_wave(Topic& topic, uint64_t link, const std::vector<uint64_t>& behind);
     void settle_wave(const TopicHold& hold);
     void drop_hold(uint64_t serial);
     void add_waiting(std::vector<uint64_t>& list, uint64_t serial);
@@ -265,13 +279,18 @@ private:
     void spread(const Topic& topic, TopicHold& hold, uint64_t except);
     void settle_if_due(TopicHold& hold);
     void settle(TopicHold& hold);
+    void want_later();
+    void want_if_due();
     void tell_hub(size_t group, TopicEvent event);
+    void tell_node(size_t group, TopicEvent event);
 
     // Of links.
     void add(TopicLink& link);
     void remove(TopicLink& link);
     void member_joined(Topic& topic, TopicMember& member);
     void member_left(TopicMember& member);
+    void abandon(TopicMember& member);
+    static void recount(Topic& topic);
     void dropped(TopicMember& member, uint64_t count, uint64_t bytes);
     void dropped_behind(TopicMember& member, uint64_t count, uint64_t bytes);
     // A member has read on, from there.
@@ -305,7 +324,7 @@ private:
     void give_way(Topic& topic, TopicMember& member, uint64_t room);
     static uint64_t first_unread(Topic& topic, bool by_held);
     void drop_read(Topic& topic);
-    bool draw(const TopicLog& log, uint64_t& drawn, uint64_t cost);
+    bool draw(const Topic& topic, const TopicLog& log, uint64_t& drawn, uint64_t cost);
     void give_drawn(const TopicLog& log, uint64_t& drawn);
     void give_own(TopicMember& member);
     template <class Each>
@@ -317,14 +336,16 @@ private:
 
     std::optional<TopicRules> rules_;
     bool unjudged_ = false;  // not all members by them
+    bool unwanted_ = false;  // not all links know what is to be joined, as there was no memory to tell them
     std::vector<Group> groups_;
     Wake& wake_;
     Rng& rng_;
     Budget* const budget_;
     const TopicRouting routing_;
     TopicOrigins origins_;
-    uint64_t joins_made_ = 0;  // first ones of a topic
-    uint64_t listens_ = 0;     // first listeners that there were
+    Tally dropped_, passed_on_;  // written with the lock
+    uint64_t joins_made_ = 0;    // first ones of a topic
+    uint64_t listens_ = 0;       // first listeners that there were
     struct WaveHash {
         size_t operator()(const TopicWave& wave) const;
     };
@@ -333,6 +354,7 @@ private:
     std::vector<TopicLink*> hub_links_;  // of a hub: to others
     std::unordered_map<TopicTag, uint64_t, TagHash> by_tag_;
     std::unordered_map<uint64_t, std::unique_ptr<Topic>> topics_;
+    std::unordered_set<uint64_t> named_;                  // those with handles
     std::unordered_map<uint64_t, TopicLink*> links_;      // by their numbers
     std::unordered_map<uint64_t, TopicHandle*> handles_;  // by serial, until their last event is taken
     uint64_t next_topic_ = 1;

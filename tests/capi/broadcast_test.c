@@ -64,12 +64,15 @@ static unsigned messages_of(unsigned i) {
     return box_count(&clients[i], SW_EVENT_MESSAGE);
 }
 
-static uint32_t but_the_second(sw_peer peer, const sw_peer_id *id, uint32_t publisher, void *user) {
+static uint32_t but_the_second(const sw_member *member, void *user) {
     sw_peer found;
     unsigned *asked = (unsigned *)user;
     ++*asked;
-    if (publisher || sw_node_find_peer(hub.node, id, &found) != SW_OK || found.value != peer.value) *asked += 100;
-    return memcmp(id, &clients[1].id, sizeof *id) != 0;
+    if (member->publisher || member->hub || sw_node_find_peer(hub.node, &member->id, &found) != SW_OK ||
+        found.value != member->peer.value) {
+        *asked += 100;
+    }
+    return memcmp(&member->id, &clients[1].id, sizeof member->id) != 0;
 }
 
 static void reaches_all(void) {
@@ -329,12 +332,10 @@ static void not_for_all(void) {
 /* Several threads, one of them a loop's, while others come and go. */
 enum { EACH = 200, THREADS = 3 };
 
-static uint32_t only_clients(sw_peer peer, const sw_peer_id *id, uint32_t publisher, void *user) {
-    (void)peer;
-    (void)publisher;
+static uint32_t only_clients(const sw_member *member, void *user) {
     (void)user;
     for (unsigned i = 0; i < CLIENTS; ++i) {
-        if (memcmp(id, &clients[i].id, sizeof *id) == 0) return 1;
+        if (memcmp(&member->id, &clients[i].id, sizeof member->id) == 0) return 1;
     }
     return 0;
 }

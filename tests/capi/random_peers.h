@@ -16,12 +16,11 @@ static inline void a_find(void) {
     }
 }
 
-static uint32_t some_of_all(sw_peer peer, const sw_peer_id *id, uint32_t publisher, void *user) {
-    (void)publisher;
+static uint32_t some_of_all(const sw_member *member, void *user) {
     (void)user;
     sw_peer found;
-    if (percent(10)) CALL(node_find_peer, server, id, &found);
-    if (percent(2)) CALL(peer_ping, peer, 1);
+    if (percent(10)) CALL(node_find_peer, server, &member->id, &found);
+    if (percent(2)) CALL(peer_ping, member->peer, 1);
     return (uint32_t)percent(70);
 }
 

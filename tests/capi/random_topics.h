@@ -72,11 +72,10 @@ static inline void a_join(void) {
     }
 }
 
-static uint32_t some_members(sw_peer member, const sw_peer_id *id, uint32_t publisher, void *user) {
-    (void)publisher;
+static uint32_t some_members(const sw_member *member, void *user) {
     (void)user;
     sw_peer_id known;
-    if (id && percent(10)) CALL(peer_get_id, member, &known);
+    if (percent(10)) CALL(peer_get_id, member->peer, &known);
     return (uint32_t)percent(70);
 }
 

@@ -81,12 +81,39 @@ static void publish_all(sw_topic topic, const char *body) {
     }
 }
 
+static uint32_t is_hub(const sw_member *member, void *asked) {
+    ++*(unsigned *)asked;
+    return member->hub && !member->publisher && is(&member->id, &hub_ids[0]);
+}
+
+/* By a filter, which hubs do not pass on: for how many it is. */
+static uint64_t publish_to_hubs(sw_topic topic) {
+    uint64_t members = 0;
+    unsigned asked = 0;
+    sw_publish_options options;
+    sw_publish_options_init(&options);
+    options.filter = is_hub;
+    options.filter_user = &asked;
+    options.members = &members;
+    MUST(sw_topic_publish(topic, bytes("to the hub"), &options));
+    return asked == 1 ? members : UINT64_MAX;
+}
+
+static uint64_t passed_on(box *hub) {
+    sw_stats stats;
+    memset(&stats, 0, sizeof stats);
+    stats.size = sizeof stats;
+    MUST(sw_node_get_stats(hub->node, &stats));
+    return stats.topic_dropped == 0 ? stats.topic_passed_on : UINT64_MAX;
+}
+
 /* Ada and Bob are at the first hub, Cleo is at the second. */
 static void over_hubs(void) {
     const sw_topic from = join(&peers[ADA], "news");
     const sw_topic near = join(&peers[BOB], "news"), far = join(&peers[CLEO], "news");
     note n = wait_topic(&peers[ADA], SW_EVENT_TOPIC_MEMBER_JOINED, 1, from);
     tap_ok(n.of_hub == 1 && is(&n.id, &hub_ids[0]), "a hub is a member for all behind it");
+    tap_ok(publish_to_hubs(from) == 1, "a filter is told so");
     tap_ok(publish(from, "news 0") == 1, "and the only one");
     for (unsigned i = 1; i < COUNT; ++i) {
         char words[64];
@@ -96,6 +123,7 @@ static void over_hubs(void) {
     tap_ok(comes_whole(&peers[BOB], near, "news"), "all comes to who is at the same hub, in order");
     tap_ok(comes_whole(&peers[CLEO], far, "news"), "and to who is at another");
     n = wait_topic(&peers[BOB], SW_EVENT_TOPIC_MESSAGE, COUNT, near);
+    tap_ok(passed_on(&hubs[0]) == COUNT && passed_on(&hubs[1]) == COUNT, "each hub counts what it has passed on, once");
     tap_ok(is(&n.id, &hub_ids[0]) && n.first == COUNT - 1, "without a secret the hub is all that is proved");
     publish_all(far, "back");
     tap_ok(comes_whole(&peers[ADA], from, "back"), "and back");
@@ -192,6 +220,8 @@ static void not_named(void) {
     const sw_topic from = join(&peers[ADA], "trust"), to = join(&eve, "trust");
     box_wait_match(&hubs[0], SW_EVENT_LOG, 1, is_warning, "has to name it as a hub", &n);
     tap_ok(n.result == SW_ERR_NOT_ALLOWED, "a hub that may not join logs why");
+    box_wait_match(&eve, SW_EVENT_LOG, 1, is_warning, "a hub that this node does not name as one", &n);
+    tap_ok(n.result == SW_ERR_NOT_ALLOWED, "so does who refuses it");
     tap_ok(publish(to, "to nobody") == 0, "it is no member");
     CHECK(publish(from, "to eve") == 1);
     box_wait_match(&eve, SW_EVENT_LOG, 1, is_warning, "is not named as a hub here", &n);

@@ -119,8 +119,8 @@ static void many(void) {
     leave(&hub, from);
 }
 
-static uint32_t nobody(sw_peer peer, const sw_peer_id *id, uint32_t publisher, void *user) {
-    (void)peer, (void)id, (void)publisher, (void)user;
+static uint32_t nobody(const sw_member *member, void *user) {
+    (void)member, (void)user;
     return 0;
 }
 

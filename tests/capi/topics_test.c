@@ -72,17 +72,13 @@ static void several_joins(void) {
     leave(&hub, from);
 }
 
-static uint32_t not_the_publisher(sw_peer member, const sw_peer_id *id, uint32_t publisher, void *user) {
-    (void)member;
-    (void)id;
+static uint32_t not_the_publisher(const sw_member *member, void *user) {
     ++*(unsigned *)user;
-    return !publisher;
+    return !member->publisher;
 }
 
-static uint32_t nobody(sw_peer member, const sw_peer_id *id, uint32_t publisher, void *user) {
+static uint32_t nobody(const sw_member *member, void *user) {
     (void)member;
-    (void)id;
-    (void)publisher;
     (void)user;
     return 0;
 }

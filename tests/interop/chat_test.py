@@ -34,9 +34,9 @@ def commands(options, folder):
 
 
 class Program:
-    def __init__(self, command, *words, environment):
-        self.process = subprocess.Popen([*command, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8",
-                                        env={**os.environ, **environment})
+    def __init__(self, command, *words, environment, stderr=None):
+        self.process = subprocess.Popen([*command, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, text=True,
+                                        encoding="utf-8", env={**os.environ, **environment})
         self.alarm = threading.Timer(PATIENCE_S, self.process.kill)
         self.alarm.start()
 
@@ -106,6 +106,28 @@ def talk(hub, one, other, secret, environment):
             program.end()
 
 
+def hub_is_killed(hub, command, environment):
+    programs = [Program(hub, "hub", environment=environment)]
+    try:
+        ticket = programs[0].line()
+        for name in "Ada", "Bob":
+            programs.append(Program(command, ticket, name, "tea", environment=environment, stderr=subprocess.PIPE))
+            programs[-1].line()  # that it is there
+        ada = programs[1]
+        ada.line()  # that the other is
+        programs[0].process.kill()
+        if "out of reach" not in (line := ada.process.stderr.readline()):
+            yield f"of a hub that was killed it said '{line}'"
+        ada.type("hello")
+        if (status := ada.leave()) <= 0:
+            yield f"it ended with status {status} though nobody heard what was said"
+        if "may not have come" not in (rest := ada.process.stderr.read()):
+            yield f"of what was not heard it said '{rest}'"
+    finally:
+        for program in programs:
+            program.end()
+
+
 def does_not_listen(command, environment):
     for address in ("nonsense", "unix:///no/such/folder/socket"):
         run = subprocess.run([*command, "hub", address], env={**os.environ, **environment}, capture_output=True, timeout=PATIENCE_S)
@@ -128,6 +150,8 @@ def main():
             for secret in (), (SECRET,):
                 tests[f"chat: {one} and {other} at a hub in {hub}{', with a secret' if secret else ''}"] = \
                     lambda h=hub, a=one, b=other, s=secret: talk(all_of_them[h], all_of_them[a], all_of_them[b], s, environment)
+            tests[f"chat: {hub} tells that its hub was killed"] = \
+                lambda c=all_of_them[hub], h=all_of_them[names[0]]: hub_is_killed(h, c, environment)
         for name, command in all_of_them.items():
             tests[f"chat: a hub in {name} that cannot listen says so and ends"] = \
                 lambda c=command: does_not_listen(c, environment)

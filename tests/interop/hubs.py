@@ -4,8 +4,8 @@ import asyncio
 import sys
 
 import sealwire
+from bodies import BODIES, encoded
 
-BODIES = ["text: Grüße", {"two": [2, None]}, b"\x00\xff bytes", b"", b"large" * 20_000, sealwire.encode({"one": 1}, "messagepack")]
 SECRET = sealwire.topic_secret_new()
 
 
@@ -28,8 +28,7 @@ async def compare(ticket):
                     if await source.publish(body) != 1:
                         print("not for the hub alone")
                     got = await to.__anext__()
-                    sent = body if isinstance(body, sealwire.Encoded) else sealwire.encode(
-                        body, "bytes" if isinstance(body, bytes) else "utf8" if isinstance(body, str) else "json")
+                    sent = encoded(body)
                     if (got.body, got.type, got.dropped, got.passed_on) != (sent.data, sent.type, 0, True):
                         print(f"{got} in place of {body!r}")
                     if got.publisher != (publisher.id if secret else id):

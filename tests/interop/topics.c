@@ -50,9 +50,9 @@ static void on_event(const sw_event *event, void *user) {
     if (event->type == SW_EVENT_TOPIC_MESSAGE) on_message(&event->as.topic_message, event->peer);
 }
 
-static uint32_t count(sw_peer peer, const sw_peer_id *id, uint32_t publisher, void *user) {
-    (void)peer, (void)id, (void)user;
-    members += publisher ? 100 : 1;
+static uint32_t count(const sw_member *member, void *user) {
+    (void)user;
+    members += member->publisher ? 100 : 1;
     return 0;
 }
 

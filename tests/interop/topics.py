@@ -4,8 +4,8 @@ import asyncio
 import sys
 
 import sealwire
+from bodies import BODIES, encoded
 
-BODIES = ["text: Grüße", {"two": [2, None]}, b"\x00\xff bytes", b"", b"large" * 20_000, sealwire.encode({"one": 1}, "messagepack")]
 
 
 async def serve(node):
@@ -29,8 +29,7 @@ async def compare(node):
         if await topic.publish(body) != 1:
             print("not for one member")
         back = await topic.__anext__()
-        sent = body if isinstance(body, sealwire.Encoded) else sealwire.encode(
-            body, "bytes" if isinstance(body, bytes) else "utf8" if isinstance(body, str) else "json")
+        sent = encoded(body)
         if (back.body, back.type, back.dropped, back.last_value) != (sent.data, sent.type, 0, False):
             print(f"{back} in place of {body!r}")
     await topic.leave()

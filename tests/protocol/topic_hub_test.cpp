@@ -447,6 +447,98 @@ TEST_CASE("what a hub's application has joined is not passed on from who has ref
     CHECK(ada.count(FrameKind::publish) == 0);
 }
 
+TEST_CASE("a join waits for no hub whose session is suspended") {
+    Program hub(hub_of({kHub}));
+    Limits kept;
+    kept.lease = 60 * kSecond;
+    Hand& other = hub.session(kept, 2000, kHub);
+    Hand& ada = hub.peer(kAda);
+    Hand& bob = hub.peer(kBob);
+    hub.send(ada, {join()});
+    CHECK(other.count(FrameKind::reach) == 1);
+    CHECK(ada.count(FrameKind::joined) == 0);
+    other.end.connection->transport_ended(other.now);
+    other.drive();
+    hub.serve();
+    REQUIRE(other.end.connection->suspended());
+    CHECK(ada.count(FrameKind::joined) == 1);  // what lies behind that hub is as gone
+    hub.send(bob, {join()});
+    hub.send(bob, {joined(0)});
+    hub.send(ada, {joined(0)});
+    CHECK(bob.count(FrameKind::joined) == 1);
+}
+
+TEST_CASE("who is silent holds up others for some time only") {
+    Program hub(hub_of({kHub}));
+    Hand& other = hub.peer(kHub);
+    Hand& silent = hub.peer(kAda);
+    Hand& bob = hub.peer(kBob);
+    hub.send(silent, {join(join_flag::publisher)});
+    hub.send(bob, {join()});
+    const TopicWave wave{7};
+    hub.send(other, {joined(0), {.kind = FrameKind::reach, .tlvs = wave, .body = kTag}});
+    CHECK(silent.count(FrameKind::join) == 1);
+    const auto expire = [&](Time now) {
+        hub.topics.expire_holds(now);
+        hub.serve();
+    };
+    expire(5 * kSecond);  // which sees them first
+    expire(24 * kSecond);
+    CHECK(hub.topics.has_holds());
+    CHECK(bob.count(FrameKind::joined) == 0);
+    CHECK(other.count(FrameKind::reached) == 0);
+    expire(25 * kSecond);
+    CHECK(bob.count(FrameKind::joined) == 1);
+    CHECK(other.count(FrameKind::reached) == 1);
+    CHECK_FALSE(hub.topics.has_holds());
+    // Answers that come later are nobody's.
+    hub.send(silent, {joined(0)});
+    hub.send(other, {{.kind = FrameKind::reached, .tlvs = other.frame(FrameKind::reach).tlvs}});
+    CHECK(bob.count(FrameKind::joined) == 1);
+}
+
+TEST_CASE("a topic that is one too many at another hub is joined there once there is room") {
+    Program hub(hub_of({kHub}));
+    Hand& other = hub.session({}, 2, kHub);  // two topics
+    Hand& ada = hub.peer(kAda);
+    const TopicTag tags[] = {tag_of("one"), tag_of("two"), tag_of("three")};
+    for (const TopicTag& tag : tags) {
+        hub.send(ada, {{.kind = FrameKind::join, .amount = kTopicCredit, .body = tag}});
+    }
+    CHECK(other.count(FrameKind::join) == 2);
+    hub.send(other, {joined(0), joined(1)});
+    CHECK(other.count(FrameKind::join) == 2);
+    hub.send(ada, {leave(0)});
+    REQUIRE(other.count(FrameKind::join) == 3);
+    CHECK(std::equal(tags[2].begin(), tags[2].end(), other.frame(FrameKind::join, 2).body.begin()));
+    // The same when the other has refused it.
+    hub.send(other, {{.kind = FrameKind::joined, .id = 2, .code = static_cast<uint32_t>(WireCode::limit)}});
+    CHECK(other.count(FrameKind::join) == 3);
+    hub.send(ada, {leave(1)});
+    CHECK(other.count(FrameKind::join) == 4);
+}
+
+TEST_CASE("what is small does not keep the large chunk that it came in") {
+    Program hub(hub_of());
+    Hand& ada = hub.peer(kAda);
+    Hand& bob = hub.peer(kBob);
+    hub.send(ada, {{.kind = FrameKind::join, .amount = 0, .body = kTag}});  // it takes nothing
+    hub.send(bob, {join()});
+    hub.send(bob, {joined(0)});
+    const TopicOrigin origin = topic_origin(kBob, kTag, 5);
+    const std::string body(5000, 'x'), more(60'000, 'y');
+    Frame small = routed(origin, 0);
+    small.body = as_bytes(body);
+    Frame padding{.kind = FrameKind::pad};
+    padding.body = as_bytes(more);
+    watch_allocations();
+    for (uint64_t i = 0; i < 20; ++i) {
+        small.number = i;
+        hub.send(bob, {small, padding});
+    }
+    CHECK(allocations().held < 20 * 2 * body.size() + 100'000);
+}
+
 TEST_CASE("joins and leavings without end leave nothing behind") {
     Program hub(hub_of({kHub}));
     Hand& other = hub.peer(kHub);

@@ -20,10 +20,11 @@ namespace {
 constexpr size_t kHead = alignof(std::max_align_t);
 
 void* counted(size_t size) {
+    auto& counts = sealwire::test::allocations();
+    if (counts.until_one_fails > 0 && --counts.until_one_fails == 0) throw std::bad_alloc();
     auto* block = static_cast<unsigned char*>(std::malloc(size + kHead));
     if (block == nullptr) throw std::bad_alloc();
     *reinterpret_cast<size_t*>(block) = size;
-    auto& counts = sealwire::test::allocations();
     ++counts.count;
     counts.largest = std::max(counts.largest, size);
     counts.held += size;

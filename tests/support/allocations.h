@@ -9,8 +9,9 @@ namespace sealwire::test {
 struct Allocations {
     size_t count = 0;
     size_t largest = 0;
-    size_t held = 0;       // now
-    size_t most_held = 0;  // at any time
+    size_t held = 0;             // now
+    size_t most_held = 0;        // at any time
+    size_t until_one_fails = 0;  // allocations, that one included; 0: none does
 };
 
 Allocations& allocations();

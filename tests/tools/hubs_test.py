@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """sealwire hub: what is published goes from one client to others, over one hub or several, with none of them connected to another."""
 
+import os
+import shutil
 import subprocess
 
 import command
@@ -56,6 +58,15 @@ class Hubs(ToolCase):
         sub = self.start(Running("sub", *words))
         sub.expect("joined")
         return sub
+
+    def logs_about(self, running, peer, error, words):
+        """The texts of its log up to one about that peer, with these words."""
+        texts = []
+        while not texts or words not in texts[-1]:
+            log = running.expect("log")
+            texts.append(log["text"])
+        self.assertEqual((log["error"], log["peer"]), (error, peer[:8]))
+        return texts
 
     @staticmethod
     def id_of(ticket):
@@ -215,6 +226,41 @@ class Hubs(ToolCase):
                 self.assertEqual((published["messages"], published["not_delivered"], status), (2, 0, 0))
                 self.end(hub)
 
+    def test_what_is_published_while_the_hub_is_away_waits_for_it(self):
+        place, key = self.place()
+        hub = self.start(Hub(place, key))
+        sub = self.subscriber("news", "--via", place)
+        pub = self.start(Publisher("news", "--via", place))
+        pub.expect("member_joined")
+        hub.stop()
+        for each in (sub, pub):
+            self.expect_loss(each, Running.stop)
+        pub.say("one")
+        self.start(Hub(place, key))
+        self.assert_comes(sub, "one", self.id_of(place))  # with nothing that was dropped before it
+        published, status = pub.finish()
+        self.assertEqual((published["messages"], status), (1, 0))
+
+    def test_a_hub_dials_on_when_its_own_files_are_wrong_for_a_while(self):
+        certificates = self.folder / "certificates"
+        certificates.mkdir()
+        subprocess.run([os.environ["SEALWIRE_MAKE_CERTIFICATES"], certificates], check=True)
+        trust = self.folder / "ca.pem"
+        shutil.copy(certificates / "ca.pem", trust)
+        (place, key), (_, other_key) = self.place("first"), self.place("second")
+        identity = ("--tls-cert", certificates / "server.pem", "--tls-key", certificates / "server.key")
+        other = Hub("tls://127.0.0.1:0", other_key, "--anyone", "--hub", self.id_of(place), *identity)
+        self.start(other)
+        self.assertEqual(other.expect("waits_for")["peer"], self.id_of(place))
+        hub = self.start(Hub("tls://127.0.0.1:0", key, "--anyone", "--hub", other.ticket, "--tls-ca", trust, *identity))
+        hub.expect("connected")
+        trust.write_text("nonsense")
+        other.stop()
+        self.assertIn("cannot be used", hub.expect("not_dialled")["text"])
+        shutil.copy(certificates / "ca.pem", trust)
+        self.start(Hub(other.ticket, other_key, "--anyone", "--hub", self.id_of(place), *identity))
+        hub.expect("connected")
+
     def test_who_is_killed_holds_up_nobody_that_joins(self):
         hub = self.hub()
         pub = self.start(Publisher("news", "--via", hub.ticket))
@@ -229,7 +275,9 @@ class Hubs(ToolCase):
         sub = self.subscriber("news", "--via", hub.ticket, "--lease", "0.3")
         self.assertEqual(hub.stop(), 0)
         self.assertIn("is not dialled any more", sub.expect("given_up")["text"])
-        self.assertEqual((sub.expect("error")["error"], sub.wait()), ("peer_closed", 5))
+        error = sub.expect("error")
+        self.assertEqual((error["error"], sub.wait()), ("peer_closed", 5))
+        self.assertIn("dialled in vain until --lease was over: nothing is listening", error["detail"])
 
     def test_without_a_lease_a_hub_is_not_dialled_again(self):
         hub = self.hub()
@@ -242,9 +290,8 @@ class Hubs(ToolCase):
         named = self.subscriber("news", "--via", hub.ticket)
         self.assertEqual(run("pub", "news", "one", "--via", hub.ticket).status, 0)
         self.assert_comes(named, "one", self.id_of(hub.ticket))
-        log = sub.expect("log")
-        self.assertEqual((log["error"], log["peer"]), ("not_allowed", self.id_of(hub.ticket)[:8]))
-        self.assertIn("is not named as a hub", log["text"])
+        logs = self.logs_about(sub, self.id_of(hub.ticket), "not_allowed", "is not named as a hub here")
+        self.assertIn("that this node does not name as one", logs[0])
         self.assertEqual(sub.stop(), 0)
         self.assertNotIn("message", [event["event"] for event in sub.rest()])
 
@@ -255,6 +302,9 @@ class Hubs(ToolCase):
         log = hub.expect("log")
         self.assertEqual(log["error"], "not_allowed")
         self.assertIn("has to name it as a hub", log["text"])
+        pub = self.start(Publisher("news", "--connect", hub.ticket, "--wait", "1"))
+        self.logs_about(pub, self.id_of(hub.ticket), "not_allowed", "a hub that this node does not name as one")
+        self.end(pub)
         self.assertEqual(run("pub", "news", "two", "--via", hub.ticket).status, 0)
         self.assert_comes(sub, "two", self.id_of(hub.ticket))
 
@@ -265,6 +315,9 @@ class Hubs(ToolCase):
         other.expect("connected")
         self.subscriber("news", "--via", one.ticket)
         self.fails(run("pub", "news", "one", "--via", other.ticket, "--timeout", "0.2"), 6, "0 of 1 have joined news")
+        self.subscriber("news", "--via", other.ticket)  # for whom the other joins at the one
+        self.logs_about(one, self.id_of(second), "not_allowed", "a hub that this node does not name as one")
+        self.logs_about(other, self.id_of(first), "not_allowed", "has to name it as a hub")
 
     def test_a_hub_lets_in_whom_it_is_told_to(self):
         key, peer_id = self.new_key()
@@ -274,7 +327,19 @@ class Hubs(ToolCase):
 
     def test_topics_of_a_peer_have_a_limit(self):
         hub = self.hub("--anyone", "--topics-per-peer", "1")
-        self.fails(run("sub", "one", "two", "--via", hub.ticket, "--count", "1"), 4)
+        self.fails(run("sub", "one", "two", "--via", hub.ticket, "--count", "1"), 4, "topics_per_peer")
+
+    def test_counters_of_a_hub_are_kept_in_a_file(self):
+        path = self.folder / "metrics"
+        hub = self.hub("--anyone", "--metrics", path)
+        sub = self.subscriber("news", "--via", hub.ticket)
+        self.assertEqual(run("pub", "news", "one", "two", "--via", hub.ticket).status, 0)
+        self.assert_comes(sub, "one", self.id_of(hub.ticket))
+        self.assert_comes(sub, "two", self.id_of(hub.ticket))
+        self.assertEqual(hub.stop(), 0)
+        lines = path.read_text().splitlines()
+        self.assertIn("sealwire_topic_messages_passed_on_total 2", lines)
+        self.assertIn("sealwire_topic_messages_dropped_total 0", lines)
 
     def test_a_hub_that_is_not_there_is_told(self):
         place, _ = self.place()

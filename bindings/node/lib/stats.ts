@@ -104,6 +104,10 @@ export interface NodeStats extends PeerStats {
   refusedByLimit: number
   /** Handshakes beyond those at once. */
   refusedBusy: number
+  /** Messages of topics that a member did not get, counted for each. */
+  topicDropped: number
+  /** ... that this node, as a hub, has passed on: once, for however many peers. */
+  topicPassedOn: number
   /** By name; the empty one is the handler of all that have no other, and what was sent to more routes than are counted apart. */
   routes: Record<string, RouteStats>
 }

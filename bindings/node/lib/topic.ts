@@ -296,10 +296,10 @@ export class Topic extends Emitter<TopicEvents> implements AsyncIterable<TopicMe
   private chosen(filter: (member: Member) => unknown): number[] {
     const slots: number[] = []
     const present = this.core.box.topicMembers(this.number)
-    for (let i = 0; i < present.length; i += 2) {
+    for (let i = 0; i < present.length; i += 3) {
       const peer = this.core.peers[present[i]!]
       if (!peer || present[i + 1] !== 0) continue
-      const member = { id: peer.id, peer, publisher: false, hub: this.present.get(peer)?.hub ?? false }
+      const member = { id: peer.id, peer, publisher: false, hub: present[i + 2] !== 0 }
       if (accepted(filter(member))) slots.push(peer.slot)
     }
     return slots

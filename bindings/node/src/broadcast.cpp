@@ -18,9 +18,9 @@ struct Audience {
     }
 };
 
-uint32_t is_in_audience(sw_peer peer, const sw_peer_id*, uint32_t, void* user) {
+uint32_t is_in_audience(const sw_member* member, void* user) {
     const auto& audience = *static_cast<const Audience*>(user);
-    return audience.find(peer) != audience.slots.end();
+    return audience.find(member->peer) != audience.slots.end();
 }
 
 void note_missed(sw_peer peer, const sw_peer_id*, sw_result why, void* user) {

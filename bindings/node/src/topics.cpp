@@ -10,18 +10,13 @@ namespace {
 
 Napi::Number js_number(Napi::Env env, double value) { return Napi::Number::New(env, value); }
 
-uint32_t is_listed(sw_peer peer, const sw_peer_id*, uint32_t, void* user) {
+uint32_t is_listed(const sw_member* member, void* user) {
     const auto& listed = *static_cast<const std::vector<uint64_t>*>(user);
-    return std::find(listed.begin(), listed.end(), peer.value) != listed.end();
+    return std::find(listed.begin(), listed.end(), member->peer.value) != listed.end();
 }
 
-struct Present {
-    sw_peer peer;
-    uint32_t publisher;
-};
-
-uint32_t note_present(sw_peer peer, const sw_peer_id*, uint32_t publisher, void* user) {
-    static_cast<std::vector<Present>*>(user)->push_back({peer, publisher});
+uint32_t note_present(const sw_member* member, void* user) {
+    static_cast<std::vector<sw_member>*>(user)->push_back(*member);
     return 0;
 }
 
@@ -113,18 +108,19 @@ Napi::Value NodeBox::publish(const Napi::CallbackInfo& info) {
     return js_number(info.Env(), result == SW_OK ? static_cast<double>(members) : -static_cast<double>(result));
 }
 
-// (number) => slot and whether it only publishes, in turn
+// (number) => of each: slot, whether it only publishes, and whether it is a hub, in turn
 Napi::Value NodeBox::topic_members(const Napi::CallbackInfo& info) {
     const Napi::Env env = info.Env();
-    std::vector<Present> present;
+    std::vector<sw_member> present;
     check(env, sw_topic_each_member(topic_arg(info), note_present, &present));
     Napi::Array all = Napi::Array::New(env);
     uint32_t count = 0;
-    for (const Present& each : present) {
+    for (const sw_member& each : present) {
         const uint32_t slot = slot_of(each.peer, false);
         if (slot == UINT32_MAX) continue;  // lib/ has not heard of it yet, or of its end already
         all.Set(count++, js_number(env, slot));
         all.Set(count++, js_number(env, each.publisher));
+        all.Set(count++, js_number(env, each.hub));
     }
     return all;
 }

@@ -112,11 +112,9 @@ class Join:
         if not callable(filter) or inspect.iscoroutinefunction(filter):
             raise _errors.ArgumentTypeError(1, "filter is a plain function of a Member")
         chosen = []
-        for handle, publisher in self._core.topic_members(self._handle):
+        for handle, publisher, hub in self._core.topic_members(self._handle):
             peer = self._core.get_peer(handle)
-            known = self._present.get(handle)
-            if not publisher and peer is not None and peer.suite and \
-                    filter(self._member(peer.id, peer, False, known is not None and known.hub)):
+            if not publisher and peer is not None and peer.suite and filter(self._member(peer.id, peer, False, hub)):
                 chosen.append(handle)
         return chosen
 

@@ -157,4 +157,6 @@ class NodeStats(PeerStats):
     refused_by_address: int  #: ... that were closed at once
     refused_by_limit: int  #: peers that were told that there are too many
     refused_busy: int  #: handshakes beyond those at once
+    topic_dropped: int  #: messages of topics that a member did not get, counted for each
+    topic_passed_on: int  #: ... that this node, as a hub, has passed on: once, for however many peers
     routes: Dict[str, RouteStats]  #: "" is the handler of all that have no other, and what was sent to more routes than are counted apart

@@ -350,7 +350,7 @@ PyObject* set_topic_rules(PyObject* core, PyObject* rules);
 PyObject* decide_topic(PyObject* core, PyObject* args);
 // A list of handles, sorted; and a filter that takes those of one.
 bool list_of(PyObject* list, std::vector<uint64_t>& out);
-uint32_t is_listed(sw_peer peer, const sw_peer_id* id, uint32_t publisher, void* handles);
+uint32_t is_listed(const sw_member* member, void* handles);
 PyObject* publish(PyObject* core, PyObject* const* args, Py_ssize_t count);
 PyObject* topic_members(PyObject* core, PyObject* topic);
 PyObject* next_message(PyObject* core, PyObject* topic);

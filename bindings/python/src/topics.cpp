@@ -142,13 +142,8 @@ PyObject* take_from(TopicInbox* inbox, size_t max) {
     return list.release();
 }
 
-struct Present {
-    uint64_t peer;
-    bool publisher;
-};
-
-uint32_t note_present(sw_peer peer, const sw_peer_id*, uint32_t publisher, void* user) {
-    static_cast<std::vector<Present>*>(user)->push_back({peer.value, publisher != 0});
+uint32_t note_present(const sw_member* member, void* user) {
+    static_cast<std::vector<sw_member>*>(user)->push_back(*member);
     return 0;
 }
 
@@ -192,9 +187,9 @@ PyMethodDef secret_functions[] = {
 
 }  // namespace
 
-uint32_t is_listed(sw_peer peer, const sw_peer_id*, uint32_t, void* user) {
+uint32_t is_listed(const sw_member* member, void* user) {
     const auto& listed = *static_cast<const std::vector<uint64_t>*>(user);
-    return std::binary_search(listed.begin(), listed.end(), peer.value);
+    return std::binary_search(listed.begin(), listed.end(), member->peer.value);
 }
 
 bool list_of(PyObject* list, std::vector<uint64_t>& out) {  // sorted
@@ -356,17 +351,17 @@ PyObject* publish(PyObject*, PyObject* const* args, Py_ssize_t count) {
     return PyLong_FromUnsignedLongLong(members);
 }
 
-// (topic): list of (peer, publisher).
+// (topic): list of (peer, publisher, hub).
 PyObject* topic_members(PyObject*, PyObject* topic) {
     const unsigned long long handle = PyLong_AsUnsignedLongLong(topic);
     if (PyErr_Occurred()) return nullptr;
-    std::vector<Present> present;
+    std::vector<sw_member> present;
     const sw_result result = sw_topic_each_member({handle}, note_present, &present);
     if (result != SW_OK) return raise_result(result);
     Ref list(PyList_New(0));
-    for (const Present& each : present) {
-        Ref pair(Py_BuildValue("(KN)", each.peer, PyBool_FromLong(each.publisher)));
-        if (!list || !pair || PyList_Append(list.get(), pair.get()) < 0) return nullptr;
+    for (const sw_member& each : present) {
+        Ref member(Py_BuildValue("(KNN)", each.peer.value, PyBool_FromLong(each.publisher), PyBool_FromLong(each.hub)));
+        if (!list || !member || PyList_Append(list.get(), member.get()) < 0) return nullptr;
     }
     return list.release();
 }

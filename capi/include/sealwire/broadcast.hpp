@@ -32,8 +32,8 @@ struct broadcast_report {
 
 namespace detail {
 
-inline uint32_t broadcast_chooses(sw_peer peer, const sw_peer_id* id, uint32_t, void* user) {
-    return static_cast<const broadcast_options*>(user)->filter(peer, *id) ? 1 : 0;
+inline uint32_t broadcast_chooses(const sw_member* member, void* user) {
+    return static_cast<const broadcast_options*>(user)->filter(member->peer, member->id) ? 1 : 0;
 }
 inline void broadcast_missed(sw_peer peer, const sw_peer_id* id, sw_result why, void* user) {
     static_cast<broadcast_report*>(user)->left_out.push_back({peer, *id, why});

@@ -1327,6 +1327,9 @@ typedef struct sw_stats {
     uint64_t refused_by_limit;   /* peers that had proved their key and were told that there are too many */
     uint64_t refused_busy;       /* handshakes beyond max_handshakes and max_handshakes_per_address */
     uint64_t resumed;            /* how often sessions went on over another connection. Since 0.1 */
+    /* Of a node, of topics. Since 0.1. */
+    uint64_t topic_dropped;   /* messages that a member did not get, as in TOPIC_DROPPED: counted for each member */
+    uint64_t topic_passed_on; /* that this node, as a hub, has passed on: once, for however many peers */
 } sw_stats;
 /* Of a session, until it is closed. Since 0.1. */
 SW_API sw_result sw_peer_get_stats(sw_peer peer, sw_stats *out);
@@ -1444,7 +1447,14 @@ SW_API sw_result sw_topic_secret_check(sw_text secret);
  * recognise it. Since 0.1. */
 SW_API sw_result sw_topic_join(sw_node node, sw_text name, const sw_topic_options *options, sw_topic *out);
 
-typedef uint32_t (*sw_member_fn)(sw_peer peer, const sw_peer_id *id, uint32_t publisher, void *user);
+/* A member of a topic. Fields may follow in later releases. Since 0.1. */
+typedef struct sw_member {
+    sw_peer peer;
+    sw_peer_id id;
+    uint32_t publisher; /* 1: nothing is for it */
+    uint32_t hub;       /* 1: it is a hub, and has joined for others, maybe for itself, too */
+} sw_member;
+typedef uint32_t (*sw_member_fn)(const sw_member *member, void *user);
 
 typedef struct sw_publish_options {
     uint32_t size;
@@ -1515,7 +1525,8 @@ typedef struct sw_broadcast_options {
     uint32_t reserved;
     sw_message *message;   /* in place of the body: all get it by reference */
     const sw_draft *draft; /* in place of route and type, with its metadata */
-    sw_member_fn filter;   /* whom it is for, as in sw_publish_options, before any is sent to; `publisher` is 0 */
+    sw_member_fn
+        filter; /* whom it is for, as in sw_publish_options, before any is sent to; of each peer and id alone are set */
     void *filter_user;
     sw_left_out_fn left_out; /* called on this thread, before it returns, for each that did not take it */
     void *left_out_user;

@@ -18,6 +18,7 @@ struct topic_member {
     sw_peer peer;
     peer_id id;
     bool publisher;  // nothing is for it
+    bool hub;        // it is a hub, and has joined for others, maybe for itself, too
 };
 
 // Who may join and publish: sw_topic_rule, without its pointers.
@@ -90,8 +91,11 @@ public:
 
 private:
     static void* user_of(const filter_fn& filter) { return const_cast<void*>(static_cast<const void*>(&filter)); }
-    static uint32_t call(sw_peer peer, const sw_peer_id* id, uint32_t publisher, void* user) {
-        return (*static_cast<const filter_fn*>(user))({peer, *id, publisher != 0}) ? 1 : 0;
+    static uint32_t call(const sw_member* member, void* user) {
+        return (*static_cast<const filter_fn*>(user))(
+                   {member->peer, member->id, member->publisher != 0, member->hub != 0})
+                   ? 1
+                   : 0;
     }
     sw_result put(std::string_view body, sw_body_type type, sw_peer to, const filter_fn* filter,
                   uint64_t* members) const {
@@ -188,7 +192,7 @@ struct topic_entry {
     void deliver(const sw_event& event) const {
         const sw_event_topic& about = event.as.topic;
         const topic at(about.topic);
-        const topic_member member{event.peer, about.id, about.publisher != 0};
+        const topic_member member{event.peer, about.id, about.publisher != 0, about.hub != 0};
         switch (event.type) {
             case SW_EVENT_TOPIC_JOINED: return options.on_joined ? options.on_joined(at, about) : void();
             case SW_EVENT_TOPIC_MEMBER_JOINED:

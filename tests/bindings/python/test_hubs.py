@@ -4,6 +4,7 @@ passes anything on; both faces."""
 import asyncio
 import contextlib
 import queue
+import re
 
 import pytest
 import sealwire
@@ -212,6 +213,7 @@ def test_a_hub_that_is_not_named_is_refused_and_nothing_is_passed_on(threads, ca
             mine, theirs = await ada.join("news"), await bob.join("news")
             record = await logged(caplog, "this hub may not join a topic there: the peer has to name it as a hub", ada)
             assert (record.levelname, record.code) == ("WARNING", "not_allowed")
+            await logged(caplog, "the peer is a hub that this node does not name as one", hub)
             assert await mine.publish("not over it") == 0 and mine.members() == []
             assert await theirs.publish("not taken") == 1
             record = await logged(caplog, "it passes on what others have published, and is not named as a hub here", hub)
@@ -277,6 +279,36 @@ def test_what_a_hub_does_not_get_is_told_as_dropped():
             dropped = await told.next("dropped")
             assert (dropped.peer, dropped.hub, dropped.bytes) == (ada.peer(hub.id), True, 50_000 * dropped.count) and dropped.count > 0
     run(scenario)
+
+
+def test_what_a_hub_drops_is_counted_and_its_log_sums_it_up(caplog):
+    total, counted = 400, []
+
+    async def scenario():
+        async with world(1) as made:
+            (hub,) = made.hubs
+            ada, bob = await made.client(hub), await made.client(hub)
+            mine, theirs = await ada.join("news", slow="block"), await bob.join("news", credit_bytes=131072)
+            for number in range(total):  # nobody takes them
+                assert await mine.publish(number.to_bytes(4, "big") + b"x" * 50_000) == 1
+            while hub.stats()["topic_passed_on"] < total:
+                await asyncio.sleep(0)
+            stats = hub.stats()
+            got, missing = [], 0
+            async for message in theirs:
+                got.append(int.from_bytes(message.body[:4], "big"))
+                missing += message.dropped
+                if got[-1] == total - 1:
+                    break
+            assert got == sorted(got) and missing == total - len(got) == hub.stats()["topic_dropped"] > 0
+            assert stats["topic_passed_on"] == total
+            await hub.close()
+            counted.append(missing)
+    run(scenario)
+    (dropped,) = counted
+    told = [re.match(r"(\d+) messages of topics, (\d+) bytes, were not passed on", record.getMessage()) for record in caplog.records]
+    lines = [(int(match[1]), int(match[2])) for match in told if match]
+    assert sum(count for count, _ in lines) == dropped and sum(size for _, size in lines) == dropped * 50_004 and len(lines) <= 2
 
 
 # ---- Without an event loop ----
