@@ -127,7 +127,7 @@ void Meeting::name_hubs(const Arguments& arguments, sealwire::node_options& opti
     if (!options.hubs.empty()) options.limits.several_sessions = 1;  // with a hub, whose peers may share a key file
 }
 
-// Where nobody comes only what it is about hubs, and that what was published is not taken: all else is told by events.
+// Where nobody comes only what is about hubs, and that what was published is not taken: all else is told by events.
 void Meeting::on_log(const sw_event_log& event) const {
     const std::string_view text = sealwire::view_of(event.text);
     const bool of_topics = text.rfind("a message of ", 0) == 0 || text.rfind("the peer is a hub ", 0) == 0;
@@ -170,7 +170,8 @@ int Meeting::listen(const Arguments& arguments) {
     return session_.broken() && listens_ ? session_.broken_status() : kDone;  // who cannot tell its ticket
 }
 
-int Meeting::join(const std::string& name, sealwire::topic_options options, sealwire::topic& out, uint32_t timeout_ms) {
+int Meeting::join(const std::string& name, sealwire::topic_options options, sealwire::topic& out, uint32_t timeout_ms,
+                  const std::function<bool()>& enough) {
     struct Joined {
         bool done = false;
         sw_event_topic about{};
@@ -191,7 +192,8 @@ int Meeting::join(const std::string& name, sealwire::topic_options options, seal
     out = session_.node().join(name, std::move(options));
     constexpr std::string_view kHint =
         "Wait longer by --timeout, or see by `sealwire doctor TICKET` whether all of them answer.";
-    const Until until = run_until([&] { return joined->done; }, timeout_ms);
+    const Until until = run_until([&] { return joined->done || (enough && enough()); }, timeout_ms);
+    if (until == Until::over && !joined->done) return kDone;
     if (const int failed = explain(until, "not all peers have answered that it joins " + name, kHint)) return failed;
     const sw_event_topic& about = joined->about;
     if (about.refused > 0 && about.count == 0 && !listens_) {
@@ -386,7 +388,7 @@ void Meeting::dial_again(Dial& dial) {
 
 void Meeting::give_up(Dial& dial, Ending why) {
     const std::string words = std::string("is not dialled any more: ") + sw_result_text(why.result);
-    if (dial.failed != SW_OK) {
+    if (dial.failed != SW_OK && Dial::Clock::now() >= end_of(dial)) {
         why.detail += (why.detail.empty() ? "it" : "; it") +
                       std::string(" was dialled in vain until --lease was over: ") + sw_result_text(dial.failed);
     }
@@ -438,7 +440,13 @@ void Meeting::on_closed(sealwire::peer peer, const sw_event_closed& event) {
     std::erase(connected_, peer);
     if (!own || again) std::erase(reached_, peer);  // whom nobody waits for
     if (told_closed_) told_closed_(peer, event);
-    std::string also = lost && part_ == Part::subscriber ? "; what was published meanwhile did not come" : "";
+    const auto by_hub = [&](const Dial& dial) { return dial.again == Again::closed && dial.peer == peer; };
+    const bool of_hub = std::any_of(dials_.begin(), dials_.end(), by_hub);
+    const bool spared = of_hub && std::any_of(dials_.begin(), dials_.end(), [&](const Dial& dial) {
+                            return dial.again == Again::closed && dial.peer != peer && is_connected(dial.peer);
+                        });
+    std::string also =
+        lost && part_ == Part::subscriber && !spared ? "; what is published meanwhile does not come" : "";
     if (again) also += "; it is dialled again";
     const bool news = lost || first || (!is_orderly(event) && !again);
     const bool loud = news && !event.instead.value && !ended() && !told;

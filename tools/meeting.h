@@ -37,9 +37,9 @@ public:
     // The same; returns kDone when all are connected, or the exit code after saying why not.
     int connect(const Arguments& arguments);
     // Joins at all who are connected, and tells who comes and goes, as it does the handlers of `options`; others are set here. Returns
-    // likewise.
+    // likewise, and before all have answered when `enough` says so.
     int join(const std::string& name, sealwire::topic_options options, sealwire::topic& out,
-             uint32_t timeout_ms = SW_NEVER);
+             uint32_t timeout_ms = SW_NEVER, const std::function<bool()>& enough = nullptr);
     // Returns likewise, when all of --listen are listened on. Behind join(), so that who knows the ticket finds this program there.
     int listen(const Arguments& arguments);
 

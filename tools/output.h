@@ -70,9 +70,9 @@ std::string system_words(int error);
 bool is_utf8(std::string_view bytes);
 const char* body_type_name(uint32_t type);
 std::string milliseconds(uint64_t microseconds);  // "0.123"
-// The first 8 characters of an id: enough to tell peers apart in a log.
 // "1 message", "2 messages".
 std::string messages(uint64_t count);
+// The first 8 characters of an id: enough to tell peers apart in a log.
 std::string short_id(const sealwire::peer_id& id);
 // A body in one printable line, cut at `most` bytes.
 std::string printable(std::string_view body, size_t most = 200);

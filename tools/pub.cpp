@@ -21,11 +21,15 @@ constexpr std::string_view kTooBig =
     "Nothing behind it was published. Send it in smaller pieces, or as a file by `sealwire push`.";
 
 constexpr std::string_view kJoinHint =
-    "Start `sealwire sub` or another subscriber, on this very topic and in this network; or wait longer by --timeout, "
-    "or for fewer by --wait (0: publish also for nobody).";
+    "Start `sealwire sub` or another subscriber, on this very topic, with the same secret and in this network; name "
+    "hubs by --via; or wait longer by --timeout, or for fewer by --wait (0: publish also for nobody).";
 constexpr std::string_view kSlowHint =
     "A member takes no messages, or too slowly. Wait longer by --timeout, or say by --slow what becomes of messages "
     "for such members.";
+
+constexpr std::string_view kHubsHint =
+    "It did not reach all of the hubs: another one may have passed it on. What `sub` tells says what is missing; sent "
+    "again it may come twice.";
 
 sw_slow slow_of(const Arguments& arguments) {
     const std::string name = arguments.value("--slow", "block");
@@ -287,7 +291,9 @@ private:
                               : not_sent_ + dropped > 0 ? SW_ERR_NOT_SENT
                                                         : SW_ERR_OUTCOME_UNKNOWN;
         const std::string detail = undelivered(not_sent_ + dropped, unknown_);
-        return tool::explain({.result = why, .detail = detail, .hint = why == SW_ERR_TIMEOUT ? kSlowHint : ""}, json_);
+        const bool hubs = arguments_.all("--via").size() > 1;
+        const std::string_view hint = why == SW_ERR_TIMEOUT ? kSlowHint : hubs ? kHubsHint : "";
+        return tool::explain({.result = why, .detail = detail, .hint = hint}, json_);
     }
 
     const Arguments& arguments_;

@@ -33,7 +33,9 @@ public:
             options.secret = secret_;
             options.on_message = [this](const sealwire::topic_message& message) { on_message(message); };
             sealwire::topic topic;
-            if (const int failed = meeting_.join(name, std::move(options), topic)) return ended(failed);
+            if (const int failed = meeting_.join(name, std::move(options), topic, SW_NEVER, [this] { return over(); }))
+                return ended(failed);
+            if (over()) return ended(kDone);
         }
         if (const int failed = meeting_.listen(arguments)) return ended(failed);
         const Meeting::Until until = meeting_.run_until([this] { return over(); });

@@ -118,7 +118,7 @@ static void on_person_event(const sw_event *event, void *user) {
     if (event->type == SW_EVENT_PEER_CONNECTED) {
         sem_post(&((person *)user)->connected);
     } else if (event->type == SW_EVENT_PEER_SUSPENDED) {
-        fprintf(stderr, "the hub is out of reach; what is said waits for it\n");
+        fprintf(stderr, "the hub is out of reach\n");
     } else if (event->type == SW_EVENT_PEER_RESUMED) {
         fprintf(stderr, "the hub is back\n");
     } else if (event->type == SW_EVENT_PEER_CLOSED && event->as.closed.result != SW_OK) {

@@ -9,18 +9,23 @@ import { createInterface } from 'node:readline'
 
 import { Node, ticket, topicSecret } from 'sealwire'
 
+function fail(why) {
+  console.error(why)
+  process.exit(1)
+}
+
 // Somebody who is at the hub.
 async function arrive(name, to) {
   const node = await Node.open({ network: 'chat', hubs: [ticket.split(to).id] }) // that is trusted to pass on messages
   const peer = await node.connect(to)
-  peer.on('suspended', () => console.error('the hub is out of reach; what is said waits for it'))
+  peer.on('suspended', () => console.error('the hub is out of reach'))
   peer.on('resumed', () => console.error('the hub is back'))
   return { name, node, peer }
 }
 
 async function depart({ node }) {
   const { notSent, outcomeUnknown } = await node.close()
-  if (notSent + outcomeUnknown > 0) throw new Error(`${notSent + outcomeUnknown} of what was said may not have come`)
+  if (notSent + outcomeUnknown > 0) fail(`${notSent + outcomeUnknown} of what was said may not have come`)
 }
 
 class Room extends EventTarget {
@@ -77,7 +82,7 @@ if (where !== undefined) {
   const lines = createInterface({ input: process.stdin })
   person.peer.on('close', () => lines.close())
   for await (const line of lines) await room.put('say', line)
-  if (person.peer.reason) throw person.peer.reason // the hub has gone
+  if (person.peer.reason) fail(`the hub has gone: ${person.peer.reason.message}`)
   await room.leave()
   await depart(person)
 } else if (what !== undefined) {

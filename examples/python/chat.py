@@ -28,7 +28,7 @@ class Person:
 
     def on_link(self, peer: sealwire.Peer, link: sealwire.Link) -> None:
         if link.state == "suspended":
-            print("the hub is out of reach; what is said waits for it", file=sys.stderr)
+            print("the hub is out of reach", file=sys.stderr)
         elif link.state == "resumed":
             print("the hub is back", file=sys.stderr)
 

@@ -84,9 +84,9 @@ private:
     size_t capacity() const { return slots_ ? mask_ + 1 : 0; }
     size_t slot_of(uint64_t key) const { return static_cast<size_t>((key * 0x9E3779B97F4A7C15ULL) >> 24) & mask_; }
     void rehash(size_t capacity) {
-        auto old = std::move(slots_);
-        const size_t old_capacity = old ? mask_ + 1 : 0;
-        slots_ = std::make_unique<Slot[]>(capacity);
+        auto larger = std::make_unique<Slot[]>(capacity);
+        const size_t old_capacity = this->capacity();
+        const auto old = std::exchange(slots_, std::move(larger));
         mask_ = capacity - 1;
         size_ = 0;
         for (size_t i = 0; i < old_capacity; ++i) {

@@ -33,6 +33,8 @@ NodeTopics::NodeTopics(Node& node)
       table_(node.config().shards(), *this, node.rng(), node.budget(), routing_of(node)),
       foreign_log_(kLogPace),
       refused_log_(kLogPace),
+      unnamed_log_(kLogPace),
+      limit_log_(kLogPace),
       dropped_log_(kLogPace) {}
 
 NodeTopics::~NodeTopics() {
@@ -276,7 +278,7 @@ void NodeTopics::log_dropped(Shard& shard, bool at_once) {
     }
     shard.log(LogLevel::warning, Errc::slow, &told.peer, {},
               std::to_string(told.messages) + " messages of topics, " + std::to_string(told.bytes) +
-                  " bytes, were not passed on to slow peers, the last of them this one");
+                  " bytes, were not passed on to peers that are slow or were lost, at last to this one");
 }
 
 void NodeTopics::sync(Shard& shard, Connection& connection) {
@@ -286,14 +288,17 @@ void NodeTopics::sync(Shard& shard, Connection& connection) {
 }
 
 void NodeTopics::on_timer(Shard& shard) {
-    log_dropped(shard);
-    const std::lock_guard lock(mutex_);
-    if (!table_.has_holds()) return;
     try {
-        table_.expire_holds(shard.loop().now());
+        {
+            const std::lock_guard lock(mutex_);
+            if (table_.has_holds()) {
+                shard.call_topics_in(kHoldInterval);
+                table_.expire_holds(shard.loop().now());
+            }
+        }
+        log_dropped(shard);
     } catch (const std::bad_alloc&) {  // it goes on next time
     }
-    shard.call_topics_in(kHoldInterval);
 }
 
 void NodeTopics::log_refused(Shard& shard, const TopicEvent& event) {
@@ -306,14 +311,20 @@ void NodeTopics::log_refused(Shard& shard, const TopicEvent& event) {
                            : "the peer is a hub that this node does not name as one: it passes on nothing that is "
                              "published here";
             case WireCode::limit:
-                return own ? "this hub may join no more topics there: what is published to others is not passed on"
-                           : "the peer may join no more topics here: topics_per_peer is reached";
+                return own ? "this hub has joined as many topics there as the peer's topics_per_peer: what is "
+                             "published to others is "
+                             "not passed on"
+                           : "the peer may join no more topics here: it has topics_per_peer of them, or as many of its "
+                             "joins wait for "
+                             "other hubs";
             default:
                 return own ? "this hub could not join a topic there: what is published to it is not passed on"
                            : "the peer joins a topic that it has joined";
         }
     };
-    const std::optional<uint64_t> left_out = refused_log_.allows(shard.loop().now());
+    const bool unnamed = event.code == static_cast<uint32_t>(WireCode::not_allowed);
+    LogPace& pace = own ? refused_log_ : unnamed ? unnamed_log_ : limit_log_;
+    const std::optional<uint64_t> left_out = pace.allows(shard.loop().now());
     if (!left_out) return;
     shard.log(LogLevel::warning, exchange_errc(event.code), &event.peer, {},
               std::string(why_refused()) + left_out_words(*left_out));

@@ -89,7 +89,7 @@ private:
     std::unordered_map<std::string, std::vector<std::shared_ptr<SealedTopic>>> sealed_;  // by name
     bool closed_ = false;
     bool stopped_ = false;
-    LogPace foreign_log_, refused_log_, dropped_log_;
+    LogPace foreign_log_, refused_log_, unnamed_log_, limit_log_, dropped_log_;
     struct Unlogged {
         uint64_t messages = 0;
         uint64_t bytes = 0;

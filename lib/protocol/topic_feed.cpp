@@ -19,8 +19,8 @@ bool TopicLink::has_something(const Topics::Topic& topic, const TopicMember& mem
 }
 
 void TopicLink::make_ready(TopicMember& member) {
-    member.ready = true;
     ready_.push_back(&member);
+    member.ready = true;
 }
 
 // True: it has something, and did not stand among them yet.

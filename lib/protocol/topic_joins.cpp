@@ -6,6 +6,31 @@
 
 namespace sealwire {
 
+// What the peer is to be told of all there is.
+void Topics::want_all(TopicLink& link) {
+    for (const uint64_t number : named_) link.want(number);
+    if (!is_hub()) return;
+    if (!link.is_hub_) return link.want_memberships();
+    for (const auto& [number, topic] : topics_) link.want(number);
+}
+
+void Topics::want_later() {
+    unwanted_ = true;
+    call(0);
+}
+
+void Topics::want_if_due() {
+    if (!unwanted_) return;
+    try {
+        for (Group& group : groups_) {
+            for (TopicLink* link : group.links) link->want_anew();
+        }
+        unwanted_ = false;
+    } catch (const std::bad_alloc&) {
+        call(0);
+    }
+}
+
 // `topic` has one handle more. It waits for the peer's answer, where that is not there yet.
 void TopicLink::wait_for(Topics::Topic& topic, TopicHandle& handle) {
     if (draining_) return;
@@ -109,7 +134,7 @@ bool TopicLink::reconcile(uint64_t number, Outbox& outbox, bool fed) {
         return give_up(WireCode::closing), true;
     }
     if (joins_.size() >= peer_topics_) {
-        if (topics_.is_hub()) limited_.insert(number);
+        if (topics_.is_hub()) limit(number);
         if (topic->handles.empty() || !wanted_by_.find(number))
             tell_refused(*topic, static_cast<uint32_t>(WireCode::limit));
         return give_up(WireCode::limit), true;
@@ -148,15 +173,16 @@ void TopicLink::join(Topics::Topic& topic, const Wish& wish, Outbox& outbox) {
     made->distance = wish.distance;
     made->window = made->granted =
         made->publisher ? 0 : std::max(topic.credit, wish.distance > 0 ? kTopicCredit : kLeastTopicCredit);
-    if (std::vector<uint64_t>* const waiting = wanted_by_.find(topic.number)) {
-        made->waiting = std::move(*waiting);
-        wanted_by_.erase(topic.number);
-    }
     Frame frame{.kind = FrameKind::join, .number = wish.distance, .amount = made->window, .body = topic.tag};
     frame.flags = (made->publisher ? join_flag::publisher : 0) | (topic.want_last ? join_flag::last_value : 0) |
                   (wish.distance > 0 ? join_flag::hub : 0);
-    joins_.insert(alias) = std::move(made);
+    std::unique_ptr<Join>& join = joins_.insert(alias);
+    join = std::move(made);
     ++topic.joins;  // as long as it is there
+    if (std::vector<uint64_t>* const waiting = wanted_by_.find(topic.number)) {
+        join->waiting = std::move(*waiting);
+        wanted_by_.erase(topic.number);
+    }
     alias_of_.insert(topic.number) = alias;
     hidden_.erase(topic.number);
     outbox.put(frame);
@@ -176,12 +202,25 @@ void TopicLink::forget_refusal(uint64_t topic) {
     limited_.erase(topic);
 }
 
-// There is room for a topic more. Some of them may not be wanted any more.
-void TopicLink::want_limited() {
-    for (int i = 0; i < 16 && !limited_.empty(); ++i) {
+// It is tried again once a join at the peer has ended.
+void TopicLink::limit(uint64_t topic) {
+    limited_.insert(topic);
+    room_ = 0;
+}
+
+void TopicLink::join_limited(Outbox& outbox) {
+    while (room_ > 0 && !limited_.empty() && joins_.size() < peer_topics_) {
         const uint64_t topic = *limited_.begin();
         limited_.erase(limited_.begin());
-        want(topic);
+        if (!reconcile(topic, outbox, false)) return want(topic);
+        if (alias_of_.find(topic)) --room_;
+    }
+    room_ = 0;
+}
+
+void TopicLink::return_grant(const Join& join) {
+    if (join.assembling && join.granted_large) {
+        inbox_.return_large({.large = static_cast<uint32_t>(join.large())});
     }
 }
 
@@ -207,13 +246,9 @@ void TopicLink::erase_join(uint64_t alias, uint32_t code) {
     const std::unique_ptr<Join> join = std::move(*joins_.find(alias));
     joins_.erase(alias);
     alias_of_.erase(join->topic);
-    if (join->assembling && join->granted_large) {
-        inbox_.return_large({.large = static_cast<uint32_t>(join->large())});
-    }
+    return_grant(*join);
     Topics::Topic& topic = *topics_.find(join->topic);
     --topic.joins;
-    if (code == static_cast<uint32_t>(WireCode::limit) && topics_.is_hub()) limited_.insert(topic.number);
-    else if (!over_) want_limited();
     if (code != 0) {
         const bool as_hub = join->distance > 0 && code == static_cast<uint32_t>(WireCode::not_allowed);
         if (as_hub && (is_hub_ || member_of_.find(topic.number))) refused_.insert(topic.number) = true;
@@ -225,6 +260,12 @@ void TopicLink::erase_join(uint64_t alias, uint32_t code) {
         }
     }
     answer(join->waiting, code ? code : static_cast<uint32_t>(WireCode::closing));
+    if (code == static_cast<uint32_t>(WireCode::limit) && topics_.is_hub()) {
+        limit(join->topic);
+    } else if (!limited_.empty()) {
+        ++room_;
+        topics_.flag(*this);
+    }
     if (Topics::Topic* const left = topics_.find(join->topic)) topics_.erase_if_unused(*left);
 }
 

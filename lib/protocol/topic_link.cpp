@@ -203,8 +203,8 @@ void TopicLink::due(uint64_t alias, Join& join) {
     const uint64_t returned = join.granted - join.window;
     const uint64_t unread = join.used - std::min(join.used, returned + join.taken);
     if (join.grant == 0 && 2 * join.taken < join.window && unread > join.got) return;
-    join.credit_listed = true;
     credit_due_.push_back(alias);
+    join.credit_listed = true;
     credit_news_ = true;
 }
 
@@ -262,6 +262,7 @@ bool TopicLink::sync(Outbox& outbox, size_t group, bool up) {
             outbox.put({.kind = FrameKind::credit_topic, .id = alias, .amount = amount});
         }
         credit_due_.clear();
+        join_limited(outbox);
         // JOIN goes before what is published, LEAVE behind it.
         while (!todo_.empty() && reconcile(todo_.front(), outbox, false)) {
             listed_todo_.erase(todo_.front());
@@ -392,16 +393,15 @@ TopicLink::Lost TopicLink::leave(uint64_t received) {
     topics_.remove(*this);
     try {
         lose_members(received, lost);
-        answer_all();
-    } catch (const std::bad_alloc&) {  // those that are left are told of nothing
+    } catch (const std::bad_alloc&) {  // of those that are left nobody is told
         members_.for_each([&](uint64_t, std::unique_ptr<TopicMember>& member) {
             unready(*member);
             topics_.abandon(*member);
         });
         members_.clear();
         member_of_.clear();
-        throw;
     }
+    answer_all();
     return lost;
 }
 
@@ -425,23 +425,30 @@ void TopicLink::lose_members(uint64_t received, Lost& lost) {
 
 // Nobody waits for this session any more.
 void TopicLink::answer_all() {
-    std::vector<uint64_t> unheard;
-    joins_.for_each([&](uint64_t, std::unique_ptr<Join>& join) {
-        unheard.insert(unheard.end(), join->waiting.begin(), join->waiting.end());
-        join->waiting.clear();
-    });
-    wanted_by_.for_each(
-        [&](uint64_t, std::vector<uint64_t>& each) { unheard.insert(unheard.end(), each.begin(), each.end()); });
+    const auto end = [this](uint64_t serial) {
+        try {
+            topics_.answered(serial, static_cast<uint32_t>(WireCode::closing), group_);
+        } catch (const std::bad_alloc&) {  // holds expire
+        }
+    };
+    const auto end_all = [&](std::vector<uint64_t>& waiting) {
+        for (const uint64_t serial : std::exchange(waiting, {})) end(serial);
+    };
+    joins_.for_each([&](uint64_t, std::unique_ptr<Join>& join) { end_all(join->waiting); });
+    wanted_by_.for_each([&](uint64_t, std::vector<uint64_t>& waiting) { end_all(waiting); });
     wanted_by_.clear();
-    for (const auto& [wave, each] : asked_) unheard.push_back(each.serial);
-    asked_.clear();
-    answer(unheard, static_cast<uint32_t>(WireCode::closing));
+    for (const auto& [wave, each] : std::exchange(asked_, {})) end(each.serial);
 }
 
 void TopicLink::forget() {
-    std::vector<uint64_t> aliases;
-    joins_.for_each([&](uint64_t alias, std::unique_ptr<Join>&) { aliases.push_back(alias); });
-    for (const uint64_t alias : aliases) erase_join(alias, 0);
+    joins_.for_each([this](uint64_t, std::unique_ptr<Join>& join) {
+        return_grant(*join);
+        Topics::Topic& topic = *topics_.find(join->topic);
+        --topic.joins;
+        topics_.erase_if_unused(topic);
+    });
+    joins_.clear();
+    alias_of_.clear();
 }
 
 }  // namespace sealwire

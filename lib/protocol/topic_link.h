@@ -5,7 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <unordered_set>
+#include <set>
 #include <vector>
 
 #include "base/flat_map.h"
@@ -104,7 +104,7 @@ public:
         const bool to_tell = !todo_.empty() || !leaving_.empty();
         return !ready_.empty() || (to_tell && !joins_wait_) || !answers_.empty() || !verdicts_.empty() ||
                !revoked_.empty() || !credit_due_.empty() || !reached_.empty() ||
-               (!reach_.empty() && !joins_wait_ && may_ask());
+               (room_ > 0 && !limited_.empty() && !joins_wait_) || (!reach_.empty() && !joins_wait_ && may_ask());
     }
     // All that was published has left.
     bool settled() const;
@@ -209,7 +209,9 @@ private:
     void want_memberships();
     void forget_waves();
     void forget_refusal(uint64_t topic);
-    void want_limited();
+    void limit(uint64_t topic);
+    void join_limited(Outbox& outbox);
+    void return_grant(const Join& join);
     void put_off(uint64_t topic);
     void abandon(TopicMember& member);
     void lose_members(uint64_t received, Lost& lost);
@@ -292,10 +294,11 @@ private:
         uint8_t decided = 0;
         uint8_t given = 0;
     };
-    FlatMap<Rights> rights_;                // by topic, where the application is asked
-    FlatMap<bool> hidden_;                  // topics that are not joined at the peer, as it may do nothing there
-    FlatMap<bool> refused_;                 // ... nor by this hub, as the peer has refused it
-    std::unordered_set<uint64_t> limited_;  // ... nor by it, as too many are joined: to be tried again
+    FlatMap<Rights> rights_;      // by topic, where the application is asked
+    FlatMap<bool> hidden_;        // topics that are not joined at the peer, as it may do nothing there
+    FlatMap<bool> refused_;       // ... nor by this hub, as the peer has refused it
+    std::set<uint64_t> limited_;  // ... nor by it, as too many are joined
+    uint64_t room_ = 0;           // that has come since, for some of them
     Ring<std::pair<uint64_t, uint32_t>> verdicts_;  // answers to JOIN that wait for the link's thread
     Ring<std::pair<uint64_t, uint32_t>> revoked_;   // JOINED for those that were agreed to
     Ring<uint64_t> todo_;                           // topics to be joined or left at the peer

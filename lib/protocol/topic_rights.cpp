@@ -123,10 +123,7 @@ void Topics::release(Topic& topic, TopicMember& member) {
     count(topic, member);
     answer_in_time(topic, member);
     tell_all(topic, link.group_, about(TopicEvent::Kind::member_joined, member));
-    if (member.dropped > 0 && !std::exchange(member.dropped_listed, true)) {
-        groups_[link.group_].dropped.push_back(&member);
-        call_to_tell(link.group_);
-    }
+    if (member.dropped > 0) list_dropped(member);
     link.ready_if_due(topic, member);
 }
 

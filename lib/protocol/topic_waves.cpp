@@ -92,15 +92,15 @@ TopicHold& Topics::begin_hold(const Topic& topic, uint64_t link) {
     auto made = std::make_unique<TopicHold>();
     TopicHold& hold = *made;
     hold.topic = topic.number;
-    hold.serial = next_serial_++;
+    const uint64_t serial = hold.serial = next_serial_++;
     hold.hold = true;
     hold.link = link;
     hold.pending = 1;  // until settle_if_due()
-    handles_.emplace(hold.serial, &hold);
+    handles_.emplace(serial, &hold);
     try {
-        holds_.emplace(hold.serial, std::move(made));
+        holds_.emplace(serial, std::move(made));
     } catch (...) {
-        handles_.erase(hold.serial);
+        handles_.erase(serial);
         throw;
     }
     return hold;

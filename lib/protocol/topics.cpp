@@ -103,6 +103,7 @@ void Topics::open(const TopicTag& tag, std::string_view name, TopicHandle& handl
         topic.audience = before;
         if (topic.handles.empty()) {
             named_.erase(topic.number);
+            reset_options(topic);
             undo_hold_all(topic);
         }
         version_.fetch_add(1, std::memory_order_release);
@@ -263,8 +264,8 @@ void Topics::append(Topic& topic, const TopicMessage& message) {
     }
     for (size_t group = 0; group < groups_.size(); ++group) {
         if (topic.members[group].empty() || topic.flagged[group]) continue;
-        topic.flagged[group] = true;
         groups_[group].topics.push_back(topic.number);
+        topic.flagged[group] = true;
         call(group);
     }
 }
@@ -326,6 +327,10 @@ void Topics::abandon(TopicMember& member) {
     std::erase(topic.stopped, &member);
     give_own(member);
     recount(topic);
+    try {
+        drop_read(topic);
+        tell_room(topic, member.link->group_);
+    } catch (const std::bad_alloc&) {}
     want_later();
     erase_if_unused(topic);
 }
@@ -354,9 +359,14 @@ void Topics::dropped(TopicMember& member, uint64_t count, uint64_t bytes) {
     member.gap += count;
     member.dropped += count;
     member.dropped_bytes += bytes;
-    if (std::exchange(member.dropped_listed, true)) return;
+    list_dropped(member);
+}
+
+void Topics::list_dropped(TopicMember& member) {
+    if (member.dropped_listed) return;
     const size_t group = member.link->group_;
     groups_[group].dropped.push_back(&member);
+    member.dropped_listed = true;
     call_to_tell(group);
 }
 
@@ -399,8 +409,9 @@ void Topics::call(size_t group) {
 }
 
 void Topics::flag(TopicLink& link) {
-    if (std::exchange(link.listed_, true)) return;
+    if (link.listed_) return;
     groups_[link.group_].ready.push_back(&link);
+    link.listed_ = true;
     call(link.group_);
 }
 
@@ -416,7 +427,9 @@ void Topics::take_work(size_t group, std::vector<TopicLink*>& links) {
         topic->flagged[group] = false;
         for (TopicMember* member : topic->members[group]) {
             if (!member->link->ready_if_due(*topic, *member)) continue;
-            if (!std::exchange(member->link->listed_, true)) mine.ready.push_back(member->link);
+            if (member->link->listed_) continue;
+            mine.ready.push_back(member->link);
+            member->link->listed_ = true;
         }
     }
     mine.topics.clear();
@@ -456,31 +469,6 @@ void Topics::add(TopicLink& link) {
     } catch (...) {
         remove(link);
         throw;
-    }
-}
-
-// What the peer is to be told of all there is.
-void Topics::want_all(TopicLink& link) {
-    for (const uint64_t number : named_) link.want(number);
-    if (!is_hub()) return;
-    if (!link.is_hub_) return link.want_memberships();
-    for (const auto& [number, topic] : topics_) link.want(number);
-}
-
-void Topics::want_later() {
-    unwanted_ = true;
-    call(0);
-}
-
-void Topics::want_if_due() {
-    if (!unwanted_) return;
-    try {
-        for (Group& group : groups_) {
-            for (TopicLink* link : group.links) link->want_anew();
-        }
-        unwanted_ = false;
-    } catch (const std::bad_alloc&) {
-        call(0);
     }
 }
 

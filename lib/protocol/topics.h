@@ -289,6 +289,7 @@ private:
     void remove(TopicLink& link);
     void member_joined(Topic& topic, TopicMember& member);
     void member_left(TopicMember& member);
+    void list_dropped(TopicMember& member);
     void abandon(TopicMember& member);
     static void recount(Topic& topic);
     void dropped(TopicMember& member, uint64_t count, uint64_t bytes);

@@ -36,10 +36,11 @@ struct Session {
     TopicLink link;
     bool up = true;
     bool over = false;
+    uint64_t sent = 0;  // bytes
 };
 
 // A hub, of whose allocations in what it does for its sessions one fails: that session ends, as a node ends it.
-class Hub : private Topics::Wake {
+class Hub final : private Topics::Wake {
 public:
     explicit Hub(size_t until_one_fails)
         : topics(1, *this, rng_, &budget_, {.self = id_of(1), .hub = true, .hubs = {id_of(8)}, .queue = 20'000}),
@@ -66,9 +67,10 @@ public:
     }
     void end(Session& session) {
         if (std::exchange(session.over, true)) return;
-        session.link.leave(0);
-        session.link.forget();
-        serve();
+        by_application([&] {
+            session.link.leave(0);
+            session.link.forget();
+        });
     }
     void drain(Session& session) {
         watched(session, [&] { session.link.drain(); });
@@ -83,6 +85,12 @@ public:
     }
     void leave(TopicHandle& handle) {
         topics.leave(handle);
+        serve();
+    }
+    void expire() {
+        topics.expire_holds(0);
+        by_application([&] { topics.expire_holds(60 * kSecond); });
+        topics.expire_holds(60 * kSecond);  // what there was no memory for
         serve();
     }
     void end_all() {
@@ -126,6 +134,7 @@ private:
         }
         std::vector<Outbox::Piece> pieces;
         session.outbox.take(SIZE_MAX, pieces);
+        for (const Outbox::Piece& piece : pieces) session.sent += piece.bytes.size();
     }
     void serve() {
         while (topics.has_work(0)) {
@@ -155,7 +164,7 @@ private:
 
 }  // namespace
 
-TEST_CASE("wherever memory fails a hub goes on without that session, and nothing stays of it") {
+TEST_CASE("where memory fails for a session a hub goes on without it, and nothing stays of it") {
     const TopicTag tag{1}, other_tag{2}, third_tag{3};
     const TopicWave wave{9};
     const TopicOrigin origin = topic_origin(id_of(3), tag, 5);
@@ -197,13 +206,27 @@ TEST_CASE("wherever memory fails a hub goes on without that session, and nothing
         hub.set_up(other, true);
         hub.take(other, {{.kind = FrameKind::distance, .id = 0, .number = 3}});
         if (own.topic != 0) hub.leave(own);
-        hub.topics.expire_holds(0);
-        hub.topics.expire_holds(60 * kSecond);
+        hub.expire();
         hub.take(cleo, {leave(1), leave(0)});
+        for (uint8_t i = 0; i < 9; ++i) hub.take(cleo, {join(TopicTag{i, 1})});
         hub.drain(bob);
         hub.end(ada);
         hub.take(other, {leave(0)});
+        if (hub.has_failed()) {  // whoever is left goes on
+            Session& dora = hub.session(5);
+            Session& emil = hub.session(6);
+            hub.take(dora, {join(tag)});
+            hub.take(emil, {join(tag, join_flag::publisher), joined(0)});
+            hub.expire();
+            const uint64_t before = dora.sent;
+            const TopicOrigin of_emil = topic_origin(emil.id, tag, 5);
+            Frame last = message(0, as_bytes("the last one"));
+            last.tlvs = of_emil;
+            hub.take(emil, {last});
+            CHECK(dora.sent >= before + last.body.size());
+        }
         hub.end_all();
+        hub.expire();
         failed = hub.has_failed();
         if (!failed) CHECK(hub.topics.passed_on() == 8);
         CHECK(hub.topics.size() == 0);

@@ -241,6 +241,22 @@ class Hubs(ToolCase):
         published, status = pub.finish()
         self.assertEqual((published["messages"], status), (1, 0))
 
+    def test_what_one_of_two_hubs_has_not_got_is_told(self):
+        one, other = (self.start(Hub(*self.place(name))) for name in ("one", "other"))
+        both = ("--via", one.ticket, "--via", other.ticket)
+        sub = self.subscriber("news", *both)
+        pub = self.start(Publisher("news", *both, "--wait", "2", "--lease", "1"))
+        pub.say("one")
+        self.assertEqual(sub.expect("message")["body"], "one")
+        self.end(one)
+        pub.expect("suspended")
+        pub.say("two")
+        message = sub.expect("message")
+        self.assertEqual((message["body"], message["dropped"]), ("two", 0))
+        published, status = pub.finish()
+        self.assertEqual((published["messages"], published["not_delivered"], status), (2, 1, 5))
+        self.assertIn("another one may have passed it on", pub.expect("error")["hint"])
+
     def test_a_hub_dials_on_when_its_own_files_are_wrong_for_a_while(self):
         certificates = self.folder / "certificates"
         certificates.mkdir()

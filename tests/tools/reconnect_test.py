@@ -173,7 +173,7 @@ class Reconnect(ToolCase):
         self.say(second, "three\n")
         out, err = sub.communicate(timeout=PATIENCE_S)
         self.assertEqual((out, sub.returncode), ("three\n", 0), err)
-        self.assertRegex(err, f"{name} .*what was published meanwhile did not come; it is dialled again\n{name} connected anew to")
+        self.assertRegex(err, f"{name} .*what is published meanwhile does not come; it is dialled again\n{name} connected anew to")
 
     def started_anew_thrice(self, sub, pub):
         """Each time behind a message that comes. Returns the publisher that runs in the end."""

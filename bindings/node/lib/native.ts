@@ -143,7 +143,7 @@ export interface NativeNode {
   decideTopic(topic: string, slot: number, rights: number): void
   /** How many members; less than 0: minus a result. `to`: a slot, or -1; `only`: slots. */
   publish(number: number, type: number, body: Uint8Array, to: number, only: number[] | undefined): number
-  /** Slot, and 1 where it only publishes, in turn. */
+  /** Of each: slot, 1 where it only publishes, 1 where it is a hub, in turn. */
   topicMembers(number: number): number[]
   /** A slot; -1: there is none, -2: its events have not been fetched yet. */
   findPeer(id: string): number

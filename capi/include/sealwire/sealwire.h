@@ -1328,7 +1328,7 @@ typedef struct sw_stats {
     uint64_t refused_busy;       /* handshakes beyond max_handshakes and max_handshakes_per_address */
     uint64_t resumed;            /* how often sessions went on over another connection. Since 0.1 */
     /* Of a node, of topics. Since 0.1. */
-    uint64_t topic_dropped;   /* messages that a member did not get, as in TOPIC_DROPPED: counted for each member */
+    uint64_t topic_dropped;   /* messages that members did not get, or may not have got: counted for each member */
     uint64_t topic_passed_on; /* that this node, as a hub, has passed on: once, for however many peers */
 } sw_stats;
 /* Of a session, until it is closed. Since 0.1. */
@@ -1525,8 +1525,7 @@ typedef struct sw_broadcast_options {
     uint32_t reserved;
     sw_message *message;   /* in place of the body: all get it by reference */
     const sw_draft *draft; /* in place of route and type, with its metadata */
-    sw_member_fn
-        filter; /* whom it is for, as in sw_publish_options, before any is sent to; of each peer and id alone are set */
+    sw_member_fn filter; /* whom it is for, as in sw_publish_options, before any is sent to; publisher and hub are 0 */
     void *filter_user;
     sw_left_out_fn left_out; /* called on this thread, before it returns, for each that did not take it */
     void *left_out_user;
