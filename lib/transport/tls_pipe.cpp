@@ -13,6 +13,10 @@ constexpr size_t kRecord = 16384;
 // The kinds of record that can begin a connection (RFC 8446 5.1).
 constexpr uint8_t kAlert = 21;
 constexpr uint8_t kHandshake = 22;
+// Its version, behind the kind: 3.0 of SSL 3 to 3.4 of TLS 1.3.
+constexpr uint8_t kMajorVersion = 3;
+constexpr uint8_t kMostMinorVersion = 4;
+constexpr unsigned kHeadBytes = 3;  // that are looked at
 
 std::string with_tls_scheme(const std::string& url) {
     constexpr std::string_view kTcp = "tcp://";
@@ -147,16 +151,25 @@ bool TlsPipe::flush() {
 void TlsPipe::on_bytes(Bytes bytes) {
     const Watch watch(gone_);
     if (failed_ || closing_) return;
-    if (!begun_) {
-        begun_ = true;
-        const uint8_t first = bytes.front();
-        if (first != kHandshake && (context_->server || first != kAlert)) {
-            fail_now({Errc::tls_plain, context_->server ? "the first bytes of the client are not TLS"
-                                                        : "the first bytes of the answer are not TLS"});
-            return;
-        }
+    if (!looks_like_tls(bytes)) {
+        fail_now({Errc::tls_plain, context_->server ? "the first bytes of the client are not TLS"
+                                                    : "the first bytes of the answer are not TLS"});
+        return;
     }
     process(bytes);
+}
+
+// Looks at the head of the peer's first record as far as it comes. The kind alone would let one of 256 random beginnings
+// through, and a client of tcp:// begins with random bytes.
+bool TlsPipe::looks_like_tls(Bytes bytes) {
+    for (; !bytes.empty() && looked_at_ < kHeadBytes; ++looked_at_, bytes = bytes.subspan(1)) {
+        const uint8_t byte = bytes.front();
+        const bool right = looked_at_ == 0   ? byte == kHandshake || (byte == kAlert && !context_->server)
+                           : looked_at_ == 1 ? byte == kMajorVersion
+                                             : byte <= kMostMinorVersion;
+        if (!right) return false;
+    }
+    return true;
 }
 
 // What is not processed (reading was turned off, or nobody has started it) is kept, and no more is taken in meanwhile.
@@ -256,8 +269,8 @@ void TlsPipe::on_end() {
     if (ready_) {
         fail_now({Errc::truncated, "the connection ended without TLS's close"});
     } else {
-        fail_now({Errc::tls_handshake,
-                  begun_ ? "the connection ended in the TLS handshake" : "the other end closed without a word of TLS"});
+        fail_now({Errc::tls_handshake, looked_at_ > 0 ? "the connection ended in the TLS handshake"
+                                                      : "the other end closed without a word of TLS"});
     }
 }
 

@@ -85,6 +85,7 @@ private:
     bool read_records();
     bool fail_now(Error error);
 
+    bool looks_like_tls(Bytes bytes);
     void fail_later(Error error);
     void on_turn();
     void later();
@@ -111,10 +112,10 @@ private:
     size_t kept_done_ = 0;
     std::vector<uint8_t> outgoing_;  // encrypted, not with the system yet: the rest of a record or two
     size_t outgoing_done_ = 0;
-    bool* gone_ = nullptr;  // set while callbacks may run: tells that we were destroyed
-    unsigned busy_ = 0;     // calls into mbedTLS under way
+    bool* gone_ = nullptr;    // set while callbacks may run: tells that we were destroyed
+    unsigned busy_ = 0;       // calls into mbedTLS under way
+    unsigned looked_at_ = 0;  // bytes of the peer's first record
     bool resting_ = false;
-    bool begun_ = false;  // a byte of the peer has come
     bool ready_ = false;  // the handshake is over
     bool reading_ = true;
     bool ended_ = false;      // close_notify has come

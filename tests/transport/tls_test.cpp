@@ -335,7 +335,8 @@ TEST_CASE("an answer that is not TLS, or none at all, is told as what it is") {
 TEST_CASE("a client that does not speak TLS gets not one byte, and the listener is told") {
     World world(Kind::tls13);
     world.listen();
-    for (const std::string words : {"GET / HTTP/1.1\r\n\r\n", "SSH-2.0-OpenSSH_9.2\r\n"}) {
+    for (const std::string words : {"GET / HTTP/1.1\r\n\r\n", "SSH-2.0-OpenSSH_9.2\r\n", "\x16\xab", "\x16\x03\x05"}) {
+        CAPTURE(words);
         world.acceptor.refused.clear();
         Connector connector;
         auto connecting = connect(*world.loop, "tcp", world.place(), {}, connector);
