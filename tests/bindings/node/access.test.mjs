@@ -4,7 +4,7 @@ import { createServer, connect } from 'node:net'
 import { test } from 'node:test'
 
 import { Identity, Node, Status, peerId } from 'sealwire'
-import { defer, pair, transports } from './support.mjs'
+import { defer, eachTransport, pair, transports } from './support.mjs'
 
 async function open(t, options) {
   const node = await Node.open({ network: 'tests', ...options })
@@ -12,7 +12,7 @@ async function open(t, options) {
   return node
 }
 
-for (const [name, url] of Object.entries(transports)) {
+for (const [name, url] of eachTransport) {
   test(`${name}: a key that is not allowed is refused`, async (t) => {
     const server = await open(t, { allow: [Identity.generate().id] })
     const { ticket } = await server.listen(url())

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
 import { Node, TimeoutError } from 'sealwire'
-import { defer, pair, transports } from './support.mjs'
+import { defer, eachTransport, pair } from './support.mjs'
 
 // A route that waits until its signal is aborted and tells the reason.
 function waiting() {
@@ -20,7 +20,7 @@ function waiting() {
   return { handler, started: started.promise, seen: seen.promise }
 }
 
-for (const [name, url] of Object.entries(transports)) {
+for (const [name, url] of eachTransport) {
   test(`${name}: deadline`, async (t) => {
     const wait = waiting()
     const { peer } = await pair(t, { url: url(), routes: { wait: wait.handler } })

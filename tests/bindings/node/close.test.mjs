@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { pair, transports } from './support.mjs'
+import { eachTransport, pair } from './support.mjs'
 
-for (const [name, url] of Object.entries(transports)) {
+for (const [name, url] of eachTransport) {
   test(`${name}: close returns at its deadline and reports what was not delivered, and to whom`, async (t) => {
     const { server, client, peer } = await pair(t, { url: url(), routes: { news: () => undefined, stuck: () => new Promise(() => {}) } })
     server.pause('news') // nothing is taken: a window full is sent, the rest waits here

@@ -3,11 +3,11 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
 import { Answer } from 'sealwire'
-import { defer, pair, transports } from './support.mjs'
+import { defer, eachTransport, pair } from './support.mjs'
 
 const TRACE = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'
 
-for (const [name, url] of Object.entries(transports)) {
+for (const [name, url] of eachTransport) {
   test(`${name}: metadata and trace reach the handler and come back with the reply`, async (t) => {
     const look = (request) => new Answer(request.body.slice(), { metadata: { ...request.metadata, seen: 'yes' }, trace: request.trace })
     const { peer } = await pair(t, { url: url(), routes: { look } })

@@ -4,7 +4,7 @@ import { test } from 'node:test'
 
 import { Draft, encode, Node, SealwireError, UsageError } from 'sealwire'
 
-import { defer, nextLine, pair, program, transports } from './support.mjs'
+import { defer, eachTransport, nextLine, pair, program } from './support.mjs'
 
 const once = { tenant: 'Ada', n: '' }
 const trace = `00-${'4b'.repeat(16)}-${'0f'.repeat(8)}-01`
@@ -26,7 +26,7 @@ function collector() {
   }
 }
 
-for (const [name, url] of Object.entries(transports)) {
+for (const [name, url] of eachTransport) {
   test(`route, type and metadata arrive by every call that takes a route: ${name}`, async (t) => {
     const arrived = collector()
     const { client, peer } = await pair(t, { url: url(), routes: {

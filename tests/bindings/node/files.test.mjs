@@ -5,14 +5,14 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 
 import { Answer, File, FileError, OutStream, SealwireError } from 'sealwire'
-import { defer, errorsOf, folder as home, pair, transports } from './support.mjs'
+import { defer, eachTransport, errorsOf, folder as home, pair } from './support.mjs'
 
 const SIZE = 5_000_003
 const content = Buffer.alloc(SIZE, 'all of these bytes are to arrive ')
 
 const fresh = () => mkdtempSync(join(home, 'files-'))
 
-for (const [name, url] of Object.entries(transports)) {
+for (const [name, url] of eachTransport) {
   test(`${name}: a file is sent and saved`, async (t) => {
     const here = fresh()
     const inbox = join(here, 'inbox')

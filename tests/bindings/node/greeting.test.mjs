@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
 import { Identity, Node, SealwireError } from 'sealwire'
-import { errorsOf, nextLine, program, transports } from './support.mjs'
+import { eachTransport, errorsOf, nextLine, program } from './support.mjs'
 
 // What the client's application was told, and what the server's was.
 async function connected(t, url, serverOptions, clientOptions, options) {
@@ -23,7 +23,7 @@ async function connected(t, url, serverOptions, clientOptions, options) {
 const text = (data) => Buffer.from(data).toString()
 const later = async (value) => value
 
-for (const [name, url] of Object.entries(transports)) {
+for (const [name, url] of eachTransport) {
   test(`${name}: a dialler makes its data for the key that was proved`, async (t) => {
     const seen = []
     const make = (id) => (seen.push(id), Buffer.from('made'))

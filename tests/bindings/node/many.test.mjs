@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
 import { Answer, Status } from 'sealwire'
-import { defer, errorsOf, pair, transports } from './support.mjs'
+import { defer, eachTransport, errorsOf, pair } from './support.mjs'
 
 async function all(replies) {
   const bodies = []
@@ -11,7 +11,7 @@ async function all(replies) {
   return bodies
 }
 
-for (const [name, url] of Object.entries(transports)) {
+for (const [name, url] of eachTransport) {
   test(`${name}: many replies, in order`, async (t) => {
     const { peer } = await pair(t, {
       url: url(),

@@ -6,7 +6,7 @@ import { pipeline } from 'node:stream/promises'
 import { test } from 'node:test'
 
 import { Answer, IncompleteReadError, OutStream, Part, Status } from 'sealwire'
-import { defer, errorsOf, nextLine, pair, program, transports } from './support.mjs'
+import { defer, eachTransport, errorsOf, nextLine, pair, program } from './support.mjs'
 
 const MB = 1_000_000
 
@@ -29,7 +29,7 @@ function hashOf(iterable) {
 
 const turn = () => new Promise(setImmediate)
 
-for (const [name, url] of Object.entries(transports)) {
+for (const [name, url] of eachTransport) {
   test(`${name}: echo of 20 MB, both ways at once, with bounded memory`, async (t) => {
     let sent = 0
     let received = 0

@@ -4,7 +4,7 @@ import { test } from 'node:test'
 
 import { Identity, Node } from 'sealwire'
 
-import { defer, pair, transports } from './support.mjs'
+import { defer, eachTransport, pair, transports } from './support.mjs'
 
 async function open(t, options = {}) {
   const node = await Node.open({ allow: 'anyone', ...options })
@@ -35,7 +35,7 @@ test('connects at once get one session', async (t) => {
   assert.equal(client.stats().sessions, 1)
 })
 
-for (const [name, url] of Object.entries(transports)) {
+for (const [name, url] of eachTransport) {
   test(`${name}: both sides that connect at once get one session`, async (t) => {
     const one = await open(t)
     const other = await open(t)

@@ -7,7 +7,7 @@ import { test } from 'node:test'
 
 import { IncompleteReadError, Node, PeerStream, Status } from 'sealwire'
 
-import { transports } from './support.mjs'
+import { eachTransport, transports } from './support.mjs'
 
 const shs = { channel: 'shs1', shsNetwork: Uint8Array.from({ length: 32 }, (_, i) => i) }
 
@@ -28,7 +28,7 @@ async function all(stream) {
   return Buffer.concat(pieces)
 }
 
-for (const [name, url] of Object.entries(transports)) {
+for (const [name, url] of eachTransport) {
   test(`bytes go both ways over ${name}, and each direction ends by itself`, async (t) => {
     const { server, client, near, far } = await connected(t, { url: url() })
     assert.equal(near.channel, 'shs1')

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { pair, transports } from './support.mjs'
+import { eachTransport, pair } from './support.mjs'
 
-for (const [name, url] of Object.entries(transports)) {
+for (const [name, url] of eachTransport) {
   test(`${name}: both ends count what goes between them`, async (t) => {
     const { peer, back } = await pair(t, { url: url(), routes: { echo: (request) => request.body } })
     assert.equal(peer.stats().messagesSent, 0)

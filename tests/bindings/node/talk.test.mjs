@@ -3,9 +3,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
 import { encode, Encoded, Status, StatusError } from 'sealwire'
-import { defer, errorsOf, pair, transports } from './support.mjs'
+import { defer, eachTransport, errorsOf, pair } from './support.mjs'
 
-for (const [name, url] of Object.entries(transports)) {
+for (const [name, url] of eachTransport) {
   test(`${name}: echo`, async (t) => {
     const { peer } = await pair(t, { url: url(), routes: { echo: (request) => request.body } })
     for (const size of [0, 1, 64, 65535, 65536, 65537, 300000]) {

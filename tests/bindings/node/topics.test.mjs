@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
 import { encode, network, Node, TopicMessage, topicSecret } from 'sealwire'
-import { defer, nextLine, pair, program, transports } from './support.mjs'
+import { defer, eachTransport, nextLine, pair, program } from './support.mjs'
 
 // The next `count` messages.
 async function take(topic, count) {
@@ -378,7 +378,7 @@ test('a peer may join as many topics as the node says', async (t) => {
 const secret = topicSecret.generate()
 const damaged = secret.slice(0, 20) + (secret[20] === 'a' ? 'b' : 'a') + secret.slice(21)
 
-for (const [transport, url] of Object.entries(transports)) {
+for (const [transport, url] of eachTransport) {
   test(`${transport}: members with the secret read, and others get nothing`, async (t) => {
     const { server, client, peer, listener } = await pair(t, { url: url(), server: { allow: 'anyone' } })
     const stranger = await Node.open({ network: 'tests' })

@@ -4,9 +4,9 @@ import { test } from 'node:test'
 
 import { Node, Status } from 'sealwire'
 
-import { pair, transports } from './support.mjs'
+import { eachTransport, pair } from './support.mjs'
 
-for (const [name, url] of Object.entries(transports)) {
+for (const [name, url] of eachTransport) {
   test(`a message that is waited for goes to who waits and the next to the handler (${name})`, async (t) => {
     const handled = []
     const { server, peer } = await pair(t, { url: url(), routes: { news: (request) => void handled.push(request.text()) } })
