@@ -79,9 +79,7 @@ void TopicLink::want(uint64_t topic) {
         unwanted_ = true;
         return;
     }
-    bool& listed = listed_todo_.insert(topic);
-    if (!listed) todo_.push_back(topic);
-    listed = true;
+    todo_.push_back(topic);
     // What was published before goes before.
     TopicMember* const* const member = member_of_.find(topic);
     if (member) ready_if_due(*topics_.find(topic), **member);
@@ -106,7 +104,7 @@ bool TopicLink::reconcile(uint64_t number, Outbox& outbox, bool fed) {
         // Who only becomes another kind of member waits for no more than one turn: it may publish forever.
         TopicMember* const* const member = member_of_.find(number);
         if (member && (*member)->ready && !(fed && wish.any)) {
-            if (!fed) put_off(number);
+            if (!fed) leaving_.push_back(number);
             return !fed;
         }
         // A hub leaves, too, when this node does: first it gets all, as soon as it takes it (feed).
@@ -189,12 +187,6 @@ void TopicLink::join(Topics::Topic& topic, const Wish& wish, Outbox& outbox) {
     ++aliases_;
     unanswered_.insert(alias) = true;
     limited_.erase(topic.number);
-}
-
-void TopicLink::put_off(uint64_t topic) {
-    bool& listed = listed_leaving_.insert(topic);
-    if (!listed) leaving_.push_back(topic);
-    listed = true;
 }
 
 void TopicLink::forget_refusal(uint64_t topic) {

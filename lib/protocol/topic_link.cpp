@@ -264,21 +264,15 @@ bool TopicLink::sync(Outbox& outbox, size_t group, bool up) {
         credit_due_.clear();
         join_limited(outbox);
         // JOIN goes before what is published, LEAVE behind it.
-        while (!todo_.empty() && reconcile(todo_.front(), outbox, false)) {
-            listed_todo_.erase(todo_.front());
-            todo_.pop_front();
-        }
+        while (!todo_.empty() && reconcile(todo_.front(), outbox, false)) todo_.pop_front();
         todo_.shrink();
-        listed_todo_.shrink();
         feed(outbox);
         for (size_t i = leaving_.size(); i > 0; --i) {  // each once: one that has to wait holds up no other
             const uint64_t number = leaving_.front();
             leaving_.pop_front();
-            listed_leaving_.erase(number);
-            if (!reconcile(number, outbox, true)) put_off(number);
+            if (!reconcile(number, outbox, true)) leaving_.push_back(number);
         }
         leaving_.shrink();
-        listed_leaving_.shrink();
         spread_waves(outbox);
     }
     return true;

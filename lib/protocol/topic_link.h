@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/flat_map.h"
+#include "base/once_queue.h"
 #include "protocol/frame.h"
 #include "protocol/inbox.h"
 #include "protocol/topics.h"
@@ -212,7 +213,6 @@ private:
     void limit(uint64_t topic);
     void join_limited(Outbox& outbox);
     void return_grant(const Join& join);
-    void put_off(uint64_t topic);
     void abandon(TopicMember& member);
     void lose_members(uint64_t received, Lost& lost);
     void answer_all();
@@ -301,10 +301,8 @@ private:
     uint64_t room_ = 0;           // that has come since, for some of them
     Ring<std::pair<uint64_t, uint32_t>> verdicts_;  // answers to JOIN that wait for the link's thread
     Ring<std::pair<uint64_t, uint32_t>> revoked_;   // JOINED for those that were agreed to
-    Ring<uint64_t> todo_;                           // topics to be joined or left at the peer
-    FlatMap<bool> listed_todo_;                     // those of it
-    Ring<uint64_t> leaving_;                        // of them, those whose messages go before
-    FlatMap<bool> listed_leaving_;                  // those of it
+    OnceQueue todo_;                                // topics to be joined or left at the peer
+    OnceQueue leaving_;                             // of them, those whose messages go before
     FlatMap<std::vector<uint64_t>> wanted_by_;      // handles that wait for a join that is still to be sent, by topic
     Ring<std::pair<TopicWave, TopicTag>> reach_;    // waves that are to go to the peer, behind the JOINs
     std::map<TopicWave, Asked> asked_;              // ... and are to come back
