@@ -388,12 +388,8 @@ TopicLink::Lost TopicLink::leave(uint64_t received) {
     try {
         lose_members(received, lost);
     } catch (const std::bad_alloc&) {  // of those that are left nobody is told
-        members_.for_each([&](uint64_t, std::unique_ptr<TopicMember>& member) {
-            unready(*member);
-            topics_.abandon(*member);
-        });
-        members_.clear();
-        member_of_.clear();
+        const FlatMap<std::unique_ptr<TopicMember>> left = std::exchange(members_, {});
+        left.for_each([this](uint64_t, const std::unique_ptr<TopicMember>& member) { abandon(*member); });
     }
     answer_all();
     return lost;
