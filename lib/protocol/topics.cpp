@@ -408,11 +408,16 @@ void Topics::call(size_t group) {
     if (!std::exchange(groups_[group].woken, true)) wake_.wake(group);
 }
 
-void Topics::flag(TopicLink& link) {
-    if (link.listed_) return;
+// False: it stands among those that are ready.
+bool Topics::list(TopicLink& link) {
+    if (link.listed_) return false;
     groups_[link.group_].ready.push_back(&link);
     link.listed_ = true;
-    call(link.group_);
+    return true;
+}
+
+void Topics::flag(TopicLink& link) {
+    if (list(link)) call(link.group_);
 }
 
 void Topics::take_work(size_t group, std::vector<TopicLink*>& links) {
@@ -426,10 +431,7 @@ void Topics::take_work(size_t group, std::vector<TopicLink*>& links) {
         if (!topic) continue;
         topic->flagged[group] = false;
         for (TopicMember* member : topic->members[group]) {
-            if (!member->link->ready_if_due(*topic, *member)) continue;
-            if (member->link->listed_) continue;
-            mine.ready.push_back(member->link);
-            member->link->listed_ = true;
+            if (member->link->ready_if_due(*topic, *member)) list(*member->link);
         }
     }
     mine.topics.clear();

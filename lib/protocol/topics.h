@@ -244,6 +244,7 @@ private:
     void answered(uint64_t serial, uint32_t code, size_t group);
     TopicHandle* waits(uint64_t serial);
     void call(size_t group);
+    bool list(TopicLink& link);
     void flag(TopicLink& link);
     void give(Topic& topic, const TopicMessage& message);
     void append(Topic& topic, const TopicMessage& message);
