@@ -153,6 +153,7 @@ public:
     // for kHoldPatience go on without who is silent.
     bool has_holds() const { return !holds_.empty(); }
     void expire_holds(Time now);
+    static constexpr Time kHoldPatience = 20 * kSecond;
     // The answer to `asks`: of the rights that it asked for `given` are granted. state: nothing is asked, or not any more.
     Errc decide(const TopicTag& tag, uint64_t link, uint8_t given);
 
@@ -265,7 +266,6 @@ private:
     void note_near(Topic& topic, uint8_t distance, bool more);
     void count(Topic& topic, TopicMember& member, bool leaves = false);
     void set_distance(TopicMember& member, uint8_t distance);
-    static constexpr Time kHoldPatience = 20 * kSecond;
     void answer_in_time(Topic& topic, TopicMember& member);
     static void answer_now(TopicMember& member);
     void reach(TopicLink& from, const TopicWave& wave, const TopicTag& tag);
