@@ -26,6 +26,30 @@ TopicRouting routing_of(const Node& node) {
             .start_ms = static_cast<uint64_t>(std::max<int64_t>(0, wall_clock_ms()))};
 }
 
+// Of a join of this hub that a peer has refused.
+std::string_view why_own_refused(WireCode code) {
+    switch (code) {
+        case WireCode::not_allowed: return "this hub may not join a topic there: the peer has to name it as a hub";
+        case WireCode::limit:
+            return "this hub has joined as many topics there as the peer's topics_per_peer: "
+                   "what is published to others is not passed on";
+        default: return "this hub could not join a topic there: what is published to it is not passed on";
+    }
+}
+
+// Of a peer's that this node has.
+std::string_view why_refused(WireCode code) {
+    switch (code) {
+        case WireCode::not_allowed:
+            return "the peer is a hub that this node does not name as one: "
+                   "it passes on nothing that is published here";
+        case WireCode::limit:
+            return "the peer may join no more topics here: "
+                   "it has topics_per_peer of them, or as many of its joins wait for other hubs";
+        default: return "the peer joins a topic that it has joined";
+    }
+}
+
 }  // namespace
 
 NodeTopics::NodeTopics(Node& node)
@@ -304,30 +328,14 @@ void NodeTopics::on_timer(Shard& shard) {
 void NodeTopics::log_refused(Shard& shard, const TopicEvent& event) {
     if (!node_.logs(LogLevel::warning)) return;
     const bool own = event.kind == TopicEvent::Kind::refused;  // a join of this hub
-    const auto why_refused = [&]() -> std::string_view {
-        switch (static_cast<WireCode>(event.code)) {
-            case WireCode::not_allowed:
-                return own ? "this hub may not join a topic there: the peer has to name it as a hub"
-                           : "the peer is a hub that this node does not name as one: it passes on nothing that is "
-                             "published here";
-            case WireCode::limit:
-                return own ? "this hub has joined as many topics there as the peer's topics_per_peer: what is "
-                             "published to others is "
-                             "not passed on"
-                           : "the peer may join no more topics here: it has topics_per_peer of them, or as many of its "
-                             "joins wait for "
-                             "other hubs";
-            default:
-                return own ? "this hub could not join a topic there: what is published to it is not passed on"
-                           : "the peer joins a topic that it has joined";
-        }
-    };
-    const bool unnamed = event.code == static_cast<uint32_t>(WireCode::not_allowed);
+    const auto code = static_cast<WireCode>(event.code);
+    const std::string_view why = own ? why_own_refused(code) : why_refused(code);
+    const bool unnamed = code == WireCode::not_allowed;
     LogPace& pace = own ? refused_log_ : unnamed ? unnamed_log_ : limit_log_;
     const std::optional<uint64_t> left_out = pace.allows(shard.loop().now());
     if (!left_out) return;
     shard.log(LogLevel::warning, exchange_errc(event.code), &event.peer, {},
-              std::string(why_refused()) + left_out_words(*left_out));
+              std::string(why) + left_out_words(*left_out));
 }
 
 }  // namespace sealwire

@@ -104,8 +104,8 @@ bool Peer::is_fresh(const Event& event, uint64_t& dropped) {
         if (!node_.logs(LogLevel::warning)) return false;
         log(topics.foreign_log(), LogLevel::warning,
             {Errc::not_allowed,
-             "a message of a topic is not taken: it passes on what others have published, and is not "
-             "named as a hub here"});
+             "a message of a topic is not taken: "
+             "it passes on what others have published, and is not named as a hub here"});
         return false;
     }
     if (!topics.table().routed()) return true;
