@@ -16,7 +16,6 @@ namespace {
 
 constexpr uint64_t kHubQueue = 4 * 1024 * 1024;
 constexpr Time kHoldInterval = 10 * kSecond;
-constexpr Pace kLogPace{.interval = 10 * kSecond, .burst = 1};
 
 TopicRouting routing_of(const Node& node) {
     return {.self = node.id(),
@@ -53,13 +52,7 @@ std::string_view why_refused(WireCode code) {
 }  // namespace
 
 NodeTopics::NodeTopics(Node& node)
-    : node_(node),
-      table_(node.config().shards(), *this, node.rng(), node.budget(), routing_of(node)),
-      foreign_log_(kLogPace),
-      refused_log_(kLogPace),
-      unnamed_log_(kLogPace),
-      limit_log_(kLogPace),
-      dropped_log_(kLogPace) {}
+    : node_(node), table_(node.config().shards(), *this, node.rng(), node.budget(), routing_of(node)) {}
 
 NodeTopics::~NodeTopics() {
     for (const auto& [handle, topic] : handles_) HandleTable::process().retire(handle);

@@ -89,7 +89,12 @@ private:
     std::unordered_map<std::string, std::vector<std::shared_ptr<SealedTopic>>> sealed_;  // by name
     bool closed_ = false;
     bool stopped_ = false;
-    LogPace foreign_log_, refused_log_, unnamed_log_, limit_log_, dropped_log_;
+    static constexpr Pace kLogPace{.interval = 10 * kSecond, .burst = 1};
+    LogPace foreign_log_{kLogPace};  // messages of who is not named as a hub here
+    LogPace refused_log_{kLogPace};  // joins of this hub that peers refuse
+    LogPace unnamed_log_{kLogPace};  // ... of hubs, not named here, that this node refuses
+    LogPace limit_log_{kLogPace};    // ... of peers, for whatever else
+    LogPace dropped_log_{kLogPace};  // messages that are not passed on
     struct Unlogged {
         uint64_t messages = 0;
         uint64_t bytes = 0;
