@@ -31,6 +31,11 @@ bool may_pass(sw_result result) {
     }
 }
 
+uint32_t left_until(Dial::Clock::time_point end) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - Dial::Clock::now()).count();
+    return static_cast<uint32_t>(std::clamp<int64_t>(left, 0, SW_NEVER - 1));
+}
+
 void dial_later(Dial& dial, Dial::Clock::time_point now, Dial::Clock::time_point end) {
     constexpr unsigned kMostDoublings = 7;  // 32 s, of which 30 count
     const int64_t longest = std::min<int64_t>(int64_t{250} << std::min(dial.attempts, kMostDoublings), 30'000);
@@ -38,6 +43,13 @@ void dial_later(Dial& dial, Dial::Clock::time_point now, Dial::Clock::time_point
     const std::chrono::milliseconds wait(std::uniform_int_distribution<int64_t>(0, longest)(device));
     dial.next = std::min(now + wait, end);
     dial.waits = true;
+}
+
+void close_peer(sealwire::peer peer, uint32_t deadline_ms) {
+    try {
+        peer.close(0, "", deadline_ms);
+    } catch (const sealwire::error&) {  // it has ended
+    }
 }
 
 }  // namespace tool

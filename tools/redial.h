@@ -36,8 +36,13 @@ bool was_started_anew(const sw_event_closed& event);
 bool may_pass(sw_result result);
 // How long a connection has to live for the next dial to be as soon as the first.
 inline constexpr std::chrono::seconds kHealthy{30};
+// In ms; 0: it has come.
+uint32_t left_until(Dial::Clock::time_point end);
 // Sets when to dial next, but not later than `end`, by full jitter: from none to 250 ms, doubled each time up to 30 s, as the library
 // does for a session (lib/node/redial.h).
 void dial_later(Dial& dial, Dial::Clock::time_point now, Dial::Clock::time_point end);
+
+// Unless it has ended.
+void close_peer(sealwire::peer peer, uint32_t deadline_ms);
 
 }  // namespace tool
