@@ -280,6 +280,9 @@ void Meeting::on_link(sealwire::peer peer, sw_event_type type, const sw_event_li
                                                              : "connecting";
     const bool lost = lost_.note(peer, type);
     say(name, event.id, link_words(type, event, lost), lost && type != SW_EVENT_PEER_CONNECTING);
+    if (type == SW_EVENT_PEER_SUSPENDED) note_lost(peer);
+    if (type == SW_EVENT_PEER_CONNECTING) note_dial(peer, event.result);
+    if (type == SW_EVENT_PEER_RESUMED) note_resumed(peer);
 }
 
 void Meeting::on_closed(sealwire::peer peer, const sw_event_closed& event) {
@@ -309,6 +312,7 @@ void Meeting::on_closed(sealwire::peer peer, const sw_event_closed& event) {
     const bool news = lost || first || (!is_orderly(event) && !again);
     const bool loud = news && !event.instead.value && !ended() && !told;
     say("closed", event.id, words_of(event) + also, loud);
+    if (again) note_dial(peer, event.result);
 }
 
 // In words only what is loud or was asked for.

@@ -84,6 +84,10 @@ private:
     // Until then.
     Dial::Clock::time_point end_of(const Dial& dial) const;
     void dial_again(Dial& dial);
+    // Of a dial that has failed, and is tried again: tells what may be wrong beyond that there is nobody.
+    void note_dial(sealwire::peer peer, sw_result failed);
+    void note_lost(sealwire::peer peer);
+    void note_resumed(sealwire::peer peer);
     // Its peer is connected, by its dial or by that of another ticket.
     void found(Dial& dial, sealwire::peer peer);
     // The same when that is so; else false.

@@ -16,11 +16,40 @@ std::string cannot_be_dialled(const sealwire::error& error) {
 
 }  // namespace
 
+void Meeting::note_lost(sealwire::peer peer) {
+    for (Dial& dial : dials_) {
+        if (dial.peer == peer) dial.lost_at = Dial::Clock::now();
+    }
+}
+
+void Meeting::note_resumed(sealwire::peer peer) {
+    for (Dial& dial : dials_) {
+        if (dial.peer == peer) dial.silence_told = false;
+    }
+}
+
+// Once for each loss, however often it is dialled; not at once, as it may be about to end or to start.
+void Meeting::note_dial(sealwire::peer peer, sw_result failed) {
+    constexpr std::chrono::seconds kStart{3};
+    constexpr const char* kText =
+        "does not answer, though something listens at its address: maybe it has another key now, and with that another "
+        "ticket, or another network, or what passes connections on does not reach it. Start it with the --key that it "
+        "had, or give its new ticket; it is dialled on";
+    if (failed != SW_ERR_NO_ANSWER) return;
+    const Dial* news = nullptr;
+    for (Dial& dial : dials_) {
+        const bool due = dial.peer == peer && !dial.ended && Dial::Clock::now() - dial.lost_at >= kStart;
+        if (due && !std::exchange(dial.silence_told, true)) news = &dial;
+    }
+    if (news) say("no_answer", news->id, kText, true);
+}
+
 void Meeting::found(Dial& dial, sealwire::peer peer) {
     dial.peer = peer;
     dial.loss.reset();
     dial.failed = SW_OK;
     dial.waits = false;
+    dial.silence_told = false;
     dial.connected_at = Dial::Clock::now();
 }
 
@@ -118,6 +147,7 @@ void Meeting::leave(Dial& dial, Ending why) {
 }
 
 void Meeting::end(Dial& dial, Ending why, bool in_order) {
+    if (dial.silence_told || dial.failed == SW_ERR_NO_ANSWER) why.hint = sw_result_hint(SW_ERR_NO_ANSWER);
     dial.ended = true;
     dial.waits = false;
     --alive_;

@@ -205,7 +205,7 @@ int Ending::explain(bool json) const {
                           .where = endpoint,
                           .code = code,
                           .words = words,
-                          .hint = hint_of(result, new_key)},
+                          .hint = hint.empty() ? hint_of(result, new_key) : hint},
                          json);
 }
 

@@ -97,6 +97,7 @@ struct Ending {
     uint32_t code;
     std::string words, detail, endpoint;
     bool new_key;
+    std::string_view hint{};  // in place of what the result says
 };
 
 // What a peer told when it was connected.

@@ -311,6 +311,48 @@ class Hubs(ToolCase):
         self.assertEqual(sub.stop(), 0)
         self.assertNotIn("message", [event["event"] for event in sub.rest()])
 
+    def test_a_hub_that_comes_back_with_another_key_is_told_once_with_what_to_do(self):
+        place, key = self.place()
+        _, other_key = self.place("other")
+        for stop, dials in ((Running.stop, "closed"), (self.end, "connecting")):
+            with self.subTest(stop.__name__):
+                hub = self.start(Hub(place, key))
+                sub = self.subscriber("news", "--via", place)
+                stop(hub)
+                self.expect_loss(sub, stop)
+                wrong = self.start(Hub(place, other_key))
+                told = sub.expect("no_answer")
+                self.assertEqual(told["peer"], self.id_of(place))
+                self.assertIn("maybe it has another key now", told["text"])
+                kinds = self.kinds_until(sub, dials, "gave no answer")
+                wrong.stop()
+                self.start(Hub(place, key))
+                self.assertNotIn("no_answer", kinds + self.kinds_until(sub, "connected", "connected anew"))
+                self.assertEqual(sub.stop(), 0)
+                (self.folder / "hub").unlink()
+
+    @staticmethod
+    def kinds_until(running, last, words):
+        """Of the events up to the next of this kind with these words."""
+        kinds = []
+        while True:
+            event = running.events.get(timeout=command.PATIENCE_S)
+            kinds.append(event["event"])
+            if event["event"] == last and words in event["text"]:
+                return kinds
+
+    def test_a_hub_that_does_not_come_back_but_another_in_its_place_ends_with_what_to_do(self):
+        place, key = self.place()
+        _, other_key = self.place("other")
+        hub = self.start(Hub(place, key))
+        sub = self.subscriber("news", "--via", place, "--lease", "2")
+        hub.stop()
+        self.start(Hub(place, other_key))
+        error = sub.expect("error")
+        self.assertEqual((error["error"], sub.wait()), ("peer_closed", 5))
+        self.assertIn("in vain until --lease was over: something listens there but gave no answer", error["detail"])
+        self.assertIn("the ticket's key is not the key of the program there", error["hint"])
+
     def test_a_hub_that_a_publisher_does_not_name_gets_nothing_and_says_why(self):
         hub = self.hub()
         sub = self.subscriber("news", "--via", hub.ticket)
