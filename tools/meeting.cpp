@@ -131,11 +131,25 @@ void Meeting::dial(const Arguments& arguments) {
                 continue;
             }
             const sealwire::peer peer = connect_by_option(session_.node(), option, ticket, dial_options_.options);
-            dials_.push_back({again_of(option), ticket, sealwire::ticket::parse(ticket).id, peer});
+            const bool via = option != std::string_view("--connect");
+            dials_.push_back({again_of(option), via, ticket, sealwire::ticket::parse(ticket).id, peer});
         }
     }
     alive_ = dials_.size();
     dialled_all_ = true;
+}
+
+// A hub that is not named as one may not join here, and nothing else tells it from a peer that has not joined yet.
+void Meeting::hint_at_hubs(const std::string& name) {
+    for (Dial& dial : dials_) {
+        if (json_ || dial.via || dial.ended || std::exchange(dial.met, true)) continue;
+        std::fprintf(stderr, "%s has not joined %s: if it is a hub, name it by --via in place of --connect.\n",
+                     short_id(dial.id).c_str(), name.c_str());
+    }
+}
+
+void Meeting::note_member(const sealwire::topic_member& member) {
+    for (Dial& dial : dials_) dial.met = dial.met || dial.id == member.id;
 }
 
 int Meeting::connect(const Arguments& arguments) {
@@ -163,6 +177,7 @@ int Meeting::join(const std::string& name, sealwire::topic_options options, seal
     const auto saying = [this, name](const char* what, auto also) {
         return [this, name, what, also](sealwire::topic topic, const sealwire::topic_member& member) {
             if (also) also(topic, member);
+            note_member(member);
             say_member(what, name, member);
         };
     };
@@ -194,6 +209,7 @@ int Meeting::join(const std::string& name, sealwire::topic_options options, seal
         std::fprintf(stderr, "Joined %s, with %zu other%s connected.\n", name.c_str(), static_cast<size_t>(about.count),
                      about.count == 1 ? "" : "s");
     }
+    if (part_ == Part::subscriber) hint_at_hubs(name);
     return kDone;
 }
 

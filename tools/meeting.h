@@ -103,6 +103,8 @@ private:
     uint32_t dial_due();
     void on_connected(sealwire::peer peer, const sw_event_connected& event);
     void on_closed(sealwire::peer peer, const sw_event_closed& event);
+    void hint_at_hubs(const std::string& name);
+    void note_member(const sealwire::topic_member& member);
     void say(const char* what, const sealwire::peer_id& id, const std::string& text, bool loud) const;
     void say_refused(const std::string& topic, const sw_event_topic& about) const;
     void say_member(const char* what, const std::string& topic, const sealwire::topic_member& member) const;

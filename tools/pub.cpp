@@ -121,7 +121,11 @@ private:
         if (there >= need) return kDone;
         if (meeting_.ended()) return meeting_.explain(Meeting::Until::ended);
         if (!patient_) return nobody();
-        if (!json_) std::fprintf(stderr, "Waiting for %u to join %s.\n", need - there, name_.c_str());
+        if (!json_) {
+            const bool by_name = arguments_.has("--connect");
+            std::fprintf(stderr, "Waiting for %u to join %s%s.\n", need - there, name_.c_str(),
+                         by_name ? "; a hub counts if --via names it" : "");
+        }
         const Meeting::Until until = meeting_.run_until([&] { return present() >= need; }, timeout_ms_);
         const std::string waited = std::to_string(present()) + " of " + std::to_string(need) + " have joined " + name_;
         return meeting_.explain(until, waited, kJoinHint);

@@ -19,6 +19,7 @@ enum class Again { never, anew, closed, always };
 struct Dial {
     using Clock = std::chrono::steady_clock;
     Again again;
+    bool via;  // a hub, by --via or --hub
     std::string ticket;
     sealwire::peer_id id;
     sealwire::peer peer;

@@ -311,6 +311,28 @@ class Hubs(ToolCase):
         self.assertEqual(sub.stop(), 0)
         self.assertNotIn("message", [event["event"] for event in sub.rest()])
 
+    def test_a_subscriber_that_names_a_hub_as_any_peer_is_told_at_its_start_what_to_do(self):
+        hub = self.hub()
+        sub = self.words_of("sub", "news", "--connect", hub.ticket)
+        self.assertIn(f"{self.id_of(hub.ticket)[:8]} has not joined news: if it is a hub, name it by --via", sub.stderr.readline())
+        pub = self.start(Publisher("news", "one", "--listen", "tcp://127.0.0.1:0", "--anyone"))
+        sub = self.words_of("sub", "news", "--connect", pub.expect("listening")["ticket"])
+        self.assertEqual((sub.communicate(timeout=command.PATIENCE_S), sub.returncode), (("one\n", ""), 0))
+
+    def test_a_publisher_that_waits_at_a_hub_which_it_names_as_any_peer_is_told_what_counts(self):
+        hub = self.hub()
+        pub = self.words_of("pub", "news", "one", "--wait", "1", "--connect", hub.ticket)
+        self.assertEqual(pub.stderr.readline(), "Waiting for 1 to join news; a hub counts if --via names it.\n")
+        pub = self.words_of("pub", "news", "one", "--via", hub.ticket)
+        self.assertEqual(pub.stderr.readline(), "Waiting for 1 to join news.\n")
+
+    def words_of(self, *words):
+        """A command that tells people."""
+        process = subprocess.Popen([command.TOOL, *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(process.communicate)
+        self.addCleanup(process.kill)
+        return process
+
     def test_a_hub_that_comes_back_with_another_key_is_told_once_with_what_to_do(self):
         place, key = self.place()
         _, other_key = self.place("other")
