@@ -355,6 +355,13 @@ void TopicLink::peer_joins(const Incoming& incoming) {
     if (draining_) topics_.stop(member);
     topics_.judge(topic, member);
     if (topics_.is_hub()) want(topic.number);
+    // What it may not join any more it does not ask for, so that this is the last moment to tell of it.
+    if (hub && members_.size() == limits_.topics) {
+        topics_.tell_node(group_, {.kind = TopicEvent::Kind::refuses,
+                                   .code = static_cast<uint32_t>(WireCode::limit),
+                                   .link = number_,
+                                   .peer = peer_});
+    }
 }
 
 void TopicLink::erase_member(TopicMember& member) {

@@ -183,6 +183,29 @@ TEST_CASE("who is no hub can neither speak for others nor join to pass on") {
     CHECK(real.frame(FrameKind::joined).code == 0);
 }
 
+TEST_CASE("that another hub may join no more topics is told when it joins its last, and of no client") {
+    Program hub(hub_of({kHub}));
+    Limits limits;
+    limits.topics = 2;
+    Hand& other = hub.session(limits, 2000, kHub);
+    Hand& client = hub.session(limits, 2000, kAda);
+    const TopicTag tags[] = {tag_of("a"), tag_of("b")};
+    const auto join_both = [&](Hand& hand, uint64_t flags, uint64_t distance) {
+        for (const TopicTag& tag : tags) {
+            Frame frame = join(flags, distance);
+            frame.body = tag;
+            hub.send(hand, {frame});
+            if (&tag == tags) CHECK(hub.told(TopicEvent::Kind::refuses) == 0);
+        }
+    };
+    join_both(client, 0, 0);
+    CHECK(hub.told(TopicEvent::Kind::refuses) == 0);
+    join_both(other, join_flag::hub, 1);
+    REQUIRE(hub.told(TopicEvent::Kind::refuses) == 1);
+    CHECK(hub.events.back().code == static_cast<uint32_t>(WireCode::limit));
+    CHECK(hub.events.back().peer == kHub);
+}
+
 TEST_CASE("who has hubs publishes with routes, and hears none of its own messages again") {
     Program program({.self = kSelf, .hubs = {kHub}, .start_ms = 9});
     Hand& hub = program.peer(kHub);

@@ -409,6 +409,15 @@ class Hubs(ToolCase):
         hub = self.hub("--anyone", "--topics-per-peer", "1")
         self.fails(run("sub", "one", "two", "--via", hub.ticket, "--count", "1"), 4, "topics_per_peer")
 
+    def test_that_another_hub_may_join_no_more_topics_is_told_by_both(self):
+        (first, first_key), (second, second_key) = self.place("first"), self.place("second")
+        one = self.start(Hub(first, first_key, "--anyone", "--hub", self.id_of(second), "--topics-per-peer", "1"))
+        other = self.start(Hub(second, second_key, "--anyone", "--hub", first))
+        other.expect("connected")
+        self.subscriber("news", "weather", "--via", other.ticket)
+        self.logs_about(one, self.id_of(second), "limit", "may join no more topics here")
+        self.logs_about(other, self.id_of(first), "limit", "has joined as many topics there")
+
     def test_counters_of_a_hub_are_kept_in_a_file(self):
         path = self.folder / "metrics"
         hub = self.hub("--anyone", "--metrics", path)
