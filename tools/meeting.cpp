@@ -78,7 +78,11 @@ sealwire::node_options Meeting::handlers(const Arguments& arguments) {
         set_access(arguments, options);
     }
     name_hubs(arguments, options);
-    options.on_log = [this](const sw_event_log& event) { on_log(event); };
+    options.on_log = [this](const sw_event_log& event) {
+        // That a peer is no hub is told by no event, and is all that is logged as unsupported.
+        if (event.result == SW_ERR_UNSUPPORTED && part_ != Part::hub) no_hub_ = sealwire::view_of(event.peer);
+        on_log(event);
+    };
     options.limits.log_level = SW_LOG_WARNING;
     options.on_listening = [this](const sw_event_listening& event) {
         ++listening_;
@@ -191,6 +195,7 @@ int Meeting::join(const std::string& name, sealwire::topic_options options, seal
         "Wait longer by --timeout, or see by `sealwire doctor TICKET` whether all of them answer.";
     const Until until = run_until([&] { return joined->done || (enough && enough()); }, timeout_ms);
     if (until == Until::over && !joined->done) return kDone;
+    if (no_hub_) return explain(Until::ended);
     if (const int failed = explain(until, "not all peers have answered that it joins " + name, kHint)) return failed;
     const sw_event_topic& about = joined->about;
     if (about.refused > 0 && about.count == 0 && !listens_) {
@@ -245,6 +250,11 @@ Meeting::Until Meeting::run_until(const std::function<bool()>& over, uint32_t ti
 }
 
 int Meeting::explain(Until until, const std::string& waited, std::string_view hint) const {
+    constexpr const char* kNoHub =
+        "start `sealwire hub` there and use its ticket; a peer that itself publishes or subscribes is named by "
+        "--connect";
+    if (until == Until::ended && no_hub_)
+        return explain_own(kFailed, "no_hub", *no_hub_ + " is named by --via and is no hub", kNoHub, json_);
     switch (until) {
         case Until::ended: return (fatal_ ? *fatal_ : *last_).explain(json_);
         case Until::interrupted: return explain_interrupt(json_);

@@ -55,14 +55,14 @@ public:
     // Says why it is not over, and gives the exit code. `waited` and `hint` say what was late, and what to do about that.
     int explain(Until until, const std::string& waited = {}, std::string_view hint = {}) const;
     // Nobody was lost or not reached.
-    bool ended_in_order() const { return !fatal_ && orderly_; }
+    bool ended_in_order() const { return !fatal_ && !no_hub_ && orderly_; }
 
     Session& session() { return session_; }
     const Session& session() const { return session_; }
     bool listens() const { return listens_; }
     const std::vector<sealwire::peer>& peers() const { return connected_; }
     // Nobody is left, and nobody can come.
-    bool ended() const { return fatal_ || (!listens_ && dialled_all_ && alive_ == 0); }
+    bool ended() const { return fatal_ || no_hub_ || (!listens_ && dialled_all_ && alive_ == 0); }
     // The node's last event has come; it was not in time.
     bool closed() const { return closed_; }
     bool late() const { return late_; }
@@ -122,8 +122,9 @@ private:
     size_t listening_ = 0, alive_ = 0;
     bool dial_waits_ = false;  // since dial_due
     bool dialled_all_ = false, orderly_ = true, closed_ = false, late_ = false, closing_ = false;
-    std::optional<Ending> fatal_;  // one that was not reached, or a listener that failed
-    std::optional<Ending> last_;   // of those of dials_: the first that was lost, or else the last
+    std::optional<Ending> fatal_;        // one that was not reached, or a listener that failed
+    std::optional<Ending> last_;         // of those of dials_: the first that was lost, or else the last
+    std::optional<std::string> no_hub_;  // who is none, though --via names it
     Session session_;
 };
 

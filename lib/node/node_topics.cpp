@@ -45,6 +45,7 @@ std::string_view why_refused(WireCode code) {
         case WireCode::limit:
             return "the peer may join no more topics here: "
                    "it has topics_per_peer of them, or as many of its joins wait for other hubs";
+        case WireCode::unsupported: return "the peer is named as a hub here, and is none: it passes on nothing";
         default: return "the peer joins a topic that it has joined";
     }
 }
@@ -323,8 +324,10 @@ void NodeTopics::log_refused(Shard& shard, const TopicEvent& event) {
     const bool own = event.kind == TopicEvent::Kind::refused;  // a join of this hub
     const auto code = static_cast<WireCode>(event.code);
     const std::string_view why = own ? why_own_refused(code) : why_refused(code);
-    const bool unnamed = code == WireCode::not_allowed;
-    LogPace& pace = own ? refused_log_ : unnamed ? unnamed_log_ : limit_log_;
+    LogPace& pace = own                             ? refused_log_
+                    : code == WireCode::not_allowed ? unnamed_log_
+                    : code == WireCode::unsupported ? no_hub_log_
+                                                    : limit_log_;
     const std::optional<uint64_t> left_out = pace.allows(shard.loop().now());
     if (!left_out) return;
     shard.log(LogLevel::warning, exchange_errc(event.code), &event.peer, {},

@@ -93,7 +93,8 @@ private:
     LogPace foreign_log_{kLogPace};  // messages of who is not named as a hub here
     LogPace refused_log_{kLogPace};  // joins of this hub that peers refuse
     LogPace unnamed_log_{kLogPace};  // ... of hubs, not named here, that this node refuses
-    LogPace limit_log_{kLogPace};    // ... of peers, for whatever else
+    LogPace no_hub_log_{kLogPace};   // peers that are named as hubs here and are none
+    LogPace limit_log_{kLogPace};    // joins of peers that are refused for whatever else
     LogPace dropped_log_{kLogPace};  // messages that are not passed on
     struct Unlogged {
         uint64_t messages = 0;

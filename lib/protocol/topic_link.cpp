@@ -289,6 +289,12 @@ void TopicLink::apply(const Incoming& incoming) {
             if (incoming.code != 0) return erase_join(incoming.alias, incoming.code);
             if (join.acked) return;
             join.acked = true;
+            if (is_hub_ && !incoming.first) {  // hubs say it always
+                topics_.tell_node(group_, {.kind = TopicEvent::Kind::refuses,
+                                           .code = static_cast<uint32_t>(WireCode::unsupported),
+                                           .link = number_,
+                                           .peer = peer_});
+            }
             if (incoming.first && is_own(join, incoming.first->origin))
                 topics_.note_direct(join.topic, *this, *incoming.first);
             for (const uint64_t serial : join.waiting) count_for(join, serial);

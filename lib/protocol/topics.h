@@ -96,7 +96,8 @@ struct TopicEvent {
         writable,  // once, after `again`
         dropped,   // messages of this node that a peer does not get: count, bytes
         asks,      // a peer's rights that the application is to decide on
-        refuses,   // of no handle, to be logged: this node does not let a peer join: code
+        refuses,   // of no handle, to be logged: this node does not let a peer join: code; unsupported: a peer that is
+                   // named as a hub is none
         left,      // last event of a handle
     };
     Kind kind{};  // dropped and refused also of no handle: a hub's, for others

@@ -183,6 +183,33 @@ TEST_CASE("who is no hub can neither speak for others nor join to pass on") {
     CHECK(real.frame(FrameKind::joined).code == 0);
 }
 
+TEST_CASE("a peer that is named as a hub and agrees to a join without an origin is told to be none") {
+    Program program({.self = kSelf, .hubs = {kHub, kOtherHub}});
+    Hand& other = program.peer(kAda);
+    Hand& none = program.peer(kHub);
+    Hand& hub = program.peer(kOtherHub);
+    program.join("t");
+    const TopicOrigin origin = topic_origin(kOtherHub, kTag, 5);
+    Frame agreed = joined(0);
+    agreed.flags = joined_flag::origin;
+    agreed.tlvs = origin;
+    agreed.route = 1;
+    program.send(hub, {agreed});
+    program.send(other, {joined(0)});
+    CHECK(program.told(TopicEvent::Kind::refuses) == 0);
+    program.send(none, {joined(0)});
+    REQUIRE(program.told(TopicEvent::Kind::refuses) == 1);
+    REQUIRE(program.told(TopicEvent::Kind::joined) == 1);
+    const TopicEvent& event = *std::find_if(program.events.begin(), program.events.end(), [](const TopicEvent& each) {
+        return each.kind == TopicEvent::Kind::refuses;
+    });
+    CHECK(event.code == static_cast<uint32_t>(WireCode::unsupported));
+    CHECK(event.peer == kHub);
+    CHECK(event.handle == 0);
+    CHECK(program.events.back().kind == TopicEvent::Kind::joined);  // behind it
+    CHECK(program.events.back().count == 3);                        // what it publishes itself is heard
+}
+
 TEST_CASE("that another hub may join no more topics is told when it joins its last, and of no client") {
     Program hub(hub_of({kHub}));
     Limits limits;

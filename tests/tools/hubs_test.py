@@ -333,6 +333,17 @@ class Hubs(ToolCase):
         self.addCleanup(process.kill)
         return process
 
+    def test_a_peer_that_is_named_by_via_and_is_no_hub_ends_both_and_they_say_what_to_do(self):
+        listener = self.start(command.Listener("--anyone"))
+        sub = self.start(Running("sub", "news", "--listen", "tcp://127.0.0.1:0", "--anyone"))
+        for ticket in (listener.ticket, sub.expect("listening")["ticket"]):
+            for words in (("sub", "news"), ("pub", "news", "one"), ("pub", "news", "one", "--wait", "0")):
+                with self.subTest(words=words):
+                    done = run(*words, "--via", ticket)
+                    self.fails(done, 1, f"{self.id_of(ticket)[:8]} is named by --via and is no hub", "start `sealwire hub` there")
+                    events = run(*words, "--via", ticket, "--json").json()
+                    self.assertEqual([event["error"] for event in events if event["event"] == "error"], ["no_hub"])
+
     def test_a_hub_that_comes_back_with_another_key_is_told_once_with_what_to_do(self):
         place, key = self.place()
         _, other_key = self.place("other")
