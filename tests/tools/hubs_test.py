@@ -99,6 +99,17 @@ class Hubs(ToolCase):
             self.assertEqual(hub.expect("connected")["peer"], peer_id)
         self.assertEqual(hub.expect("closed")["peer"], peer_id)
 
+    def test_that_a_session_of_who_was_killed_has_ended_is_told_when_its_key_is_there_again(self):
+        hub = self.hub("--anyone", "--lease", "0.3")
+        key, peer_id = self.new_key()
+        self.end(self.subscriber("news", "--via", hub.ticket, "--key", key))
+        self.assertEqual(hub.expect("suspended")["peer"], peer_id)
+        sub = self.subscriber("news", "--via", hub.ticket, "--key", key)
+        closed = hub.expect("closed")
+        self.assertEqual((closed["peer"], closed["text"]), (peer_id, "the session could not be resumed"))
+        self.assertEqual(sub.stop(), 0)
+        self.assertIn("good order", hub.expect("closed")["text"])
+
     def test_programs_with_one_key_may_meet_at_a_hub(self):
         hub = self.hub()
         key, _ = self.new_key()
