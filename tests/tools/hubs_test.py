@@ -265,7 +265,9 @@ class Hubs(ToolCase):
         message = sub.expect("message")
         self.assertEqual((message["body"], message["dropped"]), ("two", 0))
         published, status = pub.finish()
-        self.assertEqual((published["messages"], published["not_delivered"], status), (2, 1, 5))
+        self.assertEqual((published["messages"], status), (2, 5))
+        # "two", and "one" too if it was killed before it had acknowledged it.
+        self.assertIn(published["not_delivered"], (1, 2))
         self.assertIn("another one may have passed it on", pub.expect("error")["hint"])
 
     def test_a_hub_dials_on_when_its_own_files_are_wrong_for_a_while(self):
