@@ -45,13 +45,15 @@ def main():
         if all(source.split("/")[0] in FOLDERS for source in sources):
             entry["command"] = GCC_ALONE.sub("", entry["command"])
             found.append((entry, path, sources))
-    # The largest first, so that no processor waits for the last. Tests compile some once more, with other options: once is enough here.
-    found.sort(key=lambda unit: -sum((ROOT / source).stat().st_size for source in unit[2]))
+    # Tests compile some once more, with other options: once is enough here.
+    found.sort(key=lambda unit: "tests" in unit[1].parts)
     units, seen = [], set()
     for entry, path, sources in found:
         if fresh := [source for source in sources if source not in seen]:
             units.append((entry, path, fresh))
             seen.update(fresh)
+    # The largest first, so that no processor waits for the last.
+    units.sort(key=lambda unit: -sum((ROOT / source).stat().st_size for source in unit[2]))
     failed = []
     count = 0
     with tempfile.TemporaryDirectory() as folder, concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:

@@ -79,8 +79,10 @@ sealwire::node_options Meeting::handlers(const Arguments& arguments) {
     }
     name_hubs(arguments, options);
     options.on_log = [this](const sw_event_log& event) {
-        // That a peer is no hub is told by no event, and is all that is logged as unsupported.
-        if (event.result == SW_ERR_UNSUPPORTED && part_ != Part::hub) no_hub_ = sealwire::view_of(event.peer);
+        // That a peer is no hub is told by no event. A peer may refuse this node with the same code.
+        const bool no_hub = event.result == SW_ERR_UNSUPPORTED &&
+                            sealwire::view_of(event.text).rfind("the peer is named as a hub here", 0) == 0;
+        if (no_hub && part_ != Part::hub) no_hub_ = sealwire::view_of(event.peer);
         on_log(event);
     };
     options.limits.log_level = SW_LOG_WARNING;
@@ -144,11 +146,11 @@ void Meeting::dial(const Arguments& arguments) {
 }
 
 // A hub that is not named as one may not join here, and nothing else tells it from a peer that has not joined yet.
-void Meeting::hint_at_hubs(const std::string& name) {
-    for (Dial& dial : dials_) {
-        if (json_ || dial.via || dial.ended || std::exchange(dial.met, true)) continue;
-        std::fprintf(stderr, "%s has not joined %s: if it is a hub, name it by --via in place of --connect.\n",
-                     short_id(dial.id).c_str(), name.c_str());
+void Meeting::hint_at_hubs() const {
+    for (const Dial& dial : dials_) {
+        if (json_ || dial.via || dial.ended || dial.met) continue;
+        std::fprintf(stderr, "%s has joined nothing of this: if it is a hub, name it by --via in place of --connect.\n",
+                     short_id(dial.id).c_str());
     }
 }
 
@@ -214,7 +216,6 @@ int Meeting::join(const std::string& name, sealwire::topic_options options, seal
         std::fprintf(stderr, "Joined %s, with %zu other%s connected.\n", name.c_str(), static_cast<size_t>(about.count),
                      about.count == 1 ? "" : "s");
     }
-    if (part_ == Part::subscriber) hint_at_hubs(name);
     return kDone;
 }
 
@@ -306,7 +307,6 @@ void Meeting::on_link(sealwire::peer peer, sw_event_type type, const sw_event_li
                                                              : "connecting";
     const bool lost = lost_.note(peer, type);
     say(name, event.id, link_words(type, event, lost), lost && type != SW_EVENT_PEER_CONNECTING);
-    if (type == SW_EVENT_PEER_SUSPENDED) note_lost(peer);
     if (type == SW_EVENT_PEER_CONNECTING) note_dial(peer, event.result);
     if (type == SW_EVENT_PEER_RESUMED) note_resumed(peer);
 }

@@ -54,6 +54,10 @@ public:
     Until run_until(const std::function<bool()>& over, uint32_t timeout_ms = SW_NEVER, int input = -1);
     // Says why it is not over, and gives the exit code. `waited` and `hint` say what was late, and what to do about that.
     int explain(Until until, const std::string& waited = {}, std::string_view hint = {}) const;
+    // Once all topics are joined: tells people of whom they have named by --connect, and who has joined none of them.
+    void hint_at_hubs() const;
+    // A peer of --via has turned out to be none.
+    bool names_no_hub() const { return no_hub_.has_value(); }
     // Nobody was lost or not reached.
     bool ended_in_order() const { return !fatal_ && !no_hub_ && orderly_; }
 
@@ -86,8 +90,8 @@ private:
     void dial_again(Dial& dial);
     // Of a dial that has failed, and is tried again: tells what may be wrong beyond that there is nobody.
     void note_dial(sealwire::peer peer, sw_result failed);
-    void note_lost(sealwire::peer peer);
     void note_resumed(sealwire::peer peer);
+    static void hears(Dial& dial);
     // Its peer is connected, by its dial or by that of another ticket.
     void found(Dial& dial, sealwire::peer peer);
     // The same when that is so; else false.
@@ -103,7 +107,6 @@ private:
     uint32_t dial_due();
     void on_connected(sealwire::peer peer, const sw_event_connected& event);
     void on_closed(sealwire::peer peer, const sw_event_closed& event);
-    void hint_at_hubs(const std::string& name);
     void note_member(const sealwire::topic_member& member);
     void say(const char* what, const sealwire::peer_id& id, const std::string& text, bool loud) const;
     void say_refused(const std::string& topic, const sw_event_topic& about) const;

@@ -16,15 +16,9 @@ std::string cannot_be_dialled(const sealwire::error& error) {
 
 }  // namespace
 
-void Meeting::note_lost(sealwire::peer peer) {
-    for (Dial& dial : dials_) {
-        if (dial.peer == peer) dial.lost_at = Dial::Clock::now();
-    }
-}
-
 void Meeting::note_resumed(sealwire::peer peer) {
     for (Dial& dial : dials_) {
-        if (dial.peer == peer) dial.silence_told = false;
+        if (dial.peer == peer) hears(dial);
     }
 }
 
@@ -35,13 +29,21 @@ void Meeting::note_dial(sealwire::peer peer, sw_result failed) {
         "does not answer, though something listens at its address: maybe it has another key now, and with that another "
         "ticket, or another network, or what passes connections on does not reach it. Start it with the --key that it "
         "had, or give its new ticket; it is dialled on";
-    if (failed != SW_ERR_NO_ANSWER) return;
-    const Dial* news = nullptr;
-    for (Dial& dial : dials_) {
-        const bool due = dial.peer == peer && !dial.ended && Dial::Clock::now() - dial.lost_at >= kStart;
-        if (due && !std::exchange(dial.silence_told, true)) news = &dial;
-    }
-    if (news) say("no_answer", news->id, kText, true);
+    const auto now = Dial::Clock::now();
+    const auto is_it = [&](const Dial& dial) { return dial.peer == peer && !dial.ended; };
+    const auto found = std::find_if(dials_.begin(), dials_.end(), is_it);
+    if (found == dials_.end()) return;
+    Dial& dial = *found;
+    if (failed != SW_ERR_NO_ANSWER) return dial.silent_since.reset();
+    if (!dial.silent_since) dial.silent_since = now;
+    if (dial.silence_told || now - *dial.silent_since < kStart) return;
+    for (Dial& other : dials_) other.silence_told = other.silence_told || other.id == dial.id;
+    say("no_answer", dial.id, kText, true);
+}
+
+void Meeting::hears(Dial& dial) {
+    dial.silent_since.reset();
+    dial.silence_told = false;
 }
 
 void Meeting::found(Dial& dial, sealwire::peer peer) {
@@ -49,7 +51,7 @@ void Meeting::found(Dial& dial, sealwire::peer peer) {
     dial.loss.reset();
     dial.failed = SW_OK;
     dial.waits = false;
-    dial.silence_told = false;
+    hears(dial);
     dial.connected_at = Dial::Clock::now();
 }
 
@@ -147,7 +149,7 @@ void Meeting::leave(Dial& dial, Ending why) {
 }
 
 void Meeting::end(Dial& dial, Ending why, bool in_order) {
-    if (dial.silence_told || dial.failed == SW_ERR_NO_ANSWER) why.hint = sw_result_hint(SW_ERR_NO_ANSWER);
+    if (dial.silent_since || dial.failed == SW_ERR_NO_ANSWER) why.hint = sw_result_hint(SW_ERR_NO_ANSWER);
     dial.ended = true;
     dial.waits = false;
     --alive_;

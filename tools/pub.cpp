@@ -122,9 +122,9 @@ private:
         if (meeting_.ended()) return meeting_.explain(Meeting::Until::ended);
         if (!patient_) return nobody();
         if (!json_) {
-            const bool by_name = arguments_.has("--connect");
+            const bool connects = arguments_.has("--connect");
             std::fprintf(stderr, "Waiting for %u to join %s%s.\n", need - there, name_.c_str(),
-                         by_name ? "; a hub counts if --via names it" : "");
+                         connects ? "; a hub counts if --via names it" : "");
         }
         const Meeting::Until until = meeting_.run_until([&] { return present() >= need; }, timeout_ms_);
         const std::string waited = std::to_string(present()) + " of " + std::to_string(need) + " have joined " + name_;
@@ -146,6 +146,7 @@ private:
     // comes back it would be missed.
     int publish(std::string_view bytes, sw_body_type type) {
         for (;;) {
+            if (meeting_.names_no_hub()) return meeting_.explain(Meeting::Until::ended);
             if (via_ && need_ > 0 && present() == 0) {
                 if (const int failed = gather(1)) return failed;
             }

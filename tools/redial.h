@@ -25,12 +25,13 @@ struct Dial {
     sealwire::peer peer;
     std::optional<Ending> loss{};  // of the session, or why there is none; nothing while there is one, or was none
     Clock::time_point connected_at{}, lost_at{}, next{};
-    unsigned attempts = 0;      // since it was last connected for some time
-    sw_result failed = SW_OK;   // the last of them
-    bool waits = false;         // for `next`, to be dialled
-    bool ended = false;         // it is dialled no more
-    bool met = false;           // of --connect: it has joined a topic, or it was told that it has not
-    bool silence_told = false;  // that something is there which does not answer, since it was lost
+    std::optional<Clock::time_point> silent_since{};  // something is there, and has answered no dial since
+    unsigned attempts = 0;                            // since it was last connected for some time
+    sw_result failed = SW_OK;                         // the last of them
+    bool waits = false;                               // for `next`, to be dialled
+    bool ended = false;                               // it is dialled no more
+    bool met = false;                                 // it has joined a topic
+    bool silence_told = false;                        // since it was lost
 };
 
 // The session was lost, but its peer is there: it says that it knows none of it, as after its start.

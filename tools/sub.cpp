@@ -37,6 +37,7 @@ public:
                 return ended(failed);
             if (over()) return ended(kDone);
         }
+        meeting_.hint_at_hubs();
         if (const int failed = meeting_.listen(arguments)) return ended(failed);
         const Meeting::Until until = meeting_.run_until([this] { return over(); });
         if (over()) return ended(kDone);

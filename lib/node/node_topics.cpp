@@ -327,6 +327,7 @@ void NodeTopics::log_refused(Shard& shard, const TopicEvent& event) {
     LogPace& pace = own                             ? refused_log_
                     : code == WireCode::not_allowed ? unnamed_log_
                     : code == WireCode::unsupported ? no_hub_log_
+                    : event.hub                     ? hub_limit_log_
                                                     : limit_log_;
     const std::optional<uint64_t> left_out = pace.allows(shard.loop().now());
     if (!left_out) return;

@@ -90,12 +90,13 @@ private:
     bool closed_ = false;
     bool stopped_ = false;
     static constexpr Pace kLogPace{.interval = 10 * kSecond, .burst = 1};
-    LogPace foreign_log_{kLogPace};  // messages of who is not named as a hub here
-    LogPace refused_log_{kLogPace};  // joins of this hub that peers refuse
-    LogPace unnamed_log_{kLogPace};  // ... of hubs, not named here, that this node refuses
-    LogPace no_hub_log_{kLogPace};   // peers that are named as hubs here and are none
-    LogPace limit_log_{kLogPace};    // joins of peers that are refused for whatever else
-    LogPace dropped_log_{kLogPace};  // messages that are not passed on
+    LogPace foreign_log_{kLogPace};    // messages of who is not named as a hub here
+    LogPace refused_log_{kLogPace};    // joins of this hub that peers refuse
+    LogPace unnamed_log_{kLogPace};    // ... of hubs, not named here, that this node refuses
+    LogPace no_hub_log_{kLogPace};     // peers that are named as hubs here and are none
+    LogPace hub_limit_log_{kLogPace};  // hubs that may join no more topics here
+    LogPace limit_log_{kLogPace};      // joins of peers that are refused for whatever else
+    LogPace dropped_log_{kLogPace};    // messages that are not passed on
     struct Unlogged {
         uint64_t messages = 0;
         uint64_t bytes = 0;

@@ -364,6 +364,7 @@ void TopicLink::peer_joins(const Incoming& incoming) {
     // What it may not join any more it does not ask for, so that this is the last moment to tell of it.
     if (hub && members_.size() == limits_.topics) {
         topics_.tell_node(group_, {.kind = TopicEvent::Kind::refuses,
+                                   .hub = true,
                                    .code = static_cast<uint32_t>(WireCode::limit),
                                    .link = number_,
                                    .peer = peer_});

@@ -210,6 +210,15 @@ TEST_CASE("a peer that is named as a hub and agrees to a join without an origin 
     CHECK(program.events.back().count == 3);                        // what it publishes itself is heard
 }
 
+TEST_CASE("a hub says an origin whenever it agrees, also to who has left meanwhile") {
+    Program hub(hub_of({}));
+    Hand& client = hub.peer(kAda);
+    hub.send(client, {join(0, 0), leave(0)});
+    REQUIRE(client.count(FrameKind::joined) == 1);
+    CHECK(client.frame(FrameKind::joined).code == 0);
+    CHECK(client.frame(FrameKind::joined).flags == joined_flag::origin);
+}
+
 TEST_CASE("that another hub may join no more topics is told when it joins its last, and of no client") {
     Program hub(hub_of({kHub}));
     Limits limits;

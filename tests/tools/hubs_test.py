@@ -327,7 +327,7 @@ class Hubs(ToolCase):
     def test_a_subscriber_that_names_a_hub_as_any_peer_is_told_at_its_start_what_to_do(self):
         hub = self.hub()
         sub = self.words_of("sub", "news", "--connect", hub.ticket)
-        self.assertIn(f"{self.id_of(hub.ticket)[:8]} has not joined news: if it is a hub, name it by --via", sub.stderr.readline())
+        self.assertIn(f"{self.id_of(hub.ticket)[:8]} has joined nothing of this: if it is a hub, name it by --via", sub.stderr.readline())
         pub = self.start(Publisher("news", "one", "--listen", "tcp://127.0.0.1:0", "--anyone"))
         sub = self.words_of("sub", "news", "--connect", pub.expect("listening")["ticket"])
         self.assertEqual((sub.communicate(timeout=command.PATIENCE_S), sub.returncode), (("one\n", ""), 0))

@@ -335,14 +335,26 @@ TEST_CASE("an answer that is not TLS, or none at all, is told as what it is") {
 TEST_CASE("a client that does not speak TLS gets not one byte, and the listener is told") {
     World world(Kind::tls13);
     world.listen();
-    for (const std::string words : {"GET / HTTP/1.1\r\n\r\n", "SSH-2.0-OpenSSH_9.2\r\n", "\x16\xab", "\x16\x03\x05"}) {
+    struct Beginning {
+        std::string words;
+        bool slowly;  // byte by byte, each in a turn of its own
+    };
+    for (const auto& [words, slowly] :
+         {Beginning{"GET / HTTP/1.1\r\n\r\n", false}, Beginning{"SSH-2.0-OpenSSH_9.2\r\n", false},
+          Beginning{"\x16\xab", false}, Beginning{"\x16\x03\x05", false}, Beginning{"\x16\xab", true},
+          Beginning{"\x16\x03\x05", true}}) {
         CAPTURE(words);
+        CAPTURE(slowly);
         world.acceptor.refused.clear();
         Connector connector;
         auto connecting = connect(*world.loop, "tcp", world.place(), {}, connector);
         REQUIRE(world.until([&] { return connector.end != nullptr; }));
         connector.end->start();
-        connector.end->try_write(words);
+        for (size_t at = 0, size = slowly ? 1 : words.size(); at < words.size(); at += size) {
+            connector.end->try_write(words.substr(at, size));
+            int turns = 0;
+            REQUIRE(world.until([&] { return ++turns > 1 || connector.end->over(); }));
+        }
         REQUIRE(world.until([&] { return connector.end->over() && !world.acceptor.refused.empty(); }));
         CHECK(connector.end->received_bytes == 0);
         CHECK(world.acceptor.refused.front().code == Errc::tls_plain);
