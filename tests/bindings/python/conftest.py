@@ -44,7 +44,7 @@ def certificates(tmp_path_factory):
 
 # ---- Two nodes that talk --------------------------------------------------------------------------------------------
 
-DEADLINE = 20.0  # seconds; generous: nothing waits for it unless it fails
+DEADLINE = float(SCRIPT_S)  # generous: nothing waits for it unless it fails
 
 
 def run(scenario, *arguments):
