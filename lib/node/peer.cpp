@@ -26,10 +26,11 @@ Peer::Peer(Node& node, Ticket ticket, const DialOptions& options)
       tls_(options.tls_context),
       keepalive_(options.keepalive),
       told_(true),
+      asks_for_data_(options.data_on_demand),
       endpoint_(std::move(ticket.endpoint)) {
     connection_ =
         Connection::initiator(node.connection_config(), id_, outbox_, node.rng(), 0, options.data, &ticket.curve);
-    if (options.data_on_demand) connection_->hello_on_demand();
+    if (asks_for_data_) connection_->hello_on_demand();
     dialable_ = can_dial();
     register_handle(*this);
     connection_->set_topics(&node.topics().table(), handle_, this);
@@ -98,11 +99,37 @@ void Peer::start_dial() {
 }
 
 void Peer::go_on() {
-    if (over_ || connecting_ || (dialled_ && pipe_)) return;
+    if (over_ || connecting_ || (dialled_ && pipe_ && !holds_hello_)) return;
+    if (holds_hello_) return hello_due();
     if (dialled_) return start_dial();
     if (welcome_) let_in(*std::exchange(welcome_, std::nullopt));
     else decide();
     drive();
+}
+
+bool Peer::may_say_hello() const { return shard_->sessions().may_say_hello(*this, id_); }
+
+// Of dials to several addresses of one peer one asks at a time; not for long, as the one before it may have come to nobody.
+void Peer::hold_hello() {
+    holds_hello_ = true;
+    shard_->sessions().holds_hello(*this, id_);
+    const Time now = shard_->loop().now();
+    hello_timer_ = std::make_unique<Timer>(shard_->loop().timers(), [this] { hello_due(); });
+    hello_timer_->set(now + (connection_->next_timeout() - now) / 2);  // of what is left of the handshake's time
+}
+
+void Peer::hello_due() {
+    say_hello();
+    drive();
+}
+
+void Peer::say_hello() {
+    const Time now = shard_->loop().now();
+    hello_timer_.reset();
+    holds_hello_ = false;
+    if (welcome_) connection_->hello(now, *std::exchange(welcome_, std::nullopt));
+    else connection_->hello(now);
+    note_hello();
 }
 
 // From HELLO on it is the other end that says which of two crossing dials stands.
@@ -150,6 +177,7 @@ void Peer::on_bytes(Bytes bytes) {
     try {
         std::optional<Measured> measured;
         if (in_handshake()) measured.emplace(node_);
+        if (dialled_ && !said_hello_ && !may_say_hello()) connection_->hello_on_demand();
         connection_->receive(shard_->loop().now(), bytes);
     } catch (const std::bad_alloc&) {
         connection_->abort(shard_->loop().now(), {Errc::no_memory, "no memory for what the peer sent"});

@@ -216,6 +216,11 @@ private:
     void decide();
     bool may_enter();
     void let_in(Bytes data);
+    // HELLO to a peer that was dialled for a session of its own.
+    bool may_say_hello() const;
+    void hold_hello();
+    void hello_due();
+    void say_hello();
     void note_hello();
     void on_up(Event& event);
     // Sessions without a channel (peer_resume.cpp).
@@ -317,7 +322,7 @@ private:
     uint64_t carried_ = 0;               // handle of the pipe, where the application carries it
     std::unique_ptr<Redial> redial_;     // of a session that may be dialled again
     Peer* session_ = nullptr;            // of one that makes a channel: whose
-    std::unique_ptr<Timer> dial_timer_;
+    std::unique_ptr<Timer> dial_timer_, hello_timer_;
     Time retry_at_ = kNever;  // the next time of retries_
     Time dial_timeout_ = 0;
     const std::shared_ptr<TlsContext> tls_;  // of tls:// and wss://
@@ -325,16 +330,18 @@ private:
     uint32_t tried_ = 0;              // addresses, of a dial of the application
     std::vector<uint8_t> remainder_;  // output that the pipe did not take yet
     size_t remainder_done_ = 0;
-    bool told_ = false;      // the application knows of this peer
-    bool over_ = false;      // its last event was delivered
-    bool shut_ = false;      // our direction of the pipe is ended
-    bool received_ = false;  // any byte
-    bool active_ = false;    // since the last trim
+    bool told_ = false;           // the application knows of this peer
+    bool over_ = false;           // its last event was delivered
+    bool shut_ = false;           // our direction of the pipe is ended
+    bool received_ = false;       // any byte
+    bool active_ = false;         // since the last trim
+    bool asks_for_data_ = false;  // of the application, for HELLO
+    bool holds_hello_ = false;    // while that of another dial is unanswered
     bool said_hello_ = false;
     bool elsewhere_ = false;  // its channel has another address than the one before, or a pipe of the application
     Endpoint endpoint_;       // to dial
     View asked_data_;         // of the peer's application, until connected
-    std::optional<std::vector<uint8_t>> welcome_;  // it is let in with this, when a dial of this node is over
+    std::optional<std::vector<uint8_t>> welcome_;  // of ACCEPT or HELLO, that waits for a dial of this node to be over
     std::vector<const Route*> route_cache_;        // by route index; valid for route_version_
     uint64_t route_version_ = 0;
     uint64_t unrouted_ = 0;   // one-way messages that had no handler

@@ -275,11 +275,12 @@ Errc Peer::hello(uint64_t handle, Bytes data) {
     if (!peer) return peer.errc();
     if (peer->stage_ == Stage::closing) return Errc::closed;
     if (peer->stage_ != Stage::greeting) return Errc::state;
-    std::string copy(as_text(data));
+    std::vector<uint8_t> copy(data.begin(), data.end());
     peer->stage_ = Stage::handshaking;
     return post(peer, [copy = std::move(copy)](Peer& self) {
-        self.connection_->hello(self.shard_->loop().now(), as_bytes(copy));
-        self.note_hello();
+        self.welcome_ = copy;
+        if (self.may_say_hello()) self.say_hello();
+        else self.hold_hello();
     });
 }
 

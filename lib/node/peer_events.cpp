@@ -256,6 +256,7 @@ bool Peer::is_answered(const Event& event) {
 // The peer that was dialled has proved its key: the application is asked for what it is told.
 void Peer::on_proved(Event& event) {
     if (session_) return hand_over();
+    if (!asks_for_data_) return may_say_hello() ? say_hello() : hold_hello();
     set_stage(Stage::greeting);
     NodeEvent out = event_of(NodeEventKind::peer_proved, event);
     out.address = address_;
@@ -382,6 +383,8 @@ void Peer::on_over(Event& event) {
     drop_topics();
     entrance.leave();
     stop_dialling();
+    hello_timer_.reset();
+    holds_hello_ = false;
     remember_end();
     const bool carries = session_ != nullptr;
     if (carries) std::exchange(session_, nullptr)->carrier_failed(connection_->why());

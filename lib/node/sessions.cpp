@@ -45,10 +45,28 @@ Sessions::Dial Sessions::begin(Peer& dial, const PeerId& id, std::string_view ad
     return busy ? Dial::wait : Dial::go;
 }
 
-void Sessions::said_hello(const Peer& dial, const PeerId& id) {
+Sessions::OwnDial* Sessions::find_dial(const Peer& dial, const PeerId& id) {
     Pair* const pair = find(id);
-    if (!pair) return;
-    if (const auto own = entry_of(pair->dials, dial); own != pair->dials.end()) own->said_hello = true;
+    if (!pair) return nullptr;
+    const auto own = entry_of(pair->dials, dial);
+    return own == pair->dials.end() ? nullptr : &*own;
+}
+
+bool Sessions::may_say_hello(const Peer& dial, const PeerId& id) {
+    const Pair* const pair = several_ ? nullptr : find(id);
+    return !pair || std::none_of(pair->dials.begin(), pair->dials.end(),
+                                 [&](const OwnDial& other) { return other.peer != &dial && other.said_hello; });
+}
+
+void Sessions::holds_hello(const Peer& dial, const PeerId& id) {
+    if (OwnDial* const own = find_dial(dial, id)) own->holds_hello = true;
+}
+
+void Sessions::said_hello(const Peer& dial, const PeerId& id) {
+    OwnDial* const own = find_dial(dial, id);
+    if (!own) return;
+    own->holds_hello = false;
+    own->said_hello = true;
 }
 
 Sessions::Newcomer Sessions::arrives(Peer& newcomer, const PeerId& id, const Instance& from) {
@@ -135,6 +153,15 @@ std::vector<Peer*> Sessions::over(const Peer& peer, const PeerId& id) {
             const auto next = std::find_if(pair->dials.begin(), pair->dials.end(),
                                            [&](auto& one) { return one.waits && one.address == gone.address; });
             if (next != pair->dials.end()) next->waits = false, freed.push_back(next->peer);
+        }
+        const bool unanswered =
+            std::any_of(pair->dials.begin(), pair->dials.end(), [](const OwnDial& one) { return one.said_hello; });
+        const auto held =
+            std::find_if(pair->dials.begin(), pair->dials.end(), [](const OwnDial& one) { return one.holds_hello; });
+        if (!unanswered && held != pair->dials.end()) {
+            held->holds_hello = false;
+            held->said_hello = true;  // it is about to
+            freed.push_back(held->peer);
         }
         for (Arrived& one : pair->newcomers) {
             if (std::exchange(one.waits, false)) freed.push_back(one.peer);

@@ -25,6 +25,11 @@ public:
     // its turn from then on, or gives way. stands: there is a session already.
     enum class Dial : uint8_t { go, wait, stands };
     Dial begin(Peer& dial, const PeerId& id, std::string_view address);
+    // Whether no other HELLO to that peer is unanswered. Of two the peer could take both, and end the session of the first with what
+    // was sent over it.
+    bool may_say_hello(const Peer& dial, const PeerId& id);
+    // It waits for that: over() sets it free, unless it has said its HELLO before.
+    void holds_hello(const Peer& dial, const PeerId& id);
     // Its HELLO is out: from now on the two ends settle by their ids whose dial stands.
     void said_hello(const Peer& dial, const PeerId& id);
 
@@ -64,6 +69,7 @@ private:
         Peer* peer;
         std::string address;
         bool waits;
+        bool holds_hello = false;
         bool said_hello = false;
     };
     struct Arrived {
@@ -87,6 +93,7 @@ private:
         }
     };
     Pair* find(const PeerId& id);
+    OwnDial* find_dial(const Peer& dial, const PeerId& id);
 
     const PeerId self_;
     const bool several_;

@@ -92,6 +92,8 @@ public:
     // awaited with the data for its application, in what is left of the handshake's time.
     void hello_on_demand() { hello_on_demand_ = true; }
     void hello(Time now, Bytes application_data);
+    // The same with the data that it was made with, for whom only the time is to be chosen.
+    void hello(Time now) { hello(now, application_data_); }
     // Responder, while wants_admission(): message 1 is meant for this node, and answering it costs curve operations. Who is
     // turned away learns nothing, like a stranger.
     bool wants_admission() const { return phase_ == Phase::admission; }

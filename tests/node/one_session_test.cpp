@@ -79,6 +79,7 @@ struct End {
     std::shared_ptr<Node> node;
     std::string ticket;
     std::vector<uint64_t> asking, proved;  // that wait for a word of the application
+    uint64_t asked = 0;                    // how often that was
     std::vector<uint64_t> open;            // sessions that are up
     std::map<uint64_t, Note> closed;
     std::vector<std::string> messages;
@@ -93,27 +94,32 @@ struct End {
         Errc errc = Errc::ok;
         node = Node::find(handle, errc);
         node->routes().set("note", {});
+        ticket = listen(name);
+    }
+    // Returns the ticket that leads there.
+    std::string listen(const std::string& name) {
         uint64_t listener = 0;
         REQUIRE(node->listen("unix:@sealwire-one-" + name + std::to_string(getpid()), ListeningOptions{}, &listener));
         const Note listening = told.next();
         REQUIRE(listening.kind == NodeEventKind::listening);
-        ticket = listening.text + "#" + node->id().text();
+        return listening.text + "#" + node->id().text();
     }
     ~End() {
         if (node) static_cast<void>(node->close(kSecond));
     }
 
-    uint64_t dial(const End& other, bool on_demand = false) {
+    uint64_t dial(const End& other, bool on_demand = false) { return dial(other.ticket, on_demand); }
+    uint64_t dial(const std::string& there, bool on_demand = false) {
         uint64_t peer = 0;
         DialOptions options;
         options.data_on_demand = on_demand;
-        REQUIRE(node->connect(other.ticket, options, &peer));
+        REQUIRE(node->connect(there, options, &peer));
         return peer;
     }
     void take(const Note& note) {
         const auto drop = [&](std::vector<uint64_t>& from) { std::erase(from, note.peer); };
         switch (note.kind) {
-            case NodeEventKind::peer_asks: asking.push_back(note.peer); break;
+            case NodeEventKind::peer_asks: asking.push_back(note.peer), ++asked; break;
             case NodeEventKind::peer_proved: proved.push_back(note.peer); break;
             case NodeEventKind::peer_connected: open.push_back(note.peer); break;
             case NodeEventKind::message: messages.push_back(note.text); break;
@@ -226,6 +232,54 @@ TEST_CASE("1,000 times two nodes dial each other at once: one session remains, w
     CHECK(alice.node->stats().sessions >= rounds);
     std::cout << "simultaneous opens: " << rounds << ", " << crossed << " with both dials told, in " << by_lower
               << " the one of the lower id stood\n";
+}
+
+TEST_CASE(
+    "dials to two addresses of a peer ask it one after another, so that it has no session that the other replaces") {
+    End server, client;
+    server.start("of-two", Access::ask);
+    client.start("dials-two");
+    const std::string other = server.listen("of-two-other");
+    const auto asks = [&](uint64_t count) { server.wait([&] { return server.asked == count; }); };
+
+    const uint64_t first = client.dial(server);
+    asks(1);
+    const uint64_t second = client.dial(other, true);
+    client.wait([&] { return !client.proved.empty(); });
+    REQUIRE(Peer::hello(second, as_bytes("second")) == Errc::ok);
+    SUBCASE("the first is answered: the other was for the same") {
+        REQUIRE(Peer::accept(server.asking[0], {}) == Errc::ok);
+        client.wait_open(first);
+        const Note note = client.wait_closed(second);
+        CHECK(note.errc == Errc::replaced);
+        CHECK(note.instead == first);
+        server.wait_open(server.asking[0]);
+        server.send(server.open[0], "to whom has come");
+        client.wait([&] { return !client.messages.empty(); });
+        CHECK(server.asked == 1);
+        CHECK(server.node->stats().sessions == 1);
+        CHECK(client.open == std::vector{first});
+    }
+    SUBCASE("the first is refused: the other asks") {
+        REQUIRE(Peer::reject(server.asking[0], 200, "not this one") == Errc::ok);
+        CHECK(client.wait_closed(first).instead == 0);
+        asks(2);
+        REQUIRE(Peer::accept(server.asking.back(), {}) == Errc::ok);
+        client.wait_open(second);
+        CHECK(client.open == std::vector{second});
+    }
+    SUBCASE("the first gets no answer: the other asks all the same, and is what both lead to") {
+        const uint64_t third = client.dial(server.listen("of-two-third"));
+        asks(2);
+        REQUIRE(Peer::accept(server.asking.back(), {}) == Errc::ok);
+        client.wait_open(second);
+        for (const uint64_t dial : {first, third}) {
+            const Note note = client.wait_closed(dial);
+            CHECK(note.errc == Errc::replaced);
+            CHECK(note.instead == second);
+        }
+        CHECK(client.node->stats().sessions == 1);
+    }
 }
 
 TEST_CASE("100 times another process with the same key takes the session over: each is replaced once, none redials") {

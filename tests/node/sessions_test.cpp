@@ -126,6 +126,38 @@ TEST_CASE("dials to one address come one after another, those to another address
     CHECK(sessions.size() == 0);
 }
 
+TEST_CASE("of dials to several addresses one says HELLO at a time, and the next when that has failed") {
+    Sessions sessions(self, false);
+    CHECK(sessions.begin(a, higher, kThere) == Dial::go);
+    CHECK(sessions.begin(b, higher, kElsewhere) == Dial::go);
+    CHECK(sessions.begin(c, higher, "tcp://far:1") == Dial::go);
+    CHECK(sessions.may_say_hello(a, higher));
+    sessions.said_hello(a, higher);
+    CHECK(sessions.may_say_hello(a, higher));
+    CHECK(sessions.may_say_hello(b, lower));  // another peer
+    CHECK_FALSE(sessions.may_say_hello(b, higher));
+    sessions.holds_hello(b, higher);
+    SUBCASE("it is answered: the others were for the same, whether they hold theirs or not") {
+        CHECK(sessions.up(a, higher, start(1, 0)).late == Peers{&b, &c});
+        CHECK(sessions.over(b, higher) == Peers{});
+        CHECK(sessions.over(c, higher) == Peers{});
+    }
+    SUBCASE("it fails: the next has the turn, and when that is over before it went on, the one behind it") {
+        sessions.holds_hello(c, higher);
+        CHECK(sessions.over(a, higher) == Peers{&b});
+        CHECK_FALSE(sessions.may_say_hello(c, higher));
+        CHECK(sessions.over(b, higher) == Peers{&c});
+        CHECK(sessions.over(c, higher) == Peers{});
+        CHECK(sessions.size() == 0);
+    }
+    SUBCASE("it is not answered in time: who has waited says its own, and is not set free for it again") {
+        sessions.said_hello(b, higher);
+        CHECK(sessions.over(a, higher) == Peers{});
+        sessions.holds_hello(c, higher);
+        CHECK(sessions.over(b, higher) == Peers{&c});
+    }
+}
+
 TEST_CASE("the dial that comes up first is what the others were for") {
     Sessions sessions(self, false);
     CHECK(sessions.begin(a, higher, kThere) == Dial::go);
@@ -221,6 +253,7 @@ TEST_CASE("with several sessions nothing waits, is late or gives way, and the la
     CHECK(sessions.begin(a, higher, kThere) == Dial::go);
     CHECK(sessions.begin(b, higher, kThere) == Dial::go);
     sessions.said_hello(a, higher);
+    CHECK(sessions.may_say_hello(b, higher));
     CHECK(sessions.arrives(c, higher, start(1, 1)) == Newcomer::welcome);
     for (Peer* peer : {&a, &c, &b}) {
         const Sessions::Change change = sessions.up(*peer, higher, start(1, 1));
