@@ -65,14 +65,13 @@ bool TopicLink::is_heard(const Topics::Topic& topic) const {
 void TopicLink::answer_join(uint64_t alias, uint32_t code, Outbox& outbox) {
     Frame joined{.kind = FrameKind::joined, .id = alias, .code = code};
     std::unique_ptr<TopicMember>* const member = members_.find(alias);
+    const TopicRoute none;  // it has left, or may not join any more, which is told next
     if (code == 0 && topics_.routed()) {
-        const TopicRoute none;  // it has left, or may not join any more, which is told next
         const TopicRoute& first = member ? (*member)->first : none;
         joined.flags = joined_flag::origin;
         joined.tlvs = first.origin;
         joined.route = first.join;
         joined.number = first.number;
-        return outbox.put(joined);
     }
     outbox.put(joined);
 }
