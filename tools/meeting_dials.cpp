@@ -30,15 +30,14 @@ void Meeting::note_dial(sealwire::peer peer, sw_result failed) {
         "ticket, or another network, or what passes connections on does not reach it. Start it with the --key that it "
         "had, or give its new ticket; it is dialled on";
     const auto now = Dial::Clock::now();
-    const auto is_it = [&](const Dial& dial) { return dial.peer == peer && !dial.ended; };
-    const auto found = std::find_if(dials_.begin(), dials_.end(), is_it);
-    if (found == dials_.end()) return;
-    Dial& dial = *found;
-    if (failed != SW_ERR_NO_ANSWER) return dial.silent_since.reset();
-    if (!dial.silent_since) dial.silent_since = now;
-    if (dial.silence_told || now - *dial.silent_since < kStart) return;
-    for (Dial& other : dials_) other.silence_told = other.silence_told || other.id == dial.id;
-    say("no_answer", dial.id, kText, true);
+    for (Dial& dial : dials_) {  // two ways may share a peer
+        if (dial.peer != peer || dial.ended) continue;
+        if (failed != SW_ERR_NO_ANSWER) dial.silent_since.reset();
+        else if (!dial.silent_since) dial.silent_since = now;
+        if (!dial.silent_since || dial.silence_told || now - *dial.silent_since < kStart) continue;
+        for (Dial& other : dials_) other.silence_told = other.silence_told || other.id == dial.id;
+        say("no_answer", dial.id, kText, true);
+    }
 }
 
 void Meeting::hears(Dial& dial) {
