@@ -4,6 +4,7 @@
 import os
 import shutil
 import subprocess
+import threading
 
 import command
 from command import Running, ToolCase, run
@@ -130,10 +131,7 @@ class Hubs(ToolCase):
 
     def test_with_from_it_is_told_by_whom_it_came(self):
         hub = self.hub()
-        plain = subprocess.Popen([command.TOOL, "sub", "news", "--from", "--via", hub.ticket, "--count", "1", "--verbose"],
-                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        self.addCleanup(plain.communicate)
-        self.addCleanup(plain.kill)
+        plain = self.words_of("sub", "news", "--from", "--via", hub.ticket, "--count", "1", "--verbose")
         while not plain.stderr.readline().startswith("Joined news"):
             self.assertIsNone(plain.poll())
         self.assertEqual(run("pub", "news", "one", "--via", hub.ticket).status, 0)
@@ -340,8 +338,11 @@ class Hubs(ToolCase):
         self.assertEqual(pub.stderr.readline(), "Waiting for 1 to join news.\n")
 
     def words_of(self, *words):
-        """A command that tells people."""
+        """A command that tells people; what it does not tell in time has an end all the same."""
         process = subprocess.Popen([command.TOOL, *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        alarm = threading.Timer(command.PATIENCE_S, process.kill)
+        alarm.start()
+        self.addCleanup(alarm.cancel)
         self.addCleanup(process.communicate)
         self.addCleanup(process.kill)
         return process
