@@ -10,6 +10,7 @@
 
 #include "body.h"
 #include "command.h"
+#include "drops.h"
 #include "meeting.h"
 #include "output.h"
 
@@ -72,13 +73,15 @@ public:
         options.secret = secret_;
         options.on_writable = [this](sealwire::topic) { writable_ = true; };
         options.on_dropped = [this](sealwire::topic, sw_peer peer, const sw_event_topic& about) {
-            on_dropped(peer, about);
+            dropped_[peer.value] += about.count;
+            drops_.add(peer, about);
         };
         options.on_member_joined = [this](sealwire::topic, const sealwire::topic_member& member) {
             if (!member.publisher) ++members_;
             last_ones_.erase(member.peer.value);
         };
         options.on_member_left = [this](sealwire::topic, const sealwire::topic_member& member) {
+            drops_.end(member.peer);
             if (member.publisher || --members_ > 0) return;
             last_ones_.insert(member.peer.value);
             if (reads_ && need_ > 0 && !json_) std::fprintf(stderr, "Nobody is left in %s.\n", name_.c_str());
@@ -202,7 +205,7 @@ private:
             // That all have gone matters once there is something to publish.
             Session& session = meeting_.session();
             reads_ = true;
-            const Meeting::Until until = meeting_.run_until([] { return false; }, SW_NEVER, STDIN_FILENO);
+            const Meeting::Until until = idle(STDIN_FILENO);
             if (until == Meeting::Until::ended)
                 session.run_until([&] { return session.interrupted(); }, SW_NEVER, STDIN_FILENO);
             reads_ = false;
@@ -218,27 +221,39 @@ private:
     }
     int publish_line(std::string_view line) { return publish(line, type_of(arguments_, line)); }
 
+    // Until there is input, or nobody; what was dropped is told meanwhile.
+    Meeting::Until idle(int input = -1) {
+        for (;;) {
+            drops_.tell_due();
+            const Drops::Clock::time_point due = drops_.next();
+            const Meeting::Until until =
+                meeting_.run_until([&] { return drops_.next() < due; }, left_until(due), input);
+            if (until != Meeting::Until::over && until != Meeting::Until::late) return until;
+        }
+    }
+
     // For those who come later.
     int stay() {
-        const Meeting::Until until = meeting_.run_until([] { return false; });
+        const Meeting::Until until = idle();
         return until == Meeting::Until::interrupted ? kDone : meeting_.explain(until);
     }
 
     // ---- What becomes of it ----
 
-    void on_dropped(sw_peer peer, const sw_event_topic& about) {
-        dropped_[peer.value] += about.count;
+    // People are told in the end.
+    void tell_dropped(const sealwire::peer_id& id, uint64_t count, uint64_t bytes) const {
         if (!json_) return;
         Json()
             .text("event", "dropped")
             .text("topic", name_)
-            .text("peer", sealwire::peer_id(about.id).text())
-            .number("messages", static_cast<int64_t>(about.count))
-            .number("bytes", static_cast<int64_t>(about.bytes))
+            .text("peer", id.text())
+            .number("messages", static_cast<int64_t>(count))
+            .number("bytes", static_cast<int64_t>(bytes))
             .print();
     }
 
     void on_closed(sealwire::peer peer, const sw_event_closed& event) {
+        drops_.end(peer.raw());
         const uint64_t lost = event.not_sent + event.outcome_unknown;
         // What the last who was there has not got nobody has; at the end, when none of them has got all.
         const bool left_nobody = last_ones_.erase(peer.raw().value) > 0;
@@ -273,7 +288,8 @@ private:
     }
 
     // Sums up. What has not come is an error of its own where `status` is none.
-    int account(int status) const {
+    int account(int status) {
+        drops_.end_all();
         uint64_t dropped = 0;
         for (const auto& [peer, count] : dropped_) dropped += count;
         const uint64_t lost = not_sent_ + unknown_;
@@ -314,6 +330,7 @@ private:
     uint32_t members_ = 0;                  // as events tell, which may be behind
     std::set<uint64_t> last_ones_;          // peers after whose leaving nobody was left
     std::map<uint64_t, uint64_t> dropped_;  // by peer
+    Drops drops_{[this](const auto& id, uint64_t count, uint64_t bytes) { tell_dropped(id, count, bytes); }};
     bool writable_ = false, closing_ = false;
     bool reads_ = false;  // it waits for what to publish
     sealwire::topic topic_;
