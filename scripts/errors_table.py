@@ -29,7 +29,7 @@ the sources by `scripts/errors_table.py`, and a test compares it with them.
   below, `sw_error_detail` the particulars. C++ (`sealwire.hpp`) throws `sealwire::error` with `code()`, `name()`, `detail()`,
   `hint()`.
 * Python and Node.js raise the class named here; each derives from `sealwire.Error` and `SealwireError`, and has `code` (the
-  name), `result` (the number), `detail`, `hint`, `peer` and `endpoint`.
+  name), `result` (the number), `detail`, `hint`, `peer` and `endpoint`. Python's hint of `again` names the calls that wait for room.
 * `closed` and `handle`: between the close of an object and its last event calls say `closed`, from that event on `handle`
   (sealwire.h, "Handles"); in Python and Node.js `close()` of a node or
   peer returns with it, so what is called later says `handle`, with the detail that the peer or node was closed.

@@ -25,13 +25,14 @@ class Error(Exception):
     hint: str
     peer: Optional[str]
     endpoint: Optional[str]
+    _hint = ""  # in place of the library's, where that speaks of what Python has not
 
     def __init__(self, result: int, detail: str = "", *, peer: Optional[str] = None,
                  endpoint: Optional[str] = None) -> None:
         self.result = result
         self.code = _native.result_name(result)
         self.detail = detail
-        self.hint = _native.result_hint(result)
+        self.hint = self._hint or _native.result_hint(result)
         self.peer = peer
         self.endpoint = endpoint
         super().__init__(self._message())
@@ -77,6 +78,8 @@ class ForkedError(StateError):
 class QueueFull(Error):
     """`send_nowait` found no room in the peer's send queue, or `publish_nowait` a member of the topic that is slow; nothing was
     taken."""
+
+    _hint = "Nothing was taken. Use send() or publish(), which wait for room, or try again later."
 
 
 class TooManyError(Error):

@@ -70,7 +70,11 @@ def test_every_code_has_its_class(source_root):
         assert type(error) is _errors.CLASSES[_native.result_name(code)]
         assert isinstance(error, sealwire.Error)
         assert (error.result, error.code, error.peer) == (code, _native.result_name(code), "p")
-        assert error.hint == _native.result_hint(code) and _native.result_text(code) in str(error)
+        assert _native.result_text(code) in str(error) and error.hint in str(error)
+        if isinstance(error, sealwire.QueueFull):  # the library's speaks of an event that Python has not
+            assert "send() or publish(), which wait for room" in error.hint
+        else:
+            assert error.hint == _native.result_hint(code)
 
 
 @pytest.mark.parametrize("code,builtin", [
