@@ -95,8 +95,9 @@ export class TopicRules {
       answer(0)
     }
     const decide = (granted: unknown) => {
+      if (typeof granted !== 'boolean' && !Array.isArray(granted)) return failed(argumentError('onAsk gives true, false or an array of rights'))
       try {
-        answer(granted === true ? rights : Array.isArray(granted) ? bitsOf(granted) : 0)
+        answer(granted === true ? rights : granted === false ? 0 : bitsOf(granted))
       } catch (error) {
         failed(error)
       }

@@ -81,20 +81,23 @@ test('what fails, or asks without a function, is denied', async (t) => {
   const errors = errorsOf(server)
   const lines = []
   server.on('log', (line) => { if (/about/.test(line.text)) lines.push(line) })
-  const results = [() => { throw new Error('of the decision') }, () => Promise.reject(new Error('of its promise')), () => ['all']]
+  const results = [() => { throw new Error('of the decision') }, () => Promise.reject(new Error('of its promise')), () => ['all'],
+    () => {}, () => 1, () => Promise.resolve('join')]
   server.setTopicRules([{ pattern: '*', verdict: 'ask' }], { onAsk: ({ topic }) => results[topic]() })
-  await Promise.all(['0', '1', '2', '3'].map((name) => server.join(name)))
-  for (const name of ['0', '1', '2']) assert.equal((await client.join(name)).refusal.code, 'not_allowed')
-  assert.deepEqual(errors.map((error) => error.code ?? error.message), ['of the decision', 'of its promise', 'argument'])
-  assert.deepEqual(lines.map(({ level, code, peer }) => [level, code, peer]), Array(3).fill(['error', 'handler_failed', client.id.slice(0, 8)]))
+  const names = results.map((_, at) => String(at))
+  await Promise.all([...names, 'x'].map((name) => server.join(name)))
+  for (const name of names) assert.equal((await client.join(name)).refusal.code, 'not_allowed')
+  assert.deepEqual(errors.map((error) => error.code ?? error.message), ['of the decision', 'of its promise', ...Array(4).fill('argument')])
+  for (const error of errors.slice(3)) assert.match(error.message, /an array of rights/)
+  assert.deepEqual(lines.map(({ level, code, peer }) => [level, code, peer]), names.map(() => ['error', 'handler_failed', client.id.slice(0, 8)]))
   assert.match(lines[1].text, new RegExp(`the decision about ${client.id} and the topic "1" failed, it is denied: Error: of its promise`))
   lines.length = 0
   const warned = once(process, 'warning')
   server.setTopicRules([{ pattern: '*', verdict: 'ask' }])
-  await server.join('4')
-  assert.equal((await client.join('3')).refusal.code, 'not_allowed')
-  assert.equal((await client.join('4')).refusal.code, 'not_allowed')
-  assert.match((await warned).message, new RegExp(`a rule asks about ${client.id} and the topic "3", but there is no onAsk`))
+  await server.join('y')
+  assert.equal((await client.join('x')).refusal.code, 'not_allowed')
+  assert.equal((await client.join('y')).refusal.code, 'not_allowed')
+  assert.match((await warned).message, new RegExp(`a rule asks about ${client.id} and the topic "x", but there is no onAsk`))
   assert.deepEqual(lines.map(({ level }) => level), ['warning'])
 })
 
