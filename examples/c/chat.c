@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const char usage[] = "usage: chat | chat hub [ADDRESS] | chat TICKET NAME ROOM [SECRET]";
 static const sw_bytes nothing = {NULL, 0};
 
 static sw_text text(const char *words) { return (sw_text){words, strlen(words)}; }
@@ -20,6 +21,14 @@ static sw_bytes bytes(const char *words) { return (sw_bytes){words, strlen(words
 
 static void complain(sw_result result, sw_text detail) {
     fprintf(stderr, "%s: %.*s\n", sw_result_text(result), (int)detail.size, detail.data);
+}
+
+/* What became of a call that failed, and how to call this where that was an argument's fault; returns the exit status. */
+static int explain(sw_result result) {
+    complain(result, text(sw_error_detail()));
+    if (result != SW_ERR_ARG && result != SW_ERR_ADDRESS && result != SW_ERR_KEY) return 1;
+    fprintf(stderr, "%s\n", usage);
+    return 2;
 }
 
 /* ---- The hub, which only passes on ---- */
@@ -38,9 +47,8 @@ static void on_hub_event(const sw_event *event, void *user) {
     }
 }
 
-static sw_node open_hub(const char *address) {
+static int open_hub(const char *address, sw_node *node) {
     sw_node_options options;
-    sw_node node = {0};
     sw_listener listener;
     sw_node_options_init(&options);
     options.network = text("chat");
@@ -48,10 +56,11 @@ static sw_node open_hub(const char *address) {
     options.hub = 1;
     options.on_event = on_hub_event;
     sem_init(&listening, 0, 0);
-    sw_node_open(&options, &node);
-    if (sw_node_listen(node, text(address), NULL, &listener) != SW_OK) fprintf(stderr, "%s\n", sw_error_detail());
-    else sem_wait(&listening);
-    return node;
+    sw_result result = sw_node_open(&options, node);
+    if (result == SW_OK) result = sw_node_listen(*node, text(address), NULL, &listener);
+    if (result != SW_OK) return explain(result);
+    sem_wait(&listening);
+    return !ticket[0];
 }
 
 /* ---- Somebody who is at the hub ---- */
@@ -153,11 +162,10 @@ static int arrive(person *self, const char *name, const char *to) {
     sem_init(&self->connected, 0, 0);
     sem_init(&self->gone, 0, 0);
     self->node.value = 0;
-    if (sw_ticket_split(text(to), address, &hub) != SW_OK || sw_node_open(&options, &self->node) != SW_OK ||
-        sw_node_connect(self->node, text(to), NULL, &peer) != SW_OK) {
-        fprintf(stderr, "%s\n", sw_error_detail());
-        return 1;
-    }
+    sw_result result = sw_ticket_split(text(to), address, &hub);
+    if (result == SW_OK) result = sw_node_open(&options, &self->node);
+    if (result == SW_OK) result = sw_node_connect(self->node, text(to), NULL, &peer);
+    if (result != SW_OK) return explain(result);
     sem_wait(&self->connected);
     return has_gone(self);
 }
@@ -179,10 +187,7 @@ static int enter(room *self, person *who, const char *name, const char *passphra
         options.secret = text(secret);
     }
     if (result == SW_OK) result = sw_topic_join(who->node, text(name), &options, &self->topic);
-    if (result != SW_OK) {
-        fprintf(stderr, "%s\n", sw_error_detail());
-        return 1;
-    }
+    if (result != SW_OK) return explain(result);
     sem_wait(&self->joined);
     printf("[%s, %s] you are here\n", who->name, name);
     fflush(stdout);
@@ -205,14 +210,15 @@ static int talk(const char *to, const char *name, const char *room_name, const c
     room here;
     char *line = NULL;
     size_t room_for = 0;
-    int failed = arrive(&self, name, to) || enter(&here, &self, room_name, secret);
+    int failed = arrive(&self, name, to);
+    if (!failed) failed = enter(&here, &self, room_name, secret);
     while (!failed && getline(&line, &room_for, stdin) >= 0) {
         line[strcspn(line, "\n")] = 0;
         failed = has_gone(&self) || put(&here, "say", bytes(line));
     }
     free(line);
-    failed = failed || put(&here, "bye", nothing);
-    if (self.node.value != 0) failed = depart(&self) || failed;
+    if (!failed) failed = put(&here, "bye", nothing);
+    if (self.node.value != 0 && depart(&self) && !failed) failed = 1;
     return failed;
 }
 
@@ -222,16 +228,22 @@ static void leave(room *self) {
 }
 
 int main(int argc, char **argv) {
-    if (argc > 3) return talk(argv[1], argv[2], argv[3], argc > 4 ? argv[4] : NULL);
-    sw_node hub = open_hub(argc > 2 ? argv[2] : "tcp://127.0.0.1:0");
-    if (argc > 1 && ticket[0]) {
+    if (argc == 4 || argc == 5) return talk(argv[1], argv[2], argv[3], argv[4]);
+    if (argc > 5 || (argc > 1 && strcmp(argv[1], "hub") != 0)) {
+        fprintf(stderr, "these are not its arguments\n%s\n", usage);
+        return 2;
+    }
+    sw_node hub = {0};
+    int failed = open_hub(argc > 2 ? argv[2] : "tcp://127.0.0.1:0", &hub);
+    if (argc > 1 && !failed) {
         printf("%s\n", ticket);
         fflush(stdout);
         sem_wait(&listening); /* until it is interrupted, or listens no more */
+        failed = 1;
     }
-    if (argc > 1 || !ticket[0]) {
-        sw_node_close(hub, 2000, NULL);
-        return 1;
+    if (failed) {
+        if (hub.value != 0) sw_node_close(hub, 2000, NULL);
+        return failed;
     }
     person ada, bob, eve;
     room tea_of_ada, tea_of_bob, music_of_bob, music_of_eve;

@@ -7,11 +7,13 @@
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 
-import { Node, ticket, topicSecret } from 'sealwire'
+import { Node, SealwireError, ticket, topicSecret } from 'sealwire'
 
-function fail(why) {
+const usage = 'usage: chat.mjs | chat.mjs hub [ADDRESS] | chat.mjs TICKET NAME ROOM [SECRET]'
+
+function fail(why, status = 1) {
   console.error(why)
-  process.exit(1)
+  process.exit(status)
 }
 
 // Somebody who is at the hub.
@@ -74,9 +76,8 @@ const listen = async (address) => {
   return [node, (await node.listen(address)).ticket]
 }
 
-const [what, name, where, secret] = process.argv.slice(2)
-if (where !== undefined) {
-  const person = await arrive(name, what)
+async function talk(to, name, where, secret) {
+  const person = await arrive(name, to)
   const room = new Room(person, where)
   await room.enter(secret)
   const lines = createInterface({ input: process.stdin })
@@ -85,9 +86,9 @@ if (where !== undefined) {
   if (person.peer.reason) fail(`the hub has gone: ${person.peer.reason.message}`)
   await room.leave()
   await depart(person)
-} else if (what !== undefined) {
-  console.log((await listen(name ?? 'tcp://127.0.0.1:0'))[1]) // until it is interrupted
-} else {
+}
+
+async function everybody() {
   const [hub, to] = await listen('tcp://127.0.0.1:0')
   const [ada, bob, eve] = [await arrive('Ada', to), await arrive('Bob', to), await arrive('Eve', to)]
   const [tea, hisTea, music, herMusic] = [new Room(ada, 'tea'), new Room(bob, 'tea'), new Room(bob, 'music'), new Room(eve, 'music')]
@@ -109,4 +110,16 @@ if (where !== undefined) {
   }
   for (const person of [ada, bob, eve]) await depart(person)
   await hub.close()
+}
+
+const words = process.argv.slice(2)
+try {
+  if (words.length === 3 || words.length === 4) await talk(...words)
+  else if (words.length > 2 || (words.length > 0 && words[0] !== 'hub')) fail(`these are not its arguments\n${usage}`, 2)
+  else if (words.length > 0) console.log((await listen(words[1] ?? 'tcp://127.0.0.1:0'))[1]) // until it is interrupted
+  else await everybody()
+} catch (error) {
+  if (!(error instanceof SealwireError)) throw error
+  if (['argument', 'address', 'key'].includes(error.code)) fail(`${error.message}\n${usage}`, 2)
+  fail(error.message)
 }

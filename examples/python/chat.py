@@ -117,9 +117,22 @@ async def talk(ticket: str, name: str, room_name: str, secret: Optional[str] = N
     await person.depart()
 
 
-if len(sys.argv) > 3:
-    asyncio.run(talk(*sys.argv[1:]))
-elif len(sys.argv) > 1:
-    asyncio.run(serve(*sys.argv[2:] or ["tcp://127.0.0.1:0"]))
-else:
-    asyncio.run(everybody())
+def wrong(words: object) -> None:
+    print(words, "usage: chat.py | chat.py hub [ADDRESS] | chat.py TICKET NAME ROOM [SECRET]", sep="\n", file=sys.stderr)
+    sys.exit(2)
+
+
+words = sys.argv[1:]
+try:
+    if len(words) in (3, 4):
+        asyncio.run(talk(*words))
+    elif len(words) > 2 or words and words[0] != "hub":
+        wrong("these are not its arguments")
+    elif words:
+        asyncio.run(serve(*words[1:] or ["tcp://127.0.0.1:0"]))
+    else:
+        asyncio.run(everybody())
+except sealwire.ArgumentError as error:
+    wrong(error)
+except sealwire.Error as error:
+    sys.exit(str(error))

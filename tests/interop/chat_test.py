@@ -135,6 +135,27 @@ def does_not_listen(command, environment):
             yield f"{address}: status {run.returncode}, said {run.stdout}, and of the failure {run.stderr}"
 
 
+def wrong_arguments(hub, command, environment):
+    def run(*words):
+        return subprocess.run([*command, *words], env={**os.environ, **environment}, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              timeout=PATIENCE_S)
+
+    at = Program(hub, "hub", environment=environment)
+    try:
+        ticket = at.line()
+        for words in (["help"], ["nonsense", "Ada"], [ticket, "Ada"], ["nonsense", "Ada", "tea"], [ticket + "x", "Ada", "tea"], [ticket, "Ada", ""],
+                      [ticket, "Ada", "tea", "short"], [ticket, "Ada", "tea", SECRET, "more"], ["hub", "nonsense"]):
+            done = run(*words)
+            lines = done.stderr.splitlines()
+            if done.returncode != 2 or done.stdout or len(lines) != 2 or not lines[0] or not lines[1].startswith("usage: chat"):
+                yield f"{words}: status {done.returncode}, said {done.stdout!r}, and of what is wrong {done.stderr!r}"
+    finally:
+        at.end()
+    done = run(ticket, "Ada", "tea")  # which nobody listens to any more
+    if done.returncode != 1 or done.stdout or len(done.stderr.splitlines()) != 1:
+        yield f"without a hub: status {done.returncode}, said {done.stdout!r}, and of what is wrong {done.stderr!r}"
+
+
 def main():
     parser = argparse.ArgumentParser()
     for name in ("--c", "--pythonpath", "--python", "--node", "--node-package"):
@@ -155,6 +176,8 @@ def main():
         for name, command in all_of_them.items():
             tests[f"chat: a hub in {name} that cannot listen says so and ends"] = \
                 lambda c=command: does_not_listen(c, environment)
+            tests[f"chat: {name} says in a line what is wrong with its arguments, and how to call it"] = \
+                lambda c=command: wrong_arguments(all_of_them[names[0]], c, environment)
         return tap.run(tests)
 
 
