@@ -52,7 +52,10 @@ export function decideAbout(core: Core, slot: number, ask: Ask): void {
       else if (answer === true && ask.channel === 'shs1') core.box.accept(slot, undefined)
       else if (answer === true && typeof acceptData === 'function') settle(() => acceptData(ask), made, failed)
       else if (answer === true) core.box.accept(slot, acceptData as Uint8Array | undefined)
-      else core.box.reject(slot, 0, '')
+      else {
+        core.box.reject(slot, 0, '')
+        if (answer !== false) core.report(argumentError('onAsk gives true, false, { data } or a Status; who has asked is refused'))
+      }
     } catch (error) {
       if (error instanceof SealwireError && (error.result === R.handle || error.result === R.closed)) return
       core.report(error)

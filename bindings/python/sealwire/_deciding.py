@@ -52,6 +52,8 @@ class Decisions:
             elif decision is True and isinstance(self._data, bytes):
                 peer._accept(self._data)
             else:
+                if decision is not False:
+                    logger.error("the decision about %s is not valid; it is refused: on_ask gives True, False, Accept or Reject", peer.id, extra=fields(peer, "rejected"))
                 peer._reject(0, "")
         except (_errors.ArgumentError, _errors.TooBigError, _errors.UnsupportedError):
             logger.exception("the decision about %s is not valid; it is refused", peer.id, extra=fields(peer, "rejected"))

@@ -61,6 +61,22 @@ for (const [name, url] of eachTransport) {
   })
 }
 
+test('ask, answered by what is no answer: refused, and told', async (t) => {
+  const decisions = [undefined, null, 1, 'yes', {}, { data: 'yes' }, []]
+  const { length } = decisions
+  const server = await open(t, { onAsk: () => decisions.shift() })
+  const errors = []
+  server.on('error', (error) => errors.push(error))
+  const { ticket } = await server.listen('tcp://127.0.0.1:0')
+  const client = await open(t)
+  for (let i = 0; i < length; ++i) await assert.rejects(client.connect(ticket), { code: 'not_allowed' })
+  assert.equal(errors.length, length)
+  for (const error of errors) {
+    assert.equal(error.code, 'argument')
+    assert.match(error.message, /onAsk gives true, false/)
+  }
+})
+
 test('no_answer: another network or another key, and the log says which', async (t) => {
   const lines = []
   const server = await open(t, { network: 'one', allow: 'anyone', log: (entry) => lines.push(entry) })

@@ -318,6 +318,19 @@ def test_words_for_the_other_side_that_are_too_long_are_an_error(caplog):
     run(scenario)
 
 
+def test_an_answer_that_is_none_refuses_and_is_logged(caplog):
+    async def scenario():
+        answers = [None, 1, "yes", b"data", []]
+        count = len(answers)
+        async with sealwire.Node(on_ask=lambda asking: answers.pop(0)) as server, sealwire.Node() as client:
+            listener = await server.listen("tcp://127.0.0.1:0")
+            for _ in range(count):
+                with pytest.raises(sealwire.NotAllowedError):
+                    await client.connect(listener.ticket)
+            assert caplog.text.count("on_ask gives True, False, Accept or Reject") == count
+    run(scenario)
+
+
 def test_a_wrong_argument_is_an_error_of_the_package_with_a_code(url):
     async def scenario():
         async with pair(url) as (server, client, peer):
