@@ -113,7 +113,7 @@ private:
     int gather_again() {
         constexpr uint32_t kWait = 50;  // ms
         const uint32_t there = present();
-        const Meeting::Until until = meeting_.run_until([&] { return present() != there; }, kWait);
+        const Meeting::Until until = run_until([&] { return present() != there; }, kWait);
         if (until != Meeting::Until::over && until != Meeting::Until::late) return meeting_.explain(until);
         return gather(1);
     }
@@ -129,7 +129,7 @@ private:
             std::fprintf(stderr, "Waiting for %u to join %s%s.\n", need - there, name_.c_str(),
                          connects ? "; a hub counts if --via names it" : "");
         }
-        const Meeting::Until until = meeting_.run_until([&] { return present() >= need; }, timeout_ms_);
+        const Meeting::Until until = run_until([&] { return present() >= need; }, timeout_ms_);
         const std::string waited = std::to_string(present()) + " of " + std::to_string(need) + " have joined " + name_;
         return meeting_.explain(until, waited, kJoinHint);
     }
@@ -181,7 +181,7 @@ private:
     }
 
     int wait_for_room() {
-        const Meeting::Until until = meeting_.run_until([this] { return writable_; }, timeout_ms_);
+        const Meeting::Until until = run_until([this] { return writable_; }, timeout_ms_);
         return meeting_.explain(until, "message " + std::to_string(published_ + 1) + " waits for a slow member",
                                 kSlowHint);
     }
@@ -205,7 +205,7 @@ private:
             // That all have gone matters once there is something to publish.
             Session& session = meeting_.session();
             reads_ = true;
-            const Meeting::Until until = idle(STDIN_FILENO);
+            const Meeting::Until until = run_until([] { return false; }, SW_NEVER, STDIN_FILENO);
             if (until == Meeting::Until::ended)
                 session.run_until([&] { return session.interrupted(); }, SW_NEVER, STDIN_FILENO);
             reads_ = false;
@@ -221,20 +221,26 @@ private:
     }
     int publish_line(std::string_view line) { return publish(line, type_of(arguments_, line)); }
 
-    // Until there is input, or nobody; what was dropped is told meanwhile.
-    Meeting::Until idle(int input = -1) {
+    // As that of Meeting; what was dropped is told meanwhile.
+    Meeting::Until run_until(const std::function<bool()>& over, uint32_t timeout_ms = SW_NEVER, int input = -1) {
+        const auto end = Drops::Clock::now() + std::chrono::milliseconds(timeout_ms);
         for (;;) {
             drops_.tell_due();
             const Drops::Clock::time_point due = drops_.next();
-            const Meeting::Until until =
-                meeting_.run_until([&] { return drops_.next() < due; }, left_until(due), input);
-            if (until != Meeting::Until::over && until != Meeting::Until::late) return until;
+            const uint32_t left = timeout_ms == SW_NEVER ? SW_NEVER : left_until(end);
+            bool through = false;
+            const auto stop = [&] { return (through = over()) || drops_.next() < due; };
+            const Meeting::Until until = meeting_.run_until(stop, std::min(left, left_until(due)), input);
+            if (through) return Meeting::Until::over;
+            const bool only_drops =
+                until == Meeting::Until::over || (until == Meeting::Until::late && left_until(due) < left);
+            if (!only_drops) return until;
         }
     }
 
     // For those who come later.
     int stay() {
-        const Meeting::Until until = idle();
+        const Meeting::Until until = run_until([] { return false; });
         return until == Meeting::Until::interrupted ? kDone : meeting_.explain(until);
     }
 
@@ -277,7 +283,11 @@ private:
         Session& session = meeting_.session();
         if (!session.interrupted()) {
             session.node().shutdown(timeout_ms_);
-            session.run_until([this] { return meeting_.closed(); });
+            while (!meeting_.closed() && !session.interrupted()) {
+                drops_.tell_due();
+                const Drops::Clock::time_point due = drops_.next();
+                session.run_until([&] { return meeting_.closed() || drops_.next() < due; }, left_until(due));
+            }
             if (!meeting_.closed()) {
                 if (status == kDone) status = meeting_.explain(Meeting::Until::interrupted);
                 session.node().close(1);

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <climits>
 #include <cstdio>
 #include <utility>
 
@@ -146,7 +147,7 @@ bool Interrupts::run_until(std::vector<sealwire::node*> nodes, const std::functi
         if (timeout_ms != SW_NEVER) {
             const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - Clock::now()).count();
             if (left <= 0) return false;
-            wait = static_cast<int>(left);
+            wait = static_cast<int>(std::min<int64_t>(left, INT_MAX));
         }
         if (poll(fds.data(), fds.size(), wait) < 0 && errno != EINTR) throw sealwire::error(SW_ERR_SYSTEM, "poll");
         if (came()) return false;
