@@ -32,8 +32,8 @@ class TopicAsking(NamedTuple):
     rights: Tuple[Right, ...]  #: that it is about: those which the peer has got need no answer
 
 
-#: True: all that is asked for, False or None: nothing, or the rights that are given.
-Granted = Union[bool, None, Iterable[Right]]
+#: True: all that is asked for, False: nothing, or the rights that are given.
+Granted = Union[bool, Iterable[Right]]
 
 
 def _bits(rights: Any) -> int:
@@ -104,7 +104,7 @@ def failed(asking: TopicAsking) -> None:
 
 def answer(core: _native.Core, asking: TopicAsking, granted: Granted) -> None:
     try:
-        given: Any = asking.rights if granted is True else () if granted is False or granted is None else granted
+        given: Any = asking.rights if granted is True else () if granted is False else granted
         rights = _bits(given) & _bits(asking.rights)
     except Exception:
         failed(asking)

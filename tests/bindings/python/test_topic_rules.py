@@ -63,7 +63,7 @@ def test_a_function_decides_what_rules_ask_now_or_later():
             async def wait():
                 return await later
 
-            answers = {"all": lambda: True, "one": lambda: ["join"], "none": lambda: None, "later": wait}
+            answers = {"all": lambda: True, "one": lambda: ["join"], "none": lambda: False, "later": wait}
 
             def decide(asking):
                 asked.put_nowait(asking)
@@ -107,9 +107,9 @@ def test_what_fails_or_asks_without_a_function_is_denied(caplog):
             async def fail_later():
                 raise RuntimeError("of its coroutine")
 
-            answers = {"0": fail, "1": fail_later, "2": lambda: ["all"], "5": lambda: 1, "6": lambda: "join"}
+            answers = {"0": fail, "1": fail_later, "2": lambda: ["all"], "5": lambda: 1, "6": lambda: "join", "7": lambda: None}
             server.set_topic_rules([TopicRule("*", verdict="ask")], on_ask=lambda asking: answers[asking.topic]())
-            for name in "012356":
+            for name in "0123567":
                 await server.join(name)
             for name in answers:
                 assert isinstance((await client.join(name)).refusal, sealwire.NotAllowedError)
@@ -122,7 +122,7 @@ def test_what_fails_or_asks_without_a_function_is_denied(caplog):
     (warning,) = [record for record in caplog.records if "there is no on_ask" in record.message]
     assert warning.levelname == "WARNING" and "'3'" in warning.message
     assert [str(record.exc_info[1]) for record in caplog.records if "decision about" in record.message][:2] == ["of the decision", "of its coroutine"]
-    assert len([record for record in caplog.records if "failed; it is denied" in record.message]) == 5
+    assert len([record for record in caplog.records if "failed; it is denied" in record.message]) == 6
 
 
 def test_rules_that_are_none_are_refused():
