@@ -88,7 +88,7 @@ TEST_CASE("256 parts that nobody reads, each filled to its credit, cost less tha
 TEST_CASE("131,000 fragments of one byte over each of 50 connections cost less than twice what was sent") {
     constexpr uint64_t kMessages = 250;
     constexpr uint64_t kFragments = 131'000 / kMessages;
-    std::deque<Receiver> receivers(scaled(50));
+    std::deque<Receiver> receivers(scaled_long(50));
     for (Receiver& receiver : receivers) receiver.connect();
     watch_allocations();
     uint64_t sent = 0;
@@ -205,7 +205,7 @@ TEST_CASE("100 MiB that come in single bytes are taken in time that grows with t
         }
         REQUIRE_FALSE(receiver.end.connection->closed());
     };
-    const uint64_t size = scaled(100 << 20);
+    const uint64_t size = scaled_long(100 << 20);
     const double whole = growth(size / 2, by_bytes);
     std::cout << "single bytes: twice as many take " << whole << " times as long\n";
     CHECK(whole <= 2.2);
@@ -232,7 +232,7 @@ TEST_CASE("so are streams of DATA frames of one byte each") {
         REQUIRE_FALSE(receiver.end.connection->closed());
         CHECK(got == (size + 9'999) / 10'000 * 10'000);
     };
-    const double whole = growth(scaled(5'000'000), by_frames);
+    const double whole = growth(scaled_long(5'000'000), by_frames);
     std::cout << "frames of one byte: twice as many take " << whole << " times as long\n";
     CHECK(whole <= 2.2);
 }

@@ -285,7 +285,7 @@ TEST_CASE(
     const Keys keys;
     const uint64_t only = from_environment("SEALWIRE_SIM_SEED", 0);
     const uint64_t first = only ? only : 1;
-    const uint64_t runs = only ? 1 : from_environment("SEALWIRE_SIM_RESUMES", test::scaled(1'000));
+    const uint64_t runs = only ? 1 : from_environment("SEALWIRE_SIM_RESUMES", test::scaled_long(1'000));
     Endpoint::Counts total;
     uint64_t breaks = 0, dials = 0, connected = 0, failed = 0;
     for (uint64_t seed = first; seed < first + runs; ++seed) {

@@ -32,6 +32,8 @@ inline constexpr bool kThreadSanitized = false;
 // Of tests of one thread: a twentieth under ASan, a fiftieth under TSan, which looks for races and finds none where nothing
 // runs beside anything. Tests print the count that they ran.
 constexpr uint64_t scaled(uint64_t count) { return kThreadSanitized ? count / 50 : kSanitized ? count / 20 : count; }
+// Of those that take longest: a fiftieth under either.
+constexpr uint64_t scaled_long(uint64_t count) { return kSanitized ? count / 50 : count; }
 // Of tests whose threads race each other: a tenth under either.
 constexpr uint64_t scaled_race(uint64_t count) { return kSanitized ? count / 10 : count; }
 
