@@ -143,8 +143,8 @@ def wrong_arguments(hub, command, environment):
     at = Program(hub, "hub", environment=environment)
     try:
         ticket = at.line()
-        for words in (["help"], ["nonsense", "Ada"], [ticket, "Ada"], ["nonsense", "Ada", "tea"], [ticket + "x", "Ada", "tea"], [ticket, "Ada", ""],
-                      [ticket, "Ada", "tea", "short"], [ticket, "Ada", "tea", SECRET, "more"], ["hub", "nonsense"]):
+        for words in ([ticket, "Ada", ""], [ticket, "Ada", "tea", "short"], [ticket, "Ada", "tea", SECRET, "more"], [ticket, "Ada"],
+                      [ticket + "x", "Ada", "tea"], ["nonsense", "Ada", "tea"], ["nonsense", "Ada"], ["help"], ["hub", "nonsense"]):
             done = run(*words)
             lines = done.stderr.splitlines()
             if done.returncode != 2 or done.stdout or len(lines) != 2 or not lines[0] or not lines[1].startswith("usage: chat"):
