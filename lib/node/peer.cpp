@@ -14,7 +14,8 @@ namespace sealwire {
 namespace {
 
 constexpr Time kLastWords = 2 * kSecond;  // for a session that is replaced while its peer closes it, or a dial's answer
-constexpr size_t kGather = 4 * 1024;      // bytes of commands that wait for the end of what is delivered
+constexpr Time kLeastHold = 100 * kMillisecond;  // of a HELLO
+constexpr size_t kGather = 4 * 1024;             // bytes of commands that wait for the end of what is delivered
 
 }  // namespace
 
@@ -100,9 +101,9 @@ void Peer::start_dial() {
 
 void Peer::go_on() {
     if (over_ || connecting_ || (dialled_ && pipe_ && !holds_hello_)) return;
-    if (holds_hello_) return hello_due();
-    if (dialled_) return start_dial();
-    if (welcome_) let_in(*std::exchange(welcome_, std::nullopt));
+    if (dialled_ && !holds_hello_) return start_dial();
+    if (holds_hello_) say_hello();
+    else if (own_data_) let_in(*std::exchange(own_data_, std::nullopt));
     else decide();
     drive();
 }
@@ -114,12 +115,24 @@ void Peer::hold_hello() {
     holds_hello_ = true;
     shard_->sessions().holds_hello(*this, id_);
     const Time now = shard_->loop().now();
-    hello_timer_ = std::make_unique<Timer>(shard_->loop().timers(), [this] { hello_due(); });
-    hello_timer_->set(now + (connection_->next_timeout() - now) / 2);  // of what is left of the handshake's time
+    hello_timer_ = std::make_unique<Timer>(shard_->loop().timers(), [this] { on_hello_timer(); });
+    hello_timer_->set(now + (hello_deadline() - now) / 2);
 }
 
-void Peer::hello_due() {
-    say_hello();
+// When it is too late for it.
+Time Peer::hello_deadline() const {
+    const bool limited = dial_timer_ && dial_timer_->armed();
+    return std::min(connection_->handshake_deadline(), limited ? dial_timer_->at() : kNever);
+}
+
+void Peer::on_hello_timer() {
+    try {
+        const bool again = hello_deadline() - shard_->loop().now() > kLeastHold;
+        if (again && shard_->sessions().overtaken(*this, id_)) hold_hello();
+        else say_hello();
+    } catch (const std::bad_alloc&) {
+        give_up({Errc::no_memory, {}});
+    }
     drive();
 }
 
@@ -127,7 +140,7 @@ void Peer::say_hello() {
     const Time now = shard_->loop().now();
     hello_timer_.reset();
     holds_hello_ = false;
-    if (welcome_) connection_->hello(now, *std::exchange(welcome_, std::nullopt));
+    if (own_data_) connection_->hello(now, *std::exchange(own_data_, std::nullopt));
     else connection_->hello(now);
     note_hello();
 }
@@ -177,6 +190,7 @@ void Peer::on_bytes(Bytes bytes) {
     try {
         std::optional<Measured> measured;
         if (in_handshake()) measured.emplace(node_);
+        // In case the peer's proof is among them: HELLO would follow it.
         if (dialled_ && !said_hello_ && !may_say_hello()) connection_->hello_on_demand();
         connection_->receive(shard_->loop().now(), bytes);
     } catch (const std::bad_alloc&) {

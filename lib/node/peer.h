@@ -219,7 +219,8 @@ private:
     // HELLO to a peer that was dialled for a session of its own.
     bool may_say_hello() const;
     void hold_hello();
-    void hello_due();
+    Time hello_deadline() const;
+    void on_hello_timer();
     void say_hello();
     void note_hello();
     void on_up(Event& event);
@@ -341,8 +342,8 @@ private:
     bool elsewhere_ = false;  // its channel has another address than the one before, or a pipe of the application
     Endpoint endpoint_;       // to dial
     View asked_data_;         // of the peer's application, until connected
-    std::optional<std::vector<uint8_t>> welcome_;  // of ACCEPT or HELLO, that waits for a dial of this node to be over
-    std::vector<const Route*> route_cache_;        // by route index; valid for route_version_
+    std::optional<std::vector<uint8_t>> own_data_;  // for ACCEPT or HELLO, until that goes out
+    std::vector<const Route*> route_cache_;         // by route index; valid for route_version_
     uint64_t route_version_ = 0;
     uint64_t unrouted_ = 0;   // one-way messages that had no handler
     HeldMessages held_;       // that wait for a gate

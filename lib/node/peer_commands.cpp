@@ -278,7 +278,7 @@ Errc Peer::hello(uint64_t handle, Bytes data) {
     std::vector<uint8_t> copy(data.begin(), data.end());
     peer->stage_ = Stage::handshaking;
     return post(peer, [copy = std::move(copy)](Peer& self) {
-        self.welcome_ = copy;
+        self.own_data_ = copy;
         if (self.may_say_hello()) self.say_hello();
         else self.hold_hello();
     });

@@ -253,7 +253,7 @@ bool Peer::is_answered(const Event& event) {
     return true;
 }
 
-// The peer that was dialled has proved its key: the application is asked for what it is told.
+// The peer that was dialled has proved its key. HELLO is due: in its turn, or with what the application says then.
 void Peer::on_proved(Event& event) {
     if (session_) return hand_over();
     if (!asks_for_data_) return may_say_hello() ? say_hello() : hold_hello();
@@ -316,7 +316,7 @@ bool Peer::may_enter() {
 
 void Peer::let_in(Bytes data) {
     if (may_enter()) connection_->accept(shard_->loop().now(), data);
-    else welcome_.emplace(data.begin(), data.end());
+    else own_data_.emplace(data.begin(), data.end());
 }
 
 void Peer::on_up(Event& event) {

@@ -45,8 +45,7 @@ Sessions::Dial Sessions::begin(Peer& dial, const PeerId& id, std::string_view ad
     return busy ? Dial::wait : Dial::go;
 }
 
-Sessions::OwnDial* Sessions::find_dial(const Peer& dial, const PeerId& id) {
-    Pair* const pair = find(id);
+Sessions::OwnDial* Sessions::find_dial(Pair* pair, const Peer& dial) {
     if (!pair) return nullptr;
     const auto own = entry_of(pair->dials, dial);
     return own == pair->dials.end() ? nullptr : &*own;
@@ -59,14 +58,26 @@ bool Sessions::may_say_hello(const Peer& dial, const PeerId& id) {
 }
 
 void Sessions::holds_hello(const Peer& dial, const PeerId& id) {
-    if (OwnDial* const own = find_dial(dial, id)) own->holds_hello = true;
+    Pair* const pair = find(id);
+    OwnDial* const own = find_dial(pair, dial);
+    if (!own) return;
+    own->holds_hello = true;
+    own->behind = pair->hellos;
+}
+
+bool Sessions::overtaken(const Peer& dial, const PeerId& id) {
+    Pair* const pair = find(id);
+    const OwnDial* const own = find_dial(pair, dial);
+    return own && own->holds_hello && own->behind != pair->hellos;
 }
 
 void Sessions::said_hello(const Peer& dial, const PeerId& id) {
-    OwnDial* const own = find_dial(dial, id);
+    Pair* const pair = find(id);
+    OwnDial* const own = find_dial(pair, dial);
     if (!own) return;
     own->holds_hello = false;
     own->said_hello = true;
+    ++pair->hellos;
 }
 
 Sessions::Newcomer Sessions::arrives(Peer& newcomer, const PeerId& id, const Instance& from) {
@@ -129,6 +140,18 @@ void Sessions::ending(const Peer& peer, const PeerId& id) {
     if (pair && pair->session == &peer) pair->ending = true;
 }
 
+// The next that holds its HELLO, when none is unanswered any more.
+void Sessions::free_held(Pair& pair, std::vector<Peer*>& freed) {
+    if (std::any_of(pair.dials.begin(), pair.dials.end(), [](const OwnDial& one) { return one.said_hello; })) return;
+    const auto next =
+        std::find_if(pair.dials.begin(), pair.dials.end(), [](const OwnDial& one) { return one.holds_hello; });
+    if (next == pair.dials.end()) return;
+    freed.push_back(next->peer);
+    next->holds_hello = false;
+    next->said_hello = true;  // which it is about to
+    ++pair.hellos;
+}
+
 std::vector<Peer*> Sessions::over(const Peer& peer, const PeerId& id) {
     std::vector<Peer*> freed;
     Pair* const pair = find(id);
@@ -154,19 +177,11 @@ std::vector<Peer*> Sessions::over(const Peer& peer, const PeerId& id) {
                                            [&](auto& one) { return one.waits && one.address == gone.address; });
             if (next != pair->dials.end()) next->waits = false, freed.push_back(next->peer);
         }
-        const bool unanswered =
-            std::any_of(pair->dials.begin(), pair->dials.end(), [](const OwnDial& one) { return one.said_hello; });
-        const auto held =
-            std::find_if(pair->dials.begin(), pair->dials.end(), [](const OwnDial& one) { return one.holds_hello; });
-        if (!unanswered && held != pair->dials.end()) {
-            held->holds_hello = false;
-            held->said_hello = true;  // it is about to
-            freed.push_back(held->peer);
-        }
         for (Arrived& one : pair->newcomers) {
             if (std::exchange(one.waits, false)) freed.push_back(one.peer);
         }
     }
+    if (pair->newcomers.empty()) free_held(*pair, freed);  // what the peer has dialled is answered first
     if (pair->empty()) pairs_.erase(id.without_sign());
     return freed;
 }

@@ -30,6 +30,8 @@ public:
     bool may_say_hello(const Peer& dial, const PeerId& id);
     // It waits for that: over() sets it free, unless it has said its HELLO before.
     void holds_hello(const Peer& dial, const PeerId& id);
+    // Another that held its HELLO has said it since: the wait begins anew.
+    bool overtaken(const Peer& dial, const PeerId& id);
     // Its HELLO is out: from now on the two ends settle by their ids whose dial stands.
     void said_hello(const Peer& dial, const PeerId& id);
 
@@ -71,6 +73,7 @@ private:
         bool waits;
         bool holds_hello = false;
         bool said_hello = false;
+        uint64_t behind = 0;  // of Pair::hellos, when it began to hold its own
     };
     struct Arrived {
         Peer* peer;
@@ -83,6 +86,7 @@ private:
         Peer* drains = nullptr;  // the session before it, which was ending when it came
         Instance from;           // the other end of the session, with the most dials that it has told
         std::vector<OwnDial> dials;
+        uint64_t hellos = 0;  // of dials
         std::vector<Arrived> newcomers;
         std::vector<Peer*> others;   // sessions beside the newest, where several are wanted
         std::vector<Peer*> closing;  // by this side
@@ -93,7 +97,8 @@ private:
         }
     };
     Pair* find(const PeerId& id);
-    OwnDial* find_dial(const Peer& dial, const PeerId& id);
+    static OwnDial* find_dial(Pair* pair, const Peer& dial);
+    static void free_held(Pair& pair, std::vector<Peer*>& freed);
 
     const PeerId self_;
     const bool several_;

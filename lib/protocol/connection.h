@@ -87,9 +87,10 @@ public:
     void transport_failed(Time now, Error error);
     void on_timeout(Time now);
     Time next_timeout() const;
+    Time handshake_deadline() const { return phase_deadline_; }
 
-    // Initiator, at its beginning: `proved` comes when the responder has proved its key, and hello() is then
-    // awaited with the data for its application, in what is left of the handshake's time.
+    // Initiator, before the responder has proved its key: `proved` comes when it has, and hello() is then awaited with the data
+    // for its application, in what is left of the handshake's time.
     void hello_on_demand() { hello_on_demand_ = true; }
     void hello(Time now, Bytes application_data);
     // The same with the data that it was made with, for whom only the time is to be chosen.

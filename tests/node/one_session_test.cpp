@@ -79,14 +79,15 @@ struct End {
     std::shared_ptr<Node> node;
     std::string ticket;
     std::vector<uint64_t> asking, proved;  // that wait for a word of the application
-    uint64_t asked = 0;                    // how often that was
+    std::vector<std::string> asked_with;   // data of all who have asked
     std::vector<uint64_t> open;            // sessions that are up
     std::map<uint64_t, Note> closed;
     std::vector<std::string> messages;
 
     void start(const std::string& name, Access access = Access::anyone,
-               std::shared_ptr<const Identity> identity = nullptr) {
+               std::shared_ptr<const Identity> identity = nullptr, Time handshake = Limits{}.handshake) {
         NodeConfig config;
+        config.limits.handshake = handshake;
         config.access = access;
         config.identity = std::move(identity);
         uint64_t handle = 0;
@@ -109,17 +110,22 @@ struct End {
     }
 
     uint64_t dial(const End& other, bool on_demand = false) { return dial(other.ticket, on_demand); }
-    uint64_t dial(const std::string& there, bool on_demand = false) {
+    uint64_t dial(const std::string& there, bool on_demand, std::string_view data = {}, Time timeout = kNever) {
         uint64_t peer = 0;
         DialOptions options;
         options.data_on_demand = on_demand;
+        options.data = as_bytes(data);
+        options.timeout = timeout;
         REQUIRE(node->connect(there, options, &peer));
         return peer;
     }
     void take(const Note& note) {
         const auto drop = [&](std::vector<uint64_t>& from) { std::erase(from, note.peer); };
         switch (note.kind) {
-            case NodeEventKind::peer_asks: asking.push_back(note.peer), ++asked; break;
+            case NodeEventKind::peer_asks:
+                asking.push_back(note.peer);
+                asked_with.push_back(note.text);
+                break;
             case NodeEventKind::peer_proved: proved.push_back(note.peer); break;
             case NodeEventKind::peer_connected: open.push_back(note.peer); break;
             case NodeEventKind::message: messages.push_back(note.text); break;
@@ -235,50 +241,81 @@ TEST_CASE("1,000 times two nodes dial each other at once: one session remains, w
 }
 
 TEST_CASE(
-    "dials to two addresses of a peer ask it one after another, so that it has no session that the other replaces") {
+    "dials to several addresses of a peer ask one after another, so that it has no session that another replaces") {
+    constexpr Time kHour = 3600 * kSecond;
     End server, client;
-    server.start("of-two", Access::ask);
-    client.start("dials-two");
-    const std::string other = server.listen("of-two-other");
-    const auto asks = [&](uint64_t count) { server.wait([&] { return server.asked == count; }); };
-
-    const uint64_t first = client.dial(server);
-    asks(1);
-    const uint64_t second = client.dial(other, true);
-    client.wait([&] { return !client.proved.empty(); });
-    REQUIRE(Peer::hello(second, as_bytes("second")) == Errc::ok);
-    SUBCASE("the first is answered: the other was for the same") {
-        REQUIRE(Peer::accept(server.asking[0], {}) == Errc::ok);
-        client.wait_open(first);
-        const Note note = client.wait_closed(second);
+    server.start("of-several", Access::ask, nullptr, kHour);
+    client.start("dials-several", Access::anyone, nullptr, kHour);  // so that nobody asks out of turn
+    const std::string other = server.listen("of-several-2"), last = server.listen("of-several-3");
+    using Asked = std::vector<std::string>;
+    // It holds what it asks, or is about to.
+    const auto dial_second = [&](Time timeout = kNever) {
+        const uint64_t second = client.dial(other, true, {}, timeout);
+        client.wait([&] { return !client.proved.empty(); });
+        REQUIRE(Peer::hello(second, as_bytes("second")) == Errc::ok);
+        return second;
+    };
+    const auto wait_asked = [&](size_t count) { server.wait([&] { return server.asked_with.size() == count; }); };
+    const auto leads_to = [&](uint64_t dial, uint64_t session) {
+        const Note note = client.wait_closed(dial);
         CHECK(note.errc == Errc::replaced);
-        CHECK(note.instead == first);
-        server.wait_open(server.asking[0]);
-        server.send(server.open[0], "to whom has come");
+        CHECK(note.instead == session);
+    };
+
+    const uint64_t first = client.dial(server.ticket, false, "first");
+    wait_asked(1);
+    SUBCASE("the first is answered: the other was for the same") {
+        const uint64_t second = dial_second();
+        const uint64_t at_server = server.asking[0];
+        REQUIRE(Peer::accept(at_server, {}) == Errc::ok);
+        client.wait_open(first);
+        leads_to(second, first);
+        server.wait_open(at_server);
+        server.send(at_server, "to whom has come");
         client.wait([&] { return !client.messages.empty(); });
-        CHECK(server.asked == 1);
+        CHECK(server.asked_with == Asked{"first"});
         CHECK(server.node->stats().sessions == 1);
         CHECK(client.open == std::vector{first});
     }
-    SUBCASE("the first is refused: the other asks") {
+    SUBCASE("one after another is refused") {
+        const uint64_t second = dial_second();
+        const uint64_t third = client.dial(last, false, "third");
         REQUIRE(Peer::reject(server.asking[0], 200, "not this one") == Errc::ok);
         CHECK(client.wait_closed(first).instead == 0);
-        asks(2);
+        wait_asked(2);
+        REQUIRE(Peer::reject(server.asking.back(), 200, "nor this one") == Errc::ok);
+        wait_asked(3);
         REQUIRE(Peer::accept(server.asking.back(), {}) == Errc::ok);
-        client.wait_open(second);
-        CHECK(client.open == std::vector{second});
+        client.wait([&] { return !client.open.empty(); });
+        std::sort(server.asked_with.begin() + 1, server.asked_with.end());  // the third may have proved its key first
+        CHECK(server.asked_with == Asked{"first", "second", "third"});
+        CHECK(client.closed.contains(client.open[0] == second ? third : second));
     }
-    SUBCASE("the first gets no answer: the other asks all the same, and is what both lead to") {
-        const uint64_t third = client.dial(server.listen("of-two-third"));
-        asks(2);
+    SUBCASE(
+        "the first gets no answer: the next asks all the same, within the time that it has, and another behind it") {
+        const uint64_t second = dial_second(4 * kSecond);
+        const uint64_t third = client.dial(last, false, "third", 60 * kSecond);
+        wait_asked(2);
         REQUIRE(Peer::accept(server.asking.back(), {}) == Errc::ok);
         client.wait_open(second);
-        for (const uint64_t dial : {first, third}) {
-            const Note note = client.wait_closed(dial);
-            CHECK(note.errc == Errc::replaced);
-            CHECK(note.instead == second);
-        }
+        leads_to(first, second);
+        leads_to(third, second);
+        CHECK(server.asked_with == Asked{"first", "second"});
         CHECK(client.node->stats().sessions == 1);
+    }
+    SUBCASE("one that is closed while it holds what it asks is over") {
+        const uint64_t second = dial_second();
+        REQUIRE(Peer::close(second, 0, {}, kSecond) == Errc::ok);
+        CHECK(client.wait_closed(second).errc == Errc::ok);
+        REQUIRE(Peer::accept(server.asking[0], {}) == Errc::ok);
+        client.wait_open(first);
+        CHECK(server.asked_with == Asked{"first"});
+    }
+    SUBCASE("so is one whose node is closed") {
+        dial_second();
+        static_cast<void>(client.node->close(kSecond));
+        client.wait([&] { return client.closed.size() == 2; });
+        CHECK(server.asked_with == Asked{"first"});
     }
 }
 

@@ -151,10 +151,21 @@ TEST_CASE("of dials to several addresses one says HELLO at a time, and the next 
         CHECK(sessions.size() == 0);
     }
     SUBCASE("it is not answered in time: who has waited says its own, and is not set free for it again") {
-        sessions.said_hello(b, higher);
-        CHECK(sessions.over(a, higher) == Peers{});
         sessions.holds_hello(c, higher);
+        CHECK_FALSE(sessions.overtaken(b, higher));
+        sessions.said_hello(b, higher);
+        CHECK_FALSE(sessions.overtaken(b, higher));
+        CHECK(sessions.overtaken(c, higher));
+        sessions.holds_hello(c, higher);  // anew
+        CHECK_FALSE(sessions.overtaken(c, higher));
+        CHECK(sessions.over(a, higher) == Peers{});
         CHECK(sessions.over(b, higher) == Peers{&c});
+    }
+    SUBCASE("what the peer has dialled meanwhile is answered before") {
+        CHECK(sessions.arrives(d, higher, start(1, 1)) == Newcomer::wait);
+        CHECK(sessions.over(a, higher) == Peers{&d});
+        CHECK(sessions.arrives(d, higher, start(1, 1)) == Newcomer::welcome);
+        CHECK(sessions.over(d, higher) == Peers{&b});
     }
 }
 
