@@ -14,8 +14,7 @@ namespace sealwire {
 namespace {
 
 constexpr Time kLastWords = 2 * kSecond;  // for a session that is replaced while its peer closes it, or a dial's answer
-constexpr Time kLeastHold = 100 * kMillisecond;  // of a HELLO
-constexpr size_t kGather = 4 * 1024;             // bytes of commands that wait for the end of what is delivered
+constexpr size_t kGather = 4 * 1024;      // bytes of commands that wait for the end of what is delivered
 
 }  // namespace
 
@@ -100,9 +99,10 @@ void Peer::start_dial() {
 }
 
 void Peer::go_on() {
-    if (over_ || connecting_ || (dialled_ && pipe_ && !holds_hello_)) return;
-    if (dialled_ && !holds_hello_) return start_dial();
+    if (over_ || connecting_) return;
+    if (dialled_ && !pipe_) return start_dial();
     if (holds_hello_) say_hello();
+    else if (dialled_) return;
     else if (own_data_) let_in(*std::exchange(own_data_, std::nullopt));
     else decide();
     drive();
@@ -110,13 +110,15 @@ void Peer::go_on() {
 
 bool Peer::may_say_hello() const { return shard_->sessions().may_say_hello(*this, id_); }
 
-// Of dials to several addresses of one peer one asks at a time; not for long, as the one before it may have come to nobody.
+// Of dials to several addresses of one peer one asks at a time; not for long, as the one before it may have come to nobody, and
+// the peer counts the time as well.
 void Peer::hold_hello() {
     holds_hello_ = true;
     shard_->sessions().holds_hello(*this, id_);
     const Time now = shard_->loop().now();
+    const Time own = node_.limits().handshake, share = (own == kNever ? 5 * kSecond : own) / 5;
     hello_timer_ = std::make_unique<Timer>(shard_->loop().timers(), [this] { on_hello_timer(); });
-    hello_timer_->set(now + (hello_deadline() - now) / 2);
+    hello_timer_->set(now + std::min(share, (hello_deadline() - now) / 2));
 }
 
 // When it is too late for it.
@@ -127,8 +129,7 @@ Time Peer::hello_deadline() const {
 
 void Peer::on_hello_timer() {
     try {
-        const bool again = hello_deadline() - shard_->loop().now() > kLeastHold;
-        if (again && shard_->sessions().overtaken(*this, id_)) hold_hello();
+        if (shard_->sessions().overtaken(*this, id_)) hold_hello();
         else say_hello();
     } catch (const std::bad_alloc&) {
         give_up({Errc::no_memory, {}});

@@ -298,7 +298,6 @@ void Peer::drop_left_pipe() {
 void Peer::serve_no_more(const Peer& session) {
     over_ = true;
     dial_timer_.reset();
-    hello_timer_.reset();
     connecting_.reset();
     leave_half_open();
     shard_->leave_sessions(*this, id_);

@@ -62,13 +62,13 @@ void Sessions::holds_hello(const Peer& dial, const PeerId& id) {
     OwnDial* const own = find_dial(pair, dial);
     if (!own) return;
     own->holds_hello = true;
-    own->behind = pair->hellos;
+    own->hellos_before = pair->hellos;
 }
 
 bool Sessions::overtaken(const Peer& dial, const PeerId& id) {
     Pair* const pair = find(id);
     const OwnDial* const own = find_dial(pair, dial);
-    return own && own->holds_hello && own->behind != pair->hellos;
+    return own && own->holds_hello && own->hellos_before != pair->hellos;
 }
 
 void Sessions::said_hello(const Peer& dial, const PeerId& id) {
@@ -149,7 +149,6 @@ void Sessions::free_held(Pair& pair, std::vector<Peer*>& freed) {
     freed.push_back(next->peer);
     next->holds_hello = false;
     next->said_hello = true;  // which it is about to
-    ++pair.hellos;
 }
 
 std::vector<Peer*> Sessions::over(const Peer& peer, const PeerId& id) {

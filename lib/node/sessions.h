@@ -28,9 +28,9 @@ public:
     // Whether no other HELLO to that peer is unanswered. Of two the peer could take both, and end the session of the first with what
     // was sent over it.
     bool may_say_hello(const Peer& dial, const PeerId& id);
-    // It waits for that: over() sets it free, unless it has said its HELLO before.
+    // It waits for that: over() and closes() set it free, unless it has said its HELLO before.
     void holds_hello(const Peer& dial, const PeerId& id);
-    // Another that held its HELLO has said it since: the wait begins anew.
+    // Another has said its HELLO since: the wait begins anew.
     bool overtaken(const Peer& dial, const PeerId& id);
     // Its HELLO is out: from now on the two ends settle by their ids whose dial stands.
     void said_hello(const Peer& dial, const PeerId& id);
@@ -73,7 +73,7 @@ private:
         bool waits;
         bool holds_hello = false;
         bool said_hello = false;
-        uint64_t behind = 0;  // of Pair::hellos, when it began to hold its own
+        uint64_t hellos_before = 0;  // Pair::hellos, when it began to hold its own
     };
     struct Arrived {
         Peer* peer;

@@ -109,7 +109,7 @@ struct End {
         if (node) static_cast<void>(node->close(kSecond));
     }
 
-    uint64_t dial(const End& other, bool on_demand = false) { return dial(other.ticket, on_demand); }
+    uint64_t dial(const End& other) { return dial(other.ticket, false); }
     uint64_t dial(const std::string& there, bool on_demand, std::string_view data = {}, Time timeout = kNever) {
         uint64_t peer = 0;
         DialOptions options;
@@ -191,6 +191,7 @@ TEST_CASE("1,000 times two nodes dial each other at once: one session remains, w
     End alice, bob;
     alice.start("alice", Access::ask, std::make_shared<const Identity>(Identity::generate(rng)));
     bob.start("bob", Access::ask, std::make_shared<const Identity>(Identity::generate(rng)));
+    const std::string other_of_alice = alice.listen("alice-2"), other_of_bob = bob.listen("bob-2");
     uint64_t crossed = 0, by_lower = 0;
     const bool alice_lower = compare_holders(alice.node->id(), bob.node->id()) < 0;
     for (uint64_t round = 0; round < rounds; ++round) {
@@ -199,7 +200,9 @@ TEST_CASE("1,000 times two nodes dial each other at once: one session remains, w
         for (uint64_t i = 0; i < count; ++i) {
             const bool first = i == 2 ? chance(rng, 50) : (i == 0) == (round % 2 == 0);
             auto& mine = first ? dials.alice : dials.bob;
-            mine.push_back((first ? alice : bob).dial(first ? bob : alice, chance(rng, 40)));
+            const std::string& other = first ? other_of_bob : other_of_alice;
+            const std::string& there = i == 2 && chance(rng, 50) ? other : (first ? bob : alice).ticket;
+            mine.push_back((first ? alice : bob).dial(there, chance(rng, 40)));
         }
         // Each application answers what it is asked sooner or later.
         while (!settled(alice, dials.alice) || !settled(bob, dials.bob)) {
@@ -291,31 +294,65 @@ TEST_CASE(
         CHECK(server.asked_with == Asked{"first", "second", "third"});
         CHECK(client.closed.contains(client.open[0] == second ? third : second));
     }
-    SUBCASE(
-        "the first gets no answer: the next asks all the same, within the time that it has, and another behind it") {
-        const uint64_t second = dial_second(4 * kSecond);
-        const uint64_t third = client.dial(last, false, "third", 60 * kSecond);
-        wait_asked(2);
-        REQUIRE(Peer::accept(server.asking.back(), {}) == Errc::ok);
-        client.wait_open(second);
-        leads_to(first, second);
-        leads_to(third, second);
-        CHECK(server.asked_with == Asked{"first", "second"});
-        CHECK(client.node->stats().sessions == 1);
-    }
     SUBCASE("one that is closed while it holds what it asks is over") {
         const uint64_t second = dial_second();
         REQUIRE(Peer::close(second, 0, {}, kSecond) == Errc::ok);
         CHECK(client.wait_closed(second).errc == Errc::ok);
         REQUIRE(Peer::accept(server.asking[0], {}) == Errc::ok);
         client.wait_open(first);
+        client.send(first, "behind it");
+        server.wait([&] { return !server.messages.empty(); });
         CHECK(server.asked_with == Asked{"first"});
     }
     SUBCASE("so is one whose node is closed") {
+        const uint64_t at_server = server.asking[0];
         dial_second();
         static_cast<void>(client.node->close(kSecond));
         client.wait([&] { return client.closed.size() == 2; });
+        server.wait_closed(at_server);
         CHECK(server.asked_with == Asked{"first"});
+    }
+}
+
+TEST_CASE(
+    "a dial whose peer gives no answer holds up the next one for a fifth of its time, and that one those behind it") {
+    End server, client;
+    server.start("silent", Access::ask);
+    const std::string other = server.listen("silent-2"), last = server.listen("silent-3");
+    uint64_t first = 0, second = 0;
+    const auto begin = [&](Time handshake, Time timeout) {
+        client.start("impatient", Access::anyone, nullptr, handshake);
+        first = client.dial(server.ticket, false, "first");
+        server.wait([&] { return server.asked_with.size() == 1; });
+        second = client.dial(other, true, {}, timeout);
+        client.wait([&] { return !client.proved.empty(); });
+        REQUIRE(Peer::hello(second, as_bytes("second")) == Errc::ok);
+    };
+    const auto accept_second = [&] {
+        server.wait([&] { return server.asked_with.size() == 2; });
+        REQUIRE(Peer::accept(server.asking.back(), {}) == Errc::ok);
+        client.wait_open(second);
+    };
+    const auto leads_to_it = [&](uint64_t dial) {
+        const Note note = client.wait_closed(dial);
+        CHECK(note.errc == Errc::replaced);
+        CHECK(note.instead == second);
+    };
+    SUBCASE("of the handshake's") {
+        begin(15 * kSecond, kNever);
+        const uint64_t third = client.dial(last, false, "third");
+        accept_second();
+        leads_to_it(first);
+        leads_to_it(third);
+        client.send(second, "behind them");
+        server.wait([&] { return !server.messages.empty(); });
+        CHECK(server.asked_with == std::vector<std::string>{"first", "second"});
+        CHECK(client.node->stats().sessions == 1);
+    }
+    SUBCASE("and for half of what it has at most") {
+        begin(3600 * kSecond, 6 * kSecond);
+        accept_second();
+        leads_to_it(first);
     }
 }
 

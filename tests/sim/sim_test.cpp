@@ -209,8 +209,8 @@ Outcome run(const Keys& keys, uint64_t seed, bool cramped, Budgets& budgets) {
     return outcome;
 }
 
-// SEALWIRE_SIM_SEED runs one seed alone, SEALWIRE_SIM_RUNS sets how many are run. The simulation has one thread: TSan, under
-// which it took nine minutes, runs 200 seeds, ASan 500 (support/scale.h).
+// SEALWIRE_SIM_SEED runs one seed alone, SEALWIRE_SIM_RUNS sets how many are run. The simulation has one thread:
+// under TSan it took nine minutes. Sanitizers run 200 seeds (support/scale.h).
 uint64_t sim_runs() { return from_environment("SEALWIRE_SIM_RUNS", test::scaled_long(10'000)); }
 
 void run_many(const char* what, bool cramped, uint64_t otherwise) {

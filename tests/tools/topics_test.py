@@ -264,10 +264,11 @@ class Topics(ToolCase):
                     self.assertTrue(behind == 0 or policy == "drop-newest")
 
     def assert_all_told(self, told, rest):
-        """Of messages of 999 bytes: events "dropped" say as many as "published" does."""
-        told += [event for event in rest if event["event"] == "dropped"]
+        """Of messages of 999 bytes: events "dropped" say as many as "published" does. Returns all of these events."""
+        told = told + [event for event in rest if event["event"] == "dropped"]
         dropped = next(event["dropped"] for event in rest if event["event"] == "published")
         self.assertEqual((sum(event["messages"] for event in told), sum(event["bytes"] for event in told)), (dropped, 999 * dropped))
+        return told
 
     def test_what_is_dropped_is_told_once_a_second_at_most_and_all_of_it(self):
         began = time.monotonic()
@@ -276,7 +277,7 @@ class Topics(ToolCase):
                 told = [pub.expect("dropped")]  # at once
                 self.assertEqual(slow.finish()[0], 0)
                 self.assertEqual(pub.wait(), 0)
-                self.assert_all_told(told, pub.rest())
+                told = self.assert_all_told(told, pub.rest())
         self.assertLess(len(told), 3 + time.monotonic() - began)
 
     def test_it_is_told_while_nothing_else_is_published(self):
@@ -286,6 +287,16 @@ class Topics(ToolCase):
                 pub.say(self.lines(12_000, 1000).read_text())
                 told.append(pub.expect("dropped"))  # while the input is open
             pub.process.stdin.close()
+            self.assertEqual((slow.finish()[0], pub.wait()), (0, 0))
+            self.assert_all_told(told, pub.rest())
+
+    def test_so_it_is_while_members_take_what_is_left(self):
+        with Publisher("feed", "--slow", "drop-newest") as pub, Plain("feed", "--connect", pub.ticket) as slow:
+            pub.say(self.lines(12_000, 1000).read_text())
+            told = [pub.expect("dropped")]
+            pub.say(self.lines(12_000, 1000).read_text())
+            pub.process.stdin.close()
+            told.append(pub.expect("dropped"))  # before the other reads on
             self.assertEqual((slow.finish()[0], pub.wait()), (0, 0))
             self.assert_all_told(told, pub.rest())
 

@@ -45,21 +45,24 @@ export function decideAbout(core: Core, slot: number, ask: Ask): void {
   const decide = (answer: unknown) => {
     if (peer.state !== PeerState.asking) return // it has gone meanwhile
     const { acceptData } = core
-    const data = answer !== null && typeof answer === 'object' ? (answer as { data?: unknown }).data : undefined
-    if (typeof answer !== 'boolean' && !(answer instanceof Status) && !(data instanceof Uint8Array))
-      return failed(argumentError('onAsk gives true, false, { data } or a Status; who has asked is refused'))
+    let wrong = false
     try {
+      const data = answer !== null && typeof answer === 'object' ? (answer as { data?: unknown }).data : undefined
       if (answer instanceof Status) core.box.reject(slot, answer.code, answer.text)
       else if (data instanceof Uint8Array) core.box.accept(slot, data)
       else if (answer === true && ask.channel === 'shs1') core.box.accept(slot, undefined)
       else if (answer === true && typeof acceptData === 'function') settle(() => acceptData(ask), made, failed)
       else if (answer === true) core.box.accept(slot, acceptData as Uint8Array | undefined)
-      else core.box.reject(slot, 0, '')
+      else {
+        core.box.reject(slot, 0, '')
+        wrong = answer !== false
+      }
     } catch (error) {
       if (error instanceof SealwireError && (error.result === R.handle || error.result === R.closed)) return
       core.report(error)
       core.box.reject(slot, 0, '') // the answer was not valid
     }
+    if (wrong) core.report(argumentError('onAsk gives true, false, { data } or a Status; who has asked is refused'))
   }
   const made = (data: unknown) => {
     if (data instanceof Uint8Array) decide({ data })

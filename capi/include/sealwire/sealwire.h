@@ -1044,8 +1044,8 @@ static inline void sw_connect_options_init(sw_connect_options *options) {
  * - With a session already, or one that comes up while this is under way, dialled by either side, it ends by PEER_CLOSED with
  *   SW_ERR_REPLACED and `instead`: go on with that. To have a new session, close the old one first.
  * - Of two nodes that dial each other at once, the dial of the one with the lower id stands, and both end up with one session.
- * - Of dials to several addresses of a peer at once one asks to be let in, and the next when that has failed or is not answered in
- *   half of the next one's time (2.5 s). What gives way has not told its `data`.
+ * - Of dials to several addresses of a peer at once one asks to be let in, and the next when that has failed, or has had no
+ *   answer for a second at most. One that gives way before it has asked has not told its `data`.
  * - A peer that connects anew replaces its session: that ends by PEER_CLOSED with SW_ERR_REPLACED and `instead`. At the other
  *   side, where another process with the same key took its place, `instead` is null; do not dial again then, or wait long
  *   before it, or the two would replace each other for ever.
