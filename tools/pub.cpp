@@ -303,6 +303,8 @@ private:
         uint64_t dropped = 0;
         for (const auto& [peer, count] : dropped_) dropped += count;
         const uint64_t lost = not_sent_ + unknown_;
+        // Who drops for slow members is only told of it.
+        const bool failed = status == kDone && (lost > 0 || (dropped > 0 && slow_ == SW_SLOW_BLOCK));
         if (json_) {
             Json object;
             object.text("event", "published").text("topic", name_).number("messages", static_cast<int64_t>(published_));
@@ -311,13 +313,10 @@ private:
         } else {
             if (published_ > 0)
                 std::fprintf(stderr, "Published %s to %s.\n", messages(published_).c_str(), name_.c_str());
-            const uint64_t missing = dropped + (status == kDone ? 0 : not_sent_),
-                           unknown = status == kDone ? 0 : unknown_;
-            if (missing + unknown > 0) std::fprintf(stderr, "%s.\n", undelivered(missing, unknown).c_str());
+            if (!failed && dropped + lost > 0)  // else the error says it
+                std::fprintf(stderr, "%s.\n", undelivered(dropped + not_sent_, unknown_).c_str());
         }
-        if (status != kDone) return status;
-        // Who drops for slow members is only told of it.
-        if (lost == 0 && (dropped == 0 || slow_ != SW_SLOW_BLOCK)) return kDone;
+        if (!failed) return status;
         const sw_result why = meeting_.late()           ? SW_ERR_TIMEOUT
                               : not_sent_ + dropped > 0 ? SW_ERR_NOT_SENT
                                                         : SW_ERR_OUTCOME_UNKNOWN;

@@ -137,9 +137,9 @@ const Command kSub{
     "and prints what they publish, a message on a line; with several topics behind its topic and its publisher's\n"
     "id. What comes was published by the peer at the other end, or passed on by a hub that --via names, and with\n"
     "--secret-file by whom has signed it. Messages that did not come, as this end was too slow for a publisher\n"
-    "that drops, are told on standard error. It ends, with exit status 0, on SIGINT and SIGTERM, when all that it\n"
-    "has connected to have closed and nobody can come, and when nobody reads its output any more. A peer that was\n"
-    "started anew is dialled again, for --lease, and so is a hub that has closed.",
+    "that drops, are told on standard error. It ends, with exit status 0, on SIGINT, SIGTERM and SIGHUP, when all\n"
+    "that it has connected to have closed and nobody can come, and when nobody reads its output any more. A peer\n"
+    "that was started anew is dialled again, for --lease, and so is a hub that has closed.",
     with_topic_options({{"--count", "N", "end after so many messages"},
                         {"--last", "", "print first what was published last, of publishers that keep it"},
                         {"--from", "", "before each message: its topic and who published it"},

@@ -104,6 +104,8 @@ def failed(asking: TopicAsking) -> None:
 
 def answer(core: _native.Core, asking: TopicAsking, granted: Granted) -> None:
     try:
+        if isinstance(granted, str) or not isinstance(granted, (bool, Iterable)):
+            raise _errors.ArgumentTypeError(1, f"on_ask gives True, False or rights, not {granted!r}")
         given: Any = asking.rights if granted is True else () if granted is False else granted
         rights = _bits(given) & _bits(asking.rights)
     except Exception:

@@ -123,6 +123,7 @@ def test_what_fails_or_asks_without_a_function_is_denied(caplog):
     assert warning.levelname == "WARNING" and "'3'" in warning.message
     assert [str(record.exc_info[1]) for record in caplog.records if "decision about" in record.message][:2] == ["of the decision", "of its coroutine"]
     assert len([record for record in caplog.records if "failed; it is denied" in record.message]) == 6
+    assert sum("on_ask gives True, False or rights" in str(record.exc_info[1]) for record in caplog.records if record.exc_info) == 3
 
 
 def test_rules_that_are_none_are_refused():
